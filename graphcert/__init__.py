@@ -1,0 +1,51 @@
+"""graphcert: provable robustness of node classifiers on graphs.
+
+The public names are loaded on first use, so that the pure mathematics (`graphcert.tradeoff`, `graphcert.certificates`, …)
+can be imported without PyTorch.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from graphcert._version import __version__
+
+if TYPE_CHECKING:
+    from graphcert import statistics as statistics
+    from graphcert.certificates import Certificate as Certificate
+    from graphcert.certificates import certify as certify
+    from graphcert.data import load_dataset as load_dataset
+    from graphcert.noise import BernoulliFlip as BernoulliFlip
+    from graphcert.noise import Budget as Budget
+    from graphcert.noise import Smoothing as Smoothing
+    from graphcert.tradeoff import TradeOff as TradeOff
+    from graphcert.tradeoff import trade_off as trade_off
+    from graphcert.votes import Votes as Votes
+    from graphcert.voting import sample_votes as sample_votes
+
+_HOMES = {
+    "BernoulliFlip": "graphcert.noise",
+    "Budget": "graphcert.noise",
+    "Certificate": "graphcert.certificates",
+    "Smoothing": "graphcert.noise",
+    "TradeOff": "graphcert.tradeoff",
+    "Votes": "graphcert.votes",
+    "certify": "graphcert.certificates",
+    "load_dataset": "graphcert.data",
+    "sample_votes": "graphcert.voting",
+    "trade_off": "graphcert.tradeoff",
+}
+_MODULES = ("errors", "statistics")
+
+__all__ = ["__version__", *_MODULES, *_HOMES]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"graphcert.{name}")
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'graphcert' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

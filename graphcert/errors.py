@@ -1,0 +1,28 @@
+"""The exceptions of graphcert: one small tree, so that a caller can catch all of it or one branch.
+
+Every message is one sentence that says what is wrong and how to put it right; the command line prints it and exits with 2.
+"""
+
+
+class GraphcertError(Exception):
+    """Base of every error that graphcert raises on purpose."""
+
+
+class InputError(GraphcertError, ValueError):
+    """An argument is outside its domain (a probability above 1, a negative budget, an unknown name)."""
+
+
+class DataError(GraphcertError):
+    """A data set or file is missing, damaged, of the wrong kind, or not what its checksum says."""
+
+
+class ModelError(GraphcertError):
+    """A model cannot be smoothed as it is (cached normalisation, NaN logits, not deterministic, wrong class count)."""
+
+
+class VotesError(GraphcertError):
+    """Votes are inconsistent with themselves or with the smoothing they claim to come from."""
+
+
+class UnsupportedError(GraphcertError):
+    """A combination that is sound in principle but not offered; the message names what is."""

@@ -1,0 +1,41 @@
+"""Budget axes: what an adversary may change, and how much of each."""
+
+import operator
+from dataclasses import astuple, dataclass
+from typing import SupportsIndex
+
+from graphcert.errors import InputError
+
+AXES = ("feature_add", "feature_delete", "edge_add", "edge_delete")
+"""The four (channel, operation) axes of binary perturbations, in the order used everywhere."""
+
+
+def count(name: str, value: SupportsIndex) -> int:
+    """Return `value` as a non-negative integer, or raise `InputError` naming the budget."""
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        integer = operator.index(value)
+    except TypeError:
+        raise InputError(f"the budget {name} must be a whole number, got {value!r}") from None
+    if integer < 0:
+        raise InputError(f"the budget {name} must not be negative, got {integer}")
+    return integer
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How many feature bits and edges an adversary may add and delete (counts, each ≥ 0; an edge counts once)."""
+
+    feature_add: int = 0
+    feature_delete: int = 0
+    edge_add: int = 0
+    edge_delete: int = 0
+
+    def __post_init__(self) -> None:
+        for axis in AXES:
+            object.__setattr__(self, axis, count(axis, getattr(self, axis)))
+
+    def as_tuple(self) -> tuple[int, int, int, int]:
+        """The four counts in the order of `AXES`."""
+        return astuple(self)
