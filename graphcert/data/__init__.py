@@ -1,0 +1,22 @@
+"""Graphs: loading, standardising, splitting and checking them."""
+
+from graphcert.data.catalogue import DatasetRow, describe_datasets
+from graphcert.data.fingerprint import data_fingerprint
+from graphcert.data.load import load_dataset, load_npz_graph
+from graphcert.data.registry import REGISTRY
+from graphcert.data.splits import split_nodes
+from graphcert.data.validate import check_binary_features, check_features, check_undirected, validate
+
+__all__ = [
+    "REGISTRY",
+    "DatasetRow",
+    "check_binary_features",
+    "check_features",
+    "check_undirected",
+    "data_fingerprint",
+    "describe_datasets",
+    "load_dataset",
+    "load_npz_graph",
+    "split_nodes",
+    "validate",
+]

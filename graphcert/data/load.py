@@ -1,0 +1,175 @@
+"""Load a data set by name, or a user's own graph from an npz file."""
+
+import inspect
+import io
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, SupportsIndex
+
+import torch
+from torch_geometric.data import Data
+
+from graphcert.data.digits import digits_graph
+from graphcert.data.files import Root, read_file
+from graphcert.data.npz import read_npz
+from graphcert.data.planetoid import read_planetoid
+from graphcert.data.raw import RawGraph
+from graphcert.data.registry import REGISTRY, Entry
+from graphcert.data.splits import split_nodes
+from graphcert.data.standardise import keep_largest_component, standard_form
+from graphcert.data.synthetic import synthetic_graph
+from graphcert.data.validate import validate
+from graphcert.errors import DataError, InputError
+
+
+def load_dataset(
+    name: str | os.PathLike[str],
+    root: Root = None,
+    *,
+    largest_component: bool | None = None,
+    seed: SupportsIndex = 0,
+    per_class_train: SupportsIndex = 20,
+    per_class_validation: SupportsIndex = 20,
+    **options: Any,
+) -> Data:
+    """Load a graph in standard form: undirected, without loops, with binary features, split into three sets of nodes.
+
+    Args:
+        name: cora_ml, citeseer, cora, planetoid_cora, planetoid_citeseer, digits, synthetic, or the path of a user's
+            own file, ending in .npz (see `load_npz_graph`).
+        root: folder to look for files first; then GRAPHCERT_DATA, ./datasets, the checkout's datasets, the user's
+            cache and at last the published address are tried. Every file is verified by its sha256.
+        largest_component: keep only the largest connected component, in the order of its nodes. None is the choice of
+            the literature: True for the citation graphs, False for all others.
+        seed: of the split, and of the graph itself if it is synthetic.
+        per_class_train: training nodes per class.
+        per_class_validation: validation nodes per class; all others are test nodes.
+        **options: of digits (neighbours, threshold), of synthetic (nodes, classes, features, degree, homophily,
+            present, background) and of npz files (standardise).
+
+    Returns:
+        `x` (N, D) float32 of zeros and ones, `edge_index` (2, 2E) int64 with both directions in lexicographic order,
+        `y` (N,) int64 with −1 for nodes without a label, boolean masks `train_mask`, `val_mask`, `test_mask` (N,), and
+        the plain attributes `name` and `classes` (K).
+
+    Raises:
+        InputError: for an unknown name or option, or an option outside its domain.
+        DataError: for a missing or damaged file, or a class too small for the split.
+    """
+    label = os.fspath(name)
+    if label.endswith(".npz"):
+        _check_options("an npz file", options, ("standardise",))
+        return load_npz_graph(
+            label,
+            largest_component=bool(largest_component),
+            seed=seed,
+            per_class_train=per_class_train,
+            per_class_validation=per_class_validation,
+            **options,
+        )
+    if label not in REGISTRY:
+        raise InputError(f"unknown data set {label!r}; known are {', '.join(REGISTRY)} and paths that end in .npz")
+    entry = REGISTRY[label]
+    graph = standard_form(_read(entry, root, seed, options))
+    if entry.largest_component if largest_component is None else largest_component:
+        graph = keep_largest_component(graph)
+    return _split_data(graph, label, per_class_train, per_class_validation, seed)
+
+
+def load_npz_graph(
+    path: str | os.PathLike[str],
+    *,
+    standardise: bool = False,
+    largest_component: bool = False,
+    seed: SupportsIndex = 0,
+    per_class_train: SupportsIndex = 20,
+    per_class_validation: SupportsIndex = 20,
+) -> Data:
+    """Load a user's own graph from an npz file in any of the layouts of `read_npz`.
+
+    A guarantee is about one exact graph, so by default the file must hold it in standard form and is refused otherwise.
+
+    Args:
+        path: the file; members that are not needed are never read, and nothing is unpickled.
+        standardise: turn directed into undirected edges, drop loops, repeated edges and weights, and set every non-zero
+            feature to 1, instead of refusing them.
+        largest_component: keep only the largest connected component.
+        seed: of the split.
+        per_class_train: training nodes per class.
+        per_class_validation: validation nodes per class; all others are test nodes.
+
+    Returns:
+        As `load_dataset`; `name` is the file's name without its ending.
+
+    Raises:
+        DataError: if the file is missing, damaged or not in standard form, or a class is too small for the split.
+    """
+    file = Path(path).expanduser()
+    if not file.is_file():
+        raise DataError(f"there is no file {file}; check the path")
+    graph = read_npz(file, str(file))
+    try:
+        if not standardise:
+            _refuse_unless_standard(graph)
+        graph = standard_form(graph)
+        if largest_component:
+            graph = keep_largest_component(graph)
+        return _split_data(graph, file.stem, per_class_train, per_class_validation, seed)
+    except DataError as error:
+        raise DataError(f"{file}: {error}") from None
+
+
+def _refuse_unless_standard(graph: RawGraph) -> None:
+    """Raise `DataError` if bringing the graph into standard form would change more than the order of its edges."""
+    try:
+        if graph.weighted:
+            raise DataError("the edges have weights other than 1, which a certificate cannot keep; set them to 1")
+        validate(_tensors(graph))
+    except DataError as error:
+        raise DataError(f"{error}, or load the file with standardise=True") from None
+
+
+def _read(entry: Entry, root: Root, seed: SupportsIndex, options: Mapping[str, Any]) -> RawGraph:
+    """The graph of a registry entry as its source tells it."""
+    if entry.name == "digits":
+        _check_options(entry.name, options, _keywords(digits_graph))
+        return digits_graph(**options)
+    if entry.name == "synthetic":
+        _check_options(entry.name, options, _keywords(synthetic_graph))
+        return synthetic_graph(seed, **options)
+    _check_options(entry.name, options, ())
+    contents = {file.path: read_file(file, root) for file in entry.files}
+    if len(contents) == 1:
+        ((path, content),) = contents.items()
+        return read_npz(io.BytesIO(content), path)
+    prefix = f"planetoid/ind.{entry.name.removeprefix('planetoid_')}."
+    return read_planetoid({path.removeprefix(prefix): content for path, content in contents.items()})
+
+
+def _keywords(function: Callable[..., RawGraph]) -> tuple[str, ...]:
+    parameters = inspect.signature(function).parameters.values()
+    return tuple(parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY)
+
+
+def _check_options(name: str, options: Mapping[str, Any], known: tuple[str, ...]) -> None:
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        offer = f"it takes {', '.join(known)}" if known else "it takes none of its own"
+        raise InputError(f"{name} has no option {', '.join(unknown)}; {offer}")
+
+
+def _tensors(graph: RawGraph) -> Data:
+    features, edges, labels = (torch.from_numpy(array) for array in (graph.features, graph.edges, graph.labels))
+    return Data(x=features, edge_index=edges, y=labels)
+
+
+def _split_data(
+    graph: RawGraph, name: str, per_class_train: SupportsIndex, per_class_validation: SupportsIndex, seed: SupportsIndex
+) -> Data:
+    """Turn a graph in standard form into what `load_dataset` returns."""
+    data = _tensors(graph)
+    masks = split_nodes(graph.labels, per_class_train, per_class_validation, seed)
+    data.train_mask, data.val_mask, data.test_mask = (torch.from_numpy(mask) for mask in masks)
+    data.name, data.classes = name, graph.classes
+    return data

@@ -1,0 +1,124 @@
+"""Graphs in npz files, in the three layouts in circulation; object members are never read, nothing is unpickled."""
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphcert.data.csr import Csr, checked_csr, integers
+from graphcert.data.raw import MAX_DENSE_BYTES, RawGraph, check_dense_size
+from graphcert.errors import DataError
+
+Read = Callable[[str], NDArray[Any]]
+
+_PARTS = ("data", "indices", "indptr", "shape")
+_CSR_PREFIXES = (("adj_matrix.", "attr_matrix."), ("adj_", "attr_"))
+
+
+def read_npz(source: Path | BinaryIO, name: str) -> RawGraph:
+    """Read one graph; which layout it has is told by its members.
+
+    - `adj_matrix.*`, `attr_matrix.*`, `labels` or `adj_*`, `attr_*`, `labels`: sparse rows, each as data, indices,
+      indptr and shape;
+    - `A` (2, E), `X` (2, number of ones), `y` (N,): edges, positions of ones in the features, labels.
+
+    Args:
+        source: the file, as a path or opened for reading bytes.
+        name: what to call it in errors.
+
+    Raises:
+        DataError: if the file is damaged, has another layout, or its parts do not fit together.
+    """
+    try:
+        with zipfile.ZipFile(source) as archive:
+            return _read_layout(archive)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise DataError(f"{name} is not a readable npz file ({error}); replace it with a whole copy") from None
+    except DataError as error:
+        raise DataError(f"{name}: {error}") from None
+
+
+def _read_layout(archive: zipfile.ZipFile) -> RawGraph:
+    """Find the layout, make sure that all its members are there, and read only those."""
+    present = {entry.removesuffix(".npy") for entry in archive.namelist()}
+
+    def read(member: str) -> NDArray[Any]:
+        return _read_member(archive, member)
+
+    for prefixes in _CSR_PREFIXES:
+        if f"{prefixes[0]}data" in present:
+            _require({prefix + part for prefix in prefixes for part in _PARTS} | {"labels"}, present)
+            return _from_rows(read, *prefixes)
+    if "A" in present:
+        _require({"A", "X", "y"}, present)
+        return _from_positions(read)
+    raise DataError("the file has none of the layouts adj_matrix.*/attr_matrix.*/labels, adj_*/attr_*/labels or A/X/y")
+
+
+def _require(members: set[str], present: set[str]) -> None:
+    missing = sorted(members - present)
+    if missing:
+        raise DataError(f"the file lacks {', '.join(missing)}; write all of {', '.join(sorted(members))}")
+
+
+def _read_member(archive: zipfile.ZipFile, member: str) -> NDArray[Any]:
+    """One array, checked by the archive's own checksum; objects are refused because they would have to be unpickled."""
+    if archive.getinfo(f"{member}.npy").file_size > MAX_DENSE_BYTES:
+        raise DataError(f"its member {member} is larger than {MAX_DENSE_BYTES // 2**30} GiB; use a smaller graph")
+    try:
+        with archive.open(f"{member}.npy") as stream:
+            return np.lib.format.read_array(stream, allow_pickle=False)
+    except Exception as error:  # whatever a damaged archive makes zipfile, zlib or numpy raise
+        problem = str(error).partition("\n")[0] or type(error).__name__
+        raise DataError(f"its member {member} is damaged or not a plain array ({problem}); write it anew") from None
+
+
+def _from_rows(read: Read, adjacency_prefix: str, attribute_prefix: str) -> RawGraph:
+    def matrix(prefix: str) -> Csr:
+        data, indices, indptr, shape = (read(prefix + part) for part in _PARTS)
+        return checked_csr(prefix.rstrip("._"), data, indices, indptr, shape)
+
+    adjacency, attributes = matrix(adjacency_prefix), matrix(attribute_prefix)
+    if adjacency.shape[0] != adjacency.shape[1]:
+        raise DataError(f"the adjacency matrix has the shape {adjacency.shape}; make it square")
+    if adjacency.shape[0] != attributes.shape[0]:
+        raise DataError(
+            f"{adjacency.shape[0]} nodes have edges but {attributes.shape[0]} have features; make them agree"
+        )
+    present = adjacency.values != 0  # a stored zero is no edge
+    labels = _labels("labels", read("labels"), adjacency.shape[0])
+    return RawGraph(
+        features=attributes.dense(),
+        edges=np.stack([adjacency.rows, adjacency.columns])[:, present],
+        labels=labels,
+        classes=int(labels.max(initial=-1)) + 1,
+        weighted=bool((adjacency.values[present] != 1).any()),
+    )
+
+
+def _from_positions(read: Read) -> RawGraph:
+    edges, ones = (_pairs(member, read(member)) for member in ("A", "X"))
+    labels = _labels("y", read("y"))
+    width = int(ones[1].max(initial=-1)) + 1
+    if ones.size and (ones.min() < 0 or ones[0].max() >= len(labels)):
+        raise DataError(f"X names a position outside the features of nodes 0 to {len(labels) - 1}; correct X")
+    check_dense_size(len(labels), width)
+    features = np.zeros((len(labels), width), np.float32)
+    features[ones[0], ones[1]] = 1
+    return RawGraph(features, edges, labels, classes=int(labels.max(initial=-1)) + 1)
+
+
+def _pairs(member: str, values: NDArray[Any]) -> NDArray[np.int64]:
+    if values.ndim != 2 or len(values) != 2:
+        raise DataError(f"{member} must have the shape (2, n), found {values.shape}; write one column per pair")
+    return integers(member, values)
+
+
+def _labels(member: str, values: NDArray[Any], nodes: int | None = None) -> NDArray[np.int64]:
+    if values.ndim != 1 or (nodes is not None and len(values) != nodes):
+        wanted = "(N,)" if nodes is None else f"({nodes},)"
+        raise DataError(f"{member} must have the shape {wanted}, found {values.shape}; write one label per node")
+    return integers(member, values)

@@ -1,0 +1,93 @@
+"""Graphs in the Planetoid layout: six files `ind.NAME.*` for one data set (Yang et al. 2016)."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphcert.data.csr import Csr
+from graphcert.data.pickles import unpickle_array, unpickle_csr, unpickle_neighbours
+from graphcert.data.raw import RawGraph, check_dense_size
+from graphcert.errors import DataError
+
+Content = TypeVar("Content")
+
+PARTS = ("allx", "ally", "tx", "ty", "graph", "test.index")
+"""The files that carry the graph; `x` and `y` only repeat the first rows of `allx` and `ally`."""
+
+
+def read_planetoid(payloads: Mapping[str, bytes]) -> RawGraph:
+    """Assemble a graph from the bytes of its files, keyed by `PARTS`.
+
+    Row i of `tx` and `ty` belongs to the node on line i of `test.index`. Nodes that stand in no file but `graph`
+    (Citeseer has 15, all isolated) get no features and the label −1, which puts them into no split.
+
+    Raises:
+        DataError: if a file holds anything but plain arrays and lists, or the files do not fit together.
+    """
+    known, held_out = (_part(payloads, part, unpickle_csr) for part in ("allx", "tx"))
+    tables = [_part(payloads, part, unpickle_array) for part in ("ally", "ty")]
+    neighbours = _part(payloads, "graph", unpickle_neighbours)
+    test_nodes = _part(payloads, "test.index", _line_numbers)
+    _check_fit((known, held_out), tables, test_nodes)
+    placed = _places(known.shape[0], test_nodes, nodes=len(neighbours))
+    labels = np.full(len(neighbours), -1, np.int64)
+    labels[placed] = _one_hot_labels(np.concatenate(tables))
+    check_dense_size(len(neighbours), known.shape[1])
+    features = np.zeros((len(neighbours), known.shape[1]), np.float32)
+    features[known.rows, known.columns] = known.values
+    features[test_nodes[held_out.rows], held_out.columns] = held_out.values
+    return RawGraph(features, _edges(neighbours), labels, classes=tables[0].shape[1])
+
+
+def _part(payloads: Mapping[str, bytes], part: str, read: Callable[[bytes], Content]) -> Content:
+    try:
+        return read(payloads[part])
+    except DataError as error:
+        raise DataError(f"{part}: {error}") from None
+
+
+def _line_numbers(payload: bytes) -> NDArray[np.int64]:
+    try:
+        return np.array([int(line) for line in payload.split()], np.int64)
+    except (ValueError, OverflowError):
+        raise DataError("it must hold one node number per line; use the published file") from None
+
+
+def _check_fit(attributes: tuple[Csr, Csr], tables: list[NDArray[Any]], test_nodes: NDArray[np.int64]) -> None:
+    """Make sure that the files describe the same features, classes and numbers of nodes."""
+    if any(table.ndim != 2 for table in tables) or tables[0].shape[1] != tables[1].shape[1]:
+        raise DataError("ally and ty must be tables with one column per class; use the published files")
+    if attributes[0].shape[1] != attributes[1].shape[1]:
+        raise DataError("allx and tx differ in their number of features; use the published files")
+    if [matrix.shape[0] for matrix in attributes] != [len(table) for table in tables]:
+        raise DataError("features and labels differ in their number of nodes; use the published files")
+    if len(test_nodes) != len(tables[1]):
+        raise DataError("test.index and ty differ in their number of nodes; use the published files")
+
+
+def _places(known: int, test_nodes: NDArray[np.int64], nodes: int) -> NDArray[np.int64]:
+    """The node of every row of `allx` followed by `tx`; all distinct."""
+    placed = np.concatenate([np.arange(known), test_nodes])
+    if len(np.unique(placed)) < len(placed) or placed.min(initial=0) < 0 or placed.max(initial=-1) >= nodes:
+        raise DataError("test.index repeats a node or names one outside the graph; use the published file")
+    return placed
+
+
+def _one_hot_labels(table: NDArray[Any]) -> NDArray[np.int64]:
+    """Position of the single one in each row, −1 for a row of zeros."""
+    ones = table.sum(axis=1)
+    if not np.isin(table, (0, 1)).all() or ones.max(initial=0) > 1:
+        raise DataError("a row of ally or ty names more than one class; use the published files")
+    return np.where(ones == 1, table.argmax(axis=1), -1)
+
+
+def _edges(neighbours: Mapping[int, list[int]]) -> NDArray[np.int64]:
+    nodes = len(neighbours)
+    if sorted(neighbours) != list(range(nodes)):
+        raise DataError("graph does not number its nodes from 0 without gaps; use the published file")
+    pairs = [(node, other) for node, others in neighbours.items() for other in others]
+    if any(not 0 <= other < nodes for _, other in pairs):
+        raise DataError("graph names a neighbour that it does not list as a node; use the published file")
+    return np.array(pairs, np.int64).reshape(-1, 2).T

@@ -1,0 +1,149 @@
+"""The known data sets: what they are, where they come from, and the checksum of every file."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """One published file: its place below a data folder, its address, its size in bytes and its sha256."""
+
+    path: str
+    url: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One data set. Counts describe the form in which it is loaded by default; None stands for "any, by option"."""
+
+    name: str
+    files: tuple[RemoteFile, ...]
+    nodes: int | None
+    edges: int | None
+    features: int | None
+    classes: int | None
+    largest_component: bool
+    source: str
+    licence: str
+
+
+_GNN_BENCHMARK = "https://github.com/shchur/gnn-benchmark/raw/master/data/npz"
+_SPARSE_SMOOTHING = "https://github.com/abojchevski/sparse_smoothing/raw/master/data"
+_PLANETOID = "https://github.com/kimiyoung/planetoid/raw/master/data"
+
+_PLANETOID_CORA = {
+    "allx": (257305, "9419ba2f26f5c35243db64aba110e0f35a04851609e0dc5433450676ca6b8543"),
+    "ally": (47959, "2b998f5cc7fedc86e7f97ca2498f47a1ffc1462c29e2d578b23bf3f62b6e7d71"),
+    "tx": (148025, "b9afbaa4a400df991f6f02ef677e1e44da55ffc04801fd02f9e673987829226a"),
+    "ty": (28135, "41f5ac76596a1699cc33f53084a2419e92961c42bb75f36fc38e616d348532ad"),
+    "graph": (59847, "58f13302f39dde8852dad6fe6d15b89b077b6d7f837626bce671ef80344b383d"),
+    "test.index": (5000, "297ce89af2b51a6a194181c7dbe1796c6a1cf9cd9349a88383b1b1e227867875"),
+}
+_PLANETOID_CITESEER = {
+    "allx": (595021, "2ac30345d95c9ec933a817ee0bdd6a5f077f8c184a20e696910192d534414668"),
+    "ally": (55623, "f704b2d986dde6c2669934de1f3ae5696a6cf9455c0f6b2646a2d135ea0a1c95"),
+    "tx": (260321, "539a8906a2da97628d212f2fdd668c109a8b3f0d36574b59e5d3fd5b5303da21"),
+    "ty": (24135, "55e5bd1ba1e733a04598753ad1a8d57957f4b8f89e74519f41f4f4938767e4ce"),
+    "graph": (61987, "d79a4ef9d3e7169aee8946145f6b7306e35bc79bffad26346cfb94e10e9912a7"),
+    "test.index": (5000, "2af990671580b6b2df5d158d1038f8292e30c9cd821b5453f399659b25b723d4"),
+}
+
+
+def _npz(folder: str, name: str, size: int, sha256: str) -> tuple[RemoteFile, ...]:
+    return (RemoteFile(f"{name}.npz", f"{folder}/{name}.npz", size, sha256),)
+
+
+def _planetoid(name: str, parts: dict[str, tuple[int, str]]) -> tuple[RemoteFile, ...]:
+    return tuple(
+        RemoteFile(f"planetoid/ind.{name}.{part}", f"{_PLANETOID}/ind.{name}.{part}", size, sha256)
+        for part, (size, sha256) in parts.items()
+    )
+
+
+_ENTRIES = (
+    Entry(
+        name="digits",
+        files=(),
+        nodes=1797,
+        edges=6309,
+        features=64,
+        classes=10,
+        largest_component=False,
+        source="handwritten digits (Alpaydin & Kaynak 1998, UCI repository), contained in scikit-learn",
+        licence="CC BY 4.0",
+    ),
+    Entry(
+        name="synthetic",
+        files=(),
+        nodes=None,
+        edges=None,
+        features=None,
+        classes=None,
+        largest_component=False,
+        source="contextual stochastic block model, drawn by graphcert",
+        licence="none needed",
+    ),
+    Entry(
+        name="cora_ml",
+        files=_npz(
+            _SPARSE_SMOOTHING, "cora_ml", 1622498, "46b98cabc9c22c09de0d30140fbf68d004b21d2f05e234feb96ba6e84ec7c86a"
+        ),
+        nodes=2810,
+        edges=7981,
+        features=2879,
+        classes=7,
+        largest_component=True,
+        source="Cora-ML (McCallum et al. 2000; Bojchevski & Günnemann 2018), from abojchevski/sparse_smoothing",
+        licence="public research data, the repository states no licence",
+    ),
+    Entry(
+        name="citeseer",
+        files=_npz(
+            _GNN_BENCHMARK, "citeseer", 1348784, "280278b21b434c047922e8389518861416fb3ad39389c27865ff0e6bbb0aaab7"
+        ),
+        nodes=2110,
+        edges=3668,
+        features=3703,
+        classes=6,
+        largest_component=True,
+        source="CiteSeer (Sen et al. 2008; Shchur et al. 2018), from shchur/gnn-benchmark",
+        licence="public research data, repository under MIT",
+    ),
+    Entry(
+        name="cora",
+        files=_npz(_GNN_BENCHMARK, "cora", 540580, "068e22d90c3849b4057dfb05851741428992af058efcd4e7ebb4186f3d581de2"),
+        nodes=2485,
+        edges=5069,
+        features=1433,
+        classes=7,
+        largest_component=True,
+        source="Cora (Sen et al. 2008; Shchur et al. 2018), from shchur/gnn-benchmark",
+        licence="public research data, repository under MIT",
+    ),
+    Entry(
+        name="planetoid_cora",
+        files=_planetoid("cora", _PLANETOID_CORA),
+        nodes=2485,
+        edges=5069,
+        features=1433,
+        classes=7,
+        largest_component=True,
+        source="Cora (Sen et al. 2008) as prepared by Yang et al. 2016, from kimiyoung/planetoid",
+        licence="public research data, repository under MIT",
+    ),
+    Entry(
+        name="planetoid_citeseer",
+        files=_planetoid("citeseer", _PLANETOID_CITESEER),
+        nodes=2120,
+        edges=3679,
+        features=3703,
+        classes=6,
+        largest_component=True,
+        source="CiteSeer (Sen et al. 2008) as prepared by Yang et al. 2016, from kimiyoung/planetoid",
+        licence="public research data, repository under MIT",
+    ),
+)
+
+REGISTRY = {entry.name: entry for entry in _ENTRIES}
+"""Every data set that `load_dataset` knows by name."""

@@ -1,0 +1,58 @@
+"""Which nodes train, which validate, which are certified."""
+
+from typing import SupportsIndex
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from graphcert.data.arguments import whole
+from graphcert.errors import DataError, InputError
+
+Mask = NDArray[np.bool_]
+
+_STREAM = 1  # separates the split's random numbers from those of a generator with the same seed
+
+
+def split_nodes(
+    y: ArrayLike,
+    per_class_train: SupportsIndex = 20,
+    per_class_validation: SupportsIndex = 20,
+    seed: SupportsIndex = 0,
+) -> tuple[Mask, Mask, Mask]:
+    """Draw the same number of training and of validation nodes from every class; all others are test nodes.
+
+    Args:
+        y: integer labels (N,) in 0..K−1; nodes with a negative label are unlabelled and stay out of all three sets.
+        per_class_train: training nodes per class, ≥ 1.
+        per_class_validation: validation nodes per class, ≥ 0.
+        seed: whole number ≥ 0; the same seed gives the same split.
+
+    Returns:
+        Three disjoint boolean masks (N,): train, validation, test.
+
+    Raises:
+        InputError: if an argument is outside its domain.
+        DataError: if a class is too small or no node is left for testing.
+    """
+    labels = np.asarray(y)
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise InputError(f"labels must be whole numbers of shape (N,), got {labels.dtype} of shape {labels.shape}")
+    train_count = whole("per_class_train", per_class_train, at_least=1)
+    validation_count = whole("per_class_validation", per_class_validation)
+    generator = np.random.default_rng([whole("seed", seed), _STREAM])
+    train, validation = np.zeros((2, len(labels)), bool)
+    for label in range(int(labels.max(initial=-1)) + 1):
+        members = generator.permutation(np.flatnonzero(labels == label))
+        if len(members) == 0:
+            raise DataError(f"class {label} has no nodes; relabel the classes without gaps, from 0")
+        if len(members) < train_count + validation_count:
+            raise DataError(
+                f"class {label} has {len(members)} nodes but the split needs {train_count} for training and "
+                f"{validation_count} for validation; lower per_class_train or per_class_validation"
+            )
+        train[members[:train_count]] = True
+        validation[members[train_count : train_count + validation_count]] = True
+    test = (labels >= 0) & ~train & ~validation
+    if not test.any():
+        raise DataError("the split leaves no node for testing; lower per_class_train or per_class_validation")
+    return train, validation, test

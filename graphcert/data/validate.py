@@ -1,0 +1,109 @@
+"""Strict checks of any user's graph, before anything is sampled or certified on it."""
+
+from typing import Any
+
+import torch
+from torch_geometric.data import Data
+
+from graphcert.errors import DataError
+
+
+def check_features(x: Any) -> None:
+    """Raise `DataError` unless `x` is a dense float32 tensor (N, D) of finite numbers."""
+    if not isinstance(x, torch.Tensor) or x.layout is not torch.strided or x.dim() != 2:
+        raise DataError("data.x must be a dense tensor of shape (N, D); convert it with torch.as_tensor or .to_dense()")
+    if x.dtype != torch.float32:
+        raise DataError(f"data.x must be float32, found {x.dtype}; convert it with data.x.float()")
+    if not torch.isfinite(x).all():
+        raise DataError("data.x holds NaN or infinite values; replace them")
+
+
+def check_binary_features(x: Any) -> None:
+    """Raise `DataError` unless `x` is a dense float32 tensor (N, D) of zeros and ones, as Bernoulli flips need."""
+    check_features(x)
+    wrong = (x != 0) & (x != 1)
+    if wrong.any():
+        node, feature = wrong.nonzero()[0].tolist()
+        raise DataError(
+            f"Bernoulli noise needs binary features, but data.x[{node}, {feature}] is {x[node, feature].item():g}; "
+            f"binarise them, for example with (data.x != 0).float()"
+        )
+
+
+def check_undirected(edge_index: Any, num_nodes: int) -> None:
+    """Raise `DataError` unless `edge_index` is int64 (2, 2E) and lists a simple undirected graph on `num_nodes` nodes.
+
+    Simple and undirected: both directions of every edge are listed exactly once, and no node is joined to itself.
+    """
+    if not isinstance(edge_index, torch.Tensor) or edge_index.dim() != 2 or edge_index.shape[0] != 2:
+        raise DataError("data.edge_index must be a tensor of shape (2, number of edges); list one column per direction")
+    if edge_index.dtype != torch.int64:
+        raise DataError(
+            f"data.edge_index must be int64, found {edge_index.dtype}; convert it with data.edge_index.long()"
+        )
+    if edge_index.numel() == 0:
+        return
+    least, most = int(edge_index.min()), int(edge_index.max())
+    if least < 0 or most >= num_nodes:
+        outside = least if least < 0 else most
+        raise DataError(f"data.edge_index names node {outside}, but the nodes are 0 to {num_nodes - 1}; correct it")
+    source, target = edge_index
+    loops = source == target
+    if loops.any():
+        raise DataError(
+            f"the graph has a self-loop at node {int(source[loops][0])}; remove loops, for example with "
+            f"torch_geometric.utils.remove_self_loops"
+        )
+    forward = (source * num_nodes + target).sort().values
+    repeated = forward[1:] == forward[:-1]
+    if repeated.any():
+        raise DataError(
+            f"the edge {_pair(forward[1:][repeated][0], num_nodes)} is listed more than once; "
+            f"use torch_geometric.utils.coalesce"
+        )
+    backward = (target * num_nodes + source).sort().values
+    if not torch.equal(forward, backward):
+        alone = forward[~torch.isin(forward, backward, assume_unique=True)][0]
+        raise DataError(
+            f"the graph is directed: the edge {_pair(alone, num_nodes)} lacks its reverse; "
+            f"use torch_geometric.utils.to_undirected"
+        )
+
+
+def _pair(key: torch.Tensor, num_nodes: int) -> str:
+    return f"{int(key) // num_nodes} → {int(key) % num_nodes}"
+
+
+def validate(data: Data, *, binary: bool = True) -> None:
+    """Check that a graph is one that graphcert's guarantees speak about.
+
+    Args:
+        data: `x` (N, D) float32 and `edge_index` (2, 2E) int64 are needed; `y` (N,) int64 with −1 for unlabelled, the
+            boolean masks (N,) and `classes` are checked where they are present.
+        binary: whether features must be 0 or 1; edge noise alone allows real ones.
+
+    Raises:
+        DataError: one sentence about the first thing that is wrong.
+    """
+    (check_binary_features if binary else check_features)(data.x)
+    nodes = data.x.shape[0]
+    check_undirected(data.edge_index, nodes)
+    for name in ("train_mask", "val_mask", "test_mask"):
+        mask = data.get(name)
+        if mask is not None and (mask.dtype != torch.bool or mask.shape != (nodes,)):
+            raise DataError(f"data.{name} must be a boolean tensor of shape ({nodes},); found {_kind(mask)}")
+    if data.y is not None:
+        _check_labels(data.y, nodes, data.get("classes"))
+
+
+def _check_labels(y: Any, nodes: int, classes: int | None) -> None:
+    if not isinstance(y, torch.Tensor) or y.dtype != torch.int64 or y.shape != (nodes,):
+        raise DataError(f"data.y must be an int64 tensor of shape ({nodes},); found {_kind(y)}")
+    if nodes and int(y.min()) < -1:
+        raise DataError("data.y must be 0 or more, or -1 for a node without a label; relabel the classes")
+    if nodes and classes is not None and int(y.max()) >= classes:
+        raise DataError(f"data.y names class {int(y.max())} but data.classes is {classes}; make them agree")
+
+
+def _kind(value: Any) -> str:
+    return f"{value.dtype} {tuple(value.shape)}" if isinstance(value, torch.Tensor) else type(value).__name__
