@@ -1,16 +1,17 @@
 """Laws of one noisy element: frozen descriptions, interpreted elsewhere (sampled, bounded, linearised)."""
 
-import math
 from dataclasses import dataclass
+from numbers import Real
+from typing import SupportsFloat
 
 from graphcert.errors import InputError
 
 
-def _check_probability(name: str, value: float) -> float:
+def _check_probability(name: str, value: SupportsFloat) -> float:
     """Return `value` as a float in [0, 1], or say in one sentence why it is not one."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or not 0 <= value <= 1:
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) <= 1:
         raise InputError(f"{name} must be a probability between 0 and 1, got {value!r}")
-    return float(value)
+    return float(value) + 0.0  # a negative zero is the same law and must not be another key
 
 
 @dataclass(frozen=True)

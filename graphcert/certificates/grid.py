@@ -1,0 +1,80 @@
+"""Certified ratio and accuracy over a grid of budgets."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphcert.errors import InputError
+from graphcert.noise import AXES, Budget
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class BudgetGrid:
+    """Shares of the targets that are certified, one cell per budget.
+
+    Attributes:
+        axes: the names out of `AXES` that vary, one per dimension of the arrays.
+        values: the budgets along each of these axes.
+        fixed: the budget on the axes that do not vary (0 on those that do).
+        ratio: certified ratio, of the shape given by `values`.
+        accuracy: certified accuracy of the same shape, or None where no true labels were given.
+    """
+
+    axes: tuple[str, ...]
+    values: tuple[tuple[int, ...], ...]
+    fixed: Budget
+    ratio: Floats
+    accuracy: Floats | None
+
+
+def evaluate_grid(
+    robust: Callable[[Budget], Mask],
+    targets: int,
+    budgets: tuple[int | Iterable[int], ...],
+    correct: Mask | None,
+) -> BudgetGrid:
+    """Count the robust nodes in every cell; a budget above one at which nobody is robust is not computed.
+
+    Args:
+        robust: the robust nodes (N,) at a budget; fewer at a larger budget.
+        targets: the number of targets, by which counts are divided.
+        budgets: per axis of `AXES` one number or the numbers along a dimension.
+        correct: (N,) correctly labelled nodes, if known.
+
+    Raises:
+        InputError: if an axis is empty or a budget is not a whole number ≥ 0.
+    """
+    varying = {axis: tuple(budget) for axis, budget in zip(AXES, budgets, strict=True) if isinstance(budget, Iterable)}
+    if not all(varying.values()):
+        raise InputError("every axis of a budget grid needs at least one value")
+    fixed = Budget(*(0 if axis in varying else budget for axis, budget in zip(AXES, budgets, strict=True)))  # type: ignore[arg-type]
+    shape = tuple(len(values) for values in varying.values())
+    certified, accurate = np.zeros(shape), np.zeros(shape)
+    hopeless: list[Budget] = []
+    for cell in np.ndindex(shape):
+        chosen = {axis: varying[axis][i] for axis, i in zip(varying, cell, strict=True)}
+        budget = Budget(**{axis: getattr(fixed, axis) for axis in AXES} | chosen)
+        if any(_within(small, budget) for small in hopeless):
+            continue
+        nodes = robust(budget)
+        certified[cell] = nodes.sum()
+        accurate[cell] = 0 if correct is None else (nodes & correct).sum()
+        if not certified[cell]:
+            hopeless.append(budget)
+    return BudgetGrid(
+        axes=tuple(varying),
+        values=tuple(varying.values()),
+        fixed=fixed,
+        ratio=certified / targets,
+        accuracy=None if correct is None else accurate / targets,
+    )
+
+
+def _within(small: Budget, large: Budget) -> bool:
+    """Whether every perturbation within `small` is also within `large`."""
+    return all(s <= b for s, b in zip(small.as_tuple(), large.as_tuple(), strict=True))

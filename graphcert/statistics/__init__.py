@@ -1,0 +1,16 @@
+"""Confidence bounds and multiple tests: everything that turns counts into statements with a known error rate."""
+
+from graphcert.statistics.binomial import clopper_pearson_lower, clopper_pearson_upper
+from graphcert.statistics.level import check_level
+from graphcert.statistics.multiple import bonferroni, holm
+from graphcert.statistics.sample_size import check_sample_size, minimum_samples
+
+__all__ = [
+    "bonferroni",
+    "check_level",
+    "check_sample_size",
+    "clopper_pearson_lower",
+    "clopper_pearson_upper",
+    "holm",
+    "minimum_samples",
+]
