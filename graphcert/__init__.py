@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from graphcert import statistics as statistics
     from graphcert.certificates import Certificate as Certificate
     from graphcert.certificates import certify as certify
+    from graphcert.collective import CollectiveCurve as CollectiveCurve
+    from graphcert.collective import collective_strictly_local as collective_strictly_local
+    from graphcert.collective import naive_bound as naive_bound
+    from graphcert.collective import receptive_field as receptive_field
+    from graphcert.collective import undirected_edges as undirected_edges
     from graphcert.data import load_dataset as load_dataset
     from graphcert.noise import BernoulliFlip as BernoulliFlip
     from graphcert.noise import Budget as Budget
@@ -26,17 +31,22 @@ _HOMES = {
     "BernoulliFlip": "graphcert.noise",
     "Budget": "graphcert.noise",
     "Certificate": "graphcert.certificates",
+    "CollectiveCurve": "graphcert.collective",
     "Smoothing": "graphcert.noise",
     "TradeOff": "graphcert.tradeoff",
     "Votes": "graphcert.votes",
     "certify": "graphcert.certificates",
+    "collective_strictly_local": "graphcert.collective",
     "load_dataset": "graphcert.data",
+    "naive_bound": "graphcert.collective",
+    "receptive_field": "graphcert.collective",
     "sample_votes": "graphcert.voting",
     "trade_off": "graphcert.tradeoff",
+    "undirected_edges": "graphcert.collective",
 }
 _MODULES = ("errors", "statistics")
 
-__all__ = ["__version__", *_MODULES, *_HOMES]  # noqa: PLE0604
+__all__ = ["__version__", *_MODULES, *_HOMES]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,96 @@
+"""A sweep over budgets: solve, turn every answer into a proved bound, and let the budgets help each other."""
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from graphcert.collective.assemble import ProgramSweep
+from graphcert.collective.attack import greedy, verified
+from graphcert.collective.bounds import attacked_upper, branch_and_bound_slack, claimed_bound, weak_duality_bound
+from graphcert.collective.encoding import Encoding
+from graphcert.collective.linear import FloatArray, IntArray, LinearProgram, Solution
+
+
+class Solver(Protocol):
+    """What a sweep asks of a solver; nothing it says is believed without `bounds`."""
+
+    def solve_linear(self, program: LinearProgram) -> Solution:
+        """Solve the relaxation and return row multipliers."""
+
+    def solve_integer(self, program: LinearProgram, start: FloatArray | None = None) -> Solution:
+        """Solve by branch and bound and return the best bound."""
+
+
+@dataclass(frozen=True)
+class Bound:
+    """One proved bound on the attacked targets: its value, its floor, what proves it, and the best attack (or nan)."""
+
+    value: float
+    attacked: int
+    method: str
+    status: str
+    attack: float
+
+
+def run_sweep(encoding: Encoding, budgets: IntArray, solver: Solver | None, integer: bool) -> list[Bound]:
+    """A bound per budget (B, A); without a solver the naive one."""
+    if solver is None:
+        return [_naive(encoding, budget) for budget in budgets]
+    programs = ProgramSweep(encoding, budgets.max(axis=0))
+    # Neighbouring budgets have neighbouring bases: solve in order of size, answer in the order asked.
+    order = np.lexsort((*budgets.T, budgets.sum(axis=1)))
+    found: dict[int, Bound] = {}
+    for index in order.tolist():
+        found[index] = _solve(encoding, programs, budgets[index], solver, integer)
+    return _monotone([found[index] for index in range(len(budgets))], budgets)
+
+
+def _naive(encoding: Encoding, budget: IntArray) -> Bound:
+    attacked = encoding.naive(budget)
+    attack = float(encoding.always) if attacked == encoding.always else math.nan
+    return Bound(float(attacked), attacked, "naive", "not solved", attack)
+
+
+def _solve(encoding: Encoding, programs: ProgramSweep, budget: IntArray, solver: Solver, integer: bool) -> Bound:
+    """The smallest bound of naive, linear and (if asked for) integer program at one budget."""
+    best = _naive(encoding, budget)
+    if best.attacked == encoding.always:
+        return best
+    program = programs.program(budget)
+    relaxed = solver.solve_linear(program)
+    best = _better(best, encoding, weak_duality_bound(program, relaxed.duals), "lp", relaxed.status)
+    start = greedy(encoding, programs, program, budget, relaxed.point)
+    attack = encoding.always + (verified(program, start) or 0)
+    if integer and attack < best.attacked:
+        exact = solver.solve_integer(program, start)
+        attack = max(attack, encoding.always + (verified(program, exact.point) or 0))
+        slack = branch_and_bound_slack(float(encoding.groups.weight.sum() + budget.sum()))
+        claim = claimed_bound(exact, slack)
+        # A claim below a verified attack is refuted: then the solver has proved nothing.
+        if encoding.always + claim >= attack:
+            best = _better(best, encoding, claim, "milp", exact.status)
+    known = attack > encoding.always or attack == best.attacked
+    return Bound(best.value, best.attacked, best.method, best.status, float(attack) if known else math.nan)
+
+
+def _better(best: Bound, encoding: Encoding, bound: float, method: str, status: str) -> Bound:
+    """The new bound if its count is smaller, else the old one with the newer status."""
+    value = encoding.always + bound
+    attacked = attacked_upper(value, encoding.always + int(encoding.groups.weight.sum()))
+    if attacked < best.attacked:
+        return Bound(value, attacked, method, status, best.attack)
+    return Bound(best.value, best.attacked, best.method, status, best.attack)
+
+
+def _monotone(bounds: list[Bound], budgets: IntArray) -> list[Bound]:
+    """A larger budget's bound holds at a smaller one, and a smaller budget's attack is an attack at a larger one."""
+    result = []
+    for bound, budget in zip(bounds, budgets, strict=True):
+        larger = [bounds[i] for i in np.flatnonzero((budgets >= budget).all(axis=1))]
+        smaller = [bounds[i].attack for i in np.flatnonzero((budgets <= budget).all(axis=1))]
+        best = min(larger, key=lambda other: (other.attacked, other is not bound))
+        known = [attack for attack in smaller if not math.isnan(attack)]
+        result.append(Bound(best.value, best.attacked, best.method, best.status, max(known, default=math.nan)))
+    return result
