@@ -1,4 +1,4 @@
-"""Compiled kernels: the one decorator through which graphcert uses numba."""
+"""Compiled kernels: the one place through which graphcert uses numba."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
@@ -11,7 +11,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 def kernel(function: F) -> F:
     """Compile `function` to machine code that releases the interpreter lock and is cached on disk.
 
-    IEEE arithmetic stays as written (no `fastmath`): a kernel returns the same bits on every run, which is what makes
-    votes reproducible. Kernels never start threads of their own; parallelism lives in `voting`.
+    Arithmetic stays as written (no `fastmath`): a kernel returns the same bits on every run, which is what makes votes
+    reproducible. Kernels never start threads of their own; parallelism lives in `voting`.
     """
     return cast(F, numba.njit(nogil=True, cache=True, error_model="numpy")(function))
+
+
+def reducing_kernel(function: F) -> F:
+    """Like `kernel`, but sums may be reassociated into vector lanes: fixed for one machine type, not between types."""
+    compiled = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+    return cast(F, compiled(function))

@@ -1,0 +1,27 @@
+"""Node classifiers with a sparse first layer, their training under noise, and their checkpoints."""
+
+from graphcert.models.appnp import APPNP
+from graphcert.models.base import SparseFirstModel
+from graphcert.models.checkpoint import load_model, save_model
+from graphcert.models.gat import GAT
+from graphcert.models.gcn import GCN
+from graphcert.models.registry import MODELS, build_model
+from graphcert.models.sage import GraphSAGE
+from graphcert.models.sgc import SGC
+from graphcert.models.training import Training, TrainingLog, train
+
+__all__ = [
+    "APPNP",
+    "GAT",
+    "GCN",
+    "MODELS",
+    "SGC",
+    "GraphSAGE",
+    "SparseFirstModel",
+    "Training",
+    "TrainingLog",
+    "build_model",
+    "load_model",
+    "save_model",
+    "train",
+]

@@ -1,0 +1,56 @@
+"""What all models with a sparse first layer have in common."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from graphcert.sampling.sampler import CSR
+
+Floats = NDArray[np.float32]
+CompiledForward = Callable[[Floats, CSR], Floats]
+"""(X̃W (N, H), noisy graph) → logits (N, ≥ K). May overwrite its input; the result is valid until the next call."""
+
+LANES = 8
+
+
+class SparseFirstModel(nn.Module, ABC):
+    """A node classifier whose first operation on the features is the product with one weight matrix.
+
+    Called as `model(x, edge_index)` with x (N, D), dense or sparse CSR, and edge_index (2, E) holding both directions of every
+    undirected edge and no self-loops; returns logits (N, K). It is the same function as
+    `after_first(x @ first_weight(), edge_index)`, and so as `compiled(N)(x @ first_weight(), graph)`.
+    """
+
+    @abstractmethod
+    def first_weight(self) -> Tensor:
+        """The matrix (D, H) that x is multiplied with before anything else happens to it."""
+
+    @abstractmethod
+    def after_first(self, hidden: Tensor, edge_index: Tensor) -> Tensor:
+        """The rest of the model: (N, H) → logits (N, K)."""
+
+    @abstractmethod
+    def compiled(self, nodes: int) -> CompiledForward:
+        """`after_first` in evaluation mode as compiled kernels, with its own buffers (one per thread)."""
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        """Logits (N, K)."""
+        return self.after_first(x @ self.first_weight(), edge_index)
+
+
+def glorot(*shape: int) -> nn.Parameter:
+    """A weight with the initialisation that is usual for graph networks (Glorot & Bengio 2010)."""
+    weight = torch.empty(*shape)
+    nn.init.xavier_uniform_(weight)
+    return nn.Parameter(weight)
+
+
+def padded(tensor: Tensor, *axes: int) -> Floats:
+    """A float32 copy whose given axes are filled up with zeros to a multiple of the vector width."""
+    array = tensor.detach().cpu().numpy().astype(np.float32)
+    widths = [(0, -array.shape[axis] % LANES if axis in axes else 0) for axis in range(array.ndim)]
+    return np.ascontiguousarray(np.pad(array, widths))

@@ -1,0 +1,67 @@
+"""Checkpoints: a state dict and the configuration that rebuilds the model. Loading executes nothing."""
+
+import hashlib
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from graphcert.errors import DataError, InputError
+from graphcert.files import atomic_write
+from graphcert.models.base import SparseFirstModel
+from graphcert.models.registry import build_model
+
+_FORMAT = "graphcert-model-1"
+
+
+def save_model(model: SparseFirstModel, path: Path, name: str, features: int, classes: int, **options: Any) -> None:
+    """Write state dict and configuration atomically: after a crash the old file or the new one is there, never half."""
+    content = {
+        "format": _FORMAT,
+        "config": {"name": name, "features": features, "classes": classes, "options": options},
+        "state": model.state_dict(),
+    }
+    with atomic_write(path) as stream:
+        torch.save(content, stream)
+
+
+def load_model(path: Path) -> SparseFirstModel:
+    """Rebuild a saved model, in evaluation mode.
+
+    Only tensors and plain containers are read (`weights_only`).
+
+    Raises:
+        DataError: if the file is missing, damaged, or not a graphcert checkpoint.
+    """
+    if not path.is_file():
+        raise DataError(f"there is no model at {path}; train one with `graphcert train`")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} is damaged or not a graphcert checkpoint; train it again ({type(error).__name__})") from None
+    if not isinstance(content, dict) or content.get("format") != _FORMAT:
+        raise DataError(f"{path} is not a graphcert checkpoint; write one with `graphcert train`")
+    try:
+        config = content["config"]
+        model = build_model(config["name"], config["features"], config["classes"], **config["options"])
+        model.load_state_dict(content["state"])
+    except (KeyError, TypeError, RuntimeError, InputError) as error:
+        raise DataError(f"{path} does not describe a model that this version can build: {error}") from None
+    return model.eval()
+
+
+def model_fingerprint(model: nn.Module) -> str:
+    """sha256 over the class name and every named tensor of the state dict, in order."""
+    digest = hashlib.sha256(type(model).__qualname__.encode())
+    for name, value in model.state_dict().items():
+        digest.update(name.encode())
+        if isinstance(value, torch.Tensor):
+            array = value.detach().cpu().contiguous()
+            digest.update(f"{array.dtype}{tuple(array.shape)}".encode())
+            digest.update(array.view(torch.uint8).numpy().tobytes() if array.numel() else b"")
+        else:
+            digest.update(repr(value).encode())
+    return digest.hexdigest()

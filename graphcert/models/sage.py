@@ -1,0 +1,61 @@
+"""GraphSAGE with mean aggregation (Hamilton et al. 2017)."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from graphcert.models import kernels
+from graphcert.models.base import CompiledForward, Floats, SparseFirstModel, glorot, padded
+from graphcert.models.scatter import segment_mean
+from graphcert.sampling.sampler import CSR
+
+
+class GraphSAGE(SparseFirstModel):
+    """Two layers x W_own + mean of neighbours W_near + b. Mean and weight commute: both weights make one first product."""
+
+    def __init__(self, features: int, classes: int, hidden: int = 64, dropout: float = 0.5) -> None:
+        super().__init__()
+        self.own_in, self.near_in = glorot(features, hidden), glorot(features, hidden)
+        self.own_out, self.near_out = glorot(hidden, classes), glorot(hidden, classes)
+        self.bias_in = nn.Parameter(self.own_in.new_zeros(hidden))
+        self.bias_out = nn.Parameter(self.own_in.new_zeros(classes))
+        self.dropout = dropout
+
+    def first_weight(self) -> Tensor:
+        """[W_own | W_near], (D, 2 · hidden)."""
+        return torch.cat([self.own_in, self.near_in], dim=1)
+
+    def after_first(self, hidden: Tensor, edge_index: Tensor) -> Tensor:
+        """Mean of the neighbours' half, twice."""
+        source, target = edge_index
+        own, near = hidden.chunk(2, dim=1)
+        hidden = F.relu(own + segment_mean(near[source], target, hidden.shape[0]) + self.bias_in)
+        hidden = F.dropout(hidden, self.dropout, self.training)
+        near = segment_mean((hidden @ self.near_out)[source], target, hidden.shape[0])
+        return hidden @ self.own_out + near + self.bias_out
+
+    def compiled(self, nodes: int) -> CompiledForward:
+        """The same in kernels."""
+        width = self.bias_in.numel()
+        bias_in, bias_out = padded(self.bias_in, 0), padded(self.bias_out, 0)
+        own_out, near_out = padded(self.own_out.T, 0, 1), padded(self.near_out.T, 0, 1)
+        scale = np.empty(nodes, np.float32)
+        near, sums = (np.zeros((nodes, bias_in.size), np.float32) for _ in range(2))
+        out, sent, mean = (np.empty((nodes, bias_out.size), np.float32) for _ in range(3))
+        one, nothing = np.float32(1), np.float32(0)
+
+        def forward(hidden: Floats, graph: CSR) -> Floats:
+            kernels.mean_scale(graph.indptr, scale)
+            near[:, :width] = hidden[:, width : 2 * width]
+            kernels.gather_sum(graph.indptr, graph.indices, near, nothing, scale, sums)
+            sums[:, :width] += hidden[:, :width]
+            kernels.add_bias(sums, bias_in, True)
+            kernels.dense(sums, near_out, sent)
+            kernels.gather_sum(graph.indptr, graph.indices, sent, nothing, scale, mean)
+            kernels.dense(sums, own_out, out)
+            kernels.add_scaled(out, mean, one)
+            kernels.add_bias(out, bias_out, False)
+            return out
+
+        return forward

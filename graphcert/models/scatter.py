@@ -1,0 +1,95 @@
+"""Every scatter and segment reduction of graphcert's models goes through this module.
+
+Two backends: `native` (plain torch, always there) and `torch_scatter` (the optional extra `graphcert[scatter]`). The
+accelerated one is used only if it reproduces the native results on a small self-test in this very process: an extension
+built for another torch can import without error and still return nonsense.
+"""
+
+import importlib
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphcert.errors import UnsupportedError
+
+BACKENDS = ("native", "torch_scatter")
+
+
+def segment_sum(values: Tensor, index: Tensor, size: int, backend: str | None = None) -> Tensor:
+    """Σ of the rows with equal index: (E, …), (E,) → (size, …); empty segments are 0."""
+    if _backend(backend) == "torch_scatter":
+        result: Tensor = _torch_scatter().scatter_sum(values, index, dim=0, dim_size=size)
+        return result
+    return values.new_zeros((size, *values.shape[1:])).index_add_(0, index, values)
+
+
+def segment_max(values: Tensor, index: Tensor, size: int, backend: str | None = None) -> Tensor:
+    """Maximum of the rows with equal index: (E, …), (E,) → (size, …); empty segments are 0."""
+    if _backend(backend) == "torch_scatter":
+        result: Tensor = _torch_scatter().scatter_max(values, index, dim=0, dim_size=size)[0]
+        return result
+    positions = index.view(-1, *[1] * (values.dim() - 1)).expand_as(values)
+    zeros = values.new_zeros((size, *values.shape[1:]))
+    return zeros.scatter_reduce(0, positions, values, "amax", include_self=False)
+
+
+def segment_mean(values: Tensor, index: Tensor, size: int, backend: str | None = None) -> Tensor:
+    """Mean of the rows with equal index: (E, …), (E,) → (size, …); empty segments are 0."""
+    count = torch.bincount(index, minlength=size).clamp(min=1).to(values.dtype)
+    return segment_sum(values, index, size, backend) / count.view(-1, *[1] * (values.dim() - 1))
+
+
+def segment_softmax(values: Tensor, index: Tensor, size: int, backend: str | None = None) -> Tensor:
+    """Softmax among the rows with equal index: (E, …), (E,) → (E, …)."""
+    # The maximum only keeps exp in range; its gradient cancels, so it is not followed.
+    top = segment_max(values.detach(), index, size, backend)
+    share = torch.exp(values - top[index])
+    return share / segment_sum(share, index, size, backend)[index]
+
+
+def _backend(requested: str | None) -> str:
+    """The backend to use; asking for one by name checks that it is there and correct."""
+    if requested is None:
+        return "torch_scatter" if accelerated() else "native"
+    if requested not in BACKENDS:
+        raise UnsupportedError(f"unknown scatter backend {requested!r}; choose one of {', '.join(BACKENDS)}")
+    if requested == "torch_scatter" and not accelerated():
+        raise UnsupportedError("torch-scatter is not installed or failed its self-test; use the native backend")
+    return requested
+
+
+@cache
+def accelerated() -> bool:
+    """Whether torch-scatter is installed and passes the self-test (decided once per process)."""
+    try:
+        module = _torch_scatter()
+    except (ImportError, OSError, RuntimeError):
+        return False
+    return passes_self_test(module.scatter_sum, lambda *args, **kw: module.scatter_max(*args, **kw)[0])
+
+
+def _torch_scatter() -> Any:
+    return importlib.import_module("torch_scatter")
+
+
+def passes_self_test(scatter_sum: Callable[..., Tensor], scatter_max: Callable[..., Tensor]) -> bool:
+    """Compare both reductions with the native ones: unsorted index, an empty segment, negative values, gradients."""
+    values = torch.tensor([[1.5, -2.0], [0.25, 4.0], [-3.0, -1.0], [8.0, 0.5], [-7.0, -6.0]], dtype=torch.float32)
+    index = torch.tensor([3, 0, 3, 1, 4])
+    for ours, theirs in ((segment_sum, scatter_sum), (segment_max, scatter_max)):
+        mine, other = (values.clone().requires_grad_() for _ in range(2))
+        expected = ours(mine, index, 6, "native")
+        try:
+            found = theirs(other, index, dim=0, dim_size=6)
+            if found.shape != expected.shape or not torch.allclose(found, expected):
+                return False
+            found.square().sum().backward()
+        except (RuntimeError, TypeError):
+            return False
+        expected.square().sum().backward()
+        if other.grad is None or mine.grad is None or not torch.allclose(other.grad, mine.grad):
+            return False
+    return True

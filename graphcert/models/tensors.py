@@ -1,0 +1,41 @@
+"""Between the sampler's CSR arrays and torch tensors."""
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor
+
+from graphcert.sampling.sampler import CSR
+
+
+def feature_tensor(ones: CSR, width: int) -> Tensor:
+    """Binary features as a sparse CSR tensor (N, width) of float32."""
+    return torch.sparse_csr_tensor(
+        torch.from_numpy(ones.indptr),
+        torch.from_numpy(ones.indices),
+        torch.ones(ones.indices.size),
+        size=(ones.rows, width),
+    )
+
+
+def edge_index_tensor(graph: CSR) -> Tensor:
+    """Both directions of every edge as (2, 2E) int64, [sources; targets], grouped by target."""
+    targets = np.repeat(np.arange(graph.rows, dtype=np.int64), np.diff(graph.indptr))
+    return torch.from_numpy(np.stack([graph.indices.astype(np.int64), targets]))
+
+
+def upper_triangle(edge_index: Tensor, nodes: int) -> CSR:
+    """Each undirected edge once, in the row of its smaller endpoint."""
+    source, target = edge_index.cpu().numpy()
+    keep = source < target
+    ones = np.ones(int(keep.sum()), np.int8)
+    return CSR.of(sparse.coo_array((ones, (source[keep], target[keep])), shape=(nodes, nodes)))
+
+
+def ones_of(x: Tensor) -> CSR:
+    """Positions of the ones of binary features (N, D), dense or sparse."""
+    if x.layout != torch.strided:
+        coo = x.to_sparse_coo().coalesce()
+        row, column = coo.indices().cpu().numpy()
+        return CSR.of(sparse.coo_array((coo.values().cpu().numpy(), (row, column)), shape=tuple(x.shape)))
+    return CSR.of(sparse.csr_array(x.cpu().numpy()))

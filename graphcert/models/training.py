@@ -1,0 +1,144 @@
+"""Training under the noise that the smoothed model will be certified with: a fresh sample every step."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from graphcert.errors import InputError, ModelError
+from graphcert.models.base import SparseFirstModel
+from graphcert.models.tensors import edge_index_tensor, feature_tensor
+from graphcert.sampling.philox import TRAIN, VALIDATION, seed_key
+from graphcert.sampling.sampler import Sampler
+
+Report = Callable[[int, float, float], None]
+"""Called after each validation with (epoch, validation loss, validation accuracy)."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """How to train.
+
+    Attributes:
+        epochs: at most so many steps, each on the whole graph under one fresh sample of noise.
+        learning_rate, weight_decay: of Adam.
+        patience: stop after so many epochs without a lower validation loss.
+        validate_every: epochs between validations.
+        validation_samples: noisy graphs a validation averages over; the same ones each time, never a training sample.
+    """
+
+    epochs: int = 1000
+    learning_rate: float = 0.01
+    weight_decay: float = 1e-3
+    patience: int = 100
+    validate_every: int = 10
+    validation_samples: int = 5
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "patience", "validate_every", "validation_samples"):
+            if getattr(self, name) < 1:
+                raise InputError(f"training option {name} must be at least 1, got {getattr(self, name)}")
+        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
+            raise InputError(f"the learning rate must be above 0, got {self.learning_rate}")
+        if not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):
+            raise InputError(f"the weight decay must not be negative, got {self.weight_decay}")
+
+
+@dataclass(frozen=True)
+class TrainingLog:
+    """What training did: the best epoch (0 = never better than at the start) and each validation seen."""
+
+    best_epoch: int
+    best_loss: float
+    best_accuracy: float
+    history: list[tuple[int, float, float]] = field(default_factory=list, repr=False)
+
+
+def train(
+    model: SparseFirstModel,
+    sampler: Sampler,
+    labels: Tensor,
+    train_mask: Tensor,
+    val_mask: Tensor,
+    training: Training,
+    seed: int = 0,
+    report: Report | None = None,
+) -> TrainingLog:
+    """Fit `model` in place by noisy cross-entropy with early stopping; it ends with its best weights, in evaluation mode.
+
+    Args:
+        model: any model with a sparse first layer.
+        sampler: the noise; training and validation use streams that pilot and final votes never touch.
+        labels: (N,) classes.
+        train_mask, val_mask: (N,) bool, both with at least one node.
+        training: the schedule.
+        seed: of dropout; the noise follows the sampler's seed.
+        report: progress callback.
+
+    Raises:
+        InputError: if a mask selects no node.
+        ModelError: if the loss stops being a number.
+    """
+    for name, mask in (("training", train_mask), ("validation", val_mask)):
+        if not bool(mask.any()):
+            raise InputError(f"the {name} mask selects no node; training needs at least one")
+    optimiser = torch.optim.Adam(model.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay)
+    draw = NoisyInput(sampler)
+    best, best_state = TrainingLog(0, math.inf, 0.0), model.state_dict()
+    history: list[tuple[int, float, float]] = []
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(seed_key(seed)) % 2**63)
+        for epoch in range(1, training.epochs + 1):
+            model.train()
+            optimiser.zero_grad()
+            loss = F.cross_entropy(model(*draw(TRAIN, epoch))[train_mask], labels[train_mask])
+            if not torch.isfinite(loss):
+                raise ModelError(f"the training loss is {loss.item()} at epoch {epoch}; lower the learning rate")
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            if epoch % training.validate_every and epoch != training.epochs:
+                continue
+            val_loss, accuracy = _validate(model, draw, labels[val_mask], val_mask, training.validation_samples)
+            history.append((epoch, val_loss, accuracy))
+            if report is not None:
+                report(epoch, val_loss, accuracy)
+            if val_loss < best.best_loss:
+                best = TrainingLog(epoch, val_loss, accuracy, history)
+                best_state = {key: value.clone() for key, value in model.state_dict().items()}
+            elif epoch - best.best_epoch >= training.patience:
+                break
+    model.load_state_dict(best_state)
+    model.eval()
+    return best
+
+
+class NoisyInput:
+    """Noisy (x, edge_index) tensors of addressed samples, x in sparse form."""
+
+    def __init__(self, sampler: Sampler) -> None:
+        self.sampler = sampler
+        self.work = sampler.workspace()
+        self.clean = edge_index_tensor(sampler.clean_graph)
+
+    def __call__(self, purpose: int, sample: int) -> tuple[Tensor, Tensor]:
+        """The sample's features (N, D) as sparse CSR and its edges (2, 2E)."""
+        sampler, work = self.sampler, self.work
+        x = feature_tensor(sampler.features(purpose, sample, work), sampler.width)
+        if not sampler.noisy_edges:
+            return x, self.clean
+        return x, edge_index_tensor(sampler.graph(purpose, sample, work))
+
+
+@torch.no_grad()
+def _validate(
+    model: SparseFirstModel, draw: NoisyInput, labels: Tensor, mask: Tensor, samples: int
+) -> tuple[float, float]:
+    """Cross-entropy and accuracy of the mean predicted distribution over fixed noisy graphs."""
+    model.eval()
+    mean = torch.stack([model(*draw(VALIDATION, k))[mask].softmax(dim=1) for k in range(samples)]).mean(dim=0)
+    loss = F.nll_loss(mean.clamp(min=np.finfo(np.float32).tiny).log(), labels)
+    return float(loss), float((mean.argmax(dim=1) == labels).float().mean())

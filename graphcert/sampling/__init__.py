@@ -1,0 +1,1 @@
+"""Exact samples of noisy graphs from counter-based random streams."""

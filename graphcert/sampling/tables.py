@@ -1,0 +1,76 @@
+"""Exact thresholds for flips: the numbers a sampler compares random bits with.
+
+All thresholds come from integer arithmetic on the exact binary fraction that a float is, never from floating logarithms, so
+that the law sampled is the law certified up to a total-variation error that is stated and subtracted.
+"""
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+GAP_BITS = 96
+"""Resolution of gap thresholds: 32 bits decide almost always, 64 more are drawn when they do not."""
+
+LONGEST_TABLE = 65_536
+_GUIDE_BITS = 12
+_WORKING_BITS = 256
+
+
+@dataclass(frozen=True)
+class GapTable:
+    """Distribution function of the gap before the next flip: P[gap ≤ k] = 1 − (1−θ)^(k+1) for k < length.
+
+    Drawing gaps visits only the flipped elements: the cost is θ times the number of elements. A gap of `length` or more
+    means "no flip among the next `length` elements", after which the draw starts afresh (the law has no memory).
+
+    Attributes:
+        high: (length,) the leading 32 bits of each threshold.
+        low: (length,) the 64 bits behind them.
+        guide: (4096,) for each value of the leading 12 bits, the first gap that is still possible.
+        total_variation: bound on the total-variation error of one gap.
+    """
+
+    high: NDArray[np.uint32]
+    low: NDArray[np.uint64]
+    guide: NDArray[np.int32]
+    total_variation: float
+
+
+def gap_table(rate: float, elements: int) -> GapTable:
+    """Thresholds for flips at `rate` over rows of up to `elements` elements; an empty table if nothing can flip."""
+    # Beyond 16/θ a gap is too rare to be worth a line of the table; the draw starts afresh there.
+    length = min(elements, LONGEST_TABLE, math.ceil(16 / rate)) if rate > 0 else 0
+    survive = Fraction(1) - Fraction(rate)
+    top = 2**GAP_BITS - 1
+    none_yet, thresholds = 2**_WORKING_BITS, []
+    for _ in range(length):
+        none_yet = none_yet * survive.numerator // survive.denominator
+        thresholds.append(min((2**_WORKING_BITS - none_yet) >> (_WORKING_BITS - GAP_BITS), top))
+    high = np.array([t >> 64 for t in thresholds], np.uint32)
+    low = np.array([t & (2**64 - 1) for t in thresholds], np.uint64)
+    cells = np.arange(2**_GUIDE_BITS, dtype=np.uint64) << np.uint64(32 - _GUIDE_BITS)
+    guide = np.searchsorted(high, cells.astype(np.uint32), side="left").astype(np.int32)
+    return GapTable(high, low, guide, total_variation=(length + 1) * 2.0 ** (1 - GAP_BITS))
+
+
+@dataclass(frozen=True)
+class BitThreshold:
+    """A probability as 128 binary digits, compared digit by digit with random bits, most significant first.
+
+    Every float of at least 2^−75 is such a number exactly; 1 is taken as 1 − 2^−128.
+    """
+
+    high: np.uint64
+    low: np.uint64
+    total_variation: float
+
+
+def bit_threshold(rate: float) -> BitThreshold:
+    """The 128 digits of `rate`."""
+    exact = Fraction(rate) * 2**128
+    digits = min(int(exact), 2**128 - 1)
+    error = 0.0 if exact == digits else 2.0**-128
+    return BitThreshold(np.uint64(digits >> 64), np.uint64(digits & (2**64 - 1)), error)

@@ -1,0 +1,74 @@
+"""Sealed array files: integer arrays and a JSON description under one checksum; nothing in them is ever unpickled."""
+
+import json
+import zipfile
+import zlib
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphcert.errors import DataError
+from graphcert.files import atomic_write
+
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error)
+"""What NumPy raises on files that are truncated, altered or of another kind."""
+
+
+def to_json(value: Mapping[str, Any]) -> str:
+    """Canonical JSON: equal values give equal text; NaN is refused."""
+    return json.dumps(value, sort_keys=True, allow_nan=False, ensure_ascii=False)
+
+
+def seal(description: str, arrays: Mapping[str, NDArray[Any]]) -> str:
+    """sha256 over a description and the names, types, shapes and values of integer arrays."""
+    digest = sha256(description.encode())
+    for name, array in arrays.items():
+        digest.update(f"\n{name} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array, dtype="<i8").data)
+    return digest.hexdigest()
+
+
+def write_sealed(path: Path, description: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write atomically and durably; equal content gives equal bytes.
+
+    Raises:
+        DataError: if the file cannot be written.
+    """
+    text = to_json(description)
+    try:
+        with atomic_write(path) as stream:
+            np.savez(stream, description=np.array(text), sha256=np.array(seal(text, arrays)), **arrays)  # type: ignore[arg-type]
+    except OSError as error:
+        raise DataError(f"{path} cannot be written: {error.strerror or error}") from None
+
+
+def read_sealed(path: Path, kind: str, names: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Read the description and the named integer arrays, verifying the checksum.
+
+    Raises:
+        DataError: if the file is missing, truncated, altered, or not a `kind`.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            text, expected = archive["description"], archive["sha256"]
+            arrays = {name: archive[name] for name in names}
+    except FileNotFoundError:
+        raise DataError(f"there is no {kind} at {path}") from None
+    except _UNREADABLE as error:
+        raise DataError(f"{path} is not a complete {kind} ({error}); make it again or restore it") from None
+    if any(t.dtype.kind != "U" or t.ndim for t in (text, expected)) or any(a.dtype.kind not in "iu" for a in arrays.values()):
+        raise DataError(f"{path} is not a {kind}: its members have the wrong types")
+    found = seal(text.item(), arrays)
+    if found != expected.item():
+        raise DataError(f"{path} was altered: expected sha256 {expected.item()}, found {found}")
+    try:
+        description = json.loads(text.item())
+    except ValueError:
+        description = None
+    if not isinstance(description, dict):
+        raise DataError(f"{path} is not a {kind}: its description is not a JSON object")
+    return description, arrays

@@ -1,0 +1,60 @@
+"""What a model must be before its votes mean anything."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from graphcert.errors import ModelError
+
+
+def refuse_cached_normalisation(model: nn.Module) -> None:
+    """Raise `ModelError` if a layer keeps the normalised adjacency of its first call: it would ignore all edge noise."""
+    for name, module in model.named_modules():
+        if getattr(module, "cached", False) is True:
+            where = f"the layer {name!r} ({type(module).__name__})" if name else f"the model {type(module).__name__}"
+            raise ModelError(f"{where} caches the normalised adjacency and would ignore edge noise; use cached=False")
+
+
+def refuse_unusable_parameters(model: nn.Module) -> None:
+    """Raise `ModelError` if a parameter or buffer is not a number or infinite."""
+    for name, value in [*model.named_parameters(), *model.named_buffers()]:
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            raise ModelError(f"the parameter {name!r} holds NaN or infinite values; train the model again")
+
+
+def check_logits(logits: object, nodes: int, classes: int | None) -> Tensor:
+    """Return the logits if they are an (N, K) floating tensor without NaN, with K as the data have it.
+
+    Raises:
+        ModelError: naming what is wrong.
+    """
+    if not isinstance(logits, Tensor) or logits.dim() != 2 or logits.shape[0] != nodes or logits.shape[1] < 2:
+        found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        raise ModelError(f"the model must return logits of shape ({nodes}, K ≥ 2), got {found}")
+    if classes is not None and logits.shape[1] < classes:
+        raise ModelError(f"the model has {logits.shape[1]} classes but the data have {classes}; train it on these data")
+    refuse_nan(logits)
+    return logits
+
+
+def refuse_nan(logits: Tensor) -> None:
+    """Raise `ModelError` if a logit is not a number."""
+    if bool(torch.isnan(logits).any()):
+        raise ModelError(NAN_LOGITS)
+
+
+NAN_LOGITS = "the model returned NaN logits under noise; a vote for NaN means nothing, so repair or retrain the model"
+
+
+@contextmanager
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """Run with dropout and batch statistics frozen; every submodule gets its own mode back afterwards."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training

@@ -1,0 +1,62 @@
+"""Data, smoothing and seed, checked and prepared for sampling."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from graphcert.data import check_binary_features, check_features, check_undirected
+from graphcert.errors import DataError
+from graphcert.models.tensors import ones_of, upper_triangle
+from graphcert.noise import Smoothing
+from graphcert.sampling.sampler import CSR, Sampler
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A clean graph and the sampler around it.
+
+    Attributes:
+        x: (N, D) clean features, float32.
+        sampler: draws noisy versions of it.
+        classes: K as far as the data know it, else None.
+    """
+
+    x: Tensor
+    sampler: Sampler
+    classes: int | None
+
+    @property
+    def nodes(self) -> int:
+        """Number of nodes N."""
+        return self.sampler.nodes
+
+    @classmethod
+    def of(cls, data: Any, smoothing: Smoothing, seed: int) -> "Problem":
+        """Check `data` (anything with `x` and `edge_index`) and prepare it.
+
+        Raises:
+            DataError: for non-binary features under feature noise, directed edges, self-loops, repeated edges, NaN.
+        """
+        x, edge_index = getattr(data, "x", None), getattr(data, "edge_index", None)
+        if not isinstance(x, Tensor) or not isinstance(edge_index, Tensor):
+            raise DataError("the data need tensors x (N, D) and edge_index (2, 2E), as torch_geometric.data.Data has them")
+        if smoothing.features is not None and not smoothing.features.silent:
+            check_binary_features(x)
+            features = ones_of(x)
+        else:
+            check_features(x)
+            features = CSR(np.zeros(x.shape[0] + 1, np.int32), np.empty(0, np.int32))
+        check_undirected(edge_index, x.shape[0])
+        sampler = Sampler(features, x.shape[1], upper_triangle(edge_index, x.shape[0]), smoothing, seed)
+        return cls(x, sampler, _classes(data))
+
+
+def _classes(data: Any) -> int | None:
+    """K from `data.classes` or from the largest label."""
+    declared = getattr(data, "classes", None)
+    if isinstance(declared, int):
+        return declared
+    y = getattr(data, "y", None)
+    return int(y.max()) + 1 if isinstance(y, Tensor) and y.dim() == 1 and y.numel() else None
