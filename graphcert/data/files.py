@@ -26,7 +26,7 @@ def data_folders(root: Root = None) -> list[Path]:
     `root` and the folder named by GRAPHCERT_DATA if given, ./datasets, the datasets folder of the checkout that this
     package runs from, and the user's cache.
     """
-    named = [Path(folder).expanduser() for folder in (root, os.environ.get(ENVIRONMENT)) if folder]
+    named = [Path(os.path.expanduser(folder)) for folder in (root, os.environ.get(ENVIRONMENT)) if folder]
     checkout = Path(__file__).resolve().parents[2]
     shared = [checkout / "datasets"] if (checkout / "pyproject.toml").is_file() else []
     folders = [*named, Path("datasets"), *shared, cache_folder()]

@@ -105,7 +105,7 @@ def load_npz_graph(
     Raises:
         DataError: if the file is missing, damaged or not in standard form, or a class is too small for the split.
     """
-    file = Path(path).expanduser()
+    file = Path(os.path.expanduser(path))
     if not file.is_file():
         raise DataError(f"there is no file {file}; check the path")
     graph = read_npz(file, str(file))

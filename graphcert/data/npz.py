@@ -23,7 +23,8 @@ def read_npz(source: Path | BinaryIO, name: str) -> RawGraph:
 
     - `adj_matrix.*`, `attr_matrix.*`, `labels` or `adj_*`, `attr_*`, `labels`: sparse rows, each as data, indices,
       indptr and shape;
-    - `A` (2, E), `X` (2, number of ones), `y` (N,): edges, positions of ones in the features, labels.
+    - `A` (2, E), `X` (2, number of ones), `y` (N,): edges, positions (node, feature) of ones, labels; the last
+      feature that some node has is the last one.
 
     Args:
         source: the file, as a path or opened for reading bytes.
@@ -33,12 +34,14 @@ def read_npz(source: Path | BinaryIO, name: str) -> RawGraph:
         DataError: if the file is damaged, has another layout, or its parts do not fit together.
     """
     try:
-        with zipfile.ZipFile(source) as archive:
-            return _read_layout(archive)
-    except (OSError, zipfile.BadZipFile) as error:
+        archive = zipfile.ZipFile(source)
+    except Exception as error:  # whatever a damaged directory makes zipfile raise
         raise DataError(f"{name} is not a readable npz file ({error}); replace it with a whole copy") from None
-    except DataError as error:
-        raise DataError(f"{name}: {error}") from None
+    with archive:
+        try:
+            return _read_layout(archive)
+        except DataError as error:
+            raise DataError(f"{name}: {error}") from None
 
 
 def _read_layout(archive: zipfile.ZipFile) -> RawGraph:

@@ -21,7 +21,7 @@ def read_planetoid(payloads: Mapping[str, bytes]) -> RawGraph:
     """Assemble a graph from the bytes of its files, keyed by `PARTS`.
 
     Row i of `tx` and `ty` belongs to the node on line i of `test.index`. Nodes that stand in no file but `graph`
-    (Citeseer has 15, all isolated) get no features and the label −1, which puts them into no split.
+    (Citeseer has 15, each with a citation or two) get no features and the label −1, which puts them into no split.
 
     Raises:
         DataError: if a file holds anything but plain arrays and lists, or the files do not fit together.

@@ -16,8 +16,9 @@ from graphcert.data.raw import RawGraph
 def undirected(edges: NDArray[np.int64], nodes: int) -> NDArray[np.int64]:
     """Both directions of every edge {u, v}, u ≠ v, once and in lexicographic order: (2, E) to (2, 2E')."""
     source, target = edges[:, edges[0] != edges[1]]
-    keys = np.unique(np.concatenate([source * nodes + target, target * nodes + source]))
-    return np.stack(np.divmod(keys, nodes))
+    keys = np.sort(np.concatenate([source * nodes + target, target * nodes + source]))
+    first = np.diff(keys, prepend=-1) > 0
+    return np.stack(np.divmod(keys[first], nodes))
 
 
 def binarised(features: NDArray[np.float32]) -> NDArray[np.float32]:

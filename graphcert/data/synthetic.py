@@ -72,9 +72,9 @@ def _densities(sizes: Indices, degree: float, homophily: float) -> tuple[float, 
     pairs_between = nodes * (nodes - 1) // 2 - pairs_within
     edges = nodes * degree / 2
     within, between = homophily * edges / pairs_within, (1 - homophily) * edges / pairs_between
-    if max(within, between) > 1:
+    if max(within, between) > 1 + 1e-9:
         raise InputError(f"a degree of {degree:g} asks for more edges than {nodes} nodes have pairs; lower degree")
-    return within, between
+    return min(within, 1.0), min(between, 1.0)  # a complete graph may miss 1 by rounding
 
 
 def _edges(generator: np.random.Generator, labels: Indices, within: float, between: float) -> Indices:

@@ -25,7 +25,7 @@ def check_binary_features(x: Any) -> None:
     if wrong.any():
         node, feature = wrong.nonzero()[0].tolist()
         raise DataError(
-            f"Bernoulli noise needs binary features, but data.x[{node}, {feature}] is {x[node, feature].item():g}; "
+            f"Bernoulli noise needs binary features, but data.x[{node}, {feature}] is {x[node, feature].item()}; "
             f"binarise them, for example with (data.x != 0).float()"
         )
 
@@ -90,19 +90,23 @@ def validate(data: Data, *, binary: bool = True) -> None:
     check_undirected(data.edge_index, nodes)
     for name in ("train_mask", "val_mask", "test_mask"):
         mask = data.get(name)
-        if mask is not None and (mask.dtype != torch.bool or mask.shape != (nodes,)):
+        if mask is not None and not _is_vector(mask, torch.bool, nodes):
             raise DataError(f"data.{name} must be a boolean tensor of shape ({nodes},); found {_kind(mask)}")
     if data.y is not None:
         _check_labels(data.y, nodes, data.get("classes"))
 
 
 def _check_labels(y: Any, nodes: int, classes: int | None) -> None:
-    if not isinstance(y, torch.Tensor) or y.dtype != torch.int64 or y.shape != (nodes,):
+    if not _is_vector(y, torch.int64, nodes):
         raise DataError(f"data.y must be an int64 tensor of shape ({nodes},); found {_kind(y)}")
     if nodes and int(y.min()) < -1:
         raise DataError("data.y must be 0 or more, or -1 for a node without a label; relabel the classes")
     if nodes and classes is not None and int(y.max()) >= classes:
         raise DataError(f"data.y names class {int(y.max())} but data.classes is {classes}; make them agree")
+
+
+def _is_vector(value: Any, dtype: torch.dtype, length: int) -> bool:
+    return isinstance(value, torch.Tensor) and value.dtype == dtype and value.shape == (length,)
 
 
 def _kind(value: Any) -> str:
