@@ -2,28 +2,32 @@
 
 import json
 import os
+import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from graphcert.errors import DataError, VotesError
+from graphcert.files import atomic_write
 from graphcert.noise import Smoothing
 
 Counts = NDArray[np.int64]
 
 _FORMAT = 1
 
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error)
-"""What NumPy raises on files that are truncated, altered or of another kind."""
+_UNREADABLE = (
+    *(OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RuntimeError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error, struct.error),
+)
+"""What NumPy and zipfile raise on files that are truncated, altered or of another kind."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,14 +118,12 @@ class Votes:
         """Write one .npz file, atomically and durably; equal votes and manifests give equal bytes."""
         description = self._description(manifest=self.manifest)
         checksum = _sha256(description, self.pilot_counts, self.counts)
-        with _atomic_file(Path(path)) as file:
-            np.savez(
-                file,
-                description=np.array(description),
-                pilot_counts=self.pilot_counts,
-                counts=self.counts,
-                sha256=np.array(checksum),
-            )
+        text, seal = np.array(description), np.array(checksum)
+        try:
+            with atomic_write(Path(path)) as file:
+                np.savez(file, description=text, pilot_counts=self.pilot_counts, counts=self.counts, sha256=seal)
+        except OSError as error:
+            raise DataError(f"the votes cannot be written to {path}: {error.strerror or error}") from None
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], smoothing: Smoothing | None = None) -> "Votes":
@@ -209,7 +211,8 @@ def _sha256(description: str, *arrays: Counts) -> str:
 def _read_members(path: Path) -> dict[str, NDArray[Any]]:
     """The arrays of a votes file, or `DataError` where the file cannot be one."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # NumPy leaves a file open that it fails to understand, so it is given an open one.
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             members = {name: archive[name] for name in ("description", "pilot_counts", "counts", "sha256")}
     except FileNotFoundError:
         raise DataError(f"there are no votes at {path}; write them with Votes.save or `graphcert sample`") from None
@@ -219,24 +222,3 @@ def _read_members(path: Path) -> dict[str, NDArray[Any]]:
     if any(t.dtype.kind != "U" or t.ndim for t in texts) or any(c.dtype.kind not in "iu" for c in counts):
         raise DataError(f"{path} is not a file of votes: its members have the wrong types")
     return members
-
-
-@contextmanager
-def _atomic_file(path: Path) -> Iterator[BinaryIO]:
-    """A reader, or a restart after a crash, finds the old file or the whole new one, never half of one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(temporary, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        directory = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
-    except OSError as error:
-        raise DataError(f"the votes cannot be written to {path}: {error.strerror or error}") from None
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -1,0 +1,7 @@
+"""Shared set-up: its place puts the helper modules of this folder on the import path of every test."""
+
+from hypothesis import settings
+
+# A busy machine must not turn a slow example into a failure.
+settings.register_profile("graphcert", deadline=None)
+settings.load_profile("graphcert")
