@@ -90,10 +90,10 @@ def check_budgets(budgets: npt.ArrayLike, axes: int) -> IntArray:
         raise InputError(f"budgets must be tuples of equal length, one number per axis ({axes})") from None
     if array.ndim == 1 and axes == 1:
         array = array.reshape(-1, 1)
-    shape: tuple[int, ...] = np.shape(array)
+    shape = list(array.shape)
     if len(shape) != 2 or shape[0] == 0 or shape[1] != axes:
         raise InputError(
-            f"budgets must be a non-empty sequence of tuples with one number per axis ({axes}), got shape {shape}"
+            f"budgets must be a non-empty sequence of tuples with one number per axis ({axes}), got {tuple(shape)}"
         )
     return whole("budgets", array)
 
@@ -121,10 +121,13 @@ def _axes(axes: Sequence[str], reach_is_masked: bool) -> tuple[str, ...]:
 
 
 def _perception(matrix: Sparse, nodes: int, axis: str) -> Sparse:
-    rows = sp.csr_array(matrix, dtype=np.float64, copy=True)
-    columns = nodes if axis.startswith("feature") else rows.shape[1]
-    if rows.shape != (nodes, columns):
-        raise InputError(f"the perception matrix of {axis} must have shape ({nodes}, {columns}), got {rows.shape}")
+    try:
+        rows: Sparse = sp.csr_array(matrix, dtype=np.float64, copy=True)
+    except (TypeError, ValueError):
+        raise InputError(f"the perception of {axis} must be a sparse 0/1 matrix, got {type(matrix).__name__}") from None
+    width = nodes if axis.startswith("feature") else "edges"
+    if rows.ndim != 2 or rows.shape[0] != nodes or width not in ("edges", rows.shape[1]):
+        raise InputError(f"the perception matrix of {axis} must have shape ({nodes}, {width}), got {rows.shape}")
     rows.sum_duplicates()
     rows.eliminate_zeros()
     if not (rows.data == 1).all():

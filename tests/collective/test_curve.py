@@ -1,0 +1,48 @@
+"""The result object: counts, ratios, rows, CSV."""
+
+import csv
+
+import numpy as np
+
+from graphcert.collective import collective_strictly_local, receptive_field
+
+
+def curve(**more):
+    grid = np.array([[True, True], [True, False], [True, True], [False, False]])
+    field = receptive_field(np.array([[0], [1]]), 1, "feature_add", num_nodes=4)
+    return collective_strictly_local(grid, ["feature_add"], [field], [0, 1, 2], **more)
+
+
+def test_counts_ratios_and_accuracy():
+    plain = curve(integer=True)
+    assert len(plain) == 3
+    assert plain.budgets.tolist() == [[0], [1], [2]]
+    assert plain.attacked_upper.tolist() == [1, 2, 3]
+    assert plain.certified.tolist() == [3, 2, 1]
+    assert plain.ratio.tolist() == [0.75, 0.5, 0.25]
+    assert plain.accuracy is None
+    assert plain.gap.tolist() == [0, 0, 0]
+    targets, correct = np.array([True, True, False, True]), np.array([True, False, True, True])
+    masked = curve(integer=True, targets=targets, correct=correct)
+    assert masked.certified.tolist() == [2, 1, 0]
+    # Of the two correct targets one is never certified and the other one falls at two changes.
+    assert masked.accuracy.tolist() == [1 / 3, 1 / 3, 0]
+
+
+def test_rows_and_csv_say_the_same(tmp_path):
+    result = curve(correct=np.ones(4, dtype=bool))
+    rows = list(result.rows())
+    assert [row["feature_add"] for row in rows] == [0, 1, 2]
+    assert [row["certified"] for row in rows] == result.certified.tolist()
+    assert rows[1]["accuracy"] == rows[1]["ratio"]
+    assert {row["method"] for row in rows} <= {"naive", "lp"}
+    result.to_csv(tmp_path / "collective.csv")
+    with open(tmp_path / "collective.csv", newline="", encoding="utf-8") as file:
+        read = list(csv.DictReader(file))
+    assert [{name: str(value) for name, value in row.items()} for row in rows] == read
+
+
+def test_an_absent_accuracy_is_an_empty_field(tmp_path):
+    curve().to_csv(tmp_path / "collective.csv")
+    with open(tmp_path / "collective.csv", newline="", encoding="utf-8") as file:
+        assert [row["accuracy"] for row in csv.DictReader(file)] == ["", "", ""]
