@@ -44,7 +44,9 @@ def split_nodes(
     for label in range(int(labels.max(initial=-1)) + 1):
         members = generator.permutation(np.flatnonzero(labels == label))
         if len(members) == 0:
-            raise DataError(f"class {label} has no nodes; relabel the classes without gaps, from 0")
+            raise DataError(
+                f"class {label} has no nodes; number the classes without gaps from 0, or keep all components"
+            )
         if len(members) < train_count + validation_count:
             raise DataError(
                 f"class {label} has {len(members)} nodes but the split needs {train_count} for training and "

@@ -39,6 +39,13 @@ def test_edges_lead_to_the_nearest_images(node):
     assert target[source == node].tolist() == [other for _, other in order[:7]]
 
 
+def test_largest_component_on_request_only(digits):
+    part = load_dataset("digits", largest_component=True)
+    validate(part)
+    assert part.num_nodes < digits.num_nodes
+    assert part.edge_index.shape[1] < digits.edge_index.shape[1]
+
+
 def test_options(digits):
     sparse = load_dataset("digits", neighbours=1, threshold=16)
     assert sparse.edge_index.shape[1] < digits.edge_index.shape[1]

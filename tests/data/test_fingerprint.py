@@ -28,8 +28,8 @@ def test_every_part_of_the_graph_matters():
         Data(x=flipped, edge_index=EDGES, y=Y),
         Data(x=X * 0.5, edge_index=EDGES, y=Y),
         Data(x=X * 0.25, edge_index=EDGES, y=Y),
-        Data(x=torch.cat([X, torch.zeros(3, 1)], 1), edge_index=EDGES, y=Y),  # the same packed bits
-        Data(x=X.reshape(9, 1), edge_index=EDGES, y=Y),
+        Data(x=torch.zeros(3, 2), edge_index=EDGES, y=Y),
+        Data(x=torch.zeros(3, 1), edge_index=EDGES, y=Y),  # the same packed bits
         Data(x=X, edge_index=EDGES[:, :2], y=Y),
         Data(x=X, edge_index=torch.tensor([[0, 1, 0, 2], [1, 0, 2, 0]]), y=Y),
         Data(x=X, edge_index=EDGES, y=torch.tensor([0, 1, 0])),

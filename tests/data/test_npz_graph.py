@@ -124,6 +124,7 @@ BROKEN = [
     ({"adj_matrix_indices": lambda a: a.astype(np.uint64) + np.uint64(2**63)}, "column index outside"),
     ({"adj_matrix_indptr": lambda a: a[::-1]}, "row pointers"),
     ({"adj_matrix_indptr": lambda a: a[:-1]}, "row pointers"),
+    ({"adj_matrix_indptr": lambda a: np.maximum(a, 1)}, "row pointers"),
     ({"adj_matrix_indptr": lambda a: np.where(np.arange(len(a)) == 1, 11, a)}, "row pointers"),
     ({"adj_matrix_shape": lambda a: a[:1]}, "two counts"),
     ({"adj_matrix_shape": lambda a: -a}, "two counts"),
