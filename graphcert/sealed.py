@@ -1,6 +1,7 @@
 """Sealed array files: integer arrays and a JSON description under one checksum; nothing in them is ever unpickled."""
 
 import json
+import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -14,8 +15,11 @@ from numpy.typing import NDArray
 from graphcert.errors import DataError
 from graphcert.files import atomic_write
 
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error)
-"""What NumPy raises on files that are truncated, altered or of another kind."""
+_UNREADABLE = (
+    *(OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RuntimeError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error, struct.error),
+)
+"""What NumPy and zipfile raise on files that are truncated, altered or of another kind."""
 
 
 def to_json(value: Mapping[str, Any]) -> str:
@@ -53,14 +57,17 @@ def read_sealed(path: Path, kind: str, names: tuple[str, ...]) -> tuple[dict[str
         DataError: if the file is missing, truncated, altered, or not a `kind`.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # NumPy leaves a file open that it fails to understand, so it is given an open one.
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             text, expected = archive["description"], archive["sha256"]
             arrays = {name: archive[name] for name in names}
     except FileNotFoundError:
         raise DataError(f"there is no {kind} at {path}") from None
     except _UNREADABLE as error:
         raise DataError(f"{path} is not a complete {kind} ({error}); make it again or restore it") from None
-    if any(t.dtype.kind != "U" or t.ndim for t in (text, expected)) or any(a.dtype.kind not in "iu" for a in arrays.values()):
+    if any(t.dtype.kind != "U" or t.ndim for t in (text, expected)) or any(
+        a.dtype.kind not in "iu" for a in arrays.values()
+    ):
         raise DataError(f"{path} is not a {kind}: its members have the wrong types")
     found = seal(text.item(), arrays)
     if found != expected.item():

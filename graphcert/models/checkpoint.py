@@ -1,15 +1,13 @@
 """Checkpoints: a state dict and the configuration that rebuilds the model. Loading executes nothing."""
 
 import hashlib
-import pickle
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from graphcert.errors import DataError, InputError
+from graphcert.errors import DataError
 from graphcert.files import atomic_write
 from graphcert.models.base import SparseFirstModel
 from graphcert.models.registry import build_model
@@ -18,14 +16,21 @@ _FORMAT = "graphcert-model-1"
 
 
 def save_model(model: SparseFirstModel, path: Path, name: str, features: int, classes: int, **options: Any) -> None:
-    """Write state dict and configuration atomically: after a crash the old file or the new one is there, never half."""
+    """Write state dict and configuration atomically: after a crash the old file or the new one is there, never half.
+
+    Raises:
+        DataError: if the file cannot be written.
+    """
     content = {
         "format": _FORMAT,
         "config": {"name": name, "features": features, "classes": classes, "options": options},
         "state": model.state_dict(),
     }
-    with atomic_write(path) as stream:
-        torch.save(content, stream)
+    try:
+        with atomic_write(path) as stream:
+            torch.save(content, stream)
+    except OSError as error:
+        raise DataError(f"the model cannot be written to {path}: {error.strerror or error}") from None
 
 
 def load_model(path: Path) -> SparseFirstModel:
@@ -40,28 +45,45 @@ def load_model(path: Path) -> SparseFirstModel:
         raise DataError(f"there is no model at {path}; train one with `graphcert train`")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} is damaged or not a graphcert checkpoint; train it again ({type(error).__name__})") from None
+    except Exception as error:  # a damaged file makes the reader stumble in any way; it never executes anything
+        raise DataError(
+            f"{path} is damaged or not a graphcert checkpoint; train it again ({type(error).__name__})"
+        ) from None
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise DataError(f"{path} is not a graphcert checkpoint; write one with `graphcert train`")
     try:
         config = content["config"]
         model = build_model(config["name"], config["features"], config["classes"], **config["options"])
         model.load_state_dict(content["state"])
-    except (KeyError, TypeError, RuntimeError, InputError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
         raise DataError(f"{path} does not describe a model that this version can build: {error}") from None
     return model.eval()
 
 
 def model_fingerprint(model: nn.Module) -> str:
-    """sha256 over the class name and every named tensor of the state dict, in order."""
-    digest = hashlib.sha256(type(model).__qualname__.encode())
+    """sha256 over every named tensor of the state dict, and the class and plain settings of every module.
+
+    Settings such as the number of propagation steps change the function but no weight. What starts with an underscore
+    and the training mode are not part of it.
+    """
+    digest = hashlib.sha256()
+    for name, module in model.named_modules():
+        digest.update(f"{name}: {type(module).__qualname__} {_settings(module)}\n".encode())
     for name, value in model.state_dict().items():
         digest.update(name.encode())
         if isinstance(value, torch.Tensor):
             array = value.detach().cpu().contiguous()
             digest.update(f"{array.dtype}{tuple(array.shape)}".encode())
-            digest.update(array.view(torch.uint8).numpy().tobytes() if array.numel() else b"")
+            digest.update(array.reshape(-1).view(torch.uint8).numpy().tobytes())
         else:
             digest.update(repr(value).encode())
     return digest.hexdigest()
+
+
+def _settings(module: nn.Module) -> list[tuple[str, Any]]:
+    """The plain public attributes of one module, by name."""
+    return sorted(
+        (key, value)
+        for key, value in vars(module).items()
+        if isinstance(value, (bool, int, float, str)) and key != "training" and not key.startswith("_")
+    )

@@ -12,7 +12,7 @@ from graphcert.sampling.sampler import CSR
 
 
 class GAT(SparseFirstModel):
-    """Two attention layers over neighbours and self: `heads` heads of `hidden` units, ELU, then one head of K classes."""
+    """Two attention layers over neighbours and self: `heads` heads of `hidden` units, ELU, then one head of K units."""
 
     def __init__(
         self, features: int, classes: int, hidden: int = 8, heads: int = 8, dropout: float = 0.5, slope: float = 0.2

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Mapping
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -16,12 +17,15 @@ from graphcert.models.sgc import SGC
 
 MODELS: Mapping[str, type[SparseFirstModel]] = {"gcn": GCN, "appnp": APPNP, "gat": GAT, "sgc": SGC, "sage": GraphSAGE}
 
+_COUNTS = {"features": 1, "classes": 2, "hidden": 1, "heads": 1, "layers": 1, "hops": 0}
+"""The least value of every option that is a whole number; all others are real numbers from 0 to 1."""
+
 
 def build_model(name: str, features: int, classes: int, seed: int = 0, **options: Any) -> SparseFirstModel:
     """A freshly initialised model; the same seed gives the same weights and leaves torch's own generator alone.
 
     Raises:
-        InputError: for an unknown name or an option that the model does not have.
+        InputError: for an unknown name, an option that the model does not have, or a value outside its domain.
     """
     if name not in MODELS:
         raise InputError(f"unknown model {name!r}; choose one of {', '.join(MODELS)}")
@@ -29,6 +33,18 @@ def build_model(name: str, features: int, classes: int, seed: int = 0, **options
     for key in options:
         if key not in known:
             raise InputError(f"the model {name} has no option {key!r}; it has {', '.join(known)}")
+    for key, value in {"features": features, "classes": classes, **options}.items():
+        _check_option(key, value)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return MODELS[name](features, classes, **options)
+
+
+def _check_option(name: str, value: Any) -> None:
+    """Raise `InputError` unless `value` lies in the domain of the option `name`."""
+    least = _COUNTS.get(name)
+    if least is not None:
+        if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+            raise InputError(f"the model option {name} must be a whole number of at least {least}, got {value!r}")
+    elif isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise InputError(f"the model option {name} must be a number from 0 to 1, got {value!r}")

@@ -35,7 +35,7 @@ def upper_triangle(edge_index: Tensor, nodes: int) -> CSR:
 def ones_of(x: Tensor) -> CSR:
     """Positions of the ones of binary features (N, D), dense or sparse."""
     if x.layout != torch.strided:
-        coo = x.to_sparse_coo().coalesce()
+        coo = x.to_sparse().coalesce()
         row, column = coo.indices().cpu().numpy()
         return CSR.of(sparse.coo_array((coo.values().cpu().numpy(), (row, column)), shape=tuple(x.shape)))
     return CSR.of(sparse.csr_array(x.cpu().numpy()))

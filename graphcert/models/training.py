@@ -3,8 +3,8 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from numbers import Integral
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -40,12 +40,17 @@ class Training:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "patience", "validate_every", "validation_samples"):
-            if getattr(self, name) < 1:
-                raise InputError(f"training option {name} must be at least 1, got {getattr(self, name)}")
-        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise InputError(f"the learning rate must be above 0, got {self.learning_rate}")
-        if not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):
-            raise InputError(f"the weight decay must not be negative, got {self.weight_decay}")
+            count = getattr(self, name)
+            if isinstance(count, bool) or not isinstance(count, Integral) or count < 1:
+                raise InputError(f"training option {name} must be a whole number of at least 1, got {count!r}")
+        if not (_is_finite(self.learning_rate) and self.learning_rate > 0):
+            raise InputError(f"the learning rate must be a number above 0, got {self.learning_rate!r}")
+        if not (_is_finite(self.weight_decay) and self.weight_decay >= 0):
+            raise InputError(f"the weight decay must be a number of at least 0, got {self.weight_decay!r}")
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ def train(
     seed: int = 0,
     report: Report | None = None,
 ) -> TrainingLog:
-    """Fit `model` in place by noisy cross-entropy with early stopping; it ends with its best weights, in evaluation mode.
+    """Fit `model` by noisy cross-entropy with early stopping; it ends in evaluation mode with its best weights.
 
     Args:
         model: any model with a sparse first layer.
@@ -88,8 +93,8 @@ def train(
             raise InputError(f"the {name} mask selects no node; training needs at least one")
     optimiser = torch.optim.Adam(model.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay)
     draw = NoisyInput(sampler)
-    best, best_state = TrainingLog(0, math.inf, 0.0), model.state_dict()
     history: list[tuple[int, float, float]] = []
+    best, best_state = TrainingLog(0, math.inf, 0.0, history), _copy_of_state(model)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(seed_key(seed)) % 2**63)
         for epoch in range(1, training.epochs + 1):
@@ -108,12 +113,16 @@ def train(
                 report(epoch, val_loss, accuracy)
             if val_loss < best.best_loss:
                 best = TrainingLog(epoch, val_loss, accuracy, history)
-                best_state = {key: value.clone() for key, value in model.state_dict().items()}
+                best_state = _copy_of_state(model)
             elif epoch - best.best_epoch >= training.patience:
                 break
     model.load_state_dict(best_state)
     model.eval()
     return best
+
+
+def _copy_of_state(model: SparseFirstModel) -> dict[str, Tensor]:
+    return {key: value.clone() for key, value in model.state_dict().items()}
 
 
 class NoisyInput:
@@ -140,5 +149,5 @@ def _validate(
     """Cross-entropy and accuracy of the mean predicted distribution over fixed noisy graphs."""
     model.eval()
     mean = torch.stack([model(*draw(VALIDATION, k))[mask].softmax(dim=1) for k in range(samples)]).mean(dim=0)
-    loss = F.nll_loss(mean.clamp(min=np.finfo(np.float32).tiny).log(), labels)
+    loss = F.nll_loss(mean.clamp(min=torch.finfo(mean.dtype).tiny).log(), labels)
     return float(loss), float((mean.argmax(dim=1) == labels).float().mean())

@@ -1,7 +1,7 @@
 """Kernels over the undirected edges of a sample.
 
-The pairs i < j are drawn once each, in strips of `STRIP` consecutive rows i: sparse graphs have few flips in a row, and a
-strip shares the start-up of a random stream between them. The strip, not the row, is the address of the random bits.
+The pairs i < j are drawn once each, in strips of `STRIP` consecutive rows i: sparse graphs have few flips in a row, and
+a strip shares the start-up of a random stream between them. The strip, not the row, is the address of the random bits.
 """
 
 import numpy as np

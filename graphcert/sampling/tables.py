@@ -1,7 +1,7 @@
 """Exact thresholds for flips: the numbers a sampler compares random bits with.
 
-All thresholds come from integer arithmetic on the exact binary fraction that a float is, never from floating logarithms, so
-that the law sampled is the law certified up to a total-variation error that is stated and subtracted.
+All thresholds come from integer arithmetic on the exact binary fraction that a float is, never from floating
+logarithms, so that the law sampled is the law certified up to a total-variation error that is stated and subtracted.
 """
 
 import math

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from graphcert.errors import InputError
 from graphcert.voting.paths import Path
 
-Tick = Callable[[int], None]
+Tick = Callable[[int], object]
 
 
 def default_workers() -> int:
@@ -24,25 +24,30 @@ def default_workers() -> int:
 class Counter:
     """Counts the votes of sample ranges with a fixed crew of threads.
 
-    Every thread computes with one torch thread: two OpenMP teams on the same processors slow each other down by an order
-    of magnitude.
+    Every thread computes with one torch thread: two OpenMP teams on the same processors slow each other down by an
+    order of magnitude.
 
     Args:
         path: how one sample becomes votes.
         workers: number of threads; the counts do not depend on it.
-        batch: samples a thread takes at a time; the counts do not depend on it.
+        batch: samples a thread takes at a time (default: about 16); the counts do not depend on it.
+
+    Raises:
+        InputError: unless both are whole numbers of at least 1.
     """
 
-    def __init__(self, path: Path, workers: int, batch: int) -> None:
-        for name, value in (("workers", workers), ("batch size", batch)):
-            if value < 1:
-                raise InputError(f"the number of {name} must be at least 1, got {value}")
+    def __init__(self, path: Path, workers: int, batch: int | None = None) -> None:
+        batch = -(-16 // path.unit) * path.unit if batch is None else batch
+        for name, value in (("workers", workers), ("batch_size", batch)):
+            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+                raise InputError(f"{name} must be a whole number of at least 1, got {value!r}")
         self.paths = [path, *(path.fork() for _ in range(workers - 1))]
         self.batch = batch
 
     def count(self, purpose: int, start: int, stop: int, tick: Tick) -> NDArray[np.int64]:
         """(N, K) votes of the samples start … stop − 1; `tick(n)` is called after every n samples."""
-        starts = iter(range(start, stop, self.batch))
+        # Batches end at multiples of their size, wherever the range begins: a unit is then computed by one thread only.
+        starts = iter([start, *range(start - start % self.batch + self.batch, stop, self.batch)])
         lock, failed = threading.Lock(), threading.Event()
 
         def work(path: Path) -> NDArray[np.int64]:
@@ -51,7 +56,7 @@ class Counter:
             for first in _take(starts, lock):
                 if failed.is_set():
                     break
-                last = min(first + self.batch, stop)
+                last = min(first - first % self.batch + self.batch, stop)
                 try:
                     path.add_votes(purpose, first, last, counts)
                 except BaseException:

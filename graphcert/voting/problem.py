@@ -18,7 +18,7 @@ class Problem:
     """A clean graph and the sampler around it.
 
     Attributes:
-        x: (N, D) clean features, float32.
+        x: (N, D) clean features, float32, on the CPU.
         sampler: draws noisy versions of it.
         classes: K as far as the data know it, else None.
     """
@@ -37,17 +37,23 @@ class Problem:
         """Check `data` (anything with `x` and `edge_index`) and prepare it.
 
         Raises:
-            DataError: for non-binary features under feature noise, directed edges, self-loops, repeated edges, NaN.
+            DataError: for non-binary features under feature noise, directed edges, self-loops, repeated edges, NaN,
+                no nodes.
         """
         x, edge_index = getattr(data, "x", None), getattr(data, "edge_index", None)
         if not isinstance(x, Tensor) or not isinstance(edge_index, Tensor):
-            raise DataError("the data need tensors x (N, D) and edge_index (2, 2E), as torch_geometric.data.Data has them")
+            raise DataError(
+                "the data need tensors x (N, D) and edge_index (2, 2E), as torch_geometric.data.Data has them"
+            )
+        x = x.detach().cpu()
         if smoothing.features is not None and not smoothing.features.silent:
             check_binary_features(x)
             features = ones_of(x)
         else:
             check_features(x)
             features = CSR(np.zeros(x.shape[0] + 1, np.int32), np.empty(0, np.int32))
+        if x.shape[0] == 0:
+            raise DataError("the graph has no nodes; give one that has some")
         check_undirected(edge_index, x.shape[0])
         sampler = Sampler(features, x.shape[1], upper_triangle(edge_index, x.shape[0]), smoothing, seed)
         return cls(x, sampler, _classes(data))

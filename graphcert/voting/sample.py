@@ -53,8 +53,8 @@ def sample_votes(
     Same seed, same votes: they do not depend on `workers`, `batch_size`, `shard_samples`, nor on being interrupted.
 
     Args:
-        model: any module called as model(x, edge_index) that returns logits (N, K). Models of `graphcert.models` take the
-            sparse path, all others the generic one. The model is put into evaluation mode while it votes.
+        model: any module called as model(x, edge_index) that returns logits (N, K). Models of `graphcert.models` take
+            the sparse path, all others the generic one. The model is put into evaluation mode while it votes.
         data: anything with `x` (N, D) and `edge_index` (2, 2E), undirected, without self-loops; binary features if the
             smoothing perturbs features.
         smoothing: the noise.
@@ -65,7 +65,7 @@ def sample_votes(
         claims: … over so many simultaneous claims (default: all nodes).
         path: "auto", "sparse" or "generic". Both see the same noisy graphs; the votes' manifest says which one ran.
         workers: threads; by default one per processor.
-        batch_size: samples that a thread takes at a time.
+        batch_size: samples that a thread takes at a time (default: about 16).
         store: folder for shards of votes; an interrupted call with the same arguments continues from them.
         shard_samples: samples per shard, the most that an interruption can lose.
         progress: show a bar with rate and remaining time.
@@ -95,7 +95,7 @@ def sample_votes(
             chosen = choose_path(problem, model, path)
         identity = _identity(model, data, smoothing, seed, chosen.name)
         shard_store = None if store is None else ShardStore(FilePath(store), identity)
-        counter = Counter(chosen, workers or default_workers(), batch_size or 16)
+        counter = Counter(chosen, default_workers() if workers is None else workers, batch_size)
         with tqdm(total=pilot_samples + samples, unit=" samples", disable=not progress, desc="voting") as bar:
             pilot = _count(counter, "pilot", pilot_samples, shard_samples, shard_store, bar)
             counts = _count(counter, "main", samples, shard_samples, shard_store, bar)
@@ -110,7 +110,8 @@ def choose_path(problem: Problem, model: nn.Module, path: str = "auto") -> Path:
             return sparse
     if path == "sparse":
         raise UnsupportedError(
-            f"{type(model).__name__} has no sparse path (or its kernels disagree with its forward pass); use path='generic'"
+            f"{type(model).__name__} has no sparse path, or its kernels disagree with its forward pass; "
+            f"use path='generic'"
         )
     return GenericPath(problem, model)
 

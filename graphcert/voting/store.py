@@ -1,4 +1,4 @@
-"""Votes on disk while they are being taken: shards that are whole or absent, so that a killed run goes on where it was."""
+"""Votes on disk while they are being taken: shards that are whole or absent, so that a killed run can go on."""
 
 import json
 from collections.abc import Mapping
@@ -15,8 +15,8 @@ from graphcert.sealed import read_sealed, write_sealed
 class ShardStore:
     """A folder of shards, one file per range of samples, each with a checksum and the identity of what made it.
 
-    A shard that is missing or damaged is simply taken again: the same samples give the same votes. A shard that is intact
-    but was made by another model, data set, smoothing or seed is an error, never mixed in and never overwritten.
+    A shard that is missing or damaged is simply taken again: the same samples give the same votes. A shard that is
+    intact but was made by another model, data set, smoothing or seed is an error, never mixed in and never overwritten.
 
     Args:
         folder: created if absent.
@@ -48,17 +48,15 @@ class ShardStore:
             description, arrays = read_sealed(path, "shard of votes", ("counts",))
         except DataError:
             return None
-        if description.get("identity") != self.identity:
-            differing = sorted(
-                key
-                for key in {*self.identity, *description.get("identity", {})}
-                if self.identity.get(key) != description.get("identity", {}).get(key)
-            )
+        found = description.get("identity")
+        if found != self.identity:
+            found = found if isinstance(found, dict) else {}
+            differing = sorted(k for k in {*self.identity, *found} if self.identity.get(k) != found.get(k))
             raise VotesError(
                 f"{self.folder} holds votes of another run (different: {', '.join(differing)}); "
                 f"choose another output folder or delete that one"
             )
-        if (description["purpose"], description["start"], description["stop"]) != (purpose, start, stop):
+        if tuple(description.get(key) for key in ("purpose", "start", "stop")) != (purpose, start, stop):
             return None
         counts = arrays["counts"].astype(np.int64)
         return counts if counts.ndim == 2 and bool((counts.sum(axis=1) == stop - start).all()) else None
