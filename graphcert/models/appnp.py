@@ -39,7 +39,7 @@ class APPNP(SparseFirstModel):
         return state
 
     def compiled(self, nodes: int) -> CompiledForward:
-        """The same in kernels, on the scaled state s ∘ Z, whose step needs one pass: (1 − r) s² ∘ (A + I)(s ∘ Z) + r s ∘ H."""
+        """The same in kernels, on the scaled state S = s ∘ Z: one pass a step, (1 − r) s² ∘ (A + I)S + r s ∘ H."""
         bias_in, bias_out = padded(self.bias_in, 0), padded(self.bias_out, 0)
         transposed = padded(self.weight_out.T, 0, 1)
         anchor, state, following = (np.empty((nodes, bias_out.size), np.float32) for _ in range(3))
@@ -55,7 +55,7 @@ class APPNP(SparseFirstModel):
             step = keep * scale * scale
             now, then = anchor, state
             for hop in range(hops):
-                kernels.gather_sum(graph.indptr, graph.indices, now, np.float32(1), step, then)
+                kernels.gather_sum(graph.indptr, graph.indices, now, True, step, then)
                 kernels.add_scaled(then, anchor, restart)
                 now, then = then, following if hop == 0 else now
             kernels.scale_rows(now, 1 / scale, then)

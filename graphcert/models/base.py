@@ -8,20 +8,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from graphcert.sampling.gather import LANES
 from graphcert.sampling.sampler import CSR
 
 Floats = NDArray[np.float32]
 CompiledForward = Callable[[Floats, CSR], Floats]
 """(X̃W (N, H), noisy graph) → logits (N, ≥ K). May overwrite its input; the result is valid until the next call."""
 
-LANES = 8
-
 
 class SparseFirstModel(nn.Module, ABC):
     """A node classifier whose first operation on the features is the product with one weight matrix.
 
-    Called as `model(x, edge_index)` with x (N, D), dense or sparse CSR, and edge_index (2, E) holding both directions of every
-    undirected edge and no self-loops; returns logits (N, K). It is the same function as
+    Called as `model(x, edge_index)` with x (N, D), dense or sparse CSR, and edge_index (2, E) holding both directions
+    of every undirected edge and no self-loops; returns logits (N, K). It is the same function as
     `after_first(x @ first_weight(), edge_index)`, and so as `compiled(N)(x @ first_weight(), graph)`.
     """
 

@@ -1,5 +1,7 @@
 """Graph convolutional network (Kipf & Welling 2017)."""
 
+from itertools import pairwise
+
 import numpy as np
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -16,13 +18,14 @@ class GCN(SparseFirstModel):
     def __init__(self, features: int, classes: int, hidden: int = 64, layers: int = 2, dropout: float = 0.5) -> None:
         super().__init__()
         widths = [features] + [hidden] * (layers - 1) + [classes]
-        self.weights = nn.ParameterList(glorot(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.weights = nn.ParameterList(glorot(a, b) for a, b in pairwise(widths))
         self.biases = nn.ParameterList(nn.Parameter(w.new_zeros(w.shape[1])) for w in self.weights)
         self.dropout = dropout
 
     def first_weight(self) -> Tensor:
         """The first layer's weight (D, hidden)."""
-        return self.weights[0]
+        weight: Tensor = self.weights[0]
+        return weight
 
     def after_first(self, hidden: Tensor, edge_index: Tensor) -> Tensor:
         """Propagate, then alternate weight and propagation."""
@@ -52,7 +55,7 @@ class GCN(SparseFirstModel):
                     kernels.dense(hidden, transposed[layer], out)
                     hidden = out
                 kernels.scale_rows(hidden, scale, scaled)
-                kernels.gather_sum(graph.indptr, graph.indices, scaled, np.float32(1), scale, out)
+                kernels.gather_sum(graph.indptr, graph.indices, scaled, True, scale, out)
                 kernels.add_bias(out, bias, layer + 1 < len(biases))
                 hidden = out
             return hidden

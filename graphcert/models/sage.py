@@ -12,7 +12,7 @@ from graphcert.sampling.sampler import CSR
 
 
 class GraphSAGE(SparseFirstModel):
-    """Two layers x W_own + mean of neighbours W_near + b. Mean and weight commute: both weights make one first product."""
+    """Two layers x W_own + mean of neighbours W_near + b. Mean and weight commute, so both weights make one product."""
 
     def __init__(self, features: int, classes: int, hidden: int = 64, dropout: float = 0.5) -> None:
         super().__init__()
@@ -43,16 +43,16 @@ class GraphSAGE(SparseFirstModel):
         scale = np.empty(nodes, np.float32)
         near, sums = (np.zeros((nodes, bias_in.size), np.float32) for _ in range(2))
         out, sent, mean = (np.empty((nodes, bias_out.size), np.float32) for _ in range(3))
-        one, nothing = np.float32(1), np.float32(0)
+        one = np.float32(1)
 
         def forward(hidden: Floats, graph: CSR) -> Floats:
             kernels.mean_scale(graph.indptr, scale)
             near[:, :width] = hidden[:, width : 2 * width]
-            kernels.gather_sum(graph.indptr, graph.indices, near, nothing, scale, sums)
+            kernels.gather_sum(graph.indptr, graph.indices, near, False, scale, sums)
             sums[:, :width] += hidden[:, :width]
             kernels.add_bias(sums, bias_in, True)
             kernels.dense(sums, near_out, sent)
-            kernels.gather_sum(graph.indptr, graph.indices, sent, nothing, scale, mean)
+            kernels.gather_sum(graph.indptr, graph.indices, sent, False, scale, mean)
             kernels.dense(sums, own_out, out)
             kernels.add_scaled(out, mean, one)
             kernels.add_bias(out, bias_out, False)

@@ -42,7 +42,7 @@ class SGC(SparseFirstModel):
             kernels.symmetric_scale(graph.indptr, scale)
             for _ in range(hops):
                 kernels.scale_rows(hidden, scale, scaled)
-                kernels.gather_sum(graph.indptr, graph.indices, scaled, np.float32(1), scale, out)
+                kernels.gather_sum(graph.indptr, graph.indices, scaled, True, scale, out)
                 hidden = out
             if hidden is not out:
                 out[:] = hidden

@@ -30,12 +30,21 @@ class CSR:
         return self.indptr.size - 1
 
     @classmethod
-    def of(cls, matrix: sparse.spmatrix | sparse.sparray) -> "CSR":
+    def of(cls, matrix: "sparse.coo_array[Any] | sparse.csr_array[Any]") -> "CSR":
         """Positions of the non-zeros of a SciPy matrix, ascending in each row."""
         compressed = sparse.csr_array(matrix)
         compressed.eliminate_zeros()
         compressed.sort_indices()
         return cls(compressed.indptr.astype(np.int32), compressed.indices.astype(np.int32))
+
+
+def packed_bits(ones: CSR, width: int) -> NDArray[np.uint64]:
+    """(N, ⌈width / 64⌉): bit c % 64 of word c // 64 says whether column c of the row is a one."""
+    bits = np.zeros((ones.rows, -(-width // 64)), np.uint64)
+    row = np.repeat(np.arange(ones.rows), np.diff(ones.indptr))
+    column = ones.indices.astype(np.uint64)
+    np.bitwise_or.at(bits, (row, column >> np.uint64(6)), np.uint64(1) << (column & np.uint64(63)))
+    return bits
 
 
 @dataclass(frozen=True)
@@ -76,15 +85,14 @@ class Workspace:
     """Scratch memory of one thread; results never depend on it."""
 
     def __init__(self, width: int, longest_row: int, strip_room: int) -> None:
-        self.words = np.empty(32, np.uint32)
-        self.mark = np.empty(width, np.int32)
+        self.words = np.empty(64, np.uint32)
         self.columns = np.empty(width + longest_row, np.int32)
         self.hits = np.empty(strip_room, np.int32)
 
     @property
-    def row_scratch(self) -> tuple[NDArray[np.uint32], Integers, Integers]:
+    def row_scratch(self) -> tuple[NDArray[np.uint32], Integers]:
         """What the row kernels need."""
-        return self.words, self.mark, self.columns
+        return self.words, self.columns
 
 
 class Sampler:
@@ -107,6 +115,7 @@ class Sampler:
         self.clean_features, self.clean_edges = features, edges
         sources = np.repeat(np.arange(self.nodes, dtype=np.int32), np.diff(edges.indptr))
         self.clean_graph = CSR(*adjacency(sources, edges.indices, self.nodes))
+        self._bits = packed_bits(features, width)
         self._strip = STRIP * self.nodes
         self._features = _Flips.of(smoothing.features, width, philox.FEATURE_ADD, philox.FEATURE_DELETE)
         self._edges = _Flips.of(smoothing.edges, self._strip, philox.EDGE_ADD, philox.EDGE_DELETE)
@@ -148,8 +157,8 @@ class Sampler:
         clean = self.clean_features
         flips = self._features or _SILENT
         first_layer(
-            self.key, *flips.streams(purpose), sample, clean.indptr, clean.indices, *flips.thresholds(),
-            weight, work.row_scratch, out,
+            self.key, *flips.streams(purpose), sample, clean.indptr, clean.indices, self._bits,
+            *flips.thresholds(), weight, work.row_scratch, out,
         )  # fmt: skip
 
     def features(self, purpose: int, sample: int, work: Workspace) -> CSR:
@@ -163,7 +172,7 @@ class Sampler:
             indices = np.empty(room, np.int32)
             total = noisy_rows(
                 self.key, *flips.streams(purpose), sample, self.width, clean.indptr, clean.indices,
-                *flips.thresholds(), work.row_scratch, indptr, indices,
+                self._bits, *flips.thresholds(), work.row_scratch, indptr, indices,
             )  # fmt: skip
             if total <= room:
                 return CSR(indptr, indices[:total])

@@ -27,7 +27,7 @@ class GapTable:
     means "no flip among the next `length` elements", after which the draw starts afresh (the law has no memory).
 
     Attributes:
-        high: (length,) the leading 32 bits of each threshold.
+        high: (length + 1,) the leading 32 bits of each threshold, then a sentinel that no number exceeds.
         low: (length,) the 64 bits behind them.
         guide: (4096,) for each value of the leading 12 bits, the first gap that is still possible.
         total_variation: bound on the total-variation error of one gap.
@@ -49,10 +49,10 @@ def gap_table(rate: float, elements: int) -> GapTable:
     for _ in range(length):
         none_yet = none_yet * survive.numerator // survive.denominator
         thresholds.append(min((2**_WORKING_BITS - none_yet) >> (_WORKING_BITS - GAP_BITS), top))
-    high = np.array([t >> 64 for t in thresholds], np.uint32)
+    high = np.array([t >> 64 for t in thresholds] + [2**32 - 1], np.uint32)
     low = np.array([t & (2**64 - 1) for t in thresholds], np.uint64)
     cells = np.arange(2**_GUIDE_BITS, dtype=np.uint64) << np.uint64(32 - _GUIDE_BITS)
-    guide = np.searchsorted(high, cells.astype(np.uint32), side="left").astype(np.int32)
+    guide = np.searchsorted(high[:-1], cells.astype(np.uint32), side="left").astype(np.int32)
     return GapTable(high, low, guide, total_variation=(length + 1) * 2.0 ** (1 - GAP_BITS))
 
 

@@ -1,0 +1,57 @@
+"""Which budgets a run is evaluated at."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphcert.certificates import BudgetGrid, Certificate
+from graphcert.config import CertificateConfig
+from graphcert.errors import UnsupportedError
+
+LONGEST_AXIS = 512
+HEAT_MAP_CELLS = 24
+
+_CHANNELS = (("features", "add", "delete"), ("edges", "edge_add", "edge_delete"))
+
+
+def budget_grids(
+    certificate: Certificate, truth: NDArray[np.int64] | None, settings: CertificateConfig
+) -> tuple[BudgetGrid, ...]:
+    """One curve per operation of each smoothed channel and one heat map add × delete per channel.
+
+    An axis whose end is not set runs to the first budget at which nothing is certified (at most `LONGEST_AXIS`). A heat map
+    takes every k-th budget of long axes, so that it has at most `HEAT_MAP_CELLS` cells a side.
+    """
+    grids: list[BudgetGrid] = []
+    for channel, add, delete in _CHANNELS:
+        law = getattr(certificate.smoothing, channel)
+        if law is None or law.silent:
+            continue
+        ends = {}
+        for axis in (add, delete):
+            chosen = getattr(settings, f"max_{axis}")
+            ends[axis] = _last_certified(certificate, axis) + 1 if chosen is None else chosen
+            grids.append(certificate.grid(**{axis: range(ends[axis] + 1)}, truth=truth))
+        cells = {axis: range(0, end + 1, -(-(end + 1) // HEAT_MAP_CELLS)) for axis, end in ends.items()}
+        grids.append(certificate.grid(**cells, truth=truth))
+    return tuple(grids)
+
+
+def _last_certified(certificate: Certificate, axis: str) -> int:
+    """The largest budget on one axis at which some node is robust (certificates are monotone: bisection)."""
+
+    def any_robust(budget: int) -> bool:
+        try:
+            return bool(certificate.robust(**{axis: budget}).any())
+        except UnsupportedError:
+            return False
+
+    low, high = 0, 1
+    while high < LONGEST_AXIS and any_robust(high):
+        low, high = high, 2 * high
+    if high >= LONGEST_AXIS and any_robust(LONGEST_AXIS):
+        return LONGEST_AXIS - 1
+    high = min(high, LONGEST_AXIS)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if any_robust(middle) else (low, middle)
+    return low

@@ -1,0 +1,262 @@
+"""The command line: `graphcert datasets | train | sample | certify | report`.
+
+Every command answers bad input with one sentence on standard error and exit code 2.
+"""
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from graphcert._version import __version__
+from graphcert.errors import GraphcertError, InputError
+
+if TYPE_CHECKING:
+    from graphcert.certificates import Certificate
+    from graphcert.config import RunConfig
+    from graphcert.pipeline import Run
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Prove how robust node classifiers on graphs are, by randomised smoothing.",
+)
+
+DatasetName = Annotated[
+    str | None, typer.Option("--dataset", help="Name of a data set (see `graphcert datasets`) or path of an .npz graph.")
+]
+DatasetOption = Annotated[
+    list[str] | None, typer.Option(help="key=value for the data set, for example nodes=5000; may be repeated.")
+]
+ModelName = Annotated[str, typer.Option("--model", help="gcn, appnp, gat, sgc or sage.")]
+ModelOption = Annotated[list[str] | None, typer.Option(help="key=value for the model, for example hidden=32; repeatable.")]
+TrainingOption = Annotated[
+    list[str] | None, typer.Option(help="key=value for training, for example epochs=300; repeatable.")
+]
+Add = Annotated[float, typer.Option(help="θ⁺ of features: probability that a zero becomes one.")]
+Delete = Annotated[float, typer.Option(help="θ⁻ of features: probability that a one becomes zero.")]
+EdgeAdd = Annotated[float, typer.Option(help="θ⁺ of undirected edges.")]
+EdgeDelete = Annotated[float, typer.Option(help="θ⁻ of undirected edges.")]
+Samples = Annotated[int | None, typer.Option(help="Final samples, which bound the probabilities [default: 10000].")]
+PilotSamples = Annotated[int | None, typer.Option(help="Independent samples that choose the labels [default: 1000].")]
+Seed = Annotated[int, typer.Option(help="Of the split, the weights and the noise; same seed, same result.")]
+Out = Annotated[Path, typer.Option(help="Folder of the run; an interrupted run continues there.")]
+DataRoot = Annotated[str | None, typer.Option(help="Folder with data files, looked at before GRAPHCERT_DATA.")]
+Workers = Annotated[int | None, typer.Option(help="Threads [default: one per processor].")]
+BatchSize = Annotated[int | None, typer.Option(help="Samples a thread takes at a time; never changes the result.")]
+Alpha = Annotated[float | None, typer.Option(help="Error rate of all claims together [default: 0.01].")]
+Method = Annotated[str | None, typer.Option(help="binary or multiclass [default: binary].")]
+PerNode = Annotated[
+    bool | None, typer.Option("--per-node/--simultaneous", help="Spend alpha on each node instead of on all claims together.")
+]
+MaxAdd = Annotated[int | None, typer.Option(help="End of the budget axis [default: where nothing is certified].")]
+RunFolder = Annotated[Path, typer.Argument(help="Folder of the run.")]
+
+
+@app.callback(invoke_without_command=True)
+def root(version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False) -> None:
+    """Prove how robust node classifiers on graphs are, by randomised smoothing."""
+    if version:
+        typer.echo(f"graphcert {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def datasets(
+    data_root: DataRoot = None, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
+) -> None:
+    """List the data sets and where their files are; downloads nothing."""
+    from graphcert.data import describe_datasets
+
+    rows = describe_datasets(data_root)
+    if as_json:
+        typer.echo(json.dumps([vars(row) for row in rows], indent=1))
+        return
+    typer.echo(f"{'name':<20}{'nodes':>8}{'edges':>8}{'features':>10}{'classes':>9}  found in")
+    for row in rows:
+        numbers = [f"{'any' if n is None else format(n, ',')}" for n in (row.nodes, row.edges, row.features, row.classes)]
+        typer.echo(f"{row.name:<20}{numbers[0]:>8}{numbers[1]:>8}{numbers[2]:>10}{numbers[3]:>9}  {row.where}")
+
+
+@app.command("train")
+def train_command(
+    out: Out,
+    dataset: DatasetName = None,
+    model: ModelName = "gcn",
+    add: Add = 0.0,
+    delete: Delete = 0.0,
+    edge_add: EdgeAdd = 0.0,
+    edge_delete: EdgeDelete = 0.0,
+    seed: Seed = 0,
+    dataset_option: DatasetOption = None,
+    model_option: ModelOption = None,
+    training_option: TrainingOption = None,
+    data_root: DataRoot = None,
+) -> None:
+    """Train a model under the noise it will be certified with."""
+    run = _run(out, data_root)
+    rates = (add, delete, edge_add, edge_delete)
+    run.train(_config(dataset, model, rates, seed, dataset_option, model_option, training_option))
+
+
+@app.command("sample")
+def sample_command(
+    run_folder: RunFolder,
+    samples: Samples = None,
+    pilot_samples: PilotSamples = None,
+    workers: Workers = None,
+    batch_size: BatchSize = None,
+    data_root: DataRoot = None,
+) -> None:
+    """Take votes with a trained model; an interrupted call continues where it was."""
+    _run(run_folder, data_root, workers, batch_size).sample(samples, pilot_samples)
+
+
+@app.command("certify")
+def certify_command(
+    run_folder: Annotated[Path | None, typer.Argument(help="Folder of a run that has votes.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of a new run: the whole chain, with --dataset.")] = None,
+    dataset: DatasetName = None,
+    model: ModelName = "gcn",
+    add: Add = 0.0,
+    delete: Delete = 0.0,
+    edge_add: EdgeAdd = 0.0,
+    edge_delete: EdgeDelete = 0.0,
+    samples: Samples = None,
+    pilot_samples: PilotSamples = None,
+    seed: Seed = 0,
+    alpha: Alpha = None,
+    method: Method = None,
+    per_node: PerNode = None,
+    max_add: MaxAdd = None,
+    max_delete: MaxAdd = None,
+    max_edge_add: MaxAdd = None,
+    max_edge_delete: MaxAdd = None,
+    dataset_option: DatasetOption = None,
+    model_option: ModelOption = None,
+    training_option: TrainingOption = None,
+    workers: Workers = None,
+    batch_size: BatchSize = None,
+    data_root: DataRoot = None,
+) -> None:
+    """Certify the votes of RUN_FOLDER; or, with --dataset and --out, train, sample, certify and report in one go."""
+    from dataclasses import asdict
+
+    if (run_folder is None) == (out is None):
+        raise InputError("give either the folder of a run that has votes, or --dataset … --out FOLDER for the whole chain")
+    run = _run(run_folder or out, data_root, workers, batch_size)
+    given = {"alpha": alpha, "method": method, "max_add": max_add, "max_delete": max_delete}
+    given |= {"max_edge_add": max_edge_add, "max_edge_delete": max_edge_delete}
+    given["simultaneous"] = None if per_node is None else not per_node
+    given = {key: value for key, value in given.items() if value is not None}
+    if run_folder is not None:
+        if dataset is not None:
+            raise InputError("--dataset starts a new run; give --out instead of the folder of an old one")
+        certificate = run.certify(**{**asdict(run.load_config().certificate), **given})  # type: ignore[arg-type]
+        run.report()
+    else:
+        rates = (add, delete, edge_add, edge_delete)
+        config = _config(dataset, model, rates, seed, dataset_option, model_option, training_option)
+        counts = {"samples": samples, "pilot_samples": pilot_samples}
+        chosen: dict[str, Any] = {key: value for key, value in counts.items() if value is not None}
+        config = replace(
+            config,
+            sampling=replace(config.sampling, **chosen),
+            certificate=replace(config.certificate, **given),  # type: ignore[arg-type]
+        )
+        certificate = run.all_stages(config)
+    _print_summary(run, certificate)
+
+
+@app.command("report")
+def report_command(run_folder: RunFolder, data_root: DataRoot = None) -> None:
+    """Write report.html of a certified run."""
+    typer.echo(f"report: {_run(run_folder, data_root).report()}")
+
+
+def _run(folder: Path | None, data_root: str | None, workers: int | None = None, batch_size: int | None = None) -> "Run":
+    from graphcert.pipeline import Run
+
+    assert folder is not None
+    return Run(folder, data_root, workers, batch_size, progress=sys.stderr.isatty(), say=_say)
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def _config(
+    dataset: str | None,
+    model: str,
+    rates: tuple[float, float, float, float],
+    seed: int,
+    dataset_option: list[str] | None,
+    model_option: list[str] | None,
+    training_option: list[str] | None,
+) -> "RunConfig":
+    """Settings from the command line."""
+    from graphcert.config import DatasetConfig, ModelConfig, RunConfig
+    from graphcert.models import MODELS, Training
+    from graphcert.noise import BernoulliFlip, Smoothing
+
+    if dataset is None:
+        raise InputError("name a data set with --dataset; `graphcert datasets` lists them")
+    if model not in MODELS:
+        raise InputError(f"unknown model {model!r}; choose one of {', '.join(MODELS)}")
+    features, edges = BernoulliFlip(*rates[:2]), BernoulliFlip(*rates[2:])
+    if features.silent and edges.silent:
+        raise InputError("no noise was given; set --add and --delete for features, --edge-add and --edge-delete for edges")
+    training = _options(training_option, "--training-option")
+    known = list(Training.__dataclass_fields__)
+    for key in training:
+        if key not in known:
+            raise InputError(f"training has no option {key!r}; it has {', '.join(known)}")
+    return RunConfig(
+        smoothing=Smoothing(None if features.silent else features, None if edges.silent else edges),
+        seed=seed,
+        dataset=DatasetConfig(dataset, _options(dataset_option, "--dataset-option")),
+        model=ModelConfig(model, _options(model_option, "--model-option")),
+        training=Training(**training),
+    )
+
+
+def _options(pairs: list[str] | None, flag: str) -> dict[str, Any]:
+    """key=value pairs; values are numbers, true, false or text."""
+    options: dict[str, Any] = {}
+    for pair in pairs or []:
+        key, equals, text = pair.partition("=")
+        if not equals or not key:
+            raise InputError(f"{flag} takes key=value, got {pair!r}")
+        try:
+            options[key] = json.loads(text)
+        except ValueError:
+            options[key] = text
+    return options
+
+
+def _print_summary(run: "Run", certificate: "Certificate") -> None:
+    from graphcert.report import summary_lines
+
+    for line in summary_lines(run.report_content()):
+        typer.echo(line)
+    typer.echo(f"report: {run.path('report.html')}")
+
+
+def main() -> None:
+    """Entry point: one sentence and exit code 2 for bad input, 130 for an interrupt."""
+    try:
+        app()
+    except GraphcertError as error:
+        typer.echo(f"graphcert: {error}", err=True)
+        sys.exit(2)
+    except OSError as error:
+        place = f" ({error.filename})" if error.filename else ""
+        typer.echo(f"graphcert: {error.strerror or error}{place}; choose a folder that can be read and written", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        typer.echo("graphcert: interrupted; the same command continues where it was", err=True)
+        sys.exit(130)

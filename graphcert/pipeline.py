@@ -1,0 +1,282 @@
+"""The main job in four stages over one run folder: train, sample, certify, report.
+
+Each stage reads what the one before it left and can be repeated alone. Files appear whole or not at all, and nothing is
+written before the stage's input has been checked.
+"""
+
+import json
+import platform
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch_geometric.data import Data
+
+from graphcert._version import __version__
+from graphcert.budgets import budget_grids
+from graphcert.certificates import BudgetGrid, Certificate, certify
+from graphcert.config import RunConfig
+from graphcert.data import data_fingerprint, load_dataset
+from graphcert.errors import DataError, InputError, VotesError
+from graphcert.files import atomic_write_text
+from graphcert.models import build_model, load_model, save_model, train
+from graphcert.models.checkpoint import model_fingerprint
+from graphcert.report import ReportContent, write_report
+from graphcert.statistics import check_sample_size
+from graphcert.votes import Votes
+from graphcert.voting import sample_votes
+from graphcert.voting.problem import Problem
+
+Say = Callable[[str], None]
+
+CONFIG, MODEL, VOTES, CERTIFICATE, MANIFEST, REPORT = (
+    "config.toml", "model.pt", "votes/votes.npz", "certificate.json", "manifest.json", "report.html",
+)  # fmt: skip
+
+
+def silence(_: str) -> None:
+    """Say nothing."""
+
+
+@dataclass
+class Run:
+    """A run folder and how to talk about it.
+
+    Attributes:
+        folder: where everything goes; created by the first stage that has something to write.
+        data_root: folder of data files, if not the usual places.
+        workers, batch_size: of voting; results do not depend on them.
+        progress: show bars.
+        say: receives one line per step.
+    """
+
+    folder: Path
+    data_root: str | None = None
+    workers: int | None = None
+    batch_size: int | None = None
+    progress: bool = False
+    say: Say = silence
+
+    def __post_init__(self) -> None:
+        self.folder = Path(self.folder)
+        if self.folder.exists() and not self.folder.is_dir():
+            raise InputError(f"the output {self.folder} is a file; name a folder")
+
+    def path(self, name: str) -> Path:
+        """A file of this run."""
+        return self.folder / name
+
+    def load_config(self) -> RunConfig:
+        """The settings of this run."""
+        return RunConfig.load(self.path(CONFIG))
+
+    def load_data(self, config: RunConfig) -> Data:
+        """The graph of this run, split."""
+        return load_dataset(config.dataset.name, self.data_root, seed=config.seed, **config.dataset.options)
+
+    def all_stages(self, config: RunConfig) -> Certificate:
+        """Train, sample, certify and report; stages whose result is already there are not repeated."""
+        self.train(config)
+        self.sample(config.sampling.samples, config.sampling.pilot_samples)
+        certificate = self.certify(**asdict(config.certificate))
+        self.report()
+        return certificate
+
+    def train(self, config: RunConfig) -> None:
+        """Train the model under its noise, unless this folder already holds it.
+
+        Raises:
+            InputError: if the folder holds a run with other settings, or the planned samples cannot certify anything.
+        """
+        if self.path(CONFIG).is_file():
+            differences = config.differences(self.load_config())
+            if differences:
+                raise InputError(
+                    f"{self.folder} holds a run with {'; '.join(differences[:3])}; choose another --out or delete it"
+                )
+        data = self.load_data(config)
+        _check_samples(config, int(data.test_mask.sum()))
+        problem = Problem.of(data, config.smoothing, config.seed)
+        if self.path(MODEL).is_file():
+            self.say(f"model: {self.path(MODEL)} is there already")
+            config.save(self.path(CONFIG))
+            return
+        features, classes = int(data.x.shape[1]), int(data.classes)
+        model = build_model(config.model.name, features, classes, seed=config.seed, **config.model.options)
+        self.say(f"training {config.model.name} on {config.dataset.name}: {data.x.shape[0]:,} nodes, {features:,} features")
+        began = time.perf_counter()
+        log = train(model, problem.sampler, data.y, data.train_mask, data.val_mask, config.training, config.seed)
+        seconds = time.perf_counter() - began
+        self.say(f"trained in {seconds:.1f} s: best epoch {log.best_epoch}, validation accuracy {log.best_accuracy:.3f}")
+        config.save(self.path(CONFIG))
+        save_model(model, self.path(MODEL), config.model.name, features, classes, **config.model.options)
+        self._record({"training": asdict(log), "timings": {"training": seconds}, "data": data_fingerprint(data)})
+        self._record({"model": model_fingerprint(model), "seed": config.seed})
+
+    def sample(self, samples: int | None = None, pilot_samples: int | None = None) -> Votes:
+        """Take the votes, continuing from the shards of an interrupted call."""
+        config = self.load_config()
+        sampling = config.sampling
+        sampling = replace(sampling, samples=samples or sampling.samples, pilot_samples=pilot_samples or sampling.pilot_samples)
+        config = replace(config, sampling=sampling)
+        data, model = self.load_data(config), load_model(self.path(MODEL))
+        claims = int(data.test_mask.sum())
+        _check_samples(config, claims)
+        began = time.perf_counter()
+        votes = sample_votes(
+            model, data, config.smoothing, sampling.samples, sampling.pilot_samples, config.seed,
+            workers=self.workers, batch_size=self.batch_size, store=self.path("votes"), progress=self.progress,
+        )  # fmt: skip
+        seconds = time.perf_counter() - began
+        config.save(self.path(CONFIG))
+        votes.save(self.path(VOTES))
+        total = sampling.samples + sampling.pilot_samples
+        self.say(f"voted in {seconds:.1f} s ({total:,} samples, {votes.manifest['path']} path)")
+        self._record({"timings": {"sampling": seconds}, "votes": votes.digest, "total_variation": votes.total_variation})
+        return votes
+
+    def certify(self, alpha: float, method: str, simultaneous: bool, **ends: int | None) -> Certificate:
+        """Turn the votes into a certificate about the test nodes and evaluate it over the budget grid."""
+        config = self.load_config()
+        config = replace(config, certificate=replace(config.certificate, alpha=alpha, method=method, simultaneous=simultaneous, **ends))
+        votes, data = self._load_votes(config), self.load_data(config)
+        began = time.perf_counter()
+        certificate = certify(votes, alpha, simultaneous, method=method, targets=data.test_mask.numpy())
+        truth = data.y.numpy()
+        grids = budget_grids(certificate, truth, config.certificate)
+        seconds = time.perf_counter() - began
+        config.save(self.path(CONFIG))
+        atomic_write_text(self.path(CERTIFICATE), json.dumps(certificate_summary(certificate, votes, truth, grids), indent=1))
+        self._record({"timings": {"certifying": seconds}, "alpha": alpha, "claims": certificate.claims, "method": method})
+        return certificate
+
+    def report(self) -> Path:
+        """Write report.html from the stored votes and settings."""
+        write_report(self.path(REPORT), self.report_content())
+        return self.path(REPORT)
+
+    def report_content(self) -> ReportContent:
+        """What the report shows, recomputed from the stored votes; the model is not needed."""
+        config = self.load_config()
+        if not self.path(CERTIFICATE).is_file():
+            raise DataError(f"there is no {self.path(CERTIFICATE)}; run `graphcert certify {self.folder}` first")
+        votes, data = self._load_votes(config), self.load_data(config)
+        claims = config.certificate
+        certificate = certify(
+            votes, claims.alpha, claims.simultaneous, method=claims.method, targets=data.test_mask.numpy()
+        )  # fmt: skip
+        truth = data.y.numpy()
+        manifest = self._manifest()
+        return ReportContent(
+            title=f"{config.model.name.upper()} on {config.dataset.name}",
+            certificate=certificate,
+            votes=votes,
+            truth=truth,
+            grids=budget_grids(certificate, truth, claims),
+            settings=_settings(config, manifest, data),
+            timings=manifest.get("timings", {}),
+            warnings=(),
+        )
+
+    def _load_votes(self, config: RunConfig) -> Votes:
+        votes = Votes.load(self.path(VOTES), config.smoothing)
+        if votes.manifest.get("seed") != config.seed:
+            raise VotesError(f"{self.path(VOTES)} was taken with another seed than {self.path(CONFIG)} says; sample again")
+        return votes
+
+    def _manifest(self) -> dict[str, Any]:
+        try:
+            content: dict[str, Any] = json.loads(self.path(MANIFEST).read_text(encoding="utf-8"))
+            return content
+        except (FileNotFoundError, ValueError):
+            return {}
+
+    def _record(self, facts: Mapping[str, Any]) -> None:
+        """Merge facts into manifest.json."""
+        manifest = {**self._manifest(), **_environment()}
+        timings = {**manifest.get("timings", {}), **facts.get("timings", {})}
+        atomic_write_text(self.path(MANIFEST), json.dumps({**manifest, **facts, "timings": timings}, indent=1) + "\n")
+
+
+def certificate_summary(
+    certificate: Certificate, votes: Votes, truth: NDArray[np.int64] | None, grids: tuple[BudgetGrid, ...]
+) -> dict[str, Any]:
+    """The content of certificate.json."""
+    return {
+        "guarantee": certificate.guarantee(),
+        "alpha": certificate.alpha,
+        "simultaneous": certificate.simultaneous,
+        "method": certificate.method,
+        "claims": certificate.claims,
+        "samples": votes.samples,
+        "pilot_samples": votes.pilot_samples,
+        "votes": votes.digest,
+        "abstained": int((certificate.abstained & certificate.targets).sum()),
+        "smoothed_accuracy": None if truth is None else float(certificate.correct(truth)[certificate.targets].mean()),
+        "grids": [
+            {
+                "axes": grid.axes,
+                "values": grid.values,
+                "fixed": asdict(grid.fixed),
+                "certified_ratio": grid.ratio.tolist(),
+                "certified_accuracy": None if grid.accuracy is None else grid.accuracy.tolist(),
+            }
+            for grid in grids
+        ],
+        "nodes": {
+            "label": certificate.labels.tolist(),
+            "p_lower": certificate.p_lower.tolist(),
+            "target": certificate.targets.tolist(),
+            "abstained": certificate.abstained.tolist(),
+        },
+    }
+
+
+def _check_samples(config: RunConfig, targets: int) -> None:
+    """Say before anything slow happens that the planned samples cannot certify anything."""
+    claims = config.certificate
+    # The multi-class rule spends half of the level on the first class.
+    level = claims.alpha / 2 if claims.method == "multiclass" else claims.alpha
+    check_sample_size(config.sampling.samples, level, targets if claims.simultaneous else 1)
+
+
+def _environment() -> dict[str, str]:
+    return {
+        "graphcert": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "machine": platform.machine(),
+    }
+
+
+def _settings(config: RunConfig, manifest: Mapping[str, Any], data: Data) -> dict[str, dict[str, Any]]:
+    """The sections of the report's table of settings."""
+    described = config.to_dict()
+    graph = {
+        "name": config.dataset.name,
+        "nodes": int(data.x.shape[0]),
+        "edges": int(data.edge_index.shape[1] // 2),
+        "features": int(data.x.shape[1]),
+        "classes": int(data.classes),
+        "split": f"{int(data.train_mask.sum())} / {int(data.val_mask.sum())} / {int(data.test_mask.sum())} "
+        "(train / validation / test)",
+        "sha256": manifest.get("data", ""),
+    }
+    model = {"name": config.model.name, **config.model.options, "sha256": manifest.get("model", "")}
+    return {
+        "dataset": graph,
+        "model": model,
+        "smoothing": {
+            f"{channel} θ⁺, θ⁻": f"{law['add']:g}, {law['delete']:g}" for channel, law in described["smoothing"].items()
+        },
+        "training": described["training"],
+        "sampling": {**described["sampling"], "seed": config.seed},
+        "certificate": described["certificate"],
+        "environment": _environment(),
+    }
