@@ -46,7 +46,7 @@ def read_npz(source: Path | BinaryIO, name: str) -> RawGraph:
 
 def _read_layout(archive: zipfile.ZipFile) -> RawGraph:
     """Find the layout, make sure that all its members are there, and read only those."""
-    present = {entry.removesuffix(".npy") for entry in archive.namelist()}
+    present = {entry.removesuffix(".npy") for entry in archive.namelist() if entry.endswith(".npy")}
 
     def read(member: str) -> NDArray[Any]:
         return _read_member(archive, member)

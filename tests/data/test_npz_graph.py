@@ -210,6 +210,15 @@ def test_a_header_that_claims_more_than_the_file_holds_is_refused(tmp_path):
         load_npz_graph(path, **SPLIT)
 
 
+def test_members_that_are_no_arrays_do_not_count(tmp_path):
+    path = tmp_path / "mine.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("A", "X", "y"):
+            archive.writestr(name, b"")
+    with pytest.raises(DataError, match="none of the layouts"):
+        load_npz_graph(path)
+
+
 @pytest.mark.parametrize("content", [b"", b"no archive", pytest.param(b"\x93NUMPY\x01\x00", id="npy")])
 def test_what_is_no_npz_is_refused(content, tmp_path):
     path = tmp_path / "mine.npz"
