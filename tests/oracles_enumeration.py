@@ -3,8 +3,9 @@
 An outcome is one assignment of all perturbed bits. A law pair is the list of (P, P') over all outcomes.
 """
 
+from bisect import bisect_left
 from fractions import Fraction
-from itertools import product
+from itertools import accumulate, product
 from math import inf
 
 from graphcert.noise import BernoulliFlip
@@ -36,16 +37,26 @@ def by_ratio(pairs: list[Pair]) -> list[Pair]:
     return sorted((pair for pair in pairs if pair != (0, 0)), key=lambda pair: pair[1] / pair[0] if pair[0] else inf)
 
 
+class Curve:
+    """The Neyman–Pearson minimum of one law pair: fill by increasing ratio until the clean mass is p."""
+
+    def __init__(self, pairs: list[Pair]) -> None:
+        self.filling = [pair for pair in by_ratio(pairs) if pair[0]]
+        self.vertices = [Fraction(0), *accumulate(clean for clean, _ in self.filling)]
+        self.values = [Fraction(0), *accumulate(perturbed for _, perturbed in self.filling)]
+
+    def lower(self, p: Fraction | float) -> Fraction:
+        k = max(bisect_left(self.vertices, Fraction(p)) - 1, 0)
+        clean, perturbed = self.filling[k]
+        return self.values[k] + (Fraction(p) - self.vertices[k]) * perturbed / clean
+
+    def upper(self, p: Fraction | float) -> Fraction:
+        return 1 - self.lower(1 - Fraction(p))
+
+
 def lower(pairs: list[Pair], p: Fraction | float) -> Fraction:
-    """The Neyman–Pearson minimum: fill by increasing ratio until the clean mass is p."""
-    room, filled = Fraction(p), Fraction(0)
-    for clean, perturbed in by_ratio(pairs):
-        if clean == 0 or room == 0:
-            break
-        share = min(Fraction(1), room / clean)
-        room, filled = room - share * clean, filled + share * perturbed
-    return filled
+    return Curve(pairs).lower(p)
 
 
 def upper(pairs: list[Pair], p: Fraction | float) -> Fraction:
-    return 1 - lower(pairs, 1 - Fraction(p))
+    return Curve(pairs).upper(p)

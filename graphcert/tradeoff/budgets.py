@@ -17,6 +17,6 @@ def budget_trade_off(smoothing: Smoothing, budget: Budget) -> TradeOff:
     Raises:
         UnsupportedError: if the budget is too large for exact arithmetic.
     """
-    features = trade_off(smoothing.features or _SILENT, budget.feature_add, budget.feature_delete)
-    edges = trade_off(smoothing.edges or _SILENT, budget.edge_add, budget.edge_delete)
+    features = trade_off(smoothing.law("features") or _SILENT, budget.feature_add, budget.feature_delete)
+    edges = trade_off(smoothing.law("edges") or _SILENT, budget.edge_add, budget.edge_delete)
     return features * edges

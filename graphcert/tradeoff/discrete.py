@@ -50,17 +50,15 @@ class DiscreteTradeOff(TradeOff):
         p = probabilities(p)
         if self.uninformative:
             return p.copy()
-        # What the complement can gain: 1 − p as an exact sum of two floats, since its tail decides near p = 1.
-        rest = 1.0 - p
-        rounding = (1.0 - rest) - p
-        return np.asarray(np.maximum(1.0 - self._reach(rest, rounding) - _GUARD, 0.0))
+        # 1 − p is exact for p ≥ 1/2; below, the complement's slope is at most 2 and a rounding does no harm.
+        return np.asarray(np.maximum(1.0 - self._reach(1.0 - p) - _GUARD, 0.0))
 
     def upper(self, p: ArrayLike) -> Floats:
         """See `TradeOff.upper`; within 1.2e-13 of exact rational arithmetic, equal to p if nothing is perturbed."""
         p = probabilities(p)
         if self.uninformative:
             return p.copy()
-        return np.asarray(np.minimum(self._reach(p, np.zeros_like(p)) + _GUARD, 1.0))
+        return np.asarray(np.minimum(self._reach(p) + _GUARD, 1.0))
 
     @cached_property
     def critical(self) -> float:

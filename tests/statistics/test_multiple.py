@@ -16,7 +16,7 @@ P_VALUES = hnp.arrays(
 )
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(P_VALUES, st.sampled_from([0.01, 0.05, 0.3]))
 @pytest.mark.parametrize(("test", "name"), [(bonferroni, "bonferroni"), (holm, "holm")])
 def test_agrees_with_statsmodels(test: object, name: str, p_values: np.ndarray, alpha: float) -> None:

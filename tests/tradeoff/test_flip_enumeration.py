@@ -32,11 +32,11 @@ def probes(pairs: list[oracle.Pair], more: list[float]) -> np.ndarray:
 
 def assert_exact(found: TradeOff, pairs: list[oracle.Pair], p: np.ndarray) -> None:
     """Never on the unsound side of the truth, and within 1e-12 of it."""
-    lower, upper = found.lower(p), found.upper(p)
-    for x, low, high in zip(p, lower, upper, strict=True):
-        truth = oracle.lower(pairs, float(x))
+    curve = oracle.Curve(pairs)
+    for x, low, high in zip(p, found.lower(p), found.upper(p), strict=True):
+        truth = curve.lower(float(x))
         assert truth - Fraction(1e-12) <= Fraction(float(low)) <= truth, x
-        truth = oracle.upper(pairs, float(x))
+        truth = curve.upper(float(x))
         assert truth <= Fraction(float(high)) <= truth + Fraction(1e-12), x
 
 
@@ -68,9 +68,9 @@ def test_critical_is_where_the_worst_event_reaches_one_half(law: BernoulliFlip, 
     pairs = oracle.outcomes((law, *budget))
     c = trade_off(law, *budget).critical
     assert 0.5 <= c <= 1
-    # Rounded up: nothing above c fails, and the float below c is still at most one half.
+    # Rounded up: nothing above c fails, however little above; and the float below c still does.
     if c < 1:
-        assert oracle.lower(pairs, float(np.nextafter(c, 1))) > Fraction(1, 2)
+        assert oracle.lower(pairs, Fraction(c) + Fraction(1, 2**300)) > Fraction(1, 2)
     assert oracle.lower(pairs, float(np.nextafter(c, 0))) <= Fraction(1, 2)
 
 
@@ -92,6 +92,15 @@ def test_float_evaluation_of_large_budgets_against_rational_arithmetic(
         assert truth - Fraction(1e-12) <= Fraction(float(low)) <= truth
         truth = found.upper_exact(float(x))
         assert truth <= Fraction(float(high)) <= truth + Fraction(1e-12)
+
+
+@pytest.mark.parametrize(("rate", "p"), [(1e-160, 5e-324), (1e-160, 1e-321), (1e-161, 5e-324), (1e-200, 5e-324)])
+def test_masses_below_the_smallest_float_keep_their_accuracy(rate: float, p: float) -> None:
+    """Two added bits show with probability rate² ≈ 1e-320, which no float holds to more than a few digits."""
+    found = trade_off(BernoulliFlip(rate, 0.25), 2, 0)
+    truth = found.upper_exact(p)
+    assert truth <= Fraction(float(found.upper(p))) <= truth + Fraction(1e-12)
+    assert found.lower(1.0) == pytest.approx(1, abs=1e-12)
 
 
 @pytest.mark.parametrize("rates", [("0.01", "0.6"), ("0.001", "0.4"), ("0.3", "0.7"), ("0.2", "0.9"), ("0.1", "0.1")])
