@@ -51,7 +51,7 @@ def clopper_pearson_lower(successes: ArrayLike, trials: ArrayLike, alpha: float)
         alpha: one-sided error rate in (0, 1); divide by the number of claims before calling.
 
     Returns:
-        Bounds in [0, 1) of the broadcast shape.
+        Bounds in [0, 1) of the broadcast shape, a float for two numbers.
 
     Raises:
         InputError: if a count is not an integer in its range or `alpha` is not a level.
@@ -124,7 +124,8 @@ def _per_distinct_pair(
         raise InputError("every number of successes must lie between 0 and its number of trials")
     # NumPy orders complex numbers lexicographically, so one sort finds the distinct pairs.
     pairs, inverse = np.unique(k + 1j * n, return_inverse=True)
-    return np.asarray(bound(pairs.real.copy(), pairs.imag.copy(), alpha)[inverse.reshape(k.shape)])
+    bounds: Floats = bound(pairs.real.copy(), pairs.imag.copy(), alpha)[inverse.reshape(k.shape)]
+    return bounds
 
 
 def _integers(name: str, counts: ArrayLike) -> NDArray[np.integer]:

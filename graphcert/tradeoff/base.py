@@ -28,7 +28,7 @@ class TradeOff(ABC):
             p: probabilities in [0, 1], any shape, taken as the exact numbers they are.
 
         Returns:
-            Values in [0, p] of the same shape; convex and non-decreasing in p.
+            Values in [0, p] of the same shape, a float for a number; convex and non-decreasing in p.
 
         Raises:
             InputError: if a value of p is NaN or outside [0, 1].

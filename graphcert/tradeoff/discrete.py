@@ -49,16 +49,18 @@ class DiscreteTradeOff(TradeOff):
         """See `TradeOff.lower`; within 1.2e-13 of exact rational arithmetic, equal to p if nothing is perturbed."""
         p = probabilities(p)
         if self.uninformative:
-            return p.copy()
+            return p + 0.0
         # 1 − p is exact for p ≥ 1/2; below, the complement's slope is at most 2 and a rounding does no harm.
-        return np.asarray(np.maximum(1.0 - self._reach(1.0 - p) - _GUARD, 0.0))
+        bound: Floats = np.maximum(1.0 - self._reach(1.0 - p) - _GUARD, 0.0)
+        return bound
 
     def upper(self, p: ArrayLike) -> Floats:
         """See `TradeOff.upper`; within 1.2e-13 of exact rational arithmetic, equal to p if nothing is perturbed."""
         p = probabilities(p)
         if self.uninformative:
-            return p.copy()
-        return np.asarray(np.minimum(self._reach(p) + _GUARD, 1.0))
+            return p + 0.0
+        bound: Floats = np.minimum(self._reach(p) + _GUARD, 1.0)
+        return bound
 
     @cached_property
     def critical(self) -> float:

@@ -57,7 +57,8 @@ class Reach:
         # The last segment that starts strictly before q: a vertex ends the segment before it, and 0 starts the first.
         k = np.maximum(np.searchsorted(self.start, lifted, side="left") - 1, 0)
         share = np.clip((lifted - self.start[k]) / self.width[k], 0.0, 1.0)
-        return np.asarray(np.minimum(self.base[k] + self.gain[k] * share, 1.0))
+        reached: Floats = np.minimum(self.base[k] + self.gain[k] * share, 1.0)
+        return reached
 
 
 def _nearest(integer: int, exponent: int) -> float:

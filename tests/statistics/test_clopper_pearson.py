@@ -128,6 +128,7 @@ def test_shapes_broadcast_and_bounds_grow_with_successes() -> None:
     k, n = np.arange(6).reshape(2, 1, 3), np.array([[5], [50], [5000]])
     low = clopper_pearson_lower(k, n, 0.05)
     assert low.shape == (2, 3, 3)
+    assert isinstance(clopper_pearson_lower(3, 7, 0.05), float)
     assert low[1, 2, 0] == clopper_pearson_lower(3, 5000, 0.05)
     assert np.all(low < clopper_pearson_upper(k, n, 0.05))
     assert np.all(np.diff(clopper_pearson_lower(np.arange(1001), 1000, 0.01)) > 0)

@@ -112,7 +112,9 @@ def test_trap_16_one_sided_channels_keep_their_singular_masses() -> None:
 
 def test_shape_and_type_of_the_answer() -> None:
     found = trade_off(BernoulliFlip(0.01, 0.6), 1, 1)
-    assert found.lower(0.9).shape == ()
+    for trade in (found, trade_off(BernoulliFlip(0.01, 0.6))):
+        assert isinstance(trade.lower(0.9), float)
+        assert isinstance(trade.upper(Fraction(1, 3)), float)  # type: ignore[arg-type]
     assert found.upper(np.full((2, 3), 0.9)).shape == (2, 3)
     assert found.lower([]).shape == (0,)
     assert float(found.lower(0.9)) == found.lower(np.array([0.9]))[0]
