@@ -23,8 +23,7 @@ def budget_grids(
     """
     grids: list[BudgetGrid] = []
     for channel, add, delete in _CHANNELS:
-        law = getattr(certificate.smoothing, channel)
-        if law is None or law.silent:
+        if not certificate.smoothing.perturbs(channel):
             continue
         ends = {}
         for axis in (add, delete):

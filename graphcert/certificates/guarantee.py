@@ -1,6 +1,6 @@
 """The guarantee of a certificate in plain words."""
 
-from graphcert.noise import BernoulliFlip, Smoothing
+from graphcert.noise import CHANNELS, BernoulliFlip, Smoothing
 
 
 def describe_guarantee(
@@ -8,9 +8,9 @@ def describe_guarantee(
 ) -> str:
     """One paragraph: the classifier, the threat, the probability, the scope and what is left open."""
     noise = " and ".join(
-        f"{what} are {_flips(law)}"
-        for what, law in (("feature bits", smoothing.features), ("edges", smoothing.edges))
-        if law is not None and not law.silent
+        f"{what} are {_flips(smoothing.levels(channel))}"
+        for what, channel in (("feature bits", "features"), ("edges", "edges"))
+        if smoothing.perturbs(channel)
     )
     scope = (
         f"all claims about the {claims:,} target nodes hold at once with probability at least {1 - alpha:.6g} over the "
@@ -25,9 +25,9 @@ def describe_guarantee(
         else "its probability stays above that of every other class"
     )
     unprotected = [
-        f"Nothing is claimed against changes of {what}, which are not smoothed."
-        for what, law in (("features", smoothing.features), ("edges", smoothing.edges))
-        if law is None or law.silent
+        f"Nothing is claimed against changes of {channel}, which are not smoothed."
+        for channel in CHANNELS
+        if not smoothing.perturbs(channel)
     ]
     return " ".join(
         [
@@ -43,5 +43,11 @@ def describe_guarantee(
     )
 
 
-def _flips(law: BernoulliFlip) -> str:
-    return f"added with probability {law.add:g} and deleted with probability {law.delete:g}"
+def _flips(levels: tuple[BernoulliFlip, ...]) -> str:
+    add, delete = (_rates(sorted({getattr(law, rate) for law in levels})) for rate in ("add", "delete"))
+    return f"added with probability {add} and deleted with probability {delete}"
+
+
+def _rates(rates: list[float]) -> str:
+    """One rate, or the range of a localized scheme."""
+    return f"{rates[0]:g}" if len(rates) == 1 else f"{rates[0]:g} to {rates[-1]:g} (by cluster)"

@@ -2,6 +2,7 @@
 
 from graphcert.noise.budget import AXES, Budget
 from graphcert.noise.laws import BernoulliFlip
-from graphcert.noise.smoothing import Smoothing
+from graphcert.noise.partition import Partition
+from graphcert.noise.smoothing import CHANNELS, Smoothing
 
-__all__ = ["AXES", "BernoulliFlip", "Budget", "Smoothing"]
+__all__ = ["AXES", "CHANNELS", "BernoulliFlip", "Budget", "Partition", "Smoothing"]

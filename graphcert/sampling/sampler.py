@@ -117,8 +117,8 @@ class Sampler:
         self.clean_graph = CSR(*adjacency(sources, edges.indices, self.nodes))
         self._bits = packed_bits(features, width)
         self._strip = STRIP * self.nodes
-        self._features = _Flips.of(smoothing.features, width, philox.FEATURE_ADD, philox.FEATURE_DELETE)
-        self._edges = _Flips.of(smoothing.edges, self._strip, philox.EDGE_ADD, philox.EDGE_DELETE)
+        self._features = _Flips.of(smoothing.law("features"), width, philox.FEATURE_ADD, philox.FEATURE_DELETE)
+        self._edges = _Flips.of(smoothing.law("edges"), self._strip, philox.EDGE_ADD, philox.EDGE_DELETE)
 
     @property
     def noisy_features(self) -> bool:

@@ -46,7 +46,7 @@ class Problem:
                 "the data need tensors x (N, D) and edge_index (2, 2E), as torch_geometric.data.Data has them"
             )
         x = x.detach().cpu()
-        if smoothing.features is not None and not smoothing.features.silent:
+        if smoothing.perturbs("features"):
             check_binary_features(x)
             features = ones_of(x)
         else:
