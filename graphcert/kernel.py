@@ -1,6 +1,9 @@
 """Compiled kernels: the one place through which graphcert uses numba."""
 
 from collections.abc import Callable
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
 from typing import Any, cast
 
 import numba
@@ -14,10 +17,35 @@ def kernel(function: Kernel) -> Kernel:
     Arithmetic stays as written (no `fastmath`): a kernel returns the same bits on every run, which is what makes votes
     reproducible. Kernels never start threads of their own; parallelism lives in `voting`.
     """
-    return cast(Kernel, numba.njit(nogil=True, cache=True, error_model="numpy")(function))
+    return cast(Kernel, numba.njit(nogil=True, cache=True, error_model="numpy")(_versioned(function)))
 
 
 def reducing_kernel(function: Kernel) -> Kernel:
     """Like `kernel`, but sums may be reassociated into vector lanes: fixed for one machine type, not between types."""
     compiled = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
-    return cast(Kernel, compiled(function))
+    return cast(Kernel, compiled(_versioned(function)))
+
+
+def _versioned(function: Kernel) -> Kernel:
+    """Give the function a name that changes with the source of any kernel; its cache file is found by that name.
+
+    numba notices that the file of a kernel has changed, but not that another file has whose kernels it calls. It would
+    go on with the old machine code, and the noise drawn would not be the noise certified.
+    """
+    function.__qualname__ = f"{function.__qualname__}_{_package_digest()}"
+    return function
+
+
+@cache
+def _package_digest() -> str:
+    return kernel_digest(Path(__file__).parent)
+
+
+def kernel_digest(root: Path) -> str:
+    """Hexadecimal digest over all Python files below `root` that hold kernels or parts of them."""
+    digest = sha256()
+    for path in sorted(root.rglob("*.py")):
+        content = path.read_bytes()
+        if b"numba" in content or b"graphcert.kernel" in content:
+            digest.update(f"{path.relative_to(root).as_posix()} {len(content)}\n".encode() + content)
+    return digest.hexdigest()[:16]

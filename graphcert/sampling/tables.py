@@ -41,8 +41,8 @@ class GapTable:
 
 def gap_table(rate: float, elements: int) -> GapTable:
     """Thresholds for flips at `rate` over rows of up to `elements` elements; an empty table if nothing can flip."""
-    # Beyond 16/θ a gap is too rare to be worth a line of the table; the draw starts afresh there.
-    length = min(elements, LONGEST_TABLE, math.ceil(16 / rate)) if rate > 0 else 0
+    # Beyond 16/θ a gap is too rare to be worth a line of the table; the draw starts afresh there. (16/θ may be infinite.)
+    length = min(elements, math.ceil(min(16 / rate, LONGEST_TABLE))) if rate > 0 else 0
     survive = Fraction(1) - Fraction(rate)
     top = 2**GAP_BITS - 1
     none_yet, thresholds = 2**_WORKING_BITS, []
