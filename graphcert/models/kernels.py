@@ -138,12 +138,12 @@ def exponential_linear(x):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def cast_votes(logits, classes, counts):  # type: ignore[no-untyped-def]
-    """Add one vote per node to `counts` (N, K) for the largest logit, ties to the smaller class.
+def cast_votes(logits, classes, members, counts):  # type: ignore[no-untyped-def]
+    """Add one vote of each of the nodes `members` to `counts` (N, K): the largest logit, ties to the smaller class.
 
     Returns False, having voted for nobody further, as soon as a logit is not a number.
     """
-    for i in range(counts.shape[0]):
+    for i in members:
         best = logits[i, 0]
         label = 0
         # `!=` of a value with itself catches NaN in either place: a NaN never loses a comparison it is in.

@@ -13,7 +13,7 @@ STRIP = 32
 
 
 @kernel
-def _is_edge(indptr, indices, i, j):  # type: ignore[no-untyped-def]
+def is_edge(indptr, indices, i, j):  # type: ignore[no-untyped-def]
     """Whether row i holds j (rows are ascending)."""
     low, high = indptr[i], indptr[i + 1]
     while low < high:
@@ -81,7 +81,7 @@ def noisy_edges(  # type: ignore[no-untyped-def]
         for hit in range(drawn):
             i = first + hits[hit] // width
             j = first + 1 + hits[hit] % width
-            if i < j and not _is_edge(indptr, indices, i, j):
+            if i < j and not is_edge(indptr, indices, i, j):
                 if count < sources.size:
                     sources[count] = i
                     targets[count] = j

@@ -103,7 +103,7 @@ def draw_lanes(key, stream, sample, row, word, lanes, high, low, words):  # type
 
 
 @intrinsic
-def _trailing_zeros(typing_context, word):  # type: ignore[no-untyped-def]
+def lowest_one(typing_context, word):  # type: ignore[no-untyped-def]
     """Position of the lowest one of a 64-bit word (one machine instruction)."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -142,7 +142,7 @@ def noisy_row(  # type: ignore[no-untyped-def]
             deleted = draw_lanes(key, delete_stream, sample, row, (start - begin) >> 6, lanes, del_high, del_low, words)
             kept &= ~deleted
         while kept:
-            out[count] = indices[start + _trailing_zeros(kept)]
+            out[count] = indices[start + lowest_one(kept)]
             count += 1
             kept &= kept - one
     # Positions of clean ones are not zeros: a drawn addition there is void (their own bit was drawn above).

@@ -1,17 +1,17 @@
 """The sampler of one smoothing scheme around one clean graph."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from graphcert.noise import BernoulliFlip, Smoothing
+from graphcert.noise import Smoothing, Views
 from graphcert.sampling import philox
+from graphcert.sampling.channel import Channel, Scratch
 from graphcert.sampling.edges import STRIP, adjacency, noisy_edges
+from graphcert.sampling.localized import localized_edges, localized_first_layer, localized_rows
 from graphcert.sampling.rows import first_layer, noisy_rows
-from graphcert.sampling.tables import BitThreshold, GapTable, bit_threshold, gap_table
 
 Integers = NDArray[np.int32]
 Floats = NDArray[np.float32]
@@ -47,58 +47,19 @@ def packed_bits(ones: CSR, width: int) -> NDArray[np.uint64]:
     return bits
 
 
-@dataclass(frozen=True)
-class _Flips:
-    """A flip law turned into thresholds for rows (or strips) of a given number of elements."""
-
-    gaps: GapTable
-    delete: BitThreshold
-    add_rate: float
-    add_channel: int
-    delete_channel: int
-
-    @classmethod
-    def of(cls, law: BernoulliFlip | None, elements: int, add_channel: int, delete_channel: int) -> "_Flips | None":
-        if law is None or law.silent:
-            return None
-        return cls(gap_table(law.add, elements), bit_threshold(law.delete), law.add, add_channel, delete_channel)
-
-    def streams(self, purpose: int) -> tuple[int, int]:
-        """Counter words of the additions and of the deletions."""
-        return philox.stream_word(purpose, self.add_channel), philox.stream_word(purpose, self.delete_channel)
-
-    def thresholds(self) -> tuple[Any, ...]:
-        """The arrays and digits in the order the kernels take them."""
-        return self.gaps.high, self.gaps.low, self.gaps.guide, self.delete.high, self.delete.low
-
-    def room(self, elements: int) -> int:
-        """Room for the additions among so many elements that hardly ever needs to grow."""
-        mean = self.add_rate * elements
-        return int(min(elements, mean + 8 * mean**0.5 + 64))
-
-    def total_variation(self, rows: int, elements: int, ones: int) -> float:
-        """Every row draws at most elements + 1 gaps, every one draws one lane."""
-        return self.gaps.total_variation * rows * (elements + 1) + self.delete.total_variation * ones
-
-
+@dataclass
 class Workspace:
     """Scratch memory of one thread; results never depend on it."""
 
-    def __init__(self, width: int, longest_row: int, strip_room: int) -> None:
-        self.words = np.empty(64, np.uint32)
-        self.columns = np.empty(width + longest_row, np.int32)
-        self.hits = np.empty(strip_room, np.int32)
-
-    @property
-    def row_scratch(self) -> tuple[NDArray[np.uint32], Integers]:
-        """What the row kernels need."""
-        return self.words, self.columns
+    rows: Scratch
+    strips: Scratch
 
 
 class Sampler:
     """Draws samples of a noisy graph, each addressed by (purpose, sample index) alone.
 
-    Immutable and shared between threads; every thread brings its own `workspace()`.
+    Immutable and shared between threads; every thread brings its own `workspace()`. A localized scheme shows every sample
+    in V views, one per kind of output; an isotropic one has V = 1.
 
     Args:
         features: (N, D) clean ones.
@@ -112,13 +73,14 @@ class Sampler:
         self.key = philox.seed_key(seed)
         self.smoothing = smoothing
         self.nodes, self.width = features.rows, width
+        self.views = Views.of(smoothing, self.nodes)
         self.clean_features, self.clean_edges = features, edges
         sources = np.repeat(np.arange(self.nodes, dtype=np.int32), np.diff(edges.indptr))
         self.clean_graph = CSR(*adjacency(sources, edges.indices, self.nodes))
         self._bits = packed_bits(features, width)
         self._strip = STRIP * self.nodes
-        self._features = _Flips.of(smoothing.law("features"), width, philox.FEATURE_ADD, philox.FEATURE_DELETE)
-        self._edges = _Flips.of(smoothing.law("edges"), self._strip, philox.EDGE_ADD, philox.EDGE_DELETE)
+        self._features = Channel.of(self.views.feature_laws, width, philox.FEATURE_ADD, philox.FEATURE_DELETE)
+        self._edges = Channel.of(self.views.edge_laws, self._strip, philox.EDGE_ADD, philox.EDGE_DELETE)
 
     @property
     def noisy_features(self) -> bool:
@@ -146,56 +108,90 @@ class Sampler:
 
     def workspace(self) -> Workspace:
         """Scratch for one thread."""
-        longest = int(np.diff(self.clean_features.indptr).max(initial=0))
-        return Workspace(self.width, longest, 0 if self._edges is None else self._edges.room(self._strip))
+        longest_row = int(np.diff(self.clean_features.indptr).max(initial=0))
+        longest_strip = int(np.diff(self.clean_edges.indptr[::STRIP], append=self.clean_edges.indices.size).max())
+        strip_room = 0 if self._edges is None else self._edges.room(self._strip)
+        return Workspace(
+            Scratch(self.width, self.width, longest_row, self._features),
+            Scratch(0, strip_room, longest_strip, self._edges),
+        )
 
     def first_layer(self, purpose: int, sample: int, weight: Floats, out: Floats, work: Workspace) -> None:
-        """out (N, H) = X̃ @ weight for one sample and a weight (D, H), never building X̃.
+        """out[v] = X̃_v @ weight for every view v of one sample, never building X̃; for noisy features.
 
-        Clean features count too: then the result is the same for every sample.
+        Args:
+            purpose, sample: the address of the sample.
+            weight: (D, H), H a multiple of `gather.LANES`.
+            out: (V, N, H), overwritten.
+            work: this thread's scratch.
         """
-        clean = self.clean_features
-        flips = self._features or _SILENT
-        first_layer(
-            self.key, *flips.streams(purpose), sample, clean.indptr, clean.indices, self._bits,
-            *flips.thresholds(), weight, work.row_scratch, out,
+        channel, clean = self._features, self.clean_features
+        assert channel is not None, "clean features need no sampling: multiply them once"
+        address = (self.key, *channel.streams(purpose), sample)
+        if channel.single:
+            thresholds, scratch = channel.law_thresholds(), work.rows.of_rows
+            first_layer(*address, clean.indptr, clean.indices, self._bits, *thresholds, weight, scratch, out[0])
+            out[1:] = out[0]
+            return
+        sums = np.empty((work.rows.begins.size, weight.shape[1]), np.float32)
+        localized_first_layer(
+            *address, clean.indptr, clean.indices, self._bits, channel.level_thresholds(), channel.ranks, self.views.block,
+            self.views.feature_law, weight, work.rows.of_levels, sums, out,
         )  # fmt: skip
 
-    def features(self, purpose: int, sample: int, work: Workspace) -> CSR:
-        """The noisy ones of the feature matrix (within a row: survivors, then additions)."""
-        clean, flips = self.clean_features, self._features
-        if flips is None:
+    def features(self, purpose: int, sample: int, work: Workspace, view: int = 0) -> CSR:
+        """The noisy ones of the feature matrix in one view (within a row: survivors, then additions)."""
+        channel, clean = self._features, self.clean_features
+        if channel is None:
             return clean
-        room = clean.indices.size + flips.room(self.nodes * self.width)
+        address = (self.key, *channel.streams(purpose), sample)
+        source = (self.width, clean.indptr, clean.indices, self._bits)
+        room = clean.indices.size + channel.room(self.nodes * self.width)
         indptr = np.empty(clean.indptr.size, np.int32)
         while True:
             indices = np.empty(room, np.int32)
-            total = noisy_rows(
-                self.key, *flips.streams(purpose), sample, self.width, clean.indptr, clean.indices,
-                self._bits, *flips.thresholds(), work.row_scratch, indptr, indices,
-            )  # fmt: skip
+            if channel.single:
+                thresholds, scratch = channel.law_thresholds(), work.rows.of_rows
+                total = noisy_rows(*address, *source, *thresholds, scratch, indptr, indices)
+            else:
+                laws, scratch = self.views.feature_law[view], work.rows.of_levels
+                thresholds, ranks, block = channel.level_thresholds(), channel.ranks, self.views.block
+                total = localized_rows(*address, *source, thresholds, ranks, block, laws, scratch, indptr, indices)
             if total <= room:
                 return CSR(indptr, indices[:total])
             room = total
 
-    def graph(self, purpose: int, sample: int, work: Workspace) -> CSR:
-        """The noisy adjacency, every undirected edge in both directions."""
-        clean, flips = self.clean_edges, self._edges
-        if flips is None:
-            return self.clean_graph
-        room = clean.indices.size + flips.room(self.nodes * self.nodes // 2)
+    def graphs(self, purpose: int, sample: int, work: Workspace) -> list[CSR]:
+        """The noisy adjacency of every view, every undirected edge in both directions."""
+        channel, clean = self._edges, self.clean_edges
+        if channel is None:
+            return [self.clean_graph] * self.views.count
+        address = (self.key, *channel.streams(purpose), sample)
+        seen = 1 if channel.single else self.views.count
+        room = clean.indices.size + channel.room(self.nodes * self.nodes // 2)
+        counts = np.empty(seen, np.int64)
         while True:
-            sources, targets = np.empty(room, np.int32), np.empty(room, np.int32)
-            total = noisy_edges(
-                self.key, *flips.streams(purpose), sample, clean.indptr, clean.indices, *flips.thresholds(),
-                work.words, work.hits, sources, targets,
-            )  # fmt: skip
-            if total < 0:
-                work.hits = np.empty(-total, np.int32)
-            elif total > room:
-                room = total
+            sources, targets = np.empty((seen, room), np.int32), np.empty((seen, room), np.int32)
+            if channel.single:
+                thresholds, scratch = channel.law_thresholds(), (work.strips.words, work.strips.hits)
+                counts[0] = noisy_edges(
+                    *address, clean.indptr, clean.indices, *thresholds, *scratch, sources[0], targets[0]
+                )  # fmt: skip
+                lacking = min(0, int(counts[0]))
             else:
-                return CSR(*adjacency(sources[:total], targets[:total], self.nodes))
+                lacking = localized_edges(
+                    *address, clean.indptr, clean.indices, channel.level_thresholds(), channel.ranks, self.views.block,
+                    self.views.edge_law, work.strips.of_levels, sources, targets, counts,
+                )  # fmt: skip
+            if lacking < 0:
+                work.strips.grow(-lacking)
+            elif counts.max() > room:
+                room = int(counts.max())
+            else:
+                break
+        graphs = [CSR(*adjacency(sources[v, : counts[v]], targets[v, : counts[v]], self.nodes)) for v in range(seen)]
+        return graphs if seen == self.views.count else graphs * self.views.count
 
-
-_SILENT = _Flips(gap_table(0.0, 1), bit_threshold(0.0), 0.0, philox.FEATURE_ADD, philox.FEATURE_DELETE)
+    def graph(self, purpose: int, sample: int, work: Workspace, view: int = 0) -> CSR:
+        """The noisy adjacency of one view."""
+        return self.graphs(purpose, sample, work)[view]

@@ -2,6 +2,7 @@
 
 import copy
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -57,7 +58,7 @@ class SparsePath(Path):
         self._weight = padded(weight, 1)
         self._work = problem.sampler.workspace()
         self._forward = model.compiled(problem.nodes)
-        self._hidden = np.empty((problem.nodes, self._weight.shape[1]), np.float32)
+        self._hidden = np.empty((problem.sampler.views.count, problem.nodes, self._weight.shape[1]), np.float32)
         # Clean features need their product once. In float64, so that its rounding does not depend on threads.
         self._clean = None if problem.sampler.noisy_features else _product(problem.x, self._weight)
         self.classes = check_logits(self._plain_logits(), problem.nodes, problem.classes).shape[1]
@@ -77,37 +78,51 @@ class SparsePath(Path):
         twin._hidden = np.empty_like(self._hidden)
         return twin
 
-    def _padded_logits(self, purpose: int, sample: int) -> Floats:
+    def _padded_logits(self, purpose: int, sample: int) -> Iterator[Floats]:
+        """(N, ≥ K) logits of every view, each valid until the next one."""
         sampler = self.problem.sampler
         if self._clean is None:
             sampler.first_layer(purpose, sample, self._weight, self._hidden, self._work)
         else:
             self._hidden[:] = self._clean
-        return self._forward(self._hidden, sampler.graph(purpose, sample, self._work))
+        for hidden, graph in zip(self._hidden, sampler.graphs(purpose, sample, self._work), strict=True):
+            yield self._forward(hidden, graph)
 
     def logits(self, purpose: int, sample: int) -> Floats:
-        """(N, K) logits of one sample."""
-        return self._padded_logits(purpose, sample)[:, : self.classes].copy()
+        """(N, K) logits of one sample, each node's under its own view."""
+        result = np.empty((self.problem.nodes, self.classes), np.float32)
+        for members, logits in zip(self.problem.members, self._padded_logits(purpose, sample), strict=True):
+            result[members] = logits[members, : self.classes]
+        return result
 
     def add_votes(self, purpose: int, start: int, stop: int, counts: Counts) -> None:
-        """Add votes sample by sample."""
+        """Add votes sample by sample and view by view."""
         for sample in range(start, stop):
-            if not cast_votes(self._padded_logits(purpose, sample), self.classes, counts):
-                raise ModelError(NAN_LOGITS)
+            for members, logits in zip(self.problem.members, self._padded_logits(purpose, sample), strict=True):
+                if not cast_votes(logits, self.classes, members, counts):
+                    raise ModelError(NAN_LOGITS)
 
     def agrees_with_torch(self) -> bool:
         """Whether the kernels reproduce the model's own forward pass on a noisy sample that no vote uses."""
         device = self.model.first_weight().device
-        x, edges = GenericInput(self.problem).union(CHECK, 0, 1)
-        with torch.inference_mode():
-            expected = self.model(x.to(device), edges.to(device)).cpu().numpy()
-        # Relative to the largest logit: small logits must not pass for equal.
-        largest = np.abs(expected).max(initial=0)
-        return bool(np.isfinite(largest) and np.allclose(self.logits(CHECK, 0), expected, rtol=0, atol=1e-3 * largest))
+        inputs = GenericInput(self.problem)
+        for view, found in enumerate(self._padded_logits(CHECK, 0)):
+            x, edges = inputs.union(CHECK, view, 1)
+            with torch.inference_mode():
+                expected = self.model(x.to(device), edges.to(device)).cpu().numpy()
+            # Relative to the largest logit: small logits must not pass for equal.
+            largest = np.abs(expected).max(initial=0)
+            close = np.allclose(found[:, : self.classes], expected, rtol=0, atol=1e-3 * largest)
+            if not (np.isfinite(largest) and close):
+                return False
+        return True
 
 
 class GenericInput:
-    """Dense noisy graphs, several at once as one disjoint union."""
+    """Dense noisy graphs, several at once as one disjoint union.
+
+    Graphs are numbered: number g is what view g mod V sees of sample g div V.
+    """
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
@@ -115,30 +130,37 @@ class GenericInput:
         self.clean_edges = edge_index_tensor(problem.sampler.clean_graph)
 
     def union(self, purpose: int, start: int, count: int) -> tuple[Tensor, Tensor]:
-        """x (count · N, D) and edge_index of the samples start … start + count − 1."""
-        sampler, nodes = self.problem.sampler, self.problem.nodes
+        """x (count · N, D) and edge_index of the graphs start … start + count − 1."""
+        nodes, edges = self.problem.nodes, []
         x = torch.zeros(count * nodes, self.problem.x.shape[1])
-        edges = []
         for k in range(count):
-            rows = x[k * nodes : (k + 1) * nodes]
-            if sampler.noisy_features:
-                ones = sampler.features(purpose, start + k, self.work)
-                targets = np.repeat(np.arange(nodes), np.diff(ones.indptr))
-                rows.numpy()[targets, ones.indices] = 1
-            else:
-                rows.copy_(self.problem.x)
-            clean = not sampler.noisy_edges
-            graph = self.clean_edges if clean else edge_index_tensor(sampler.graph(purpose, start + k, self.work))
-            edges.append(graph + k * nodes)
+            sample, view = divmod(start + k, self.problem.sampler.views.count)
+            self._fill(x[k * nodes : (k + 1) * nodes], purpose, sample, view)
+            edges.append(self._edges(purpose, sample, view) + k * nodes)
         return x, torch.cat(edges, dim=1)
+
+    def _fill(self, rows: Tensor, purpose: int, sample: int, view: int) -> None:
+        """Write one graph's features over zeros."""
+        sampler = self.problem.sampler
+        if not sampler.noisy_features:
+            rows.copy_(self.problem.x)
+            return
+        ones = sampler.features(purpose, sample, self.work, view)
+        rows.numpy()[np.repeat(np.arange(ones.rows), np.diff(ones.indptr)), ones.indices] = 1
+
+    def _edges(self, purpose: int, sample: int, view: int) -> Tensor:
+        sampler = self.problem.sampler
+        if not sampler.noisy_edges:
+            return self.clean_edges
+        return edge_index_tensor(sampler.graph(purpose, sample, self.work, view))
 
 
 class GenericPath(Path):
     """Any module called as model(x, edge_index). Always right, slower: x is dense and the model runs as torch runs it.
 
-    Samples are evaluated in unions of `unit` graphs at fixed places (multiples of `unit`), whatever range is asked for:
-    a matrix product may round differently for another number of rows, so the composition of a call must not depend on
-    batch sizes, threads or restarts.
+    Graphs are evaluated in unions of `unit` at fixed places (multiples of `unit`), whatever range is asked for: a matrix
+    product may round differently for another number of rows, so the composition of a call must not depend on batch
+    sizes, threads or restarts.
     """
 
     name = "generic"
@@ -186,22 +208,28 @@ class GenericPath(Path):
             result: Tensor = self.model(x.to(self._device), edges.to(self._device))
         return result.cpu() if isinstance(result, Tensor) else result
 
+    def _views(self, purpose: int, start: int, stop: int) -> Iterator[tuple[int, Floats]]:
+        """(view, its logits (N, K)) for all graphs of the samples start … stop − 1."""
+        nodes, views, unit = self.problem.nodes, self.problem.sampler.views.count, self.unit
+        begin, end = start * views, stop * views
+        for first in range(begin - begin % unit, end, unit):
+            logits = self._call(purpose, first, unit).float().numpy()
+            for graph in range(max(begin, first), min(end, first + unit)):
+                yield graph % views, logits[(graph - first) * nodes : (graph - first + 1) * nodes]
+
     def logits(self, purpose: int, sample: int) -> Floats:
-        """(N, K) logits of one sample."""
-        first = sample - sample % self.unit
-        nodes = self.problem.nodes
-        at = (sample - first) * nodes
-        array: Floats = self._call(purpose, first, self.unit)[at : at + nodes].float().numpy()
-        return array
+        """(N, K) logits of one sample, each node's under its own view."""
+        result = np.empty((self.problem.nodes, self.classes), np.float32)
+        for view, logits in self._views(purpose, sample, sample + 1):
+            members = self.problem.members[view]
+            result[members] = logits[members]
+        return result
 
     def add_votes(self, purpose: int, start: int, stop: int, counts: Counts) -> None:
-        """Add votes union by union; the samples of a union outside start … stop − 1 do not vote."""
-        nodes = self.problem.nodes
-        for first in range(start - start % self.unit, stop, self.unit):
-            logits = self._call(purpose, first, self.unit).float().numpy()
-            for k in range(max(start, first) - first, min(stop, first + self.unit) - first):
-                if not cast_votes(logits[k * nodes : (k + 1) * nodes], self.classes, counts):
-                    raise ModelError(NAN_LOGITS)
+        """Add votes union by union; graphs of a union that belong to other samples do not vote."""
+        for view, logits in self._views(purpose, start, stop):
+            if not cast_votes(logits, self.classes, self.problem.members[view], counts):
+                raise ModelError(NAN_LOGITS)
 
 
 def _product(x: Tensor, weight: Floats) -> Floats:

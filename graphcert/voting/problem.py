@@ -1,9 +1,11 @@
 """Data, smoothing and seed, checked and prepared for sampling."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from graphcert.data import check_binary_features, check_features, check_undirected
@@ -26,6 +28,12 @@ class Problem:
     x: Tensor
     sampler: Sampler
     classes: int | None
+
+    @cached_property
+    def members(self) -> list[NDArray[np.int64]]:
+        """The nodes that vote in each view of the sampler."""
+        views = self.sampler.views
+        return [np.flatnonzero(views.of_node == view) for view in range(views.count)]
 
     @property
     def nodes(self) -> int:
