@@ -1,6 +1,5 @@
-"""Files that are whole or absent: atomic writes and checksums."""
+"""Files that are whole or absent."""
 
-import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -36,8 +35,3 @@ def atomic_write_text(path: Path, text: str) -> None:
     """Write UTF-8 text atomically."""
     with atomic_write(path) as stream:
         stream.write(text.encode())
-
-
-def sha256(content: bytes) -> str:
-    """Hexadecimal sha256."""
-    return hashlib.sha256(content).hexdigest()

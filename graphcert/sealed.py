@@ -50,8 +50,15 @@ def write_sealed(path: Path, description: Mapping[str, Any], arrays: Mapping[str
         raise DataError(f"{path} cannot be written: {error.strerror or error}") from None
 
 
-def read_sealed(path: Path, kind: str, names: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+def read_sealed(
+    path: Path, kind: str, names: tuple[str, ...], remedy: str = "make it again or restore it"
+) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Read the description and the named integer arrays, verifying the checksum.
+
+    Args:
+        path: the file.
+        kind: what it should be and `remedy`, what to do if it is not: words for the errors.
+        names: the arrays to read.
 
     Raises:
         DataError: if the file is missing, truncated, altered, or not a `kind`.
@@ -62,9 +69,9 @@ def read_sealed(path: Path, kind: str, names: tuple[str, ...]) -> tuple[dict[str
             text, expected = archive["description"], archive["sha256"]
             arrays = {name: archive[name] for name in names}
     except FileNotFoundError:
-        raise DataError(f"there is no {kind} at {path}") from None
+        raise DataError(f"there is no {kind} at {path}; {remedy}") from None
     except _UNREADABLE as error:
-        raise DataError(f"{path} is not a complete {kind} ({error}); make it again or restore it") from None
+        raise DataError(f"{path} is not a complete {kind} ({error}); {remedy}") from None
     if any(t.dtype.kind != "U" or t.ndim for t in (text, expected)) or any(
         a.dtype.kind not in "iu" for a in arrays.values()
     ):

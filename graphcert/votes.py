@@ -2,13 +2,9 @@
 
 import json
 import os
-import struct
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +12,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from graphcert.errors import DataError, VotesError
-from graphcert.files import atomic_write
 from graphcert.noise import Smoothing
+from graphcert.sealed import read_sealed, seal, to_json, write_sealed
 
 Counts = NDArray[np.int64]
 
 _FORMAT = 1
-
-_UNREADABLE = (
-    *(OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RuntimeError, MemoryError),
-    *(zipfile.BadZipFile, zlib.error, struct.error),
-)
-"""What NumPy and zipfile raise on files that are truncated, altered or of another kind."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +59,7 @@ class Votes:
             raise VotesError(f"total_variation must lie in [0, 1), got {self.total_variation!r}")
         object.__setattr__(self, "total_variation", float(self.total_variation))
         try:
-            object.__setattr__(self, "manifest", json.loads(_to_json(dict(self.manifest))))
+            object.__setattr__(self, "manifest", json.loads(to_json(self.manifest)))
         except (TypeError, ValueError) as error:
             raise VotesError(f"the manifest of votes must hold JSON values only: {error}") from None
 
@@ -106,7 +96,8 @@ class Votes:
     @cached_property
     def digest(self) -> str:
         """Sha256 of counts, smoothing and total variation; the manifest is not part of it."""
-        return _sha256(self._description(), self.pilot_counts, self.counts)
+        arrays = {"pilot_counts": self.pilot_counts, "counts": self.counts}
+        return seal(to_json(self._description()), arrays)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Votes) and self.digest == other.digest
@@ -115,15 +106,13 @@ class Votes:
         return hash(self.digest)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write one .npz file, atomically and durably; equal votes and manifests give equal bytes."""
-        description = self._description(manifest=self.manifest)
-        checksum = _sha256(description, self.pilot_counts, self.counts)
-        text, seal = np.array(description), np.array(checksum)
-        try:
-            with atomic_write(Path(path)) as file:
-                np.savez(file, description=text, pilot_counts=self.pilot_counts, counts=self.counts, sha256=seal)
-        except OSError as error:
-            raise DataError(f"the votes cannot be written to {path}: {error.strerror or error}") from None
+        """Write one .npz file, atomically and durably; equal votes and manifests give equal bytes.
+
+        Raises:
+            DataError: if the file cannot be written.
+        """
+        description = {**self._description(), "manifest": self.manifest}
+        write_sealed(Path(path), description, {"pilot_counts": self.pilot_counts, "counts": self.counts})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], smoothing: Smoothing | None = None) -> "Votes":
@@ -137,18 +126,15 @@ class Votes:
             DataError: if the file is missing, truncated, altered or not a votes file.
             VotesError: if the votes claim another smoothing than `smoothing`.
         """
-        members = _read_members(Path(path))
-        expected = members["sha256"].item()
-        found = _sha256(members["description"].item(), members["pilot_counts"], members["counts"])
-        if found != expected:
-            raise DataError(f"the votes in {path} were altered: expected sha256 {expected}, found {found}")
+        description, arrays = read_sealed(
+            Path(path), "file of votes", ("pilot_counts", "counts"), "write one with Votes.save or `graphcert sample`"
+        )
         try:
-            description = json.loads(members["description"].item())
             if description["format"] != _FORMAT:
                 raise DataError(f"{path} has format {description['format']} of votes; this version reads {_FORMAT}")
             votes = cls(
-                members["pilot_counts"],
-                members["counts"],
+                arrays["pilot_counts"],
+                arrays["counts"],
                 Smoothing.from_dict(description["smoothing"]),
                 total_variation=description["total_variation"],
                 manifest=description["manifest"],
@@ -159,15 +145,8 @@ class Votes:
             raise VotesError(f"{path} holds votes that do not match the smoothing: they claim {votes.smoothing}")
         return votes
 
-    def _description(self, **more: Any) -> str:
-        return _to_json(
-            {
-                "format": _FORMAT,
-                "smoothing": self.smoothing.to_dict(),
-                "total_variation": self.total_variation,
-                **more,
-            }
-        )
+    def _description(self) -> dict[str, Any]:
+        return {"format": _FORMAT, "smoothing": self.smoothing.to_dict(), "total_variation": self.total_variation}
 
 
 def _read_only_counts(name: str, counts: ArrayLike) -> Counts:
@@ -193,32 +172,3 @@ def _read_only_counts(name: str, counts: ArrayLike) -> Counts:
 def _frozen(array: Counts) -> Counts:
     array.flags.writeable = False
     return array
-
-
-def _to_json(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, sort_keys=True, allow_nan=False, ensure_ascii=False)
-
-
-def _sha256(description: str, *arrays: Counts) -> str:
-    """One checksum over a description and the shapes and values of arrays."""
-    digest = sha256(description.encode())
-    for array in arrays:
-        digest.update(f"\n{array.shape}\n".encode())
-        digest.update(np.ascontiguousarray(array, dtype="<i8").data)
-    return digest.hexdigest()
-
-
-def _read_members(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of a votes file, or `DataError` where the file cannot be one."""
-    try:
-        # NumPy leaves a file open that it fails to understand, so it is given an open one.
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            members = {name: archive[name] for name in ("description", "pilot_counts", "counts", "sha256")}
-    except FileNotFoundError:
-        raise DataError(f"there are no votes at {path}; write them with Votes.save or `graphcert sample`") from None
-    except _UNREADABLE as error:
-        raise DataError(f"{path} is not a complete file of votes ({error}); sample again or restore it") from None
-    texts, counts = (members["description"], members["sha256"]), (members["pilot_counts"], members["counts"])
-    if any(t.dtype.kind != "U" or t.ndim for t in texts) or any(c.dtype.kind not in "iu" for c in counts):
-        raise DataError(f"{path} is not a file of votes: its members have the wrong types")
-    return members

@@ -1,6 +1,5 @@
 """Votes: what they refuse, and what a file of them survives."""
 
-import json
 import zipfile
 from dataclasses import FrozenInstanceError
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 
 from graphcert.errors import DataError, VotesError
 from graphcert.noise import BernoulliFlip, Smoothing
+from graphcert.sealed import seal
 from graphcert.votes import Votes
 
 SMOOTHING = Smoothing(BernoulliFlip(0.01, 0.6), BernoulliFlip(0.001, 0.4))
@@ -169,7 +169,7 @@ def test_nothing_is_unpickled(tmp_path: Path) -> None:
 
 def test_files_that_are_no_votes_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "votes.npz"
-    with pytest.raises(DataError, match="no votes at"):
+    with pytest.raises(DataError, match="no file of votes at"):
         Votes.load(path)
     np.save(tmp_path / "array.npy", COUNTS)
     np.savez(tmp_path / "other.npz", x=COUNTS)
@@ -183,12 +183,10 @@ def test_files_that_are_no_votes_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_well_signed_file_of_another_format_is_refused(tmp_path: Path) -> None:
-    from graphcert.votes import _sha256
-
     path = tmp_path / "votes.npz"
+    counts = {"pilot_counts": np.asarray(PILOT), "counts": np.asarray(COUNTS)}
     for description in ('{"format": 2}', "{}", "[]", "nonsense", '{"format": 1, "smoothing": {"features": 3}}'):
         make().save(path)
-        rewrite(path, description=np.array(description), sha256=np.array(_sha256(description, PILOT, COUNTS)))
+        rewrite(path, description=np.array(description), sha256=np.array(seal(description, counts)))
         with pytest.raises(DataError):
             Votes.load(path)
-    json.loads(make()._description())
