@@ -1,0 +1,7 @@
+"""The report of a certificate: one self-contained HTML page, and a few lines for the terminal."""
+
+from graphcert.report.content import ReportContent
+from graphcert.report.html import render, write_report
+from graphcert.report.summary import summary_lines
+
+__all__ = ["ReportContent", "render", "summary_lines", "write_report"]

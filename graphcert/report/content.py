@@ -1,0 +1,67 @@
+"""What a report is made from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphcert.certificates import BudgetGrid, Certificate
+from graphcert.errors import InputError, UnsupportedError
+from graphcert.votes import Votes
+
+
+@dataclass(frozen=True, eq=False)
+class ReportContent:
+    """Everything a report shows; equal contents give byte-identical reports.
+
+    Attributes:
+        title: the heading of the page.
+        certificate: the claims.
+        votes: the votes that the certificate was made from.
+        truth: (N,) int64 true labels, −1 where unknown; an unknown label counts as not correct.
+        grids: what to draw: grids over one axis become curves, grids over two axes become heat maps.
+        settings: sections ("dataset", "model", …) of names and values, shown as they are.
+        timings: seconds per stage.
+        warnings: sentences the reader must know before believing a number.
+
+    Raises:
+        InputError: if the certificate is not one of these votes, or `truth` is not one integer per node.
+        UnsupportedError: if a grid varies no axis or more than two.
+    """
+
+    title: str
+    certificate: Certificate
+    votes: Votes
+    truth: NDArray[np.int64]
+    grids: tuple[BudgetGrid, ...]
+    settings: Mapping[str, Mapping[str, object]]
+    timings: Mapping[str, float]
+    warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        claimed, cast = self.certificate, self.votes
+        same = claimed.smoothing == cast.smoothing and claimed.samples == cast.samples
+        if not same or not np.array_equal(claimed.labels, cast.labels):
+            raise InputError("the certificate of a report must be made from its votes; call certify(votes) again")
+        claimed.correct(self.truth)  # refuses anything but one integer per node
+        for grid in self.grids:
+            if len(grid.axes) not in (1, 2):
+                raise UnsupportedError(
+                    f"a report draws grids over one or two axes, got {len(grid.axes)}; fix the others at a number"
+                )
+
+    @property
+    def curves(self) -> tuple[BudgetGrid, ...]:
+        """The grids over one axis."""
+        return tuple(grid for grid in self.grids if len(grid.axes) == 1)
+
+    @property
+    def heat_maps(self) -> tuple[BudgetGrid, ...]:
+        """The grids over two axes."""
+        return tuple(grid for grid in self.grids if len(grid.axes) == 2)
+
+    @property
+    def has_truth(self) -> bool:
+        """Whether the true label of any target is known; without one there is no accuracy to speak of."""
+        return bool((self.truth[self.certificate.targets] >= 0).any())

@@ -1,0 +1,18 @@
+"""The sections of a report: functions from the content to a heading and its HTML, or to None."""
+
+from collections.abc import Callable
+
+from graphcert.report.content import ReportContent
+from graphcert.report.sections.abstentions import abstentions
+from graphcert.report.sections.figures import curves, heat_maps
+from graphcert.report.sections.particulars import particulars
+from graphcert.report.sections.result import result
+from graphcert.report.sections.section import Section
+from graphcert.report.sections.words import guarantee, limits, reading
+
+SECTIONS: tuple[Callable[[ReportContent], Section | None], ...] = (
+    result, reading, guarantee, curves, heat_maps, abstentions, limits, particulars,
+)  # fmt: skip
+"""In the order of the page."""
+
+__all__ = ["SECTIONS", "Section"]

@@ -1,0 +1,47 @@
+"""The result in a few lines of plain text, for a terminal."""
+
+from graphcert.noise import Budget
+from graphcert.report.content import ReportContent
+from graphcert.report.measures import headline, reach
+from graphcert.report.wording import alternatives, budget_words, number, percent
+
+_LONGEST_TABLE = 9
+
+
+def summary_lines(content: ReportContent) -> list[str]:
+    """At most 15 lines: what was certified, the certified ratio at a few budgets, the median target, who abstained."""
+    certificate, claims = content.certificate, content.certificate.claims
+    together = "all claims together" if certificate.simultaneous else "each claim by itself"
+    lines = [f"{content.title}: {number(claims)} targets, α = {certificate.alpha:g} ({together})"]
+    lines += _table(content)
+    lines += _half(content)
+    silent = certificate.abstained & certificate.targets
+    line = f"{number(int(silent.sum()))} targets abstain ({percent(int(silent.sum()), claims)})"
+    if content.has_truth and silent.any():
+        right = int((silent & certificate.correct(content.truth)).sum())
+        line += f"; {percent(right, int(silent.sum()))} of them are labelled correctly"
+    return [*lines, line]
+
+
+def _table(content: ReportContent) -> list[str]:
+    """The certified ratio (and accuracy) at a few budgets, in aligned columns."""
+    claims = content.certificate.claims
+    rows = [("budget", "certified", "ratio", "accuracy")]
+    for row in headline(content)[:_LONGEST_TABLE]:
+        words, certified = budget_words(row.budget), number(row.certified)
+        rows.append((words, certified, percent(row.certified, claims), percent(row.correct, claims)))
+    kept = rows if content.has_truth else [row[:3] for row in rows]
+    widths = [max(len(row[i]) for row in kept) for i in range(len(kept[0]))]
+    numbers = ["".join(f"  {cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True)) for row in kept]
+    return [f"  {row[0]:<{widths[0]}}{cells}" for row, cells in zip(kept, numbers, strict=True)]
+
+
+def _half(content: ReportContent) -> list[str]:
+    """How far half of the targets hold, axis by axis; no line if they do not even hold unchanged."""
+    found = [(grid.axes[0], reach(grid, content.certificate.claims, (1, 2))) for grid in content.curves]
+    far = [
+        f"{'≥ ' if reached.beyond else ''}{budget_words(Budget(**{axis: reached.budget}))}"
+        for axis, reached in found
+        if reached.budget
+    ]
+    return [f"half of the targets hold up to {alternatives(far)}"] if far else []

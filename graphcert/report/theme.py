@@ -1,0 +1,37 @@
+"""The colours of a report: what each one means, in light and in dark mode."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Colour:
+    """One colour under the name of its meaning, as `#rrggbb`.
+
+    Plots are drawn in the light colour, which the page then replaces by the style sheet's variable `name`; hence light
+    colours differ from each other.
+    """
+
+    name: str
+    light: str
+    dark: str
+
+
+PAGE = Colour("page", "#ffffff", "#14181d")
+PANEL = Colour("panel", "#f5f7f9", "#1c2229")
+INK = Colour("ink", "#1b2128", "#e4e8ec")
+MUTED = Colour("muted", "#5b6671", "#9aa6b2")
+RULE = Colour("rule", "#dde2e7", "#333c46")
+RATIO = Colour("ratio", "#0a5fae", "#5fb0f5")
+ACCURACY = Colour("accuracy", "#b84a00", "#f2a154")
+RATIO_CELL = Colour("ratio-cell", "#0a5faf", "#2a78c8")
+ACCURACY_CELL = Colour("accuracy-cell", "#b84a01", "#b5601c")
+ON_CELL = Colour("on-cell", "#fffffe", "#ffffff")
+CORRECT = Colour("correct", "#3b8f84", "#4fb0a3")
+WRONG = Colour("wrong", "#c0458b", "#e27ab5")
+UNKNOWN = Colour("unknown", "#9ba5ae", "#6d7883")
+WARNING = Colour("warning", "#fff6e0", "#33290f")
+
+PALETTE = (
+    PAGE, PANEL, INK, MUTED, RULE, RATIO, ACCURACY, RATIO_CELL, ACCURACY_CELL, ON_CELL, CORRECT, WRONG, UNKNOWN,
+    WARNING,
+)  # fmt: skip

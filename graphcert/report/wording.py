@@ -1,0 +1,73 @@
+"""Numbers and budgets as words; every percentage is rounded down, towards "not certified"."""
+
+from collections.abc import Mapping, Sequence
+
+from graphcert.noise import AXES, Budget
+
+OBJECTS: Mapping[str, tuple[str, str]] = {
+    "feature_add": ("feature bit", "added"),
+    "feature_delete": ("feature bit", "deleted"),
+    "edge_add": ("edge", "added"),
+    "edge_delete": ("edge", "deleted"),
+}
+"""What changes on each budget axis, and how."""
+
+_OPERATIONS = {"add": "additions", "delete": "deletions"}
+
+NOTHING = "–"
+
+
+def percent(count: int, total: int) -> str:
+    """A share in percent with one decimal, rounded down; a dash for a share of nothing."""
+    if total == 0:
+        return NOTHING
+    tenths = 1000 * count // total
+    return f"{tenths // 10}.{tenths % 10}%"
+
+
+def number(count: int) -> str:
+    """A whole number with separated thousands."""
+    return f"{count:,}"
+
+
+def axis_words(axis: str) -> str:
+    """The name of an axis: "feature additions"."""
+    channel, _, operation = axis.partition("_")
+    return f"{channel} {_OPERATIONS[operation]}"
+
+
+def budget_words(budget: Budget) -> str:
+    """A budget in words: "2 feature bits added and 1 deleted, 1 edge deleted"."""
+    channels: dict[str, list[str]] = {}
+    for axis, count in zip(AXES, budget.as_tuple(), strict=True):
+        if count:
+            thing, change = OBJECTS[axis]
+            noun = "" if thing in channels else f" {thing}" if count == 1 else f" {thing}s"
+            channels.setdefault(thing, []).append(f"{number(count)}{noun} {change}")
+    return ", ".join(" and ".join(parts) for parts in channels.values()) or "no change"
+
+
+def alternatives(words: Sequence[str]) -> str:
+    """ "a", "a or b", "a, b or c"."""
+    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def seconds(duration: float) -> str:
+    """A duration: "0.42 s", "12.3 s", "3 min 05 s"."""
+    if duration < 60:
+        return f"{duration:.2f} s" if duration < 10 else f"{duration:.1f} s"
+    minutes, rest = divmod(round(duration), 60)
+    return f"{minutes} min {rest:02d} s"
+
+
+def setting(value: object) -> str:
+    """A value of the settings as text."""
+    if value is None:
+        return NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} = {setting(item)}" for key, item in value.items()) or NOTHING
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(setting(item) for item in value) or NOTHING
+    return str(value)
