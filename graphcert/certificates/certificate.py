@@ -10,7 +10,7 @@ from graphcert.certificates.grid import BudgetGrid, evaluate_grid
 from graphcert.certificates.guarantee import describe_guarantee
 from graphcert.errors import InputError
 from graphcert.noise import Budget, Smoothing
-from graphcert.tradeoff import budget_trade_off
+from graphcert.tradeoff import budget_trade_offs
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -82,10 +82,11 @@ class Certificate:
             UnsupportedError: if the budget is too large for exact arithmetic.
         """
         budget = _as_budget(add, delete, edge_add, edge_delete)
-        trade_off = budget_trade_off(self.smoothing, budget)
+        trade_offs = budget_trade_offs(self.smoothing, budget)
         if self.method == "binary":
-            return np.asarray(self.p_lower > trade_off.critical)
-        return np.asarray(trade_off.lower(self.p_lower) > trade_off.upper(self.p_other_upper))
+            return np.asarray(self.p_lower > max(trade_off.critical for trade_off in trade_offs))
+        survives = [t.lower(self.p_lower) > t.upper(self.p_other_upper) for t in trade_offs]
+        return np.asarray(np.logical_and.reduce(survives))
 
     def certified_ratio(self, budget: Budget | None = None) -> float:
         """Share of the targets that are robust; without a budget, the share that does not abstain."""

@@ -5,8 +5,8 @@ A new law brings one file that registers itself with `trade_off`; importing it h
 
 from graphcert.tradeoff import flip
 from graphcert.tradeoff.base import TradeOff
-from graphcert.tradeoff.budgets import budget_trade_off
+from graphcert.tradeoff.budgets import budget_trade_offs
 from graphcert.tradeoff.discrete import DiscreteTradeOff
 from graphcert.tradeoff.dispatch import trade_off
 
-__all__ = ["DiscreteTradeOff", "TradeOff", "budget_trade_off", "flip", "trade_off"]
+__all__ = ["DiscreteTradeOff", "TradeOff", "budget_trade_offs", "flip", "trade_off"]
