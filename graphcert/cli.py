@@ -27,13 +27,16 @@ app = typer.Typer(
 )
 
 DatasetName = Annotated[
-    str | None, typer.Option("--dataset", help="Name of a data set (see `graphcert datasets`) or path of an .npz graph.")
+    str | None,
+    typer.Option("--dataset", help="Name of a data set (see `graphcert datasets`) or path of an .npz graph."),
 ]
 DatasetOption = Annotated[
     list[str] | None, typer.Option(help="key=value for the data set, for example nodes=5000; may be repeated.")
 ]
 ModelName = Annotated[str, typer.Option("--model", help="gcn, appnp, gat, sgc or sage.")]
-ModelOption = Annotated[list[str] | None, typer.Option(help="key=value for the model, for example hidden=32; repeatable.")]
+ModelOption = Annotated[
+    list[str] | None, typer.Option(help="key=value for the model, for example hidden=32; repeatable.")
+]
 TrainingOption = Annotated[
     list[str] | None, typer.Option(help="key=value for training, for example epochs=300; repeatable.")
 ]
@@ -51,7 +54,8 @@ BatchSize = Annotated[int | None, typer.Option(help="Samples a thread takes at a
 Alpha = Annotated[float | None, typer.Option(help="Error rate of all claims together [default: 0.01].")]
 Method = Annotated[str | None, typer.Option(help="binary or multiclass [default: binary].")]
 PerNode = Annotated[
-    bool | None, typer.Option("--per-node/--simultaneous", help="Spend alpha on each node instead of on all claims together.")
+    bool | None,
+    typer.Option("--per-node/--simultaneous", help="Spend alpha on each node instead of on all claims together."),
 ]
 MaxAdd = Annotated[int | None, typer.Option(help="End of the budget axis [default: where nothing is certified].")]
 RunFolder = Annotated[Path, typer.Argument(help="Folder of the run.")]
@@ -78,7 +82,9 @@ def datasets(
         return
     typer.echo(f"{'name':<20}{'nodes':>8}{'edges':>8}{'features':>10}{'classes':>9}  found in")
     for row in rows:
-        numbers = [f"{'any' if n is None else format(n, ',')}" for n in (row.nodes, row.edges, row.features, row.classes)]
+        numbers = [
+            f"{'any' if n is None else format(n, ',')}" for n in (row.nodes, row.edges, row.features, row.classes)
+        ]
         typer.echo(f"{row.name:<20}{numbers[0]:>8}{numbers[1]:>8}{numbers[2]:>10}{numbers[3]:>9}  {row.where}")
 
 
@@ -147,7 +153,9 @@ def certify_command(
     from dataclasses import asdict
 
     if (run_folder is None) == (out is None):
-        raise InputError("give either the folder of a run that has votes, or --dataset … --out FOLDER for the whole chain")
+        raise InputError(
+            "give either the folder of a run that has votes, or --dataset … --out FOLDER for the whole chain"
+        )
     run = _run(run_folder or out, data_root, workers, batch_size)
     given = {"alpha": alpha, "method": method, "max_add": max_add, "max_delete": max_delete}
     given |= {"max_edge_add": max_edge_add, "max_edge_delete": max_edge_delete}
@@ -178,7 +186,9 @@ def report_command(run_folder: RunFolder, data_root: DataRoot = None) -> None:
     typer.echo(f"report: {_run(run_folder, data_root).report()}")
 
 
-def _run(folder: Path | None, data_root: str | None, workers: int | None = None, batch_size: int | None = None) -> "Run":
+def _run(
+    folder: Path | None, data_root: str | None, workers: int | None = None, batch_size: int | None = None
+) -> "Run":
     from graphcert.pipeline import Run
 
     assert folder is not None
@@ -209,7 +219,9 @@ def _config(
         raise InputError(f"unknown model {model!r}; choose one of {', '.join(MODELS)}")
     features, edges = BernoulliFlip(*rates[:2]), BernoulliFlip(*rates[2:])
     if features.silent and edges.silent:
-        raise InputError("no noise was given; set --add and --delete for features, --edge-add and --edge-delete for edges")
+        raise InputError(
+            "no noise was given; set --add and --delete for features, --edge-add and --edge-delete for edges"
+        )
     training = _options(training_option, "--training-option")
     known = list(Training.__dataclass_fields__)
     for key in training:
@@ -255,7 +267,9 @@ def main() -> None:
         sys.exit(2)
     except OSError as error:
         place = f" ({error.filename})" if error.filename else ""
-        typer.echo(f"graphcert: {error.strerror or error}{place}; choose a folder that can be read and written", err=True)
+        typer.echo(
+            f"graphcert: {error.strerror or error}{place}; choose a folder that can be read and written", err=True
+        )
         sys.exit(2)
     except KeyboardInterrupt:
         typer.echo("graphcert: interrupted; the same command continues where it was", err=True)

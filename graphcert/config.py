@@ -8,10 +8,13 @@ from typing import Any, TypeVar
 
 import tomli_w
 
+from graphcert.certificates import METHODS
 from graphcert.errors import DataError, InputError
 from graphcert.files import atomic_write_text
 from graphcert.models import Training
 from graphcert.noise import Smoothing
+from graphcert.noise.budget import count
+from graphcert.statistics import check_level
 
 Section = TypeVar("Section")
 
@@ -39,6 +42,11 @@ class SamplingConfig:
     samples: int = 10_000
     pilot_samples: int = 1_000
 
+    def __post_init__(self) -> None:
+        for name in ("samples", "pilot_samples"):
+            if count(name, getattr(self, name)) < 1:
+                raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
+
 
 @dataclass(frozen=True)
 class CertificateConfig:
@@ -51,6 +59,14 @@ class CertificateConfig:
     max_delete: int | None = None
     max_edge_add: int | None = None
     max_edge_delete: int | None = None
+
+    def __post_init__(self) -> None:
+        check_level(self.alpha)
+        if self.method not in METHODS:
+            raise InputError(f"the certificate method must be one of {', '.join(METHODS)}; got {self.method!r}")
+        for name in ("max_add", "max_delete", "max_edge_add", "max_edge_delete"):
+            if getattr(self, name) is not None:
+                count(name, getattr(self, name))
 
 
 @dataclass(frozen=True)
@@ -79,14 +95,18 @@ class RunConfig:
         """Rebuild from `to_dict`; raises `InputError` for unknown sections and keys."""
         rest = dict(values)
         if "smoothing" not in rest:
-            raise InputError("the settings lack a [smoothing] section; give features or edges flip rates add and delete")
+            raise InputError(
+                "the settings lack a [smoothing] section; give features or edges flip rates add and delete"
+            )
         smoothing = Smoothing.from_dict(rest.pop("smoothing"))
         sections = {"dataset": DatasetConfig, "model": ModelConfig, "training": Training}
         sections |= {"sampling": SamplingConfig, "certificate": CertificateConfig}
         built = {name: _section(kind, name, rest.pop(name, {})) for name, kind in sections.items()}
         seed = rest.pop("seed", 0)
         if rest:
-            raise InputError(f"unknown settings: {', '.join(sorted(rest))}; known are seed, smoothing, {', '.join(sections)}")
+            raise InputError(
+                f"unknown settings: {', '.join(sorted(rest))}; known are seed, smoothing, {', '.join(sections)}"
+            )
         return cls(smoothing=smoothing, seed=seed, **built)
 
     def save(self, path: Path) -> None:

@@ -66,6 +66,10 @@ class Run:
         self.folder = Path(self.folder)
         if self.folder.exists() and not self.folder.is_dir():
             raise InputError(f"the output {self.folder} is a file; name a folder")
+        for name in ("workers", "batch_size"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InputError(f"{name} must be at least 1, got {value}")
 
     def path(self, name: str) -> Path:
         """A file of this run."""
@@ -108,11 +112,15 @@ class Run:
             return
         features, classes = int(data.x.shape[1]), int(data.classes)
         model = build_model(config.model.name, features, classes, seed=config.seed, **config.model.options)
-        self.say(f"training {config.model.name} on {config.dataset.name}: {data.x.shape[0]:,} nodes, {features:,} features")
+        self.say(
+            f"training {config.model.name} on {config.dataset.name}: {data.x.shape[0]:,} nodes, {features:,} features"
+        )
         began = time.perf_counter()
         log = train(model, problem.sampler, data.y, data.train_mask, data.val_mask, config.training, config.seed)
         seconds = time.perf_counter() - began
-        self.say(f"trained in {seconds:.1f} s: best epoch {log.best_epoch}, validation accuracy {log.best_accuracy:.3f}")
+        self.say(
+            f"trained in {seconds:.1f} s: best epoch {log.best_epoch}, validation accuracy {log.best_accuracy:.3f}"
+        )
         config.save(self.path(CONFIG))
         save_model(model, self.path(MODEL), config.model.name, features, classes, **config.model.options)
         self._record({"training": asdict(log), "timings": {"training": seconds}, "data": data_fingerprint(data)})
@@ -122,7 +130,9 @@ class Run:
         """Take the votes, continuing from the shards of an interrupted call."""
         config = self.load_config()
         sampling = config.sampling
-        sampling = replace(sampling, samples=samples or sampling.samples, pilot_samples=pilot_samples or sampling.pilot_samples)
+        sampling = replace(
+            sampling, samples=samples or sampling.samples, pilot_samples=pilot_samples or sampling.pilot_samples
+        )
         config = replace(config, sampling=sampling)
         data, model = self.load_data(config), load_model(self.path(MODEL))
         claims = int(data.test_mask.sum())
@@ -137,13 +147,18 @@ class Run:
         votes.save(self.path(VOTES))
         total = sampling.samples + sampling.pilot_samples
         self.say(f"voted in {seconds:.1f} s ({total:,} samples, {votes.manifest['path']} path)")
-        self._record({"timings": {"sampling": seconds}, "votes": votes.digest, "total_variation": votes.total_variation})
+        self._record(
+            {"timings": {"sampling": seconds}, "votes": votes.digest, "total_variation": votes.total_variation}
+        )
         return votes
 
     def certify(self, alpha: float, method: str, simultaneous: bool, **ends: int | None) -> Certificate:
         """Turn the votes into a certificate about the test nodes and evaluate it over the budget grid."""
         config = self.load_config()
-        config = replace(config, certificate=replace(config.certificate, alpha=alpha, method=method, simultaneous=simultaneous, **ends))
+        config = replace(
+            config,
+            certificate=replace(config.certificate, alpha=alpha, method=method, simultaneous=simultaneous, **ends),
+        )
         votes, data = self._load_votes(config), self.load_data(config)
         began = time.perf_counter()
         certificate = certify(votes, alpha, simultaneous, method=method, targets=data.test_mask.numpy())
@@ -151,8 +166,12 @@ class Run:
         grids = budget_grids(certificate, truth, config.certificate)
         seconds = time.perf_counter() - began
         config.save(self.path(CONFIG))
-        atomic_write_text(self.path(CERTIFICATE), json.dumps(certificate_summary(certificate, votes, truth, grids), indent=1))
-        self._record({"timings": {"certifying": seconds}, "alpha": alpha, "claims": certificate.claims, "method": method})
+        atomic_write_text(
+            self.path(CERTIFICATE), json.dumps(certificate_summary(certificate, votes, truth, grids), indent=1)
+        )
+        self._record(
+            {"timings": {"certifying": seconds}, "alpha": alpha, "claims": certificate.claims, "method": method}
+        )
         return certificate
 
     def report(self) -> Path:
@@ -186,7 +205,9 @@ class Run:
     def _load_votes(self, config: RunConfig) -> Votes:
         votes = Votes.load(self.path(VOTES), config.smoothing)
         if votes.manifest.get("seed") != config.seed:
-            raise VotesError(f"{self.path(VOTES)} was taken with another seed than {self.path(CONFIG)} says; sample again")
+            raise VotesError(
+                f"{self.path(VOTES)} was taken with another seed than {self.path(CONFIG)} says; sample again"
+            )
         return votes
 
     def _manifest(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Certificates: from votes to statements about every perturbation within a budget."""
 
 from graphcert.certificates.certificate import Certificate
-from graphcert.certificates.certify import certify
+from graphcert.certificates.certify import METHODS, certify
 from graphcert.certificates.grid import BudgetGrid
 
-__all__ = ["BudgetGrid", "Certificate", "certify"]
+__all__ = ["METHODS", "BudgetGrid", "Certificate", "certify"]

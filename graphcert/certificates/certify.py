@@ -11,6 +11,9 @@ from graphcert.votes import Votes
 
 _BOUNDS = {"binary": binary_bounds, "multiclass": multiclass_bounds}
 
+METHODS = tuple(_BOUNDS)
+"""The rules by which a node is certified."""
+
 
 def certify(
     votes: Votes,
@@ -36,7 +39,7 @@ def certify(
     """
     level = check_level(alpha)
     if method not in _BOUNDS:
-        raise InputError(f"the certificate method must be one of {', '.join(sorted(_BOUNDS))}; got {method!r}")
+        raise InputError(f"the certificate method must be one of {', '.join(METHODS)}; got {method!r}")
     mask = _target_mask(targets, votes.nodes)
     claims = int(mask.sum()) if simultaneous else 1
     p_lower, p_other_upper = _BOUNDS[method](votes, level / claims)

@@ -10,11 +10,17 @@ from graphcert.sampling.sampler import CSR
 
 def feature_tensor(ones: CSR, width: int) -> Tensor:
     """Binary features as a sparse CSR tensor (N, width) of float32."""
+    # torch wants ascending columns within a row; a sample has its survivors first and then its additions.
+    ascending = sparse.csr_array(
+        (np.ones(ones.indices.size, np.float32), ones.indices, ones.indptr), (ones.rows, width)
+    )
+    ascending.sort_indices()
     return torch.sparse_csr_tensor(
-        torch.from_numpy(ones.indptr),
-        torch.from_numpy(ones.indices),
-        torch.ones(ones.indices.size),
+        torch.from_numpy(ascending.indptr),
+        torch.from_numpy(ascending.indices),
+        torch.from_numpy(ascending.data),
         size=(ones.rows, width),
+        check_invariants=False,
     )
 
 

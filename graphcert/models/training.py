@@ -12,6 +12,7 @@ from torch import Tensor
 from graphcert.errors import InputError, ModelError
 from graphcert.models.base import SparseFirstModel
 from graphcert.models.tensors import edge_index_tensor, feature_tensor
+from graphcert.models.threads import single_torch_thread
 from graphcert.sampling.philox import TRAIN, VALIDATION, seed_key
 from graphcert.sampling.sampler import Sampler
 
@@ -95,7 +96,8 @@ def train(
     draw = NoisyInput(sampler)
     history: list[tuple[int, float, float]] = []
     best, best_state = TrainingLog(0, math.inf, 0.0, history), _copy_of_state(model)
-    with torch.random.fork_rng(devices=[]):
+    # One torch thread: sums over edges and their gradients must not depend on how many there are.
+    with single_torch_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(seed_key(seed)) % 2**63)
         for epoch in range(1, training.epochs + 1):
             model.train()

@@ -12,7 +12,21 @@ from graphcert.sampling.gather import sum_rows
 
 @kernel
 def first_layer(  # type: ignore[no-untyped-def]
-    key, add_stream, delete_stream, sample, indptr, indices, bits, high, low, guide, del_high, del_low, weight, scratch, out
+    key,
+    add_stream,
+    delete_stream,
+    sample,
+    indptr,
+    indices,
+    bits,
+    high,
+    low,
+    guide,
+    del_high,
+    del_low,
+    weight,
+    scratch,
+    out,
 ):
     """out = X̃ W for one sample, straight from the positions of the noisy ones; X̃ itself never exists.
 

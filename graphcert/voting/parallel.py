@@ -4,13 +4,12 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from graphcert.errors import InputError
+from graphcert.models.threads import single_torch_thread
 from graphcert.voting.paths import Path
 
 Tick = Callable[[int], object]
@@ -86,17 +85,6 @@ def _take(starts: Iterator[int], lock: threading.Lock) -> Iterator[int]:
         if first is None:
             return
         yield first
-
-
-@contextmanager
-def single_torch_thread() -> Iterator[None]:
-    """Use one torch thread per thread of ours."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def shards(samples: int, size: int) -> Iterator[tuple[int, int]]:

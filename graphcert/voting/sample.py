@@ -15,12 +15,13 @@ from graphcert.data import data_fingerprint
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.models.base import SparseFirstModel
 from graphcert.models.checkpoint import model_fingerprint
+from graphcert.models.threads import single_torch_thread
 from graphcert.noise import Smoothing
 from graphcert.sampling.philox import MAIN, PILOT
 from graphcert.statistics import check_sample_size
 from graphcert.votes import Votes
 from graphcert.voting.inspection import evaluation_mode, refuse_cached_normalisation, refuse_unusable_parameters
-from graphcert.voting.parallel import Counter, default_workers, shards, single_torch_thread
+from graphcert.voting.parallel import Counter, default_workers, shards
 from graphcert.voting.paths import GenericPath, Path, SparsePath
 from graphcert.voting.problem import Problem
 from graphcert.voting.store import ShardStore
@@ -143,7 +144,8 @@ def _count(
                 store.write(purpose, start, stop, counts)
         else:
             # Votes taken earlier must not count towards the rate.
-            bar.initial += stop - start
+            if not bar.disable:
+                bar.initial += stop - start
             bar.update(stop - start)
         total = counts if total is None else total + counts
     assert total is not None

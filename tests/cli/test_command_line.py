@@ -40,13 +40,24 @@ def certified(tmp_path_factory):
     """A folder after the whole chain on a small graph."""
     folder = tmp_path_factory.mktemp("runs") / "small"
     before = sys.argv
-    sys.argv = ["graphcert", "certify", *SMALL, *NOISE, "--samples", "300", "--pilot-samples", "50", "--out", str(folder)]
+    sys.argv = [
+        "graphcert",
+        "certify",
+        *SMALL,
+        *NOISE,
+        "--samples",
+        "300",
+        "--pilot-samples",
+        "50",
+        "--out",
+        str(folder),
+    ]
     try:
-        main()
-    except SystemExit as stop:
-        assert not stop.code
+        with pytest.raises(SystemExit) as stop:
+            main()
     finally:
         sys.argv = before
+    assert not stop.value.code
     return folder
 
 
@@ -92,9 +103,7 @@ def test_certify_again_with_another_level_changes_the_certificate_only(certified
 
 def test_a_finished_run_is_repeated_without_sampling(certified, run):
     before = {path: path.stat().st_mtime_ns for path in (certified / "votes").glob("*-*.npz")}
-    code, _, _ = run(
-        "certify", *SMALL, *NOISE, "--samples", 300, "--pilot-samples", 50, "--out", certified
-    )
+    code, _, _ = run("certify", *SMALL, *NOISE, "--samples", 300, "--pilot-samples", 50, "--out", certified)
     assert code == 0
     assert {path: path.stat().st_mtime_ns for path in before} == before
 

@@ -46,7 +46,9 @@ def test_the_order_survives_products(strong, weak, add, delete, more, fewer) -> 
 
 
 def test_levels_beyond_one_need_not_form_a_chain() -> None:
-    laws = tuple(BernoulliFlip(a, d) for a, d in zip(np.linspace(0.05, 0.08, 5), np.linspace(0.65, 0.95, 5), strict=True))
+    laws = tuple(
+        BernoulliFlip(a, d) for a, d in zip(np.linspace(0.05, 0.08, 5), np.linspace(0.65, 0.95, 5), strict=True)
+    )
     assert all(dominates(laws[i], laws[i + 1]) for i in range(3))
     assert not any(dominates(laws[4], other) or dominates(other, laws[4]) for other in laws[:4])
     assert undominated(laws) == (laws[0], laws[4])
@@ -84,7 +86,9 @@ def test_equal_levels_are_the_isotropic_budget() -> None:
 
 
 def test_too_many_ways_fall_back_on_a_sound_corner() -> None:
-    laws = tuple(BernoulliFlip(a, d) for a, d in zip(np.linspace(0.05, 0.08, 5), np.linspace(0.65, 0.95, 5), strict=True))
+    laws = tuple(
+        BernoulliFlip(a, d) for a, d in zip(np.linspace(0.05, 0.08, 5), np.linspace(0.65, 0.95, 5), strict=True)
+    )
     (corner,) = budget_trade_offs(localized(*laws), Budget(20, 20))
     few = budget_trade_offs(localized(*laws), Budget(12, 12))
     assert len(few) == 169
