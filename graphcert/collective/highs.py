@@ -61,6 +61,8 @@ class HighsSolver:
         """Branch and bound, from the feasible point `start` if there is one. Every budget is a fresh solve."""
         solver = self._instance()
         solver.setOptionValue("mip_rel_gap", 0.0)
+        # Programs come reduced, and on their dense rows HiGHS's own presolve was seen to overrun a limit of 20 s by 90 s.
+        solver.setOptionValue("presolve", "off")
         solver.passModel(self._model(program, integer=True))
         if start is not None:
             hint = self._highspy.HighsSolution()

@@ -149,10 +149,9 @@ def _curve(
     integer: bool,
 ) -> CollectiveCurve:
     """Solve for the targets, then for the correct ones, and collect."""
-    most = budgets.max(axis=0)
 
     def bounds(mask: BoolArray) -> list[Bound]:
-        return run_sweep(encode(checked, nodes, points, mask, most), budgets, solver, integer)
+        return run_sweep(lambda most: encode(checked, nodes, points, mask, most), budgets, solver, integer)
 
     counted, right = masks
     found = bounds(counted)

@@ -1,6 +1,7 @@
 """A sweep over budgets: solve, turn every answer into a proved bound, and let the budgets help each other."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -34,16 +35,29 @@ class Bound:
     attack: float
 
 
-def run_sweep(encoding: Encoding, budgets: IntArray, solver: Solver | None, integer: bool) -> list[Bound]:
-    """A bound per budget (B, A); without a solver the naive one."""
+def run_sweep(
+    encode_up_to: Callable[[IntArray], Encoding], budgets: IntArray, solver: Solver | None, integer: bool
+) -> list[Bound]:
+    """A bound per budget (B, A); without a solver the naive one.
+
+    Linear programs share one encoding, up to the largest budget, and start hot. Branch and bound takes far longer than
+    an encoding, so each integer program gets its own, with only what its budget can break.
+    """
+    most = budgets.max(axis=0)
+    shared = encode_up_to(most)
     if solver is None:
-        return [_naive(encoding, budget) for budget in budgets]
-    programs = ProgramSweep(encoding, budgets.max(axis=0))
+        return [_naive(shared, budget) for budget in budgets]
+    programs = ProgramSweep(shared, most)
     # Neighbouring budgets have neighbouring bases: solve in order of size, answer in the order asked.
     order = np.lexsort((*budgets.T, budgets.sum(axis=1)))
     found: dict[int, Bound] = {}
     for index in order.tolist():
-        found[index] = _solve(encoding, programs, budgets[index], solver, integer)
+        budget = budgets[index]
+        if integer:
+            encoding = encode_up_to(budget)
+            found[index] = _solve(encoding, ProgramSweep(encoding, budget), budget, solver, integer)
+        else:
+            found[index] = _solve(shared, programs, budget, solver, integer)
     return _monotone([found[index] for index in range(len(budgets))], budgets)
 
 

@@ -76,9 +76,8 @@ def test_unusable_duals_prove_nothing(duals):
 
 @pytest.mark.parametrize("huge", [1e308, 1.7e308])
 def test_overflow_proves_nothing_instead_of_everything(huge):
-    matrix = np.array([[4.0, -4.0]])
-    problem = program(1, 2, matrix, np.ones(1), np.ones(2), np.ones(2))
-    assert weak_duality_bound(problem, np.array([huge])) == math.inf
+    cancelling = program(2, 1, np.array([[4.0], [-4.0]]), np.zeros(2), np.ones(1), np.ones(1))
+    assert weak_duality_bound(cancelling, np.full(2, huge)) == math.inf
     wide = program(1, 3, np.zeros((1, 3)), np.ones(1), np.full(3, huge), np.ones(3))
     assert weak_duality_bound(wide, np.zeros(1)) == math.inf
 
@@ -122,6 +121,15 @@ def test_the_slack_grows_with_the_problem_and_stays_below_one_count():
     assert attacked_upper(3.999, 3) == 3
     assert attacked_upper(2.5, 9) == 2
     assert attacked_upper(math.nan, 9) == 9
+
+
+def test_a_time_limit_is_for_one_solve_not_for_the_sweep():
+    problem = program(2, 2, np.ones((2, 2)), np.ones(2), np.ones(2), np.ones(2))
+    solver = HighsSolver(time_limit=5.0)
+    solver.solve_linear(problem)
+    used = solver._linear.getRunTime()
+    solver.solve_linear(replace(problem, row_upper=np.full(2, 0.5)))
+    assert solver._linear.getOptionValue("time_limit")[1] == used + 5.0 > 5.0
 
 
 @settings(max_examples=40)

@@ -48,6 +48,8 @@ def test_grouping_changes_neither_the_relaxation_nor_the_integer_optimum(case):
     if linear.method[0] == "lp":
         assert linear.bound[0] == pytest.approx(value, abs=1e-5)
     assert linear.attacked_upper[0] <= np.floor(value + 1e-5)
+    sweep = collective_strictly_local(**problem, budgets=[budget, tuple(size + 2 for size in budget)])
+    assert sweep.bound[0] == pytest.approx(linear.bound[0], abs=1e-5)
     exact = collective_strictly_local(**problem, budgets=[budget], integer=True)
     assert exact.attacked_upper[0] == round(reference_value(problem, budget, integer=True))
 

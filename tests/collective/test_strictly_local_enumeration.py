@@ -16,7 +16,7 @@ def chain(problem, budgets, **masks):
     return naive, linear, exact
 
 
-@settings(max_examples=500)
+@settings(max_examples=300)
 @given(problems())
 def test_naive_lp_milp_and_truth_are_ordered_and_the_milp_is_the_truth(case):
     problem, budget = case
