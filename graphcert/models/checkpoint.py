@@ -12,7 +12,7 @@ from graphcert.files import atomic_write
 from graphcert.models.base import SparseFirstModel
 from graphcert.models.registry import build_model
 
-_FORMAT = "graphcert-model-1"
+_FORMAT = "graphcert-model-2"
 
 
 def save_model(model: SparseFirstModel, path: Path, name: str, features: int, classes: int, **options: Any) -> None:
@@ -25,6 +25,7 @@ def save_model(model: SparseFirstModel, path: Path, name: str, features: int, cl
         "format": _FORMAT,
         "config": {"name": name, "features": features, "classes": classes, "options": options},
         "state": model.state_dict(),
+        "sha256": model_fingerprint(model),
     }
     try:
         with atomic_write(path) as stream:
@@ -39,7 +40,7 @@ def load_model(path: Path) -> SparseFirstModel:
     Only tensors and plain containers are read (`weights_only`).
 
     Raises:
-        DataError: if the file is missing, damaged, or not a graphcert checkpoint.
+        DataError: if the file is missing, damaged, altered, or not a graphcert checkpoint.
     """
     if not path.is_file():
         raise DataError(f"there is no model at {path}; train one with `graphcert train`")
@@ -55,8 +56,11 @@ def load_model(path: Path) -> SparseFirstModel:
         config = content["config"]
         model = build_model(config["name"], config["features"], config["classes"], **config["options"])
         model.load_state_dict(content["state"])
+        expected, found = content["sha256"], model_fingerprint(model)
     except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
         raise DataError(f"{path} does not describe a model that this version can build: {error}") from None
+    if found != expected:
+        raise DataError(f"{path} was altered: expected sha256 {expected}, found {found}; train the model again")
     return model.eval()
 
 

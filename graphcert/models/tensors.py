@@ -1,5 +1,7 @@
 """Between the sampler's CSR arrays and torch tensors."""
 
+import warnings
+
 import numpy as np
 import torch
 from scipy import sparse
@@ -8,20 +10,22 @@ from torch import Tensor
 from graphcert.sampling.sampler import CSR
 
 
-def feature_tensor(ones: CSR, width: int) -> Tensor:
-    """Binary features as a sparse CSR tensor (N, width) of float32."""
+def feature_tensor(features: CSR, width: int) -> Tensor:
+    """Features as a sparse CSR tensor (N, width) of float32."""
     # torch wants ascending columns within a row; a sample has its survivors first and then its additions.
-    ascending = sparse.csr_array(
-        (np.ones(ones.indices.size, np.float32), ones.indices, ones.indptr), (ones.rows, width)
-    )
-    ascending.sort_indices()
-    return torch.sparse_csr_tensor(
-        torch.from_numpy(ascending.indptr),
-        torch.from_numpy(ascending.indices),
-        torch.from_numpy(ascending.data),
-        size=(ones.rows, width),
-        check_invariants=False,
-    )
+    values = np.ones(features.indices.size, np.float32) if features.values is None else features.values
+    given = sparse.csr_array((values, features.indices, features.indptr), (features.rows, width))
+    ascending = given.sorted_indices()
+    with warnings.catch_warnings():
+        # torch calls this layout beta; what graphcert does with it is tested.
+        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta state", UserWarning)
+        return torch.sparse_csr_tensor(
+            torch.from_numpy(ascending.indptr),
+            torch.from_numpy(ascending.indices),
+            torch.from_numpy(ascending.data),
+            size=(features.rows, width),
+            check_invariants=False,
+        )
 
 
 def edge_index_tensor(graph: CSR) -> Tensor:
@@ -38,8 +42,8 @@ def upper_triangle(edge_index: Tensor, nodes: int) -> CSR:
     return CSR.of(sparse.coo_array((ones, (source[keep], target[keep])), shape=(nodes, nodes)))
 
 
-def ones_of(x: Tensor) -> CSR:
-    """Positions of the ones of binary features (N, D), dense or sparse."""
+def sparse_features(x: Tensor) -> CSR:
+    """The non-zeros of features (N, D), dense or sparse."""
     if x.layout != torch.strided:
         coo = x.to_sparse().coalesce()
         row, column = coo.indices().cpu().numpy()
