@@ -6,8 +6,8 @@ from graphcert.collective.assemble import ProgramSweep
 from graphcert.collective.encoding import Encoding
 from graphcert.collective.linear import BoolArray, FloatArray, IntArray, LinearProgram
 
-_STEPS = 2000
-"""Units that the greedy attack places at most; larger budgets are attacked only by what a solver finds."""
+_WORK = 5e8
+"""Additions that a greedy attack may take (about a second); beyond it only what a solver finds counts."""
 
 
 def verified(program: LinearProgram, point: FloatArray | None) -> int | None:
@@ -32,7 +32,7 @@ def greedy(
     """
     x = np.zeros(len(program.objective))
     tied = encoding.threat.attackers is not None or any(limit is not None for limit in encoding.threat.at_node)
-    if tied or int(budget.sum()) > _STEPS:
+    if tied or float(budget.sum()) * program.matrix.nnz > _WORK:
         return x
     places = [sweep.axis_columns(axis) for axis in range(len(budget))]
     if near is not None:

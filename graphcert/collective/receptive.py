@@ -78,16 +78,15 @@ def receptive_field(
 
 
 def _within(ends: IntArray, nodes: int, hops: int) -> Sparse:
-    """(N, N) ones where two nodes are at most `hops` edges apart: boolean powers of A + I by repeated squaring."""
+    """(N, N) ones where two nodes are at most `hops` edges apart: boolean powers of A + I, one sparse factor per hop."""
     both = np.concatenate([ends, ends[::-1]], axis=1)
     step = _ones(sp.csr_array((np.ones(both.shape[1]), tuple(both)), shape=(nodes, nodes)) + sp.eye_array(nodes))
     reached = sp.csr_array(sp.eye_array(nodes))
-    while hops:
-        if hops % 2:
-            reached = _ones(reached @ step)
-        hops //= 2
-        if hops:
-            step = _ones(step @ step)
+    for _ in range(hops):
+        further = _ones(reached @ step)
+        if further.nnz == reached.nnz:
+            break
+        reached = further
     return reached
 
 

@@ -1,6 +1,8 @@
 """The result object: counts, ratios, rows, CSV."""
 
 import csv
+import re
+from pathlib import Path
 
 import numpy as np
 
@@ -46,3 +48,12 @@ def test_an_absent_accuracy_is_an_empty_field(tmp_path):
     curve().to_csv(tmp_path / "collective.csv")
     with open(tmp_path / "collective.csv", newline="", encoding="utf-8") as file:
         assert [row["accuracy"] for row in csv.DictReader(file)] == ["", "", ""]
+
+
+def test_the_example_of_the_documentation_runs_and_says_what_it_prints():
+    text = (Path(__file__).parents[2] / "docs" / "collective.md").read_text(encoding="utf-8")
+    names = {}
+    exec(re.search(r"```python\n(.*?)```", text, re.DOTALL)[1], names)
+    shown = re.findall(r"array\(\[(.*?)\]\)", text)
+    for found, printed in zip((names["curve"].certified, names["curve"].gap), shown, strict=True):
+        assert found.tolist() == [float(number) for number in printed.split(",")]
