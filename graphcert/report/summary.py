@@ -1,8 +1,7 @@
 """The result in a few lines of plain text, for a terminal."""
 
-from graphcert.noise import Budget
 from graphcert.report.content import ReportContent
-from graphcert.report.measures import headline, reach
+from graphcert.report.measures import budget_at, headline, reach
 from graphcert.report.wording import alternatives, budget_words, number, percent
 
 _LONGEST_TABLE = 9
@@ -16,7 +15,7 @@ def summary_lines(content: ReportContent) -> list[str]:
     lines += _table(content)
     lines += _half(content)
     silent = certificate.abstained & certificate.targets
-    line = f"{number(int(silent.sum()))} targets abstain ({percent(int(silent.sum()), claims)})"
+    line = f"{number(int(silent.sum()))} of {number(claims)} targets abstain ({percent(int(silent.sum()), claims)})"
     if content.has_truth and silent.any():
         right = int((silent & certificate.correct(content.truth)).sum())
         line += f"; {percent(right, int(silent.sum()))} of them are labelled correctly"
@@ -37,11 +36,11 @@ def _table(content: ReportContent) -> list[str]:
 
 
 def _half(content: ReportContent) -> list[str]:
-    """How far half of the targets hold, axis by axis; no line if they do not even hold unchanged."""
-    found = [(grid.axes[0], reach(grid, content.certificate.claims, (1, 2))) for grid in content.curves]
+    """How far half of the targets hold, axis by axis; no line if they do not even survive one change."""
+    found = [(grid, reach(grid, content.certificate.claims, (1, 2))) for grid in content.curves]
     far = [
-        f"{'≥ ' if reached.beyond else ''}{budget_words(Budget(**{axis: reached.budget}))}"
-        for axis, reached in found
+        f"{'≥ ' if reached.beyond else ''}{budget_words(budget_at(grid, (reached.budget,)))}"
+        for grid, reached in found
         if reached.budget
     ]
     return [f"half of the targets hold up to {alternatives(far)}"] if far else []

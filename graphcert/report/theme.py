@@ -26,9 +26,9 @@ ACCURACY = Colour("accuracy", "#b84a00", "#f2a154")
 RATIO_CELL = Colour("ratio-cell", "#0a5faf", "#2a78c8")
 ACCURACY_CELL = Colour("accuracy-cell", "#b84a01", "#b5601c")
 ON_CELL = Colour("on-cell", "#fffffe", "#ffffff")
-CORRECT = Colour("correct", "#3b8f84", "#4fb0a3")
+CORRECT = Colour("correct", "#2a7d72", "#4fb0a3")
 WRONG = Colour("wrong", "#c0458b", "#e27ab5")
-UNKNOWN = Colour("unknown", "#9ba5ae", "#6d7883")
+UNKNOWN = Colour("unknown", "#69747f", "#8d98a3")
 WARNING = Colour("warning", "#fff6e0", "#33290f")
 
 PALETTE = (

@@ -47,6 +47,11 @@ def budget_words(budget: Budget) -> str:
     return ", ".join(" and ".join(parts) for parts in channels.values()) or "no change"
 
 
+def besides(fixed: Budget) -> str:
+    """What is changed at every point of a grid besides its axes, as an addition to a heading."""
+    return "" if fixed == Budget() else f", besides {budget_words(fixed)}"
+
+
 def alternatives(words: Sequence[str]) -> str:
     """ "a", "a or b", "a, b or c"."""
     return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -29,14 +29,17 @@ def curve_plot(grid: BudgetGrid, name: str) -> str:
 
     def draw(figure: Figure) -> None:
         axes = panel(figure, _HEIGHT, **_MARGINS)
-        budgets = np.array(sorted(grid.values[0]))
         order = np.argsort(grid.values[0], kind="stable")
-        _frame(axes, budgets)
-        ratio = grid.ratio[order]
-        if grid.accuracy is not None:
-            _line(axes, budgets, grid.accuracy[order], ACCURACY, "s")
-        _line(axes, budgets, ratio, RATIO, "o")
-        _labels(axes, budgets, ratio, None if grid.accuracy is None else grid.accuracy[order])
+        budgets = np.array(grid.values[0])[order]
+        whole = np.arange(budgets[0], budgets[-1] + 1)
+        order = order[np.searchsorted(budgets, whole)]
+        markers = np.isin(whole, budgets) & (len(budgets) <= _MOST_MARKERS)
+        accuracy = None if grid.accuracy is None else grid.accuracy[order]
+        _frame(axes, whole)
+        if accuracy is not None:
+            _line(axes, whole, accuracy, markers, ACCURACY, "s")
+        _line(axes, whole, grid.ratio[order], markers, RATIO, "o")
+        _labels(axes, whole, grid.ratio[order], accuracy)
 
     description = f"Certified ratio and accuracy against the number of {axis_words(grid.axes[0])}"
     return picture(draw, _HEIGHT, name, description)
@@ -52,15 +55,13 @@ def _frame(axes: Axes, budgets: Budgets) -> None:
     axes.set_xlabel("budget", fontsize=TEXT, color=MUTED.light, labelpad=5)
 
 
-def _line(axes: Axes, budgets: Budgets, shares: Shares, colour: Colour, marker: str) -> None:
-    whole = np.arange(budgets[0], budgets[-1] + 1)
-    steps = shares[np.searchsorted(budgets, whole)]
-    axes.plot(whole, steps, color=colour.light, linewidth=1.4, drawstyle="steps-post", clip_on=False, zorder=3)
-    if len(budgets) <= _MOST_MARKERS:
-        axes.plot(
-            budgets, shares, color=colour.light, linestyle="none", clip_on=False, zorder=4,
-            marker=marker, markersize=3.6, markeredgewidth=0,
-        )  # fmt: skip
+def _line(
+    axes: Axes, budgets: Budgets, shares: Shares, markers: NDArray[np.bool_], colour: Colour, marker: str
+) -> None:
+    axes.plot(
+        budgets, shares, color=colour.light, linewidth=1.4, drawstyle="steps-post", clip_on=False, zorder=3,
+        marker=marker, markevery=np.flatnonzero(markers).tolist(), markersize=3.6, markeredgewidth=0,
+    )  # fmt: skip
 
 
 def _labels(axes: Axes, budgets: Budgets, ratio: Shares, accuracy: Shares | None) -> None:

@@ -12,24 +12,26 @@ from graphcert.report.theme import INK, MUTED, RULE, Colour
 
 _HEIGHT = 216.0
 _MARGINS = {"left": 38.0, "right": 12.0, "top": 34.0, "bottom": 38.0}
-_BINS = 50
+_MOST_BINS = 50
+_COUNTS_PER_BIN = 4
 
 Group = tuple[str, NDArray[np.float64], Colour]
 """A name, the shares of votes of its nodes, and a colour."""
 
 
-def margin_plot(groups: Sequence[Group], threshold: float | None, name: str) -> str:
+def margin_plot(groups: Sequence[Group], threshold: float | None, samples: int, name: str) -> str:
     """Stacked histogram as SVG; a dashed line marks the smallest share that is certified without any change.
 
     Args:
         groups: nodes to stack, from below; empty ones are not named.
         threshold: that share, or None if no share is certified.
+        samples: the number of votes per node, which limits how fine the bins can be.
         name: unique in the page.
     """
 
     def draw(figure: Figure) -> None:
         axes = panel(figure, _HEIGHT, **_MARGINS)
-        edges = _edges(threshold)
+        edges = _edges(threshold, max(2, min(_MOST_BINS, samples // _COUNTS_PER_BIN)))
         below = np.zeros(len(edges) - 1)
         for _, shares, colour in groups:
             counts = np.histogram(shares, edges)[0]
@@ -50,13 +52,13 @@ def margin_plot(groups: Sequence[Group], threshold: float | None, name: str) -> 
     return picture(draw, _HEIGHT, name, "Histogram of the share of votes for the predicted label", crisp=True)
 
 
-def _edges(threshold: float | None) -> NDArray[np.float64]:
+def _edges(threshold: float | None, bins: int) -> NDArray[np.float64]:
     """Bins of nearly equal width over 0..1, none of which contains the threshold inside."""
     if threshold is None or threshold >= 1:
-        return np.linspace(0, 1, _BINS + 1)
-    left = max(1, round(_BINS * threshold))
+        return np.linspace(0, 1, bins + 1)
+    left = max(1, round(bins * threshold))
     return np.concatenate(
-        [np.linspace(0, threshold, left, endpoint=False), np.linspace(threshold, 1, max(2, _BINS - left + 1))]
+        [np.linspace(0, threshold, left, endpoint=False), np.linspace(threshold, 1, max(2, bins - left + 1))]
     )
 
 

@@ -30,7 +30,7 @@ def _histogram(content: ReportContent) -> Markup:
         ("wrong", shares[targets & known & ~correct], WRONG),
         ("label unknown", shares[targets & ~known], UNKNOWN),
     ]
-    return Markup(margin_plot(groups, abstention_threshold(content), "votes"))
+    return Markup(margin_plot(groups, abstention_threshold(content), votes.samples, "votes"))
 
 
 def _sentences(content: ReportContent) -> list[str]:

@@ -4,21 +4,20 @@ import numpy as np
 from markupsafe import Markup
 
 from graphcert.certificates import BudgetGrid
-from graphcert.noise import Budget
 from graphcert.report.content import ReportContent
 from graphcert.report.page import block
 from graphcert.report.plots import curve_plot, heat_map_plot
 from graphcert.report.probe import out_of_reach
 from graphcert.report.sections.section import Section
 from graphcert.report.theme import ACCURACY_CELL, RATIO_CELL
-from graphcert.report.wording import alternatives, axis_words, budget_words, number, percent
+from graphcert.report.wording import alternatives, axis_words, besides, budget_words, number, percent
 
 
 def curves(content: ReportContent) -> Section | None:
     """One panel per axis, and the numbers behind them."""
     if not content.curves:
         return None
-    captions = [f"{axis_words(grid.axes[0]).capitalize()}{_besides(grid)}" for grid in content.curves]
+    captions = [f"{axis_words(grid.axes[0]).capitalize()}{besides(grid.fixed)}" for grid in content.curves]
     plots = [Markup(curve_plot(_shown(content, grid), f"curve{i}")) for i, grid in enumerate(content.curves)]
     numbers = block("columns", [_numbers(content, grid) for grid in content.curves])
     parts = [
@@ -38,7 +37,7 @@ def heat_maps(content: ReportContent) -> Section | None:
             pairs.append(("Certified accuracy", grid.accuracy, ACCURACY_CELL))
         for what, shares, colour in pairs:
             svg = Markup(heat_map_plot(grid, shares, colour, f"map{i}-{len(items)}", what))
-            items.append((f"{what}{_channel(grid)}{_besides(grid)}", svg))
+            items.append((f"{what}{_channel(grid)}{besides(grid.fixed)}", svg))
     if not items:
         return None
     note = "The line marks where the share falls below one half. Numbers are whole percents, rounded down."
@@ -65,11 +64,6 @@ def _channel(grid: BudgetGrid) -> str:
     """The channel of both axes, if it is one."""
     channels = {axis.partition("_")[0] for axis in grid.axes}
     return f", {channels.pop()}s" if len(channels) == 1 else ""
-
-
-def _besides(grid: BudgetGrid) -> str:
-    """What is changed in every cell of a grid besides its axes."""
-    return "" if grid.fixed == Budget() else f", besides {budget_words(grid.fixed)}"
 
 
 def _numbers(content: ReportContent, grid: BudgetGrid) -> Markup:

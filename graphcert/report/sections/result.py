@@ -7,7 +7,7 @@ from graphcert.report.content import ReportContent
 from graphcert.report.measures import Reach, headline, reach, standing
 from graphcert.report.page import block
 from graphcert.report.sections.section import Section
-from graphcert.report.wording import NOTHING, axis_words, budget_words, number, percent
+from graphcert.report.wording import NOTHING, axis_words, besides, budget_words, number, percent
 
 
 def result(content: ReportContent) -> Section:
@@ -24,7 +24,7 @@ def _facts(content: ReportContent) -> list[tuple[str, str, str]]:
         facts.append((percent(clean.correct, claims), "certified accuracy", f"{number(clean.correct)} {of}"))
     for grid in content.curves:
         far = reach_words(reach(grid, claims, (1, 2)))
-        facts.append((far, axis_words(grid.axes[0]), "survived by half of the targets"))
+        facts.append((far, axis_words(grid.axes[0]) + besides(grid.fixed), "survived by half of the targets"))
     return facts
 
 
@@ -45,7 +45,10 @@ def _reaches(content: ReportContent) -> list[Markup]:
     claims = content.certificate.claims
     shares = {"9 in 10": (9, 10), "half": (1, 2), "1 in 10": (1, 10), "any": (1, claims)}
     rows = [
-        [axis_words(grid.axes[0]), *(reach_words(reach(grid, claims, share)) for share in shares.values())]
+        [
+            axis_words(grid.axes[0]) + besides(grid.fixed),
+            *(reach_words(reach(grid, claims, share)) for share in shares.values()),
+        ]
         for grid in content.curves
     ]
     return [block("table", "Largest budget at which so many targets are certified", ["budget of", *shares], rows)]

@@ -11,8 +11,8 @@ def reading(content: ReportContent) -> Section:
     targets = number(content.certificate.claims)
     sentences = [
         "A budget says how many feature bits or edges an adversary may add or delete, wherever in the graph it",
-        f"hurts most; the certified ratio is the share of the {targets} targets whose predicted label provably survives",
-        "every such change, and the certified accuracy counts only those whose label is also correct.",
+        f"hurts most; the certified ratio is the share of the {targets} targets whose predicted label provably",
+        "survives every such change, and the certified accuracy counts only those whose label is also correct.",
         "Every target is judged by itself against the whole budget, so one attack that has to serve against many",
         "targets at once may well change fewer of them.",
         "A target that is not certified is not proved to be fragile: nothing is known about it at that budget.",
@@ -39,7 +39,7 @@ def limits(content: ReportContent) -> Section:
         f"The guarantee is statistical: with probability up to α = {certificate.alpha:g} over the "
         f"{number(votes.samples)} samples {scope}. Sampling with several seeds and keeping the best result voids it.",
         "It speaks about the smoothed classifier, which answers by majority vote under noise. A single prediction of "
-        "the base classifier, with or without noise, is not protected; whoever wants the protection must deploy the vote.",
+        "the base classifier, with or without noise, is not protected; only the vote is, and has to be deployed.",
         "The smoothing scheme was fixed on the graph as it was given. Noise that is chosen anew from a changed graph "
         "makes another scheme, about which nothing is said.",
         "It speaks about changes at prediction time. The training data and the trained weights are taken as given; "

@@ -1,0 +1,270 @@
+"""What the plots show, read back from the SVG: positions against values, labels against each other."""
+
+import re
+from itertools import combinations, pairwise
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graphcert.certificates import BudgetGrid
+from graphcert.noise import Budget
+from graphcert.report.plots import curve_plot, heat_map_plot, margin_plot
+from graphcert.report.plots.canvas import LETTER, TEXT, WIDTH
+from graphcert.report.theme import (
+    ACCURACY,
+    CORRECT,
+    INK,
+    MUTED,
+    ON_CELL,
+    PAGE,
+    PALETTE,
+    PANEL,
+    RATIO,
+    RATIO_CELL,
+    UNKNOWN,
+    WARNING,
+    WRONG,
+)
+
+NAMESPACE = "{http://www.w3.org/2000/svg}"
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom in the units of the picture."""
+
+
+def elements(svg: str, tag: str) -> list[ElementTree.Element]:
+    return list(ElementTree.fromstring(svg).iter(NAMESPACE + tag))
+
+
+def paths(svg: str, style: str) -> list[np.ndarray]:
+    """The vertices of all paths in a style."""
+    drawn = [path.attrib["d"] for path in elements(svg, "path") if style in path.attrib.get("style", "")]
+    return [np.array(re.findall(r"(-?[\d.]+) (-?[\d.]+)", d), dtype=float) for d in drawn]
+
+
+def texts(svg: str) -> dict[str, Box]:
+    """The box of every upright text."""
+    found = {}
+    for text in elements(svg, "text"):
+        style, transform = text.attrib["style"], text.attrib["transform"]
+        x, y = map(float, re.search(r"(?:translate\(|rotate\(-0 )([\d.]+) ([\d.]+)", transform).groups())  # type: ignore[union-attr]
+        if "rotate(-90" in transform:
+            continue
+        width = len(text.text or "") * LETTER
+        anchor = re.search(r"text-anchor: (\w+)", style)
+        left = x - {"middle": width / 2, "end": width}.get(anchor[1] if anchor else "start", 0.0)
+        found[text.text or ""] = (left, y - 0.75 * TEXT, left + width, y + 0.2 * TEXT)
+    return found
+
+
+def one_axis(values: list[int], ratio: list[float], accuracy: list[float] | None) -> BudgetGrid:
+    shares = None if accuracy is None else np.array(accuracy)
+    return BudgetGrid(("feature_add",), (tuple(values),), Budget(), np.array(ratio), shares)
+
+
+@st.composite
+def curves(draw: st.DrawFn) -> BudgetGrid:
+    """Falling ratios, accuracies below them, budgets with or without gaps."""
+    values = sorted(draw(st.sets(st.integers(0, 60), min_size=2, max_size=25)))
+    drops = draw(st.lists(st.floats(0, 1), min_size=len(values), max_size=len(values)))
+    ratio = draw(st.floats(0, 1)) * np.cumprod(drops) if draw(st.booleans()) else np.sort(drops)[::-1]
+    return one_axis(values, ratio.tolist(), (ratio * draw(st.sampled_from([0.0, 0.05, 0.5, 0.9, 1.0]))).tolist())
+
+
+def share_of(line: np.ndarray, svg: str, values: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices of a line as budgets and shares, by means of the axis: its first and last tick labels."""
+    boxes = texts(svg)
+    grid_lines = np.sort(np.concatenate([path[:, 1] for path in paths(svg, "stroke: var(--rule); stroke-width: 0.8")]))
+    bottom, top = grid_lines[-1], grid_lines[0]
+    assert {"0%", "100%"} <= set(boxes)
+    left = min(path[:, 0].min() for path in paths(svg, "stroke: var(--rule); stroke-width: 0.8"))
+    right = max(path[:, 0].max() for path in paths(svg, "stroke: var(--rule); stroke-width: 0.8"))
+    budgets = values[0] + (line[:, 0] - left) / (right - left) * (values[-1] - values[0])
+    return budgets, (bottom - line[:, 1]) / (bottom - top)
+
+
+@settings(max_examples=25)
+@given(curves())
+def test_curves_show_the_grid_and_never_claim_more_between_its_budgets(grid: BudgetGrid) -> None:
+    svg = curve_plot(grid, "c")
+    assert grid.accuracy is not None
+    values = np.array(grid.values[0])
+    for colour, shares in ((RATIO, grid.ratio), (ACCURACY, grid.accuracy)):
+        (line,) = (path for path in paths(svg, f"fill: none; stroke: var(--{colour.name})") if len(path) > 1)
+        budgets, shown = share_of(line, svg, grid.values[0])
+        # From a whole number to the next the line is level, at what is known about the next budget of the grid.
+        for number in range(values[0], values[-1] + 1):
+            expected = shares[np.searchsorted(values, number)]
+            reached = shown[np.flatnonzero(budgets <= number + 0.02)[-1]]
+            assert reached == pytest.approx(expected, abs=1e-3)
+        assert np.all(np.diff(budgets) >= -1e-9)
+        assert np.all(np.diff(shown) <= 1e-9)
+
+
+@settings(max_examples=40)
+@given(curves())
+def test_names_of_curves_touch_neither_each_other_nor_a_curve(grid: BudgetGrid) -> None:
+    svg = curve_plot(grid, "c")
+    words = {word: box for word, box in texts(svg).items() if word[0] in "ra"}
+    assert words
+    for word, (left, top, right, bottom) in words.items():
+        assert left >= 0
+        assert right <= WIDTH + 1
+        assert top >= 0
+        for colour in (RATIO, ACCURACY):
+            for line in paths(svg, f"fill: none; stroke: var(--{colour.name})"):
+                for (x0, y0), (x1, y1) in pairwise(line):
+                    apart = max(x0, x1) < left or min(x0, x1) > right or max(y0, y1) < top or min(y0, y1) > bottom
+                    assert apart, f"{word} touches the {colour.name} curve"
+    assert_apart(words)
+
+
+def assert_apart(boxes: dict[str, Box]) -> None:
+    for (one, a), (other, b) in combinations(boxes.items(), 2):
+        assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1], f"{one} overlaps {other}"
+
+
+def test_a_curve_without_known_labels_shows_only_the_ratio() -> None:
+    svg = curve_plot(one_axis([0, 1, 2], [0.9, 0.5, 0.1], None), "c")
+    assert "accuracy" not in texts(svg)
+    assert not paths(svg, "stroke: var(--accuracy)")
+
+
+def map_cells(svg: str) -> list[tuple[np.ndarray, float]]:
+    """Upper left corner and opacity of the cells that are not empty; the key of the colours is right of them."""
+    found = []
+    for path in elements(svg, "path"):
+        style = path.attrib.get("style", "")
+        corners = np.array(re.findall(r"(-?[\d.]+) (-?[\d.]+)", path.attrib["d"]), dtype=float)
+        if "fill: var(--ratio-cell)" in style and corners[:, 0].max() < WIDTH - 40:
+            opacity = re.search(r"fill-opacity: ([\d.]+)", style)
+            found.append((corners.min(axis=0), float(opacity[1]) if opacity else 1.0))
+    return found
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 30), (4, 13), (24, 24), (30, 2)])
+def test_heat_maps_show_every_cell_at_its_place(shape: tuple[int, int]) -> None:
+    rows, columns = shape
+    ratio = np.linspace(1, 0, rows)[:, None] * np.linspace(1, 0.05, columns) if rows > 1 else np.linspace(1, 0, columns)
+    ratio = np.broadcast_to(ratio, shape).copy()
+    values = (tuple(range(rows)), tuple(range(0, 3 * columns, 3)))
+    svg = heat_map_plot(
+        BudgetGrid(("edge_add", "edge_delete"), values, Budget(), ratio, None),
+        ratio,
+        RATIO_CELL,
+        "h",
+        "Certified ratio",
+    )
+    side = (WIDTH - 86) / columns, 220 / rows
+    shown = np.zeros(shape)
+    for corner, opacity in map_cells(svg):
+        shown[rows - 1 - round((corner[1] - 10) / side[1]), round((corner[0] - 40) / side[0])] += opacity
+    np.testing.assert_allclose(shown, ratio, atol=1e-5)
+    numbers = sorted(int(text) for text in _numbers_in_cells(svg))
+    if shape == (4, 13):
+        assert numbers == sorted(int(100 * v + 1e-9) for v in ratio.ravel() if v > 0)
+    if shape == (24, 24):
+        assert not numbers
+
+
+def _numbers_in_cells(svg: str) -> list[str]:
+    """The texts inside cells: those in one of the two colours of cells."""
+    inside = [
+        text for text in elements(svg, "text") if re.search(r"fill: var\(--(ink|on-cell)\)", text.attrib["style"])
+    ]
+    return [text.text or "" for text in inside]
+
+
+def test_the_line_of_a_heat_map_runs_where_the_share_falls_below_one_half() -> None:
+    ratio = np.array([[0.9, 0.6, 0.5, 0.4], [0.7, 0.4, 0.1, 0.0]])
+    grid = BudgetGrid(("feature_add", "feature_delete"), ((0, 1), (0, 1, 2, 3)), Budget(), ratio, None)
+    svg = heat_map_plot(grid, ratio, RATIO_CELL, "h", "Certified ratio")
+    lines = [line for line in paths(svg, "stroke: var(--ink); stroke-width: 1.2") if len(line) == 2]
+    left, top, width, height = 40, 10, (WIDTH - 86) / 4, 220 / 2
+    found = {
+        tuple(sorted((round((x - left) / width), 2 - round((y - top) / height)) for x, y in line.tolist()))
+        for line in lines
+        if line[:, 0].max() < WIDTH - 40
+    }
+    assert found == {((3, 0), (3, 1)), ((1, 1), (2, 1)), ((2, 1), (3, 1)), ((1, 1), (1, 2))}
+
+
+@pytest.mark.parametrize("threshold", [None, 0.5, 0.543, 0.95, 1.0])
+@pytest.mark.parametrize("samples", [3, 20, 1000])
+def test_the_histogram_holds_every_target_and_parts_them_at_the_threshold(
+    threshold: float | None, samples: int
+) -> None:
+    rng = np.random.default_rng(0)
+    right, wrong = (rng.integers(0, samples + 1, size) / samples for size in (400, 100))
+    groups = [("correct", right, CORRECT), ("wrong", wrong, WRONG), ("label unknown", right[:0], UNKNOWN)]
+    svg = margin_plot(groups, threshold, samples, "m")
+    assert {"correct", "wrong"} <= set(texts(svg))
+    assert "label unknown" not in texts(svg)
+    scale = _counts_per_point(svg)
+    mark = paths(svg, "stroke-dasharray")
+    assert len(mark) == (threshold is not None)
+    for shares, colour in ((right, CORRECT), (wrong, WRONG)):
+        bars = paths(svg, f"fill: var(--{colour.name})")
+        heights = np.array([np.ptp(bar[:, 1]) * scale for bar in bars])
+        assert heights.sum() == pytest.approx(len(shares), rel=0.01)
+        if threshold is not None and threshold < 1:
+            above = np.array([bar[:, 0].min() >= mark[0][0, 0] - 0.01 for bar in bars])
+            assert heights[above].sum() == pytest.approx(np.sum(shares >= threshold), abs=0.01 * len(shares) + 0.5)
+
+
+def _counts_per_point(svg: str) -> float:
+    """The scale of the upright axis, from its tick labels and grid lines."""
+    ticks = sorted(
+        int(text.text.replace(",", "")) for text in elements(svg, "text") if re.fullmatch(r"[\d,]+", text.text or "")
+    )
+    lines = np.sort([path[0, 1] for path in paths(svg, "stroke: var(--rule); stroke-width: 0.8")])
+    return float((ticks[-1] - ticks[0]) / (lines[-1] - lines[0]))
+
+
+@pytest.mark.parametrize("threshold", [0.01, 0.52, 0.99])
+def test_the_texts_above_the_histogram_do_not_overlap(threshold: float) -> None:
+    shares = np.linspace(0, 1, 30)
+    groups = [("correct", shares, CORRECT), ("wrong", shares, WRONG), ("label unknown", shares, UNKNOWN)]
+    boxes = texts(margin_plot(groups, threshold, 100, "m"))
+    assert_apart({word: box for word, box in boxes.items() if word[0].isalpha()})
+    mark = boxes[f"abstains below {100 * threshold:.1f}%"]
+    assert 0 <= mark[0] < mark[2] <= WIDTH
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance (WCAG 2)."""
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_all_text_is_readable_in_light_and_in_dark_mode(mode: str) -> None:
+    pairs = [(text, PAGE) for text in (INK, MUTED, RATIO, ACCURACY, CORRECT, WRONG, UNKNOWN)]
+    pairs += [(INK, PANEL), (MUTED, PANEL), (INK, WARNING)]
+    for text, ground in pairs:
+        assert contrast(getattr(text, mode), getattr(ground, mode)) >= 4.5, (text, ground)
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_numbers_in_cells_are_readable_on_every_shade(mode: str) -> None:
+    for colour in PALETTE:
+        if not colour.name.endswith("-cell") or colour is ON_CELL:
+            continue
+        for share in np.linspace(0, 1, 101):
+            full, page = getattr(colour, mode), getattr(PAGE, mode)
+            mix = [share * int(full[i : i + 2], 16) + (1 - share) * int(page[i : i + 2], 16) for i in (1, 3, 5)]
+            shade = "#" + "".join(f"{round(c):02x}" for c in mix)
+            text = ON_CELL if share >= 0.78 else INK
+            assert contrast(getattr(text, mode), shade) >= 3.5, (colour.name, share)
+
+
+def test_light_colours_differ_so_that_each_maps_to_its_own_variable() -> None:
+    assert len({colour.light for colour in PALETTE}) == len({colour.name for colour in PALETTE}) == len(PALETTE)
