@@ -8,7 +8,7 @@ from scipy import sparse
 
 from graphcert.models import MODELS, SparseFirstModel
 from graphcert.models.base import padded
-from graphcert.models.tensors import feature_tensor, ones_of, upper_triangle
+from graphcert.models.tensors import feature_tensor, sparse_features, upper_triangle
 from graphcert.sampling.sampler import CSR
 
 every_model = pytest.mark.parametrize(("name", "options"), CASES, ids=[case_name(case) for case in CASES])
@@ -73,7 +73,7 @@ def test_sparse_features_give_the_same_logits(name, options):
     x, edge_index, _ = random_graph()
     model = random_model(name, **options)
     with torch.inference_mode():
-        assert_close(model(feature_tensor(ones_of(x), x.shape[1]), edge_index), model(x, edge_index))
+        assert_close(model(feature_tensor(sparse_features(x), x.shape[1]), edge_index), model(x, edge_index))
 
 
 @every_model
@@ -81,7 +81,7 @@ def test_sparse_features_give_the_same_gradients(name, options):
     x, edge_index, _ = random_graph()
     model = random_model(name, **options)
     slopes = []
-    for features in (x, feature_tensor(ones_of(x), x.shape[1])):
+    for features in (x, feature_tensor(sparse_features(x), x.shape[1])):
         model.zero_grad()
         model(features, edge_index).square().sum().backward()
         slopes.append([parameter.grad.clone() for parameter in model.parameters()])
@@ -127,10 +127,10 @@ def test_every_model_is_tested():
 def test_positions_survive_the_way_to_tensors_and_back():
     x, edge_index, graph = random_graph()
     for form in (x, x.to_sparse_csr(), x.to_sparse()):
-        found = ones_of(form)
-        assert (found.indptr == ones_of(x).indptr).all()
-        assert (found.indices == ones_of(x).indices).all()
-    assert torch.equal(feature_tensor(ones_of(x), x.shape[1]).to_dense(), x)
+        found = sparse_features(form)
+        assert (found.indptr == sparse_features(x).indptr).all()
+        assert (found.indices == sparse_features(x).indices).all()
+    assert torch.equal(feature_tensor(sparse_features(x), x.shape[1]).to_dense(), x)
     upper = upper_triangle(edge_index[:, torch.randperm(edge_index.shape[1])], len(x))
     rows = np.repeat(np.arange(len(x)), np.diff(upper.indptr))
     assert (rows < upper.indices).all()

@@ -1,0 +1,179 @@
+"""Both ways from samples to votes show the model the same noisy graphs and count the same votes."""
+
+import numpy as np
+import pytest
+import torch
+from voting_cases import (
+    CLASSES,
+    GENERIC_MODELS,
+    NODES,
+    NOISE,
+    SPARSE_MODELS,
+    Perceptron,
+    generic_model,
+    randomise,
+    small_graph,
+    sparse_model,
+)
+
+from graphcert.errors import ModelError, UnsupportedError
+from graphcert.models import GCN
+from graphcert.models.tensors import edge_index_tensor
+from graphcert.sampling.philox import CHECK, MAIN, PILOT
+from graphcert.voting import sample_votes
+from graphcert.voting.paths import GenericPath, SparsePath
+from graphcert.voting.problem import Problem
+from graphcert.voting.sample import choose_path
+
+every_noise = pytest.mark.parametrize("noise", NOISE)
+
+
+def problem_of(noise, data=None, seed=5):
+    return Problem.of(data or small_graph(), NOISE[noise], seed)
+
+
+def noisy_input(problem, purpose, sample):
+    """Dense features and edges of one sample, straight from the sampler."""
+    sampler = problem.sampler
+    work = sampler.workspace()
+    x = problem.x.clone()
+    if sampler.noisy_features:
+        ones = sampler.features(purpose, sample, work)
+        x.zero_()
+        x[np.repeat(np.arange(problem.nodes), np.diff(ones.indptr)), ones.indices] = 1
+    return x, edge_index_tensor(sampler.graph(purpose, sample, work))
+
+
+def votes_of(logits):
+    return np.eye(logits.shape[1], dtype=np.int64)[np.asarray(logits).argmax(axis=1)]
+
+
+def far_from_ties(logits):
+    """Nodes whose vote rounding cannot change."""
+    top = np.sort(logits, axis=1)[:, -2:]
+    return top[:, 1] - top[:, 0] > 1e-3
+
+
+@every_noise
+@pytest.mark.parametrize("name", SPARSE_MODELS)
+def test_sparse_and_generic_path_agree_sample_by_sample(name, noise):
+    problem, model = problem_of(noise), sparse_model(name)
+    sparse, generic = SparsePath(problem, model), GenericPath(problem, model)
+    assert sparse.agrees_with_torch()
+    assert generic.unit > 1
+    for purpose, sample in [(PILOT, 0), (MAIN, 0), (MAIN, 1), (MAIN, 777), (CHECK, 2)]:
+        one, two = sparse.logits(purpose, sample), generic.logits(purpose, sample)
+        assert one.shape == (NODES, CLASSES)
+        np.testing.assert_allclose(one, two, rtol=0, atol=1e-4)
+        counts = [np.zeros((NODES, CLASSES), np.int64) for _ in range(2)]
+        for path, count in zip((sparse, generic), counts, strict=True):
+            path.add_votes(purpose, sample, sample + 1, count)
+        sure = far_from_ties(one)
+        assert sure.sum() > NODES / 2
+        assert (counts[0][sure] == counts[1][sure]).all()
+        assert (counts[0] == votes_of(one)).all()
+
+
+@every_noise
+@pytest.mark.parametrize("name", SPARSE_MODELS)
+def test_both_paths_give_the_same_votes(name, noise):
+    """Whole votes, with logits far enough from ties: a difference would be another noisy graph."""
+    data, model = small_graph(), sparse_model(name)
+    one, two = (sample_votes(model, data, NOISE[noise], 60, 20, path=path, workers=1) for path in ("sparse", "generic"))
+    assert (one.manifest["path"], two.manifest["path"]) == ("sparse", "generic")
+    assert np.abs(one.counts - two.counts).sum() <= 2
+    assert np.abs(one.pilot_counts - two.pilot_counts).sum() <= 2
+    assert len(np.unique(one.counts)) > 3  # the noise does something
+
+
+@every_noise
+@pytest.mark.parametrize("name", GENERIC_MODELS)
+def test_any_module_votes_as_if_called_on_every_sample_by_hand(name, noise):
+    problem, model = problem_of(noise), generic_model(name)
+    path = choose_path(problem, model)
+    assert isinstance(path, GenericPath)
+    expected = np.zeros((NODES, CLASSES), np.int64)
+    sure = np.ones(NODES, bool)
+    for sample in range(3, 20):
+        with torch.inference_mode():
+            logits = model(*noisy_input(problem, MAIN, sample)).numpy()
+        np.testing.assert_allclose(path.logits(MAIN, sample), logits, rtol=0, atol=1e-4)
+        expected += votes_of(logits)
+        sure &= far_from_ties(logits)
+    counts = np.zeros((NODES, CLASSES), np.int64)
+    path.add_votes(MAIN, 3, 20, counts)
+    assert sure.sum() > NODES / 2
+    assert (counts[sure] == expected[sure]).all()
+    assert (counts.sum(axis=1) == 17).all()
+
+
+@pytest.mark.parametrize("name", ["pyg gcn", "perceptron", "normalised"])
+def test_graphs_in_a_union_do_not_see_each_other(name, monkeypatch):
+    problem, model = problem_of("both"), generic_model(name)
+    together = GenericPath(problem, model)
+    monkeypatch.setattr(GenericPath, "_union_nodes", 1)
+    alone = GenericPath(problem, model)
+    assert together.unit == 4096 // NODES
+    assert alone.unit == 1
+    for sample in range(4):
+        np.testing.assert_allclose(together.logits(MAIN, sample), alone.logits(MAIN, sample), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["centred", "one by one"])
+def test_models_that_look_at_the_whole_graph_are_shown_one_graph_at_a_time(name):
+    assert GenericPath(problem_of("features"), generic_model(name)).unit == 1
+
+
+def test_large_graphs_come_alone():
+    assert GenericPath(problem_of("features", small_graph(3000)), generic_model("perceptron")).unit == 1
+
+
+class Sharpened(GCN):
+    """Changes the forward pass and inherits kernels that do not know."""
+
+    factor = 1.5
+
+    def forward(self, x, edge_index):
+        return super().forward(x, edge_index) * x.new_tensor([1.0, self.factor, 1.0])
+
+
+@pytest.mark.parametrize("scale", [0.5, 1e-4])
+def test_a_model_that_its_kernels_do_not_reproduce_takes_the_generic_path(scale):
+    """However small its logits are."""
+    problem, model = problem_of("both"), randomise(Sharpened(20, CLASSES), scale=scale)
+    path = choose_path(problem, model)
+    assert path.name == "generic"
+    with torch.inference_mode():
+        expected = model(*noisy_input(problem, MAIN, 4)).numpy()
+    np.testing.assert_allclose(path.logits(MAIN, 4), expected, rtol=0, atol=1e-4 * scale)
+    with pytest.raises(UnsupportedError, match="Sharpened has no sparse path, or its kernels disagree"):
+        choose_path(problem, model, "sparse")
+    model.factor = 1.0
+    assert choose_path(problem, model).name == "sparse"
+
+
+def test_the_sparse_path_is_refused_to_models_without_one():
+    with pytest.raises(UnsupportedError, match=r"Perceptron has no sparse path.*; use path='generic'"):
+        choose_path(problem_of("features"), randomise(Perceptron()), "sparse")
+
+
+def test_the_generic_path_is_there_for_every_model():
+    assert choose_path(problem_of("features"), sparse_model("gcn"), "generic").name == "generic"
+    assert choose_path(problem_of("features"), sparse_model("gcn")).name == "sparse"
+
+
+def test_a_model_for_other_features_is_refused():
+    model = GCN(7, CLASSES).eval()
+    with pytest.raises(ModelError, match="the model takes 7 features but the data have 20"):
+        choose_path(problem_of("features"), model)
+
+
+def test_forks_share_nothing_that_a_sample_writes_to():
+    problem = problem_of("both")
+    for path in (SparsePath(problem, sparse_model("gcn")), GenericPath(problem, generic_model("pyg gcn"))):
+        twin = path.fork()
+        expected = path.logits(MAIN, 1)
+        kept = expected.copy()
+        assert not np.array_equal(twin.logits(MAIN, 2), expected)
+        assert np.array_equal(expected, kept)
+        assert np.array_equal(twin.logits(MAIN, 1), kept)
