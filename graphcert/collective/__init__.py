@@ -1,7 +1,18 @@
 """Collective certificates: how many predictions a single perturbation can change, with bounds that can be trusted."""
 
 from graphcert.collective.curve import CollectiveCurve
+from graphcert.collective.localized import collective_localized
+from graphcert.collective.localized_problem import LocalizedProblem, axis_weights
 from graphcert.collective.receptive import receptive_field, undirected_edges
 from graphcert.collective.strictly_local import collective_strictly_local, naive_bound
 
-__all__ = ["CollectiveCurve", "collective_strictly_local", "naive_bound", "receptive_field", "undirected_edges"]
+__all__ = [
+    "CollectiveCurve",
+    "LocalizedProblem",
+    "axis_weights",
+    "collective_localized",
+    "collective_strictly_local",
+    "naive_bound",
+    "receptive_field",
+    "undirected_edges",
+]

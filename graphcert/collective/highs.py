@@ -104,6 +104,7 @@ class HighsSolver:
         below = np.full(rows, -self._highspy.kHighsInf)
         self._linear.changeRowsBounds(rows, every_row, below, program.row_upper)
         self._linear.changeColsBounds(columns, every_column, np.zeros(columns), program.column_upper)
+        self._linear.changeColsCost(columns, every_column, -program.objective)
 
     def _run(self, solver: Any) -> str:
         if self._time_limit is not None:

@@ -58,7 +58,7 @@ def run_sweep(
             found[index] = _solve(encoding, ProgramSweep(encoding, budget), budget, solver, integer)
         else:
             found[index] = _solve(shared, programs, budget, solver, integer)
-    return _monotone([found[index] for index in range(len(budgets))], budgets)
+    return monotone([found[index] for index in range(len(budgets))], budgets)
 
 
 def _naive(encoding: Encoding, budget: IntArray) -> Bound:
@@ -98,7 +98,7 @@ def _better(best: Bound, encoding: Encoding, bound: float, method: str, status: 
     return Bound(best.value, best.attacked, best.method, status, best.attack)
 
 
-def _monotone(bounds: list[Bound], budgets: IntArray) -> list[Bound]:
+def monotone(bounds: list[Bound], budgets: IntArray) -> list[Bound]:
     """A larger budget's bound holds at a smaller one, and a smaller budget's attack is an attack at a larger one."""
     result = []
     for bound, budget in zip(bounds, budgets, strict=True):

@@ -1,0 +1,191 @@
+"""Half-spaces: robustness of a node as a linear inequality in the numbers of perturbed elements (theory, section 4).
+
+A divergence that adds up over independently flipped elements bounds how far a perturbation moves the noise, and data
+processing bounds how far it must move before the majority of a node can fall:
+
+    Σ_axis w_axis · b_axis < η(p_lower)   ⇒   the label keeps its majority.
+
+The weight w is the divergence caused by one flipped element (`order_weight`, rounded up), η the least divergence that
+can take a majority of p_lower down to 1/2 (`order_eta`, rounded down). Every order gives a valid half-space, so a node is
+attacked only if all of them are crossed.
+
+Proof of η. Let q = P(S) ≥ p > 1/2 and suppose q' = P'(S) ≤ 1/2. Data processing gives D_α(P'‖P) ≥ d_α(q'‖q), the same
+divergence of two coins; it falls in q' and rises in q while q' ≤ q, so it is at least d_α(1/2‖p) = η_α(p). Likewise,
+mirrored, D_α(P‖P') ≥ d_α(q‖q') ≥ d_α(p‖1/2). A perturbation with a smaller divergence leaves q' > 1/2. ∎
+"""
+
+import math
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, localcontext
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from graphcert.errors import InputError
+from graphcert.noise import BernoulliFlip
+from graphcert.tradeoff.base import probabilities
+
+Floats = NDArray[np.float64]
+
+
+class Order(NamedTuple):
+    """One Rényi divergence: of the perturbed law from the clean one, or `mirrored` the other way round."""
+
+    alpha: float
+    mirrored: bool = False
+
+
+DEFAULT_ORDERS = (
+    Order(0.66), Order(1.13), Order(1.48), Order(2.53), Order(7.43), Order(math.inf),
+    Order(1.5, mirrored=True), Order(math.inf, mirrored=True),
+)  # fmt: skip
+"""Eight orders that together give nearly all that half-spaces can give; order 2 is never among the useful ones."""
+
+_DECIMAL = Context(prec=80, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
+_DECIMAL_GUARD = Decimal(10) ** -40
+"""Far above the error of 80 digits (below 1e-57 for any order that is not within 1e-16 of 1), far below a float's."""
+
+_FLOAT_GUARD = 2.0**-48
+"""32 roundings: more than log, product, sum and quotient below can lose together, relative to their largest term."""
+
+
+def order_weight(law: BernoulliFlip, order: float, mirrored: bool = False) -> tuple[float, float]:
+    """The divergence that one added, and one deleted, element causes: w_add and w_delete, rounded up.
+
+    For a flip with clean probability a = P[z = 1] and perturbed b = P'[z = 1] (theory, section 4)
+
+        w = ln( b^α a^(1−α) + (1−b)^α (1−a)^(1−α) ) / (α − 1),
+
+    the Kullback–Leibler divergence for α = 1 and the largest log-ratio ln(P'/P) for α = ∞. Mirrored, a and b change
+    places. (Mirrored ∞ is thus the negative of the smallest log-ratio.)
+
+    Args:
+        law: the noise of one element.
+        order: α > 0, math.inf included.
+        mirrored: the divergence of the clean law from the perturbed one.
+
+    Returns:
+        (w_add, w_delete), each ≥ 0; inf where the divergence is infinite (such as additions under θ⁺ = 0 and α ≥ 1), 0
+        where the law hides the change completely (θ⁺ + θ⁻ = 1). Sound side: never below the exact value.
+
+    Raises:
+        InputError: if the order is not a positive number.
+    """
+    alpha = _checked(order)
+    with localcontext(_DECIMAL):
+        add, delete = Decimal(law.add), Decimal(law.delete)
+        # The coins (P[z = 1], P[z = 0]) of an element at 0 and of one at 1; a flip turns one into the other.
+        zero, one = (add, 1 - add), (1 - delete, delete)
+        from_zero, from_one = _divergence(one, zero, alpha), _divergence(zero, one, alpha)
+    return (from_one, from_zero) if mirrored else (from_zero, from_one)
+
+
+def order_eta(p_lower: ArrayLike, order: float, mirrored: bool = False) -> Floats:
+    """The least divergence that takes a majority of `p_lower` down to 1/2, rounded down.
+
+    η_α(p) = ln( (1/2)^α p^(1−α) + (1/2)^α (1−p)^(1−α) ) / (α − 1), with −ln(4p(1−p))/2 for α = 1 and −ln(2(1−p)) for
+    α = ∞; mirrored, p and 1/2 change places, so that ∞ gives ln(2p). (Theory, section 4; proof at the head of this file.)
+
+    Args:
+        p_lower: lower bounds of the majority's probability, any shape.
+        order: α > 0, math.inf included.
+        mirrored: as in `order_weight`; weights and η of one half-space take the same order and side.
+
+    Returns:
+        η ≥ 0 of the same shape: 0 where p_lower ≤ 1/2, inf only where p_lower = 1. Sound side: never above the exact
+        value.
+
+    Raises:
+        InputError: if the order is not a positive number or a value of p_lower no probability.
+    """
+    alpha = _checked(order)
+    p = probabilities(p_lower)
+    certain = math.log(2.0) if mirrored else math.inf if alpha >= 1 else alpha * math.log(2.0) / (1 - alpha)
+    inside = (p > 0.5) & (p < 1.0)
+    # 1 − p is exact for p ≥ 1/2, so only the logarithms and what follows are rounded.
+    log_p, log_rest = np.log(np.where(inside, p, 0.75)), np.log1p(-np.where(inside, p, 0.75))
+    half = np.full_like(log_p, -math.log(2.0))
+    coin, fair = (log_p, log_rest), (half, half)
+    value = _two_point(coin, fair, alpha) if mirrored else _two_point(fair, coin, alpha)
+    eta = np.where(inside, value, np.where(p == 1.0, certain * (1 - _FLOAT_GUARD), 0.0))
+    return np.maximum(eta, 0.0)
+
+
+def mean_variance_eta(mean_lower: ArrayLike, variance_upper: ArrayLike) -> Floats:
+    """η of the published localized certificate, for the class of largest mean score (Schuchardt et al. 2023).
+
+    η = ln( 1 + (μ − 1/2)² / σ² ), to be used with `order_weight(law, 2)`. By Cauchy and Schwarz a perturbation that
+    lowers the mean score from μ to 1/2 has a χ²-divergence of at least (μ − 1/2)²/σ², and D_2 = ln(1 + χ²).
+
+    Args:
+        mean_lower: lower bounds of the mean score of the predicted class; scores are ≥ 0 and sum to at most 1.
+        variance_upper: upper bounds of its variance, holding jointly with `mean_lower`. Values above
+            μ_lower(1 − μ_lower), which no score in [0, 1] of a larger mean exceeds, are lowered to it.
+
+    Returns:
+        η ≥ 0 of the broadcast shape; 0 where mean_lower ≤ 1/2, because there the square would forget the sign. Sound
+        side: never above the exact value.
+
+    Raises:
+        InputError: if a mean is no number from 0 to 1 or a variance is negative or NaN.
+    """
+    mean = probabilities(mean_lower)
+    variance = np.asarray(variance_upper, dtype=np.float64)
+    if not np.all(variance >= 0):
+        raise InputError("the variance of a score must be a number of at least 0, and NaN is not one")
+    majority = np.where(mean > 0.5, mean, 0.75)
+    variance = np.where(variance > 0, np.maximum(variance, 1e-300), 0.0)  # no overflow to a false infinity
+    cap = majority * (1 - majority) * (1 + _FLOAT_GUARD)
+    with np.errstate(divide="ignore"):
+        eta = np.log1p((majority - 0.5) ** 2 / np.minimum(variance, cap)) * (1 - _FLOAT_GUARD)
+    bound: Floats = np.where(mean > 0.5, eta, 0.0)
+    return bound
+
+
+def _checked(order: float) -> float:
+    alpha = float(order)
+    if not alpha > 0:
+        raise InputError(f"the order of a divergence must be a positive number or math.inf, got {order!r}")
+    return alpha
+
+
+def _divergence(moved: tuple[Decimal, Decimal], clean: tuple[Decimal, Decimal], alpha: float) -> float:
+    """D_α of two coins, each given as (mass of one, mass of zero); inside the decimal context; rounded up."""
+    if moved == clean:
+        return 0.0
+    sides = [(b, a) for b, a in zip(moved, clean, strict=True) if b]
+    if any(not a for _, a in sides) and alpha >= 1:
+        return math.inf
+    shared = [(b.ln(), a.ln()) for b, a in sides if a]
+    if not shared:  # nothing in common, which orders below 1 notice last
+        return math.inf
+    order = Decimal(alpha)
+    if alpha == 1:
+        value = sum((b.exp() * (b - a) for b, a in shared), Decimal(0))
+    elif math.isinf(alpha):
+        value = max(b - a for b, a in shared)
+    else:
+        value = sum(((order * b + (1 - order) * a).exp() for b, a in shared), Decimal(0)).ln() / (order - 1)
+    return _up(max(value, Decimal(0)) * (1 + _DECIMAL_GUARD) + _DECIMAL_GUARD)
+
+
+def _up(value: Decimal) -> float:
+    """The smallest float that is not below `value`."""
+    nearest = float(value)
+    return nearest if Decimal(nearest) >= value else math.nextafter(nearest, math.inf)
+
+
+def _two_point(top: tuple[Floats, Floats], bottom: tuple[Floats, Floats], alpha: float) -> Floats:
+    """d_α(top‖bottom) of two coins given by the logarithms of their two masses, all positive; rounded down."""
+    ratios = [t - b for t, b in zip(top, bottom, strict=True)]
+    if alpha == 1:
+        value = sum(np.exp(t) * ratio for t, ratio in zip(top, ratios, strict=True))
+        largest, steepness = 1.0 - top[1] - bottom[1], 1.0
+    elif math.isinf(alpha):
+        value = np.maximum(*ratios)
+        largest, steepness = 1.0 - top[1] - bottom[1], 1.0
+    else:
+        value = np.logaddexp(*(alpha * t + (1 - alpha) * b for t, b in zip(top, bottom, strict=True))) / (alpha - 1)
+        largest, steepness = 1.0 - alpha * top[1] - abs(1 - alpha) * bottom[1], 1.0 / abs(alpha - 1)
+    bound: Floats = value - _FLOAT_GUARD * largest * steepness
+    return bound
