@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from graphcert.collective import receptive_field as receptive_field
     from graphcert.collective import undirected_edges as undirected_edges
     from graphcert.data import load_dataset as load_dataset
+    from graphcert.data import partition_graph as partition_graph
     from graphcert.noise import BernoulliFlip as BernoulliFlip
     from graphcert.noise import Budget as Budget
+    from graphcert.noise import Partition as Partition
     from graphcert.noise import Smoothing as Smoothing
     from graphcert.tradeoff import TradeOff as TradeOff
     from graphcert.tradeoff import trade_off as trade_off
@@ -32,6 +34,7 @@ _HOMES = {
     "Budget": "graphcert.noise",
     "Certificate": "graphcert.certificates",
     "CollectiveCurve": "graphcert.collective",
+    "Partition": "graphcert.noise",
     "Smoothing": "graphcert.noise",
     "TradeOff": "graphcert.tradeoff",
     "Votes": "graphcert.votes",
@@ -39,6 +42,7 @@ _HOMES = {
     "collective_strictly_local": "graphcert.collective",
     "load_dataset": "graphcert.data",
     "naive_bound": "graphcert.collective",
+    "partition_graph": "graphcert.data",
     "receptive_field": "graphcert.collective",
     "sample_votes": "graphcert.voting",
     "trade_off": "graphcert.tradeoff",

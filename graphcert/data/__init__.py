@@ -3,6 +3,7 @@
 from graphcert.data.catalogue import DatasetRow, describe_datasets
 from graphcert.data.fingerprint import data_fingerprint
 from graphcert.data.load import load_dataset, load_npz_graph
+from graphcert.data.partition import partition_graph
 from graphcert.data.registry import REGISTRY
 from graphcert.data.splits import split_nodes
 from graphcert.data.validate import check_binary_features, check_features, check_undirected, validate
@@ -17,6 +18,7 @@ __all__ = [
     "describe_datasets",
     "load_dataset",
     "load_npz_graph",
+    "partition_graph",
     "split_nodes",
     "validate",
 ]

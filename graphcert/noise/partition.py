@@ -58,14 +58,26 @@ class Partition:
 
     @classmethod
     def of_affinity(cls, labels: ArrayLike, affinity: ArrayLike, method: str = "given") -> "Partition":
-        """Rank the blocks of every group by falling affinity (C, C); ties go to the smaller block, the own block first."""
-        scores = np.array(affinity, dtype=np.float64)
+        """Rank the blocks of every group by falling affinity; the own block comes first, ties go to the smaller block.
+
+        Args:
+            labels: (N,) the cluster of every node.
+            affinity: (C, C) finite; affinity[i, j] says how near block j is to group i. The diagonal does not matter.
+            method: how the clusters were found, for people.
+
+        Raises:
+            InputError: if the affinity is not such a matrix, or the labels do not fit it.
+        """
+        try:
+            scores = np.array(affinity, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise InputError("the affinity of clusters must be a square matrix of numbers") from None
         if scores.ndim != 2 or scores.shape[0] != scores.shape[1] or not np.isfinite(scores).all():
             raise InputError(f"the affinity of clusters must be a finite square matrix, got shape {scores.shape}")
         np.fill_diagonal(scores, np.inf)
         order = np.argsort(-scores, axis=1, kind="stable")
         rank = np.empty_like(order)
-        np.put_along_axis(rank, order, np.arange(order.shape[1])[None, :].repeat(order.shape[0], axis=0), axis=1)
+        np.put_along_axis(rank, order, np.arange(len(order))[None, :], axis=1)  # the inverse of every row of `order`
         return cls(np.asarray(labels), rank, method)
 
     @property
@@ -81,7 +93,9 @@ class Partition:
     @cached_property
     def sizes(self) -> Integers:
         """(C,) number of nodes per cluster."""
-        return np.bincount(self.labels, minlength=self.clusters).astype(np.int64)
+        sizes = np.bincount(self.labels, minlength=self.clusters).astype(np.int64)
+        sizes.flags.writeable = False
+        return sizes
 
     @cached_property
     def _identity(self) -> str:
