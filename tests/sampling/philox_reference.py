@@ -9,6 +9,8 @@ from fractions import Fraction
 from functools import lru_cache
 from math import ceil
 
+from graphcert.sampling.tables import LONGEST_TABLE
+
 MASK = 2**32 - 1
 STRIP = 32
 FEATURE_ADD, FEATURE_DELETE, EDGE_ADD, EDGE_DELETE = range(4)
@@ -53,7 +55,7 @@ def gap_thresholds(rate, elements):
     """P[gap ≤ k] as 96-bit numbers, rounded down, for as many k as the sampler tabulates."""
     if rate == 0:
         return []
-    length = min(elements, ceil(min(16 / rate, 65_536)))
+    length = min(elements, ceil(min(16 / rate, LONGEST_TABLE)))
     above, below = (1 - Fraction(rate)).as_integer_ratio()
     thresholds, numerator, denominator = [], 1, 1
     for _ in range(length):

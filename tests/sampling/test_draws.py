@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from philox_reference import gap_positions, uniform96, uniform128
 
 from graphcert.sampling.flips import draw_gaps, draw_lanes
-from graphcert.sampling.tables import bit_threshold, gap_table
+from graphcert.sampling.tables import GUIDE_BITS, bit_threshold, gap_table
 
 SEEDS = st.integers(0, 2**64 - 1)
 ALL = 2**64 - 1
@@ -17,8 +17,9 @@ def table_arrays(thresholds):
     """Kernel arrays of any ascending 96-bit thresholds: leading 32 bits and a sentinel, 64 bits, guide."""
     high = np.array([*(t >> 64 for t in thresholds), 2**32 - 1], np.uint32)
     low = np.array([t & ALL for t in thresholds], np.uint64)
-    guide = np.array([sum(t >> 64 < cell << 20 for t in thresholds) for cell in range(4096)], np.int32)
-    return high, low, guide
+    cells = np.arange(2**GUIDE_BITS, dtype=np.int64) << 32 - GUIDE_BITS
+    guide = sum((np.int64(t >> 64) < cells for t in thresholds), np.zeros(cells.size, np.int32))
+    return high, low, guide.astype(np.uint16)
 
 
 def numbers_of(table):

@@ -1,5 +1,6 @@
 """Thresholds against exact rational arithmetic: the law drawn is the law described up to the error that is stated."""
 
+from bisect import bisect_left
 from fractions import Fraction
 from itertools import pairwise
 from math import ceil
@@ -10,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from philox_reference import gap_thresholds
 
-from graphcert.sampling.tables import LONGEST_TABLE, bit_threshold, gap_table
+from graphcert.sampling.tables import GUIDE_BITS, LONGEST_TABLE, bit_threshold, gap_table
 
 TINY = 5e-324
 RATES = st.floats(0, 1, allow_subnormal=True)
@@ -60,12 +61,14 @@ def test_thresholds_are_exact_numbers_rounded_by_at_most_one_unit(rate, elements
     assert (len(found) + 1) * 2.0**-96 <= table.total_variation <= 1e-24
 
 
-@pytest.mark.parametrize("rate", [1e-3, 0.02, 0.5, 1.0])
-def test_the_guide_points_to_the_first_gap_still_possible(rate):
-    table = gap_table(rate, 3000)
-    for cell in (*range(0, 4096, 37), 4095):
-        reached = [k for k, high in enumerate(table.high[:-1].tolist()) if high >= cell << 20]
-        assert table.guide[cell] == (reached[0] if reached else table.low.size)
+@pytest.mark.parametrize(("rate", "elements"), [(1e-3, 3000), (0.02, 3000), (0.5, 9), (1.0, 9), (1e-5, 10**6)])
+def test_the_guide_points_to_the_first_gap_still_possible(rate, elements):
+    table = gap_table(rate, elements)
+    cells = 2**GUIDE_BITS
+    assert table.guide.size == cells
+    high = table.high[:-1].tolist()
+    for cell in (*range(0, cells, 37), cells - 1):
+        assert table.guide[cell] == bisect_left(high, cell << 32 - GUIDE_BITS)
 
 
 def test_nothing_to_flip_needs_no_table():

@@ -1,0 +1,40 @@
+"""Votes in a process that may be killed: forks one child per line of standard input, so that imports are paid for once.
+
+Run as a script. Answers every line (a folder) with the child's process number.
+"""
+
+import os
+import sys
+
+from voting_cases import NOISE, generic_model, small_graph, sparse_model
+
+from graphcert.voting import sample_votes
+
+SAMPLES, PILOT, SHARD = 1000, 200, 100
+MODELS = {"sparse": lambda: sparse_model("gcn"), "generic": lambda: generic_model("perceptron")}
+
+
+def take(kind, folder):
+    """About half a second of voting."""
+    return sample_votes(
+        MODELS[kind](), small_graph(800), NOISE["both"], SAMPLES, PILOT, 7, store=folder, shard_samples=SHARD, workers=1
+    )
+
+
+def serve():
+    for kind in MODELS:
+        take(kind, None)  # compile
+    print("ready", flush=True)
+    for line in sys.stdin:
+        kind, folder = line.rstrip("\n").split(" ", 1)
+        child = os.fork()
+        if child == 0:
+            take(kind, folder)
+            os._exit(0)
+        print(child, flush=True)
+        os.waitpid(child, 0)
+        print("ended", flush=True)
+
+
+if __name__ == "__main__":
+    serve()
