@@ -1,0 +1,251 @@
+"""The documentation is true: what it names exists, what it shows runs, what it tabulates is what the package computes."""
+
+import ast
+import contextlib
+import inspect
+import io
+import re
+import shlex
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import typer
+
+import graphcert as gc
+from graphcert.certificates import BudgetGrid
+from graphcert.cli import app
+
+ROOT = Path(__file__).parents[1]
+PAGES = {
+    str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+    for path in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("datasets/*.md")])
+}
+EVERYTHING = "\n".join(PAGES.values())
+API = PAGES["docs/api.md"]
+CHOOSING = PAGES["docs/choosing.md"]
+
+every_page = pytest.mark.parametrize("page", PAGES)
+
+
+def fences(text: str, language: str) -> list[tuple[int, str]]:
+    """(line, content) of every fenced block of a language."""
+    found = re.finditer(rf"^```{language}\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+    return [(text[: match.start()].count("\n") + 2, match[1]) for match in found]
+
+
+def without_fences(text: str) -> str:
+    return re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors(text: str) -> set[str]:
+    """The names under which headings can be linked to."""
+    headings = re.findall(r"^#+ (.+)$", without_fences(text), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+# Links and names
+
+
+@every_page
+def test_relative_links_resolve(page: str) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", without_fences(PAGES[page])):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        file = (ROOT / page).parent / name if name else ROOT / page
+        assert file.exists(), target
+        if anchor:
+            assert anchor in anchors(file.read_text(encoding="utf-8")), target
+
+
+def definitions(file: Path) -> set[str]:
+    """Dotted names of the functions, classes and methods that a source file defines."""
+    found: set[str] = set()
+
+    def visit(body: list[ast.stmt], prefix: str) -> None:
+        for node in body:
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+                found.add(prefix + node.name)
+                visit(node.body, f"{prefix}{node.name}.")
+
+    visit(ast.parse(file.read_text(encoding="utf-8")).body, "")
+    return found
+
+
+def test_every_function_of_the_formula_map_exists() -> None:
+    named = re.findall(r"`(graphcert/[\w/]+\.py):([\w.]+)`", PAGES["docs/theory.md"])
+    assert len(named) > 20
+    missing = [f"{file}:{name}" for file, name in named if name not in definitions(ROOT / file)]
+    assert not missing
+
+
+def test_every_test_that_is_named_exists() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", EVERYTHING)
+    assert len(named) > 10
+    missing = [f"{file}::{name}" for file, name in named if name not in definitions(ROOT / file)]
+    assert not missing
+
+
+def test_every_file_that_is_named_exists() -> None:
+    named = set(re.findall(r"`((?:graphcert|tests|benchmarks)/[\w/]+\.(?:py|j2))`", EVERYTHING))
+    assert named
+    assert not [name for name in named if not (ROOT / name).is_file()]
+
+
+def test_all_seventeen_traps_are_accounted_for() -> None:
+    rows = re.findall(r"^\| (\d+) \| (.*) \|$", PAGES["docs/guarantees.md"], flags=re.MULTILINE)
+    assert [int(number) for number, _ in rows] == list(range(1, 18))
+
+
+def test_sections_that_docstrings_refer_to_exist() -> None:
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "graphcert").rglob("*.py"))
+    lists = re.findall(r"theory,? sections? ((?:\d+(?:,? and |, | to )?)+)", sources)
+    assert lists
+    chapters = set(re.findall(r"^## (\d+) ", PAGES["docs/theory.md"], flags=re.MULTILINE))
+    planned = PAGES["docs/theory.md"].partition("## Not implemented yet")[2].partition("\n## ")[0]
+    later = set(re.findall(r"\d+", " ".join(re.findall(r"^\| ([\d, ]+) \|", planned, flags=re.MULTILINE))))
+    referred = {number for found in lists for number in re.findall(r"\d+", found)}
+    assert referred <= chapters | later
+
+
+# The API reference
+
+
+def signature(function: object) -> str:
+    """`(a, b=1)`: names and defaults without annotations."""
+    full = inspect.signature(function)  # type: ignore[arg-type]
+    plain = [p.replace(annotation=p.empty) for name, p in full.parameters.items() if name not in ("self", "cls")]
+    return str(full.replace(parameters=plain, return_annotation=full.empty))
+
+
+def section(name: str) -> str:
+    """What stands below the heading of a class, heading included."""
+    match = re.search(rf"^### `{re.escape(name)}\b.*?(?=^#|\Z)", API, flags=re.MULTILINE | re.DOTALL)
+    assert match, f"docs/api.md has no heading ### `{name}`"
+    return match[0]
+
+
+@pytest.mark.parametrize("name", gc.__all__)
+def test_every_public_name_is_in_the_reference(name: str) -> None:
+    assert re.search(rf"`gc\.{name}\b", API), f"mention `gc.{name}` in docs/api.md"
+
+
+PUBLIC = {name: getattr(gc, name) for name in gc.__all__}
+FUNCTIONS = [name for name, value in PUBLIC.items() if callable(value) and not inspect.isclass(value)]
+CLASSES = {f"gc.{name}": value for name, value in PUBLIC.items() if inspect.isclass(value)} | {"BudgetGrid": BudgetGrid}
+
+
+@pytest.mark.parametrize("name", [*FUNCTIONS, "BernoulliFlip", "Budget", "Partition", "Smoothing"])
+def test_signatures_are_those_of_the_code(name: str) -> None:
+    assert f"### `gc.{name}{signature(PUBLIC[name])}`\n" in API
+
+
+def test_the_statistics_and_errors_are_all_there() -> None:
+    for name in gc.statistics.__all__:
+        assert f"`{name}{signature(getattr(gc.statistics, name))}`" in API
+    for name, value in vars(gc.errors).items():
+        if inspect.isclass(value) and issubclass(value, Exception):
+            assert f"`{name}`" in API
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_every_public_member_is_in_its_section_with_its_signature(name: str) -> None:
+    kind, text = CLASSES[name], section(name)
+    members = {member for member in {*dir(kind), *getattr(kind, "__dataclass_fields__", ())} if member[0] != "_"}
+    named = set(re.findall(r"`\.(\w+)", text))
+    assert named == members
+    for member in members:
+        value = inspect.getattr_static(kind, member, None)
+        if inspect.isfunction(value) or isinstance(value, (classmethod, staticmethod)):
+            assert f"`.{member}{signature(getattr(kind, member))}`" in text
+
+
+# What is shown runs
+
+
+@pytest.mark.parametrize(
+    "page", [page for page, text in PAGES.items() if "```python" in text and "datasets" not in page]
+)
+def test_python_snippets_run_in_order(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {}
+    with torch.random.fork_rng(devices=[]):
+        for line, source in fences(PAGES[page], "python"):
+            # Padded, so that a traceback names the line of the page.
+            exec(compile("\n" * (line - 1) + source, page, "exec"), namespace)
+
+
+def test_the_table_of_samples_is_what_its_snippet_prints() -> None:
+    (_, source), *_ = fences(CHOOSING, "python")
+    (_, shown), *_ = fences(CHOOSING, "text")
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(source, "docs/choosing.md", "exec"), {})
+    assert printed.getvalue() == shown
+
+
+def reach(survives: Callable[[int], bool]) -> int:
+    """The largest budget up to which all are survived."""
+    return next(budget for budget in count(0) if not survives(budget + 1))
+
+
+def reach_of_law(law: gc.BernoulliFlip, p_lower: float, add: int, delete: int) -> int:
+    return reach(lambda k: p_lower > gc.trade_off(law, add * k, delete * k).critical)
+
+
+def test_the_table_of_rates_is_computed() -> None:
+    rows = re.findall(r"^\| ([\d.]+) \| ([\d.]+) \| (\d+) \| (\d+) \| (\d+) \|$", CHOOSING, flags=re.MULTILINE)
+    assert len(rows) == 8
+    p_lower = gc.statistics.clopper_pearson_lower(10_000, 10_000, 0.01 / 1000)
+    for plus, minus, *shown in rows:
+        law = gc.BernoulliFlip(float(plus), float(minus))
+        found = [reach_of_law(law, p_lower, *shape) for shape in ((1, 0), (0, 1), (1, 1))]
+        assert found == [int(number) for number in shown]
+
+
+def reach_of_votes(votes: gc.Votes, method: str) -> str:
+    """The cell of the table of rules: one node among 1,000."""
+    one = gc.certify(votes, 0.01 / 1000, method=method)
+    if one.abstained[0]:
+        return "abstains"
+    return f"{reach(lambda k: one.robust(add=k)[0])} / {reach(lambda k: one.robust(delete=k)[0])}"
+
+
+def test_the_table_of_rules_is_computed() -> None:
+    rows = re.findall(r"^\| ([\d.]+) % \| ([\d.]+) % \| (.+?) \| (.+?) \|$", CHOOSING, flags=re.MULTILINE)
+    assert len(rows) == 6
+    for label, runner_up, *shown in rows:
+        counts = np.zeros((1, 7), dtype=np.int64)
+        counts[0, :2] = round(100 * float(label)), round(100 * float(runner_up))
+        counts[0, 2:] = np.diff(np.arange(6) * (10_000 - int(counts.sum())) // 5)
+        votes = gc.Votes(np.eye(1, 7, dtype=np.int64), counts, gc.Smoothing(gc.BernoulliFlip(0.01, 0.6)))
+        assert shown == [reach_of_votes(votes, method) for method in ("binary", "multiclass")]
+
+
+def shell_lines(program: str) -> list[list[str]]:
+    """The commands of a program in fenced shell blocks of all pages, as words."""
+    blocks = [block.replace("\\\n", " ") for _, block in fences(EVERYTHING, "bash")]
+    lines = [shlex.split(line, comments=True) for block in blocks for line in block.splitlines()]
+    return [words for words in lines if words[:1] == [program]]
+
+
+def test_commands_are_understood() -> None:
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    lines = shell_lines("graphcert")
+    assert lines
+    for _, name, *arguments in lines:
+        commands[name].make_context(name, arguments)  # parses, runs nothing
+    known = {option for command in commands.values() for p in command.params for option in (*p.opts, *p.secondary_opts)}
+    named = {option for text in PAGES.values() for option in re.findall(r"`(--[a-z-]+)", without_fences(text))}
+    assert named - known <= {"--help"}
+
+
+def test_make_targets_exist() -> None:
+    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    named = {words[1] for words in shell_lines("make")} | set(re.findall(r"`make ([\w-]+)`", EVERYTHING))
+    assert named
+    assert named <= set(targets)
