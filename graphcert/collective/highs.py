@@ -1,5 +1,7 @@
 """HiGHS through highspy: a linear program solved again and again with a hot start, and branch and bound."""
 
+import re
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -13,13 +15,21 @@ PROVED = frozenset(
 )
 """Statuses after which the best bound of branch and bound is a proved one: it finished, or it was stopped."""
 
+SIMPLEX_ROWS = 8000
+"""Above it a sweep runs faster by interior points, cold every time, than by the simplex method with a hot start (measured
+at 20,000 nodes: 6 s against minutes). No vertex is needed, because the bound is recomputed from any duals."""
+
 
 def load_highspy() -> Any:
-    """The module highspy, or one sentence on how to get it."""
+    """The module highspy, or one sentence on how to get it (1.14 was seen to return wrong integer optima)."""
+    sentence = "the collective certificate needs the solver HiGHS: pip install 'highspy>=1.15.1'"
     try:
         import highspy
     except ImportError:
-        raise InputError("the collective certificate needs the solver HiGHS: pip install 'highspy>=1.15.1'") from None
+        raise InputError(sentence) from None
+    found = version("highspy")
+    if tuple(int(part) for part in re.findall(r"\d+", found)[:3]) < (1, 15, 1):
+        raise InputError(f"{sentence} (found {found}, whose integer optima are not reliable)")
     return highspy
 
 
@@ -50,7 +60,7 @@ class HighsSolver:
         else:
             solver.passModel(self._model(program, integer=False))
             self._matrix = program.matrix
-        status = self._run(solver)
+        status = self._run_linear(solver, program.matrix.shape[0] > SIMPLEX_ROWS)
         answer = solver.getSolution()
         # The model minimises −c·x, whose multipliers of ≤ rows are ≤ 0.
         duals = -np.asarray(answer.row_dual, dtype=np.float64)
@@ -73,6 +83,15 @@ class HighsSolver:
         best_bound = -float(solver.getInfo().mip_dual_bound)
         point = np.asarray(solver.getSolution().col_value, dtype=np.float64)
         return Solution(status, best_bound=best_bound, point=_finite(point, program), trusted=status in PROVED)
+
+    def _run_linear(self, solver: Any, large: bool) -> str:
+        """Interior points without crossover for large programs, and the simplex method wherever they end without proof."""
+        solver.setOptionValue("solver", "ipm" if large else "choose")
+        solver.setOptionValue("run_crossover", "off" if large else "on")
+        status = self._run(solver)
+        if large and status not in PROVED:
+            return self._run_linear(solver, large=False)
+        return status
 
     def _instance(self) -> Any:
         solver = self._highspy.Highs()

@@ -54,6 +54,6 @@ def test_the_example_of_the_documentation_runs_and_says_what_it_prints():
     text = (Path(__file__).parents[2] / "docs" / "collective.md").read_text(encoding="utf-8")
     names = {}
     exec(re.search(r"```python\n(.*?)```", text, re.DOTALL)[1], names)
-    shown = re.findall(r"array\(\[(.*?)\]\)", text)
+    shown = re.findall(r"# array\(\[(.*?)\]\)", text)
     for found, printed in zip((names["curve"].certified, names["curve"].gap), shown, strict=True):
         assert found.tolist() == [float(number) for number in printed.split(",")]

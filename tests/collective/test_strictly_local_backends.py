@@ -7,7 +7,7 @@ from collective_oracle import grids, problems
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphcert.collective import collective_strictly_local, receptive_field, undirected_edges
+from graphcert.collective import collective_strictly_local, highs, receptive_field, undirected_edges
 from graphcert.collective.reference import reference_program
 from graphcert.collective.threat import threat
 
@@ -64,6 +64,18 @@ def test_cvxpy_and_highs_agree(case):
         through = collective_strictly_local(**problem, budgets=sweep, integer=integer, solver="cvxpy")
         assert direct.attacked_upper.tolist() == through.attacked_upper.tolist()
         assert direct.bound == pytest.approx(through.bound, abs=1e-5)
+
+
+@settings(max_examples=30)
+@given(larger())
+def test_interior_points_give_the_same_bound(case):
+    problem, budget = case
+    sweep = [budget, tuple(size + 1 for size in budget)]
+    simplex = collective_strictly_local(**problem, budgets=sweep)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(highs, "SIMPLEX_ROWS", 0)
+        interior = collective_strictly_local(**problem, budgets=sweep)
+    assert interior.bound == pytest.approx(simplex.bound, abs=1e-4)
 
 
 def busy_problem(nodes=150):

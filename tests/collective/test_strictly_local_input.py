@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from graphcert.collective import collective_strictly_local, naive_bound, receptive_field, undirected_edges
+from graphcert.collective import collective_strictly_local, highs, naive_bound, receptive_field, undirected_edges
 from graphcert.errors import InputError, UnsupportedError
 
 PATH = np.array([[0, 1, 2], [1, 2, 3]])
@@ -83,6 +83,13 @@ def test_bad_solver_settings(change, sentence):
 def test_a_missing_solver_is_named_with_the_way_to_get_it(solver, missing, monkeypatch):
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(InputError, match=f"pip install '{missing}"):
+        collective_strictly_local(**good(), solver=solver)
+
+
+@pytest.mark.parametrize("solver", ["highs", "cvxpy"])
+def test_an_unreliable_release_of_the_solver_is_refused(solver, monkeypatch):
+    monkeypatch.setattr(highs, "version", lambda package: "1.14.9")
+    with pytest.raises(InputError, match=r"found 1\.14\.9"):
         collective_strictly_local(**good(), solver=solver)
 
 
