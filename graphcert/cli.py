@@ -16,7 +16,7 @@ from graphcert.errors import GraphcertError, InputError
 
 if TYPE_CHECKING:
     from graphcert.certificates import Certificate
-    from graphcert.config import RunConfig
+    from graphcert.config import RunConfig, SmoothingConfig
     from graphcert.pipeline import Run
 
 app = typer.Typer(
@@ -40,10 +40,17 @@ ModelOption = Annotated[
 TrainingOption = Annotated[
     list[str] | None, typer.Option(help="key=value for training, for example epochs=300; repeatable.")
 ]
-Add = Annotated[float, typer.Option(help="θ⁺ of features: probability that a zero becomes one.")]
-Delete = Annotated[float, typer.Option(help="θ⁻ of features: probability that a one becomes zero.")]
-EdgeAdd = Annotated[float, typer.Option(help="θ⁺ of undirected edges.")]
-EdgeDelete = Annotated[float, typer.Option(help="θ⁻ of undirected edges.")]
+Add = Annotated[
+    str,
+    typer.Option(help="θ⁺ of features: probability that a zero becomes one; near:far with --clusters.", metavar="RATE"),
+]
+Delete = Annotated[str, typer.Option(help="θ⁻ of features: probability that a one becomes zero.", metavar="RATE")]
+EdgeAdd = Annotated[str, typer.Option(help="θ⁺ of undirected edges.", metavar="RATE")]
+EdgeDelete = Annotated[str, typer.Option(help="θ⁻ of undirected edges.", metavar="RATE")]
+Clusters = Annotated[int, typer.Option(help="Clusters of localized smoothing; 1 is isotropic.")]
+Levels = Annotated[int | None, typer.Option(help="Noise levels of localized smoothing [default: one per cluster].")]
+PartitionMethod = Annotated[str, typer.Option("--partition", help="metis, spectral, louvain or label_propagation.")]
+Affinity = Annotated[str, typer.Option(help="Rank clusters by edges or pagerank.")]
 Samples = Annotated[int | None, typer.Option(help="Final samples, which bound the probabilities [default: 10000].")]
 PilotSamples = Annotated[int | None, typer.Option(help="Independent samples that choose the labels [default: 1000].")]
 Seed = Annotated[int, typer.Option(help="Of the split, the weights and the noise; same seed, same result.")]
@@ -93,10 +100,14 @@ def train_command(
     out: Out,
     dataset: DatasetName = None,
     model: ModelName = "gcn",
-    add: Add = 0.0,
-    delete: Delete = 0.0,
-    edge_add: EdgeAdd = 0.0,
-    edge_delete: EdgeDelete = 0.0,
+    add: Add = "0",
+    delete: Delete = "0",
+    edge_add: EdgeAdd = "0",
+    edge_delete: EdgeDelete = "0",
+    clusters: Clusters = 1,
+    levels: Levels = None,
+    partition: PartitionMethod = "metis",
+    affinity: Affinity = "edges",
     seed: Seed = 0,
     dataset_option: DatasetOption = None,
     model_option: ModelOption = None,
@@ -105,8 +116,8 @@ def train_command(
 ) -> None:
     """Train a model under the noise it will be certified with."""
     run = _run(out, data_root)
-    rates = (add, delete, edge_add, edge_delete)
-    run.train(_config(dataset, model, rates, seed, dataset_option, model_option, training_option))
+    noise = _noise(add, delete, edge_add, edge_delete, clusters, levels, partition, affinity)
+    run.train(_config(dataset, model, noise, seed, dataset_option, model_option, training_option))
 
 
 @app.command("sample")
@@ -128,10 +139,14 @@ def certify_command(
     out: Annotated[Path | None, typer.Option(help="Folder of a new run: the whole chain, with --dataset.")] = None,
     dataset: DatasetName = None,
     model: ModelName = "gcn",
-    add: Add = 0.0,
-    delete: Delete = 0.0,
-    edge_add: EdgeAdd = 0.0,
-    edge_delete: EdgeDelete = 0.0,
+    add: Add = "0",
+    delete: Delete = "0",
+    edge_add: EdgeAdd = "0",
+    edge_delete: EdgeDelete = "0",
+    clusters: Clusters = 1,
+    levels: Levels = None,
+    partition: PartitionMethod = "metis",
+    affinity: Affinity = "edges",
     samples: Samples = None,
     pilot_samples: PilotSamples = None,
     seed: Seed = 0,
@@ -167,8 +182,8 @@ def certify_command(
         certificate = run.certify(**{**asdict(run.load_config().certificate), **given})  # type: ignore[arg-type]
         run.report()
     else:
-        rates = (add, delete, edge_add, edge_delete)
-        config = _config(dataset, model, rates, seed, dataset_option, model_option, training_option)
+        noise = _noise(add, delete, edge_add, edge_delete, clusters, levels, partition, affinity)
+        config = _config(dataset, model, noise, seed, dataset_option, model_option, training_option)
         counts = {"samples": samples, "pilot_samples": pilot_samples}
         chosen: dict[str, Any] = {key: value for key, value in counts.items() if value is not None}
         config = replace(
@@ -202,7 +217,7 @@ def _say(line: str) -> None:
 def _config(
     dataset: str | None,
     model: str,
-    rates: tuple[float, float, float, float],
+    noise: "SmoothingConfig",
     seed: int,
     dataset_option: list[str] | None,
     model_option: list[str] | None,
@@ -211,29 +226,50 @@ def _config(
     """Settings from the command line."""
     from graphcert.config import DatasetConfig, ModelConfig, RunConfig
     from graphcert.models import MODELS, Training
-    from graphcert.noise import BernoulliFlip, Smoothing
 
     if dataset is None:
         raise InputError("name a data set with --dataset; `graphcert datasets` lists them")
     if model not in MODELS:
         raise InputError(f"unknown model {model!r}; choose one of {', '.join(MODELS)}")
-    features, edges = BernoulliFlip(*rates[:2]), BernoulliFlip(*rates[2:])
-    if features.silent and edges.silent:
-        raise InputError(
-            "no noise was given; set --add and --delete for features, --edge-add and --edge-delete for edges"
-        )
     training = _options(training_option, "--training-option")
     known = list(Training.__dataclass_fields__)
     for key in training:
         if key not in known:
             raise InputError(f"training has no option {key!r}; it has {', '.join(known)}")
     return RunConfig(
-        smoothing=Smoothing(None if features.silent else features, None if edges.silent else edges),
+        smoothing=noise,
         seed=seed,
         dataset=DatasetConfig(dataset, _options(dataset_option, "--dataset-option")),
         model=ModelConfig(model, _options(model_option, "--model-option")),
         training=Training(**training),
     )
+
+
+def _noise(
+    add: str,
+    delete: str,
+    edge_add: str,
+    edge_delete: str,
+    clusters: int,
+    levels: int | None,
+    partition: str,
+    affinity: str,
+) -> "SmoothingConfig":
+    """The noise from the command line."""
+    from graphcert.config import RatesConfig, SmoothingConfig
+
+    features = RatesConfig(_rate("--add", add), _rate("--delete", delete))
+    edges = RatesConfig(_rate("--edge-add", edge_add), _rate("--edge-delete", edge_delete))
+    return SmoothingConfig(features, edges, clusters, levels, partition, affinity)
+
+
+def _rate(flag: str, text: str) -> float | tuple[float, ...]:
+    """A number, or near:far."""
+    try:
+        rates = tuple(float(part) for part in text.split(":"))
+    except ValueError:
+        raise InputError(f"{flag} takes a probability, or near:far with --clusters, got {text!r}") from None
+    return rates[0] if len(rates) == 1 else rates
 
 
 def _options(pairs: list[str] | None, flag: str) -> dict[str, Any]:

@@ -6,13 +6,14 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import tomli_w
 
 from graphcert.certificates import METHODS
 from graphcert.errors import DataError, InputError
 from graphcert.files import atomic_write_text
 from graphcert.models import Training
-from graphcert.noise import Smoothing
+from graphcert.noise import CHANNELS, BernoulliFlip, Partition, Smoothing
 from graphcert.noise.budget import count
 from graphcert.statistics import check_level
 
@@ -33,6 +34,84 @@ class ModelConfig:
 
     name: str = "gcn"
     options: dict[str, Any] = field(default_factory=dict)
+
+
+Rate = float | tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class RatesConfig:
+    """Flip rates of one channel: a number each, or (level 0, last level) of a localized scheme."""
+
+    add: Rate = 0.0
+    delete: Rate = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("add", "delete"):
+            value = getattr(self, name)
+            rates = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+            if len(rates) not in (1, 2):
+                raise InputError(f"a flip rate is one number or the two numbers first:last, got {value!r}")
+            for rate in rates:
+                BernoulliFlip(rate, 0.0)
+            object.__setattr__(self, name, rates[0] if len(rates) == 1 else rates)
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing is ever flipped."""
+        return all(not np.any(rate) for rate in (self.add, self.delete))
+
+    def laws(self, levels: int) -> tuple[BernoulliFlip, ...]:
+        """The laws of so many levels, rates rising linearly from the first to the last."""
+        adds, deletes = (np.linspace(*self._ends(rate), levels) for rate in (self.add, self.delete))
+        return tuple(BernoulliFlip(float(a), float(d)) for a, d in zip(adds, deletes, strict=True))
+
+    @staticmethod
+    def _ends(rate: Rate) -> tuple[float, float]:
+        return (rate[0], rate[-1]) if isinstance(rate, tuple) else (rate, rate)
+
+
+@dataclass(frozen=True)
+class SmoothingConfig:
+    """The noise. With several clusters and two rates per operation it is localized (Schuchardt et al. 2023).
+
+    Attributes:
+        features, edges: flip rates.
+        clusters: number of clusters; 1 is isotropic smoothing.
+        levels: number of noise levels; by default one per cluster.
+        partition: how to cluster, see `partition_graph`.
+        affinity: how to rank clusters, see `partition_graph`.
+    """
+
+    features: RatesConfig = field(default_factory=RatesConfig)
+    edges: RatesConfig = field(default_factory=RatesConfig)
+    clusters: int = 1
+    levels: int | None = None
+    partition: str = "metis"
+    affinity: str = "edges"
+
+    def __post_init__(self) -> None:
+        if self.features.silent and self.edges.silent:
+            raise InputError(
+                "no noise was given; set --add and --delete for features, --edge-add and --edge-delete for edges"
+            )
+        if count("clusters", self.clusters) < 1:
+            raise InputError(f"the number of clusters must be at least 1, got {self.clusters}")
+        if self.levels is not None and not 1 <= count("levels", self.levels) <= self.clusters:
+            raise InputError(
+                f"the number of levels must lie between 1 and the {self.clusters} clusters, got {self.levels}"
+            )
+        rates = (self.features.add, self.features.delete, self.edges.add, self.edges.delete)
+        if self.clusters == 1 and any(isinstance(rate, tuple) for rate in rates):
+            raise InputError("rates first:last need several clusters; set --clusters")
+
+    def scheme(self, partition: Partition | None) -> Smoothing:
+        """The frozen scheme over a partition (None for one cluster)."""
+        levels = self.levels or self.clusters
+        features, edges = (None if rates.silent else rates.laws(levels) for rates in (self.features, self.edges))
+        if partition is None:
+            return Smoothing(features and features[0], edges and edges[0])
+        return Smoothing(features, edges, partition)
 
 
 @dataclass(frozen=True)
@@ -76,7 +155,7 @@ class RunConfig:
     The first five fields determine the model; a run folder never holds results of two different values of them.
     """
 
-    smoothing: Smoothing
+    smoothing: SmoothingConfig
     seed: int = 0
     dataset: DatasetConfig = field(default_factory=DatasetConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -86,8 +165,7 @@ class RunConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain nested values without None, as TOML has them."""
-        described = {**asdict(self), "smoothing": self.smoothing.to_dict()}
-        plain: dict[str, Any] = _without_none(described)
+        plain: dict[str, Any] = _plain(asdict(self))
         return plain
 
     @classmethod
@@ -98,7 +176,10 @@ class RunConfig:
             raise InputError(
                 "the settings lack a [smoothing] section; give features or edges flip rates add and delete"
             )
-        smoothing = Smoothing.from_dict(rest.pop("smoothing"))
+        noise = dict(rest.pop("smoothing"))
+        for channel in CHANNELS:
+            noise[channel] = _section(RatesConfig, f"smoothing.{channel}", noise.get(channel, {}))
+        smoothing = _section(SmoothingConfig, "smoothing", noise)
         sections = {"dataset": DatasetConfig, "model": ModelConfig, "training": Training}
         sections |= {"sampling": SamplingConfig, "certificate": CertificateConfig}
         built = {name: _section(kind, name, rest.pop(name, {})) for name, kind in sections.items()}
@@ -145,10 +226,11 @@ def _section(kind: type[Section], name: str, values: Any) -> Section:
     return kind(**values)
 
 
-def _without_none(value: Any) -> Any:
+def _plain(value: Any) -> Any:
+    """Nested values without None and with lists for tuples, as TOML has them."""
     if isinstance(value, dict):
-        return {key: _without_none(item) for key, item in value.items() if item is not None}
-    return value
+        return {key: _plain(item) for key, item in value.items() if item is not None}
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -20,12 +20,13 @@ from torch_geometric.data import Data
 from graphcert._version import __version__
 from graphcert.budgets import budget_grids
 from graphcert.certificates import BudgetGrid, Certificate, certify
-from graphcert.config import RunConfig
-from graphcert.data import data_fingerprint, load_dataset
+from graphcert.config import RunConfig, SmoothingConfig
+from graphcert.data import data_fingerprint, load_dataset, partition_graph
 from graphcert.errors import DataError, InputError, VotesError
 from graphcert.files import atomic_write_text
 from graphcert.models import build_model, load_model, save_model, train
 from graphcert.models.checkpoint import model_fingerprint
+from graphcert.noise import Partition, Smoothing
 from graphcert.report import ReportContent, write_report
 from graphcert.statistics import check_sample_size
 from graphcert.votes import Votes
@@ -34,8 +35,8 @@ from graphcert.voting.problem import Problem
 
 Say = Callable[[str], None]
 
-CONFIG, MODEL, VOTES, CERTIFICATE, MANIFEST, REPORT = (
-    "config.toml", "model.pt", "votes/votes.npz", "certificate.json", "manifest.json", "report.html",
+CONFIG, PARTITION, MODEL, VOTES, CERTIFICATE, MANIFEST, REPORT = (
+    "config.toml", "partition.json", "model.pt", "votes/votes.npz", "certificate.json", "manifest.json", "report.html",
 )  # fmt: skip
 
 
@@ -83,6 +84,29 @@ class Run:
         """The graph of this run, split."""
         return load_dataset(config.dataset.name, self.data_root, seed=config.seed, **config.dataset.options)
 
+    def smoothing(self, config: RunConfig) -> Smoothing:
+        """The frozen scheme of this run, over the partition that the model was trained with."""
+        if config.smoothing.clusters == 1:
+            return config.smoothing.scheme(None)
+        path = self.path(PARTITION)
+        try:
+            return config.smoothing.scheme(Partition.from_dict(json.loads(path.read_text(encoding="utf-8"))))
+        except FileNotFoundError:
+            raise DataError(f"there is no {path}; train this run with `graphcert train`") from None
+        except (ValueError, InputError) as error:
+            raise DataError(f"{path} does not hold this run's partition: {error}") from None
+
+    def _partition(self, config: RunConfig, data: Data) -> Partition | None:
+        """The clusters of a localized scheme: the stored ones, or new ones of the clean graph."""
+        smoothing = config.smoothing
+        if smoothing.clusters == 1:
+            return None
+        if self.path(PARTITION).is_file():
+            return self.smoothing(config).partition
+        return partition_graph(
+            data, smoothing.clusters, smoothing.partition, config.seed, affinity=smoothing.affinity
+        )  # fmt: skip
+
     def all_stages(self, config: RunConfig) -> Certificate:
         """Train, sample, certify and report; stages whose result is already there are not repeated."""
         self.train(config)
@@ -105,7 +129,8 @@ class Run:
                 )
         data = self.load_data(config)
         _check_samples(config, int(data.test_mask.sum()))
-        problem = Problem.of(data, config.smoothing, config.seed)
+        partition = self._partition(config, data)
+        problem = Problem.of(data, config.smoothing.scheme(partition), config.seed)
         if self.path(MODEL).is_file():
             self.say(f"model: {self.path(MODEL)} is there already")
             config.save(self.path(CONFIG))
@@ -122,6 +147,8 @@ class Run:
             f"trained in {seconds:.1f} s: best epoch {log.best_epoch}, validation accuracy {log.best_accuracy:.3f}"
         )
         config.save(self.path(CONFIG))
+        if partition is not None:
+            atomic_write_text(self.path(PARTITION), json.dumps(partition.to_dict()))
         save_model(model, self.path(MODEL), config.model.name, features, classes, **config.model.options)
         self._record({"training": asdict(log), "timings": {"training": seconds}, "data": data_fingerprint(data)})
         self._record({"model": model_fingerprint(model), "seed": config.seed})
@@ -139,7 +166,7 @@ class Run:
         _check_samples(config, claims)
         began = time.perf_counter()
         votes = sample_votes(
-            model, data, config.smoothing, sampling.samples, sampling.pilot_samples, config.seed,
+            model, data, self.smoothing(config), sampling.samples, sampling.pilot_samples, config.seed,
             workers=self.workers, batch_size=self.batch_size, store=self.path("votes"), progress=self.progress,
         )  # fmt: skip
         seconds = time.perf_counter() - began
@@ -203,7 +230,7 @@ class Run:
         )
 
     def _load_votes(self, config: RunConfig) -> Votes:
-        votes = Votes.load(self.path(VOTES), config.smoothing)
+        votes = Votes.load(self.path(VOTES), self.smoothing(config))
         if votes.manifest.get("seed") != config.seed:
             raise VotesError(
                 f"{self.path(VOTES)} was taken with another seed than {self.path(CONFIG)} says; sample again"
@@ -293,11 +320,25 @@ def _settings(config: RunConfig, manifest: Mapping[str, Any], data: Data) -> dic
     return {
         "dataset": graph,
         "model": model,
-        "smoothing": {
-            f"{channel} θ⁺, θ⁻": f"{law['add']:g}, {law['delete']:g}" for channel, law in described["smoothing"].items()
-        },
+        "smoothing": _noise_settings(config.smoothing),
         "training": described["training"],
         "sampling": {**described["sampling"], "seed": config.seed},
         "certificate": described["certificate"],
         "environment": _environment(),
     }
+
+
+def _noise_settings(smoothing: SmoothingConfig) -> dict[str, Any]:
+    """Rates and, for a localized scheme, clusters."""
+    rows: dict[str, Any] = {}
+    for channel, rates in (("features", smoothing.features), ("edges", smoothing.edges)):
+        if not rates.silent:
+            rows[f"{channel} θ⁺"], rows[f"{channel} θ⁻"] = (_rate(rate) for rate in (rates.add, rates.delete))
+    if smoothing.clusters > 1:
+        rows |= {"clusters": smoothing.clusters, "levels": smoothing.levels or smoothing.clusters}
+        rows |= {"partition": smoothing.partition, "affinity": smoothing.affinity}
+    return rows
+
+
+def _rate(rate: float | tuple[float, ...]) -> str:
+    return f"{rate[0]:g} (near) to {rate[-1]:g} (far)" if isinstance(rate, tuple) else f"{rate:g}"

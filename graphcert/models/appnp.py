@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from graphcert.models import kernels
 from graphcert.models.base import CompiledForward, Floats, SparseFirstModel, glorot, padded
 from graphcert.models.propagation import propagate, symmetric_weights, with_self_loops
+from graphcert.sampling.gather import aligned
 from graphcert.sampling.sampler import CSR
 
 
@@ -41,8 +42,8 @@ class APPNP(SparseFirstModel):
     def compiled(self, nodes: int) -> CompiledForward:
         """The same in kernels, on the scaled state S = s ∘ Z: one pass a step, (1 − r) s² ∘ (A + I)S + r s ∘ H."""
         bias_in, bias_out = padded(self.bias_in, 0), padded(self.bias_out, 0)
-        transposed = padded(self.weight_out.T, 0, 1)
-        anchor, state, following = (np.empty((nodes, bias_out.size), np.float32) for _ in range(3))
+        transposed = padded(self.weight_out.T, 1)
+        anchor, state, odd = (aligned(nodes, bias_out.size) for _ in range(3))
         scale = np.empty(nodes, np.float32)
         keep, restart, hops = np.float32(1 - self.restart), np.float32(self.restart), self.hops
 
@@ -53,12 +54,9 @@ class APPNP(SparseFirstModel):
             kernels.symmetric_scale(graph.indptr, scale)
             kernels.scale_rows(state, scale, anchor)
             step = keep * scale * scale
-            now, then = anchor, state
-            for hop in range(hops):
-                kernels.gather_sum(graph.indptr, graph.indices, now, True, step, then)
-                kernels.add_scaled(then, anchor, restart)
-                now, then = then, following if hop == 0 else now
-            kernels.scale_rows(now, 1 / scale, then)
-            return then
+            if hops > 0:
+                kernels.restarting_walk(graph.indptr, graph.indices, anchor, step, restart, hops, odd, state)
+                kernels.scale_rows(odd if hops % 2 else state, 1 / scale, state)
+            return state
 
         return forward

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from graphcert.sampling.gather import LANES
+from graphcert.sampling.gather import LANES, aligned
 from graphcert.sampling.sampler import CSR
 
 Floats = NDArray[np.float32]
@@ -49,7 +49,8 @@ def glorot(*shape: int) -> nn.Parameter:
 
 
 def padded(tensor: Tensor, *axes: int) -> Floats:
-    """A float32 copy whose given axes are filled up with zeros to a multiple of the vector width."""
-    array = tensor.detach().cpu().numpy().astype(np.float32)
-    widths = [(0, -array.shape[axis] % LANES if axis in axes else 0) for axis in range(array.ndim)]
-    return np.ascontiguousarray(np.pad(array, widths))
+    """An aligned float32 copy whose given axes are filled up with zeros to a multiple of the vector width."""
+    array = tensor.detach().cpu().numpy()
+    result = aligned(*(-(-size // LANES) * LANES if axis in axes else size for axis, size in enumerate(array.shape)))
+    result[tuple(slice(size) for size in array.shape)] = array
+    return result

@@ -8,6 +8,7 @@ from graphcert.models import kernels
 from graphcert.models.base import CompiledForward, Floats, SparseFirstModel, glorot, padded
 from graphcert.models.propagation import with_self_loops
 from graphcert.models.scatter import segment_softmax, segment_sum
+from graphcert.sampling.gather import aligned
 from graphcert.sampling.sampler import CSR
 
 
@@ -51,9 +52,9 @@ class GAT(SparseFirstModel):
         to_in, of_in = padded(self.to_in), padded(self.of_in)
         to_out, of_out = padded(self.to_out, 1), padded(self.of_out, 1)
         bias_in, bias_out = padded(self.bias_in), padded(self.bias_out, 0)
-        transposed = padded(self.weight_out.T, 0)
-        middle = np.empty((nodes, bias_in.size), np.float32)
-        last, out = (np.empty((nodes, bias_out.size), np.float32) for _ in range(2))
+        transposed = padded(self.weight_out.T)
+        middle = aligned(nodes, bias_in.size)
+        last, out = (aligned(nodes, bias_out.size) for _ in range(2))
         to, of = (np.empty((nodes, heads), np.float32) for _ in range(2))
         to_last, of_last = (np.empty((nodes, 1), np.float32) for _ in range(2))
 

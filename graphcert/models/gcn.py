@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from graphcert.models import kernels
 from graphcert.models.base import CompiledForward, Floats, SparseFirstModel, glorot, padded
 from graphcert.models.propagation import propagate, symmetric_weights, with_self_loops
+from graphcert.sampling.gather import aligned
 from graphcert.sampling.sampler import CSR
 
 
@@ -40,10 +41,10 @@ class GCN(SparseFirstModel):
 
     def compiled(self, nodes: int) -> CompiledForward:
         """The same in kernels: Â x = s ∘ ((A + I)(s ∘ x)) with s = (degree + 1)^(−1/2)."""
-        transposed = [padded(weight.T, 0, 1) for weight in self.weights]
+        transposed = [padded(weight.T, 1) for weight in self.weights]
         biases = [padded(bias, 0) for bias in self.biases]
         layers: list[tuple[Floats, Floats]] = [
-            (np.empty((nodes, bias.size), np.float32), np.empty((nodes, bias.size), np.float32)) for bias in biases
+            (aligned(nodes, bias.size), aligned(nodes, bias.size)) for bias in biases
         ]
         scale = np.empty(nodes, np.float32)
 

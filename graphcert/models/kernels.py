@@ -7,7 +7,7 @@ are the noisy adjacency in CSR form without self-loops.
 import numpy as np
 
 from graphcert.kernel import kernel, reducing_kernel
-from graphcert.sampling.gather import sum_rows
+from graphcert.sampling.gather import sum_rows, sum_rows_restarting
 
 
 @kernel
@@ -41,6 +41,36 @@ def gather_sum(indptr, indices, x, own, scale, out):  # type: ignore[no-untyped-
 
 
 @kernel
+def restarting_step(indptr, indices, x, step, anchor, restart, out):  # type: ignore[no-untyped-def]
+    """out = step ∘ ((A + I) x) + restart · anchor; `out` must not be `x`."""
+    for i in range(indptr.size - 1):
+        sum_rows_restarting(
+            x,
+            indices,
+            np.int64(indptr[i]),
+            np.int64(indptr[i + 1]),
+            np.int64(i),
+            step[i],
+            out,
+            np.int64(i),
+            anchor,
+            restart,
+        )
+
+
+@kernel
+def restarting_walk(indptr, indices, anchor, step, restart, hops, odd, even):  # type: ignore[no-untyped-def]
+    """`hops` restarting steps from `anchor`; the result is in `odd` or in `even`, as `hops` is."""
+    for hop in range(1, hops + 1):
+        if hop == 1:
+            restarting_step(indptr, indices, anchor, step, anchor, restart, odd)
+        elif hop % 2 == 0:
+            restarting_step(indptr, indices, odd, step, anchor, restart, even)
+        else:
+            restarting_step(indptr, indices, even, step, anchor, restart, odd)
+
+
+@kernel
 def add_bias(x, bias, rectify):  # type: ignore[no-untyped-def]
     """x += bias, then max(x, 0) if `rectify`; in place."""
     for i in range(x.shape[0]):
@@ -60,7 +90,10 @@ def add_scaled(x, anchor, weight):  # type: ignore[no-untyped-def]
 
 @reducing_kernel
 def dense(x, transposed, out):  # type: ignore[no-untyped-def]
-    """out (N, K) = x (N, H) @ transposed.T for a weight stored as (K, H): one contiguous dot product per entry."""
+    """out (N, K) = x (N, H) @ transposed.T for a weight stored as (K, H): one contiguous dot product per entry.
+
+    `out` may have more columns; they stay as they are (zero, where sums over rows need the padding).
+    """
     for i in range(x.shape[0]):
         for k in range(transposed.shape[0]):
             total = np.float32(0)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from graphcert.models import kernels
 from graphcert.models.base import CompiledForward, Floats, SparseFirstModel, glorot, padded
 from graphcert.models.scatter import segment_mean
+from graphcert.sampling.gather import aligned
 from graphcert.sampling.sampler import CSR
 
 
@@ -39,10 +40,10 @@ class GraphSAGE(SparseFirstModel):
         """The same in kernels."""
         width = self.bias_in.numel()
         bias_in, bias_out = padded(self.bias_in, 0), padded(self.bias_out, 0)
-        own_out, near_out = padded(self.own_out.T, 0, 1), padded(self.near_out.T, 0, 1)
+        own_out, near_out = padded(self.own_out.T, 1), padded(self.near_out.T, 1)
         scale = np.empty(nodes, np.float32)
-        near, sums = (np.zeros((nodes, bias_in.size), np.float32) for _ in range(2))
-        out, sent, mean = (np.empty((nodes, bias_out.size), np.float32) for _ in range(3))
+        near, sums = (aligned(nodes, bias_in.size) for _ in range(2))
+        out, sent, mean = (aligned(nodes, bias_out.size) for _ in range(3))
         one = np.float32(1)
 
         def forward(hidden: Floats, graph: CSR) -> Floats:

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from graphcert.models import kernels
 from graphcert.models.base import CompiledForward, Floats, SparseFirstModel, glorot, padded
 from graphcert.models.propagation import propagate, symmetric_weights, with_self_loops
+from graphcert.sampling.gather import aligned
 from graphcert.sampling.sampler import CSR
 
 
@@ -35,7 +36,7 @@ class SGC(SparseFirstModel):
         """The same in kernels."""
         bias = padded(self.bias, 0)
         scale = np.empty(nodes, np.float32)
-        scaled, out = (np.empty((nodes, bias.size), np.float32) for _ in range(2))
+        scaled, out = (aligned(nodes, bias.size) for _ in range(2))
         hops = self.hops
 
         def forward(hidden: Floats, graph: CSR) -> Floats:

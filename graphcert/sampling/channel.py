@@ -12,6 +12,10 @@ from graphcert.sampling import philox
 from graphcert.sampling.tables import GAP_BITS, GapTable, bit_threshold, gap_table
 
 
+BLOCK = 64
+"""Rows whose columns are drawn before the first of them is summed."""
+
+
 @dataclass(frozen=True)
 class Channel:
     """The laws of a channel over rows (or strips) of a given number of elements.
@@ -107,7 +111,8 @@ class Scratch:
     def __init__(self, elements: int, hits: int, ones: int, channel: Channel | None) -> None:
         additions, deletions = (1, 1) if channel is None else (channel.addition_classes, channel.del_high.size)
         self.words = np.empty(64, np.uint32)
-        self.columns = np.empty(ones + additions * elements, np.int32)
+        self.columns = np.empty(2 * (ones + additions * elements), np.int32)
+        self.row_ends = np.empty(BLOCK, np.int64)
         self.hits = np.empty(hits, np.int32)
         self.classes = np.empty(hits, np.uint8)
         self.masks = np.empty((ones // 64 + 1, deletions), np.uint64)
@@ -120,7 +125,7 @@ class Scratch:
     @property
     def of_rows(self) -> tuple[Any, ...]:
         """What the row kernels of a single law take."""
-        return self.words, self.columns
+        return self.words, self.columns, self.row_ends
 
     @property
     def of_levels(self) -> tuple[Any, ...]:

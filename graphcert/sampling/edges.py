@@ -13,8 +13,10 @@ STRIP = 32
 
 
 @kernel
-def is_edge(indptr, indices, i, j):  # type: ignore[no-untyped-def]
-    """Whether row i holds j (rows are ascending)."""
+def is_edge(indptr, indices, marks, i, j):  # type: ignore[no-untyped-def]
+    """Whether row i holds j (rows are ascending). `marks` says no at once for almost all pairs of a sparse graph."""
+    if (marks[i] >> np.uint64(j & 63)) & np.uint64(1) == np.uint64(0):
+        return False
     low, high = indptr[i], indptr[i + 1]
     while low < high:
         middle = (low + high) >> 1
@@ -51,13 +53,14 @@ def _surviving_edges(  # type: ignore[no-untyped-def]
 
 @kernel
 def noisy_edges(  # type: ignore[no-untyped-def]
-    key, add_stream, delete_stream, sample, indptr, indices, high, low, guide, del_high, del_low, words, hits,
+    key, add_stream, delete_stream, sample, indptr, indices, marks, high, low, guide, del_high, del_low, words, hits,
     sources, targets,
 ):  # fmt: skip
     """The noisy undirected edges {sources[e], targets[e]} of one sample, in an order that the address alone fixes.
 
     Args:
         indptr, indices: upper triangle of the clean adjacency, CSR, ascending in each row.
+        marks: (N,) see `edge_marks`.
         words, hits: scratch for random words and for the additions of one strip.
         sources, targets: written; i < j for every pair.
 
@@ -78,10 +81,13 @@ def noisy_edges(  # type: ignore[no-untyped-def]
         drawn = draw_gaps(key, add_stream, sample, strip, elements, high, low, guide, words, hits, 0)
         if drawn > hits.size:
             return -drawn
+        i, row_start = first, 0
         for hit in range(drawn):
-            i = first + hits[hit] // width
-            j = first + 1 + hits[hit] % width
-            if i < j and not is_edge(indptr, indices, i, j):
+            while hits[hit] >= row_start + width:
+                row_start += width
+                i += 1
+            j = first + 1 + hits[hit] - row_start
+            if i < j and not is_edge(indptr, indices, marks, i, j):
                 if count < sources.size:
                     sources[count] = i
                     targets[count] = j
@@ -107,3 +113,13 @@ def adjacency(sources, targets, nodes):  # type: ignore[no-untyped-def]
         indices[cursor[j]] = i
         cursor[j] += 1
     return indptr, indices
+
+
+@kernel
+def edge_marks(indptr, indices):  # type: ignore[no-untyped-def]
+    """(N,) one word per row: bit j mod 64 is set for every j of the row."""
+    marks = np.zeros(indptr.size - 1, np.uint64)
+    for i in range(indptr.size - 1):
+        for at in range(indptr[i], indptr[i + 1]):
+            marks[i] |= np.uint64(1) << np.uint64(indices[at] & 63)
+    return marks

@@ -14,6 +14,7 @@ from numba.extending import intrinsic
 
 from graphcert.kernel import kernel
 from graphcert.sampling.philox import REFINE, fill_blocks
+from graphcert.sampling.tables import GUIDE_BITS
 
 BLOCKS_PER_WORD = 64  # 128 binary digits, two 64-bit words a Philox block
 
@@ -24,36 +25,31 @@ def draw_gaps(key, stream, sample, row, elements, high, low, guide, words, out, 
 
     An end beyond out.size means that the room did not suffice: what lies beyond was counted, not written.
 
-    `words` is scratch, half for random words and half for gaps (a multiple of eight); its size changes the speed, never
-    the result.
+    `words` is scratch for random words (a multiple of four); its size changes the speed, never the result.
     """
     limit = low.size
     if limit == 0:
         return at
-    size = words.size // 2
     position = np.int64(0)
     drawn = 0
     while position < elements:
-        fill_blocks(key, stream, sample, row, drawn // 4, size // 4, words)
-        # Two steps without a branch find almost every gap: the guide leaves few to choose from.
-        for i in range(size):
-            gap = np.uint32(guide[words[i] >> np.uint32(20)])
-            gap += np.uint32(high[gap] < words[i])
-            gap += np.uint32(high[gap] < words[i])
-            words[size + i] = gap
-        for i in range(size):
-            gap = words[size + i]
-            if high[gap] <= words[i]:
-                gap = _settle_gap(key, stream, sample, row, drawn + i, words[i], gap, high, low)
+        fill_blocks(key, stream, sample, row, drawn // 4, words.size // 4, words)
+        for i in range(words.size):
+            # One step without a branch settles almost every draw: the guide leaves few gaps to choose from.
+            u = words[i]
+            nearly = np.uint32(guide[u >> np.uint32(32 - GUIDE_BITS)])
+            gap = np.int64(nearly + np.uint32(high[nearly] < u))
+            if high[gap] <= u:
+                gap = _settle_gap(key, stream, sample, row, drawn + i, u, gap, high, low)
             position += gap
             if position >= elements:
                 break
-            hit = np.int64(gap < limit)
             if at < out.size:
                 out[at] = position
+            hit = np.int64(gap < limit)
             at += hit
             position += hit
-        drawn += size
+        drawn += words.size
     return at
 
 
@@ -63,15 +59,14 @@ def _settle_gap(key, stream, sample, row, draw, u, gap, high, low):  # type: ign
 
     Starts at a `gap` that is not too large. Where 32 bits do not decide, 64 more are drawn at the draw's own address.
     """
-    limit = np.uint32(low.size)
-    while gap < limit and high[gap] < u:
-        gap += np.uint32(1)
-    if gap < limit and high[gap] == u:
+    while gap < low.size and high[gap] < u:
+        gap += 1
+    if gap < low.size and high[gap] == u:
         extra = np.empty(4, np.uint32)
         fill_blocks(key, stream + REFINE, sample, row, draw, 1, extra)
         v = (np.uint64(extra[0]) << np.uint64(32)) | np.uint64(extra[1])
-        while gap < limit and high[gap] == u and low[gap] <= v:
-            gap += np.uint32(1)
+        while gap < low.size and high[gap] == u and low[gap] <= v:
+            gap += 1
     return gap
 
 
@@ -113,42 +108,65 @@ def lowest_one(typing_context, word):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def noisy_row(  # type: ignore[no-untyped-def]
-    key, add_stream, delete_stream, sample, row, elements, indptr, indices, bits, high, low, guide, del_high, del_low,
-    words, out,
+def draw_rows(  # type: ignore[no-untyped-def]
+    key, add_stream, delete_stream, sample, first, elements, indptr, indices, bits, high, low, guide, del_high, del_low,
+    words, columns, ends,
 ):  # fmt: skip
-    """Write the positions of one noisy row's ones to `out` (survivors, then additions); return how many there are.
+    """Draw the ones of a block of rows; return how many rows.
 
-    Arrays are passed whole with offsets, never as slices: a slice costs a reference count, which is dear at this scale.
+    Row `first` + k has the columns columns[ends[k − 1]] … columns[ends[k] − 1], survivors first, then additions. The block
+    ends with the rows, when `ends` is full, or when half of `columns` is. Everything about a row is in this one loop,
+    with whole arrays and offsets: calls and slices cost reference counts, which are dear at this scale.
 
     Args:
         key, sample: the address of the sample; add_stream, delete_stream: the two counter words.
-        row: the row's number, part of the address.
-        elements: length of the row.
+        elements: length of a row.
         indptr, indices: the clean ones in CSR form, ascending in each row.
         bits: (N, ⌈elements / 64⌉) the clean rows as bits.
         high, low, guide: gap table of the addition rate θ⁺.
         del_high, del_low: 128 digits of the deletion rate θ⁻.
-        words: scratch of at least 16 words, a multiple of eight.
-        out: room for all clean ones and all additions.
+        words: scratch of at least 16 words, a multiple of four.
+        columns: written; half of it has room for any row.
+        ends: written.
     """
-    count = 0
     one = np.uint64(1)
-    begin, stop = indptr[row], indptr[row + 1]
-    for start in range(begin, stop, 64):
-        lanes = ~np.uint64(0) >> np.uint64(64 - min(64, stop - start))
-        kept = lanes
-        if del_high | del_low:
-            deleted = draw_lanes(key, delete_stream, sample, row, (start - begin) >> 6, lanes, del_high, del_low, words)
-            kept &= ~deleted
-        while kept:
-            out[count] = indices[start + lowest_one(kept)]
-            count += 1
-            kept &= kept - one
-    # Positions of clean ones are not zeros: a drawn addition there is void (their own bit was drawn above).
-    drawn = draw_gaps(key, add_stream, sample, row, elements, high, low, guide, words, out, count)
-    for i in range(count, drawn):
-        position = np.uint64(out[i])
-        out[count] = position
-        count += 1 - np.int64((bits[row, position >> np.uint64(6)] >> (position & np.uint64(63))) & one)
+    at = np.int64(0)
+    count = min(ends.size, indptr.size - 1 - first)
+    for k in range(count):
+        row = first + k
+        begin, stop = indptr[row], indptr[row + 1]
+        for start in range(begin, stop, 64):
+            lanes = ~np.uint64(0) >> np.uint64(64 - min(64, stop - start))
+            kept = lanes
+            if del_high | del_low:
+                word = (start - begin) >> 6
+                kept &= ~draw_lanes(key, delete_stream, sample, row, word, lanes, del_high, del_low, words)
+            while kept:
+                columns[at] = indices[start + lowest_one(kept)]
+                at += 1
+                kept &= kept - one
+        # Additions as in `draw_gaps`, in the same loop with the test that they hit a zero: the bit of a clean one was drawn
+        # above, an addition there is void.
+        position = np.int64(0)
+        drawn = 0
+        while position < elements and low.size > 0:
+            fill_blocks(key, add_stream, sample, row, drawn // 4, words.size // 4, words)
+            for i in range(words.size):
+                u = words[i]
+                nearly = np.uint32(guide[u >> np.uint32(32 - GUIDE_BITS)])
+                gap = np.int64(nearly + np.uint32(high[nearly] < u))
+                if high[gap] <= u:
+                    gap = _settle_gap(key, add_stream, sample, row, drawn + i, u, gap, high, low)
+                position += gap
+                if position >= elements:
+                    break
+                columns[at] = position
+                hit = np.int64(gap < low.size)
+                element = np.uint64(position)
+                at += hit & np.int64(~(bits[row, element >> np.uint64(6)] >> (element & np.uint64(63))) & one)
+                position += hit
+            drawn += words.size
+        ends[k] = at
+        if at > columns.size // 2:
+            return k + 1
     return count

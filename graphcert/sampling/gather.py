@@ -8,12 +8,25 @@ additions is fixed by this file, so that the same numbers come out everywhere.
 
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
+from numpy.typing import NDArray
 
 LANES = 16
 """Tables have a multiple of so many columns; pad them with zeros."""
+
+_CACHE_LINE = 64
+
+
+def aligned(*shape: int) -> NDArray[np.float32]:
+    """Zeros (shape) of float32 that start at a cache line: a vector that straddles two lines costs two loads."""
+    size = int(np.prod(shape)) * 4
+    memory = np.zeros(size + _CACHE_LINE, np.uint8)
+    start = -memory.ctypes.data % _CACHE_LINE
+    return memory[start : start + size].view(np.float32).reshape(shape)
+
 
 _FLOAT, _INT = ir.FloatType(), ir.IntType(64)
 _VECTOR = ir.VectorType(_FLOAT, LANES)
@@ -22,9 +35,19 @@ _VECTOR = ir.VectorType(_FLOAT, LANES)
 class _Loop:
     """Emits the loops over columns and rows for one call of `sum_rows`."""
 
-    def __init__(self, builder: Any, table: Any, rows: Any, out: Any, numbers: tuple[Any, ...]) -> None:
+    def __init__(
+        self,
+        builder: Any,
+        table: Any,
+        rows: Any,
+        out: Any,
+        numbers: tuple[Any, ...],
+        anchor: Any = None,
+        restart: Any = None,
+    ) -> None:
         self.builder = builder
         self.table, self.rows, self.out = table, rows, out
+        self.anchor, self.restart = anchor, restart
         self.width, self.begin, self.end, self.first, self.scale, self.target = numbers
 
     def _number(self, value: int) -> Any:
@@ -64,31 +87,45 @@ class _Loop:
         done = builder.add(self.begin, builder.mul(turns, self._number(unroll)))
         with cgutils.for_range(builder, builder.sub(self.end, done), intp=_INT) as loop:
             add_row(row_at(builder.add(done, loop.index)), sums[0])
-        self._finish(start, sums, zero)
+        self._finish(start, sums)
 
-    def _finish(self, start: Any, sums: list[list[Any]], zero: Any) -> None:
-        """Add the banks pairwise, scale, and store."""
+    def _spread(self, number: Any) -> Any:
+        """A float in all lanes."""
+        zero = ir.Constant(_VECTOR, [0.0] * LANES)
+        lane = self.builder.insert_element(zero, number, ir.Constant(ir.IntType(32), 0))
+        return self.builder.shuffle_vector(lane, zero, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
+
+    def _finish(self, start: Any, sums: list[list[Any]]) -> None:
+        """Add the banks pairwise, scale, add the anchor's share, and store."""
         builder = self.builder
-        spread = builder.insert_element(zero, self.scale, ir.Constant(ir.IntType(32), 0))
-        spread = builder.shuffle_vector(spread, zero, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
+        spread = self._spread(self.scale)
         base = builder.add(builder.mul(self.target, self.width), start)
         for v in range(len(sums[0])):
             parts = [builder.load(bank[v]) for bank in sums]
             while len(parts) > 1:
                 parts = [builder.fadd(a, b) for a, b in zip(parts[::2], parts[1::2], strict=True)]
-            place = builder.gep(self.out, [builder.add(base, self._number(v * LANES))])
-            builder.store(builder.fmul(parts[0], spread), builder.bitcast(place, _VECTOR.as_pointer()), align=4)
+            offset = builder.add(base, self._number(v * LANES))
+            total = builder.fmul(parts[0], spread)
+            if self.anchor is not None:
+                share = builder.fmul(self._load(self.anchor, offset), self._spread(self.restart))
+                total = builder.fadd(total, share)
+            place = builder.gep(self.out, [offset])
+            builder.store(total, builder.bitcast(place, _VECTOR.as_pointer()), align=4)
 
     def all_columns(self) -> None:
-        """Blocks of 64 columns with two running sums each, then blocks of 16 with four."""
+        """Blocks of 64 columns with four running sums each, then blocks of 16 with one (fastest for few rows)."""
         builder = self.builder
         wide = builder.udiv(self.width, self._number(4 * LANES))
         with cgutils.for_range(builder, wide, intp=_INT) as loop:
-            self.columns(builder.mul(loop.index, self._number(4 * LANES)), vectors=4, unroll=2)
+            self.columns(builder.mul(loop.index, self._number(4 * LANES)), vectors=4, unroll=4)
         covered = builder.mul(wide, self._number(4 * LANES))
         narrow = builder.udiv(builder.sub(self.width, covered), self._number(LANES))
         with cgutils.for_range(builder, narrow, intp=_INT) as loop:
-            self.columns(builder.add(covered, builder.mul(loop.index, self._number(LANES))), vectors=1, unroll=4)
+            self.columns(builder.add(covered, builder.mul(loop.index, self._number(LANES))), vectors=1, unroll=1)
+
+
+_MATRIX, _ROWS = types.Array(types.float32, 2, "C"), types.Array(types.int32, 1, "C")
+_NUMBERS = (types.int64, types.int64, types.int64, types.float32)
 
 
 @intrinsic
@@ -103,18 +140,37 @@ def sum_rows(typing_context, table, rows, begin, end, first, scale, out, target)
         first: int64; scale: float32.
         out: (…, H) float32, C-contiguous, not `table`; target: int64 row of it.
     """
-    matrix, vector = types.Array(types.float32, 2, "C"), types.Array(types.int32, 1, "C")
-    expected = (matrix, vector, types.int64, types.int64, types.int64, types.float32, matrix, types.int64)
-    signature = types.void(*expected)
+    signature = types.void(_MATRIX, _ROWS, *_NUMBERS, _MATRIX, types.int64)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        arrays = {
-            index: context.make_array(signature.args[index])(context, builder, value=arguments[index])
-            for index in (0, 1, 6)
-        }
-        width = cgutils.unpack_tuple(builder, arrays[0].shape, 2)[1]
-        numbers = (width, arguments[2], arguments[3], arguments[4], arguments[5], arguments[7])
-        _Loop(builder, arrays[0].data, arrays[1].data, arrays[6].data, numbers).all_columns()
+        _emit(context, builder, signature, arguments, anchor=None)
         return context.get_dummy_value()
 
     return signature, generate
+
+
+@intrinsic
+def sum_rows_restarting(  # type: ignore[no-untyped-def]
+    typing_context, table, rows, begin, end, first, scale, out, target, anchor, restart
+):
+    """As `sum_rows`, plus restart · anchor[target] for an `anchor` (…, H) and a float32 `restart`."""
+    signature = types.void(_MATRIX, _ROWS, *_NUMBERS, _MATRIX, types.int64, _MATRIX, types.float32)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        _emit(context, builder, signature, arguments, anchor=8)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+def _emit(context: Any, builder: Any, signature: Any, arguments: Any, anchor: int | None) -> None:
+    """Emit the loops; arguments 0, 1 and 6 are arrays, and number `anchor` too if there is one."""
+
+    def array(index: int) -> Any:
+        return context.make_array(signature.args[index])(context, builder, value=arguments[index])
+
+    table = array(0)
+    width = cgutils.unpack_tuple(builder, table.shape, 2)[1]
+    numbers = (width, *arguments[2:6], arguments[7])
+    extra = (None, None) if anchor is None else (array(anchor).data, arguments[anchor + 1])
+    _Loop(builder, table.data, array(1).data, array(6).data, numbers, *extra).all_columns()

@@ -185,13 +185,13 @@ def localized_rows(  # type: ignore[no-untyped-def]
 
 @kernel
 def localized_edges(  # type: ignore[no-untyped-def]
-    key, add_stream, delete_stream, sample, indptr, indices, thresholds, ranks, block, view_law, scratch, sources, targets,
+    key, add_stream, delete_stream, sample, indptr, indices, marks, thresholds, ranks, block, view_law, scratch, sources, targets,
     counts,
 ):  # fmt: skip
     """The undirected edges {sources[v, e], targets[v, e]} of every view v of one sample; counts (V,) says how many.
 
     Args:
-        indptr, indices: upper triangle of the clean adjacency, CSR, ascending in each row.
+        indptr, indices, marks: upper triangle of the clean adjacency, CSR, ascending in each row, and its `edge_marks`.
         view_law: (V, J, J) law that a view puts on the pairs of two blocks.
 
     Returns:
@@ -221,9 +221,13 @@ def localized_edges(  # type: ignore[no-untyped-def]
         if drawn > hits.size:
             return -drawn
         classify_additions(key, add_stream, sample, strip, level_high, level_low, words, drawn, classes)
+        i, row_start = first, 0
         for hit in range(drawn):
-            i, j = first + hits[hit] // width, first + 1 + hits[hit] % width
-            if i < j and not is_edge(indptr, indices, i, j):
+            while hits[hit] >= row_start + width:
+                row_start += width
+                i += 1
+            j = first + 1 + hits[hit] - row_start
+            if i < j and not is_edge(indptr, indices, marks, i, j):
                 _show(i, j, classes[hit], 1, ranks, block, view_law, sources, targets, counts)
     return 0
 

@@ -1,6 +1,7 @@
 """The sampler of one smoothing scheme around one clean graph."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +10,7 @@ from scipy import sparse
 from graphcert.noise import Smoothing, Views
 from graphcert.sampling import philox
 from graphcert.sampling.channel import Channel, Scratch
-from graphcert.sampling.edges import STRIP, adjacency, noisy_edges
+from graphcert.sampling.edges import STRIP, adjacency, edge_marks, noisy_edges
 from graphcert.sampling.localized import localized_edges, localized_first_layer, localized_rows
 from graphcert.sampling.rows import first_layer, noisy_rows
 
@@ -19,10 +20,14 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class CSR:
-    """Positions of ones: row i holds indices[indptr[i] : indptr[i + 1]]."""
+    """A sparse matrix: row i has its non-zeros in the columns indices[indptr[i] : indptr[i + 1]].
+
+    `values` is None for binary matrices, whose non-zeros are ones.
+    """
 
     indptr: Integers
     indices: Integers
+    values: Floats | None = None
 
     @property
     def rows(self) -> int:
@@ -31,11 +36,12 @@ class CSR:
 
     @classmethod
     def of(cls, matrix: "sparse.coo_array[Any] | sparse.csr_array[Any]") -> "CSR":
-        """Positions of the non-zeros of a SciPy matrix, ascending in each row."""
+        """The non-zeros of a SciPy matrix, ascending in each row."""
         compressed = sparse.csr_array(matrix)
         compressed.eliminate_zeros()
         compressed.sort_indices()
-        return cls(compressed.indptr.astype(np.int32), compressed.indices.astype(np.int32))
+        values = None if bool((compressed.data == 1).all()) else compressed.data.astype(np.float32)
+        return cls(compressed.indptr.astype(np.int32), compressed.indices.astype(np.int32), values)
 
 
 def packed_bits(ones: CSR, width: int) -> NDArray[np.uint64]:
@@ -62,7 +68,7 @@ class Sampler:
     in V views, one per kind of output; an isotropic one has V = 1.
 
     Args:
-        features: (N, D) clean ones.
+        features: (N, D) clean features; binary if they are perturbed.
         width: D.
         edges: (N, N) upper triangle of the clean adjacency.
         smoothing: the scheme. Channels without a law stay clean.
@@ -78,6 +84,7 @@ class Sampler:
         sources = np.repeat(np.arange(self.nodes, dtype=np.int32), np.diff(edges.indptr))
         self.clean_graph = CSR(*adjacency(sources, edges.indices, self.nodes))
         self._bits = packed_bits(features, width)
+        self._marks = edge_marks(edges.indptr, edges.indices)
         self._strip = STRIP * self.nodes
         self._features = Channel.of(self.views.feature_laws, width, philox.FEATURE_ADD, philox.FEATURE_DELETE)
         self._edges = Channel.of(self.views.edge_laws, self._strip, philox.EDGE_ADD, philox.EDGE_DELETE)
@@ -175,12 +182,12 @@ class Sampler:
             if channel.single:
                 thresholds, scratch = channel.law_thresholds(), (work.strips.words, work.strips.hits)
                 counts[0] = noisy_edges(
-                    *address, clean.indptr, clean.indices, *thresholds, *scratch, sources[0], targets[0]
+                    *address, clean.indptr, clean.indices, self._marks, *thresholds, *scratch, sources[0], targets[0]
                 )  # fmt: skip
                 lacking = min(0, int(counts[0]))
             else:
                 lacking = localized_edges(
-                    *address, clean.indptr, clean.indices, channel.level_thresholds(), channel.ranks, self.views.block,
+                    *address, clean.indptr, clean.indices, self._marks, channel.level_thresholds(), channel.ranks, self.views.block,
                     self.views.edge_law, work.strips.of_levels, sources, targets, counts,
                 )  # fmt: skip
             if lacking < 0:

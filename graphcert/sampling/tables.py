@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 GAP_BITS = 96
 """Resolution of gap thresholds: 32 bits decide almost always, 64 more are drawn when they do not."""
 
-LONGEST_TABLE = 65_536
-_GUIDE_BITS = 12
+LONGEST_TABLE = 65_535
+GUIDE_BITS = 13
 _WORKING_BITS = 256
 
 
@@ -29,13 +29,13 @@ class GapTable:
     Attributes:
         high: (length + 1,) the leading 32 bits of each threshold, then a sentinel that no number exceeds.
         low: (length,) the 64 bits behind them.
-        guide: (4096,) for each value of the leading 12 bits, the first gap that is still possible.
+        guide: (2^13,) for each value of the leading 13 bits, the first gap that is still possible.
         total_variation: bound on the total-variation error of one gap.
     """
 
     high: NDArray[np.uint32]
     low: NDArray[np.uint64]
-    guide: NDArray[np.int32]
+    guide: NDArray[np.uint16]
     total_variation: float
 
 
@@ -51,8 +51,8 @@ def gap_table(rate: float, elements: int) -> GapTable:
         thresholds.append(min((2**_WORKING_BITS - none_yet) >> (_WORKING_BITS - GAP_BITS), top))
     high = np.array([t >> 64 for t in thresholds] + [2**32 - 1], np.uint32)
     low = np.array([t & (2**64 - 1) for t in thresholds], np.uint64)
-    cells = np.arange(2**_GUIDE_BITS, dtype=np.uint64) << np.uint64(32 - _GUIDE_BITS)
-    guide = np.searchsorted(high[:-1], cells.astype(np.uint32), side="left").astype(np.int32)
+    cells = np.arange(2**GUIDE_BITS, dtype=np.uint64) << np.uint64(32 - GUIDE_BITS)
+    guide = np.searchsorted(high[:-1], cells.astype(np.uint32), side="left").astype(np.uint16)
     return GapTable(high, low, guide, total_variation=(length + 1) * 2.0 ** (1 - GAP_BITS))
 
 

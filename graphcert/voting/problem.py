@@ -10,9 +10,9 @@ from torch import Tensor
 
 from graphcert.data import check_binary_features, check_features, check_undirected
 from graphcert.errors import DataError
-from graphcert.models.tensors import ones_of, upper_triangle
+from graphcert.models.tensors import sparse_features, upper_triangle
 from graphcert.noise import Smoothing
-from graphcert.sampling.sampler import CSR, Sampler
+from graphcert.sampling.sampler import Sampler
 
 
 @dataclass(frozen=True)
@@ -56,14 +56,12 @@ class Problem:
         x = x.detach().cpu()
         if smoothing.perturbs("features"):
             check_binary_features(x)
-            features = ones_of(x)
         else:
             check_features(x)
-            features = CSR(np.zeros(x.shape[0] + 1, np.int32), np.empty(0, np.int32))
         if x.shape[0] == 0:
             raise DataError("the graph has no nodes; give one that has some")
         check_undirected(edge_index, x.shape[0])
-        sampler = Sampler(features, x.shape[1], upper_triangle(edge_index, x.shape[0]), smoothing, seed)
+        sampler = Sampler(sparse_features(x), x.shape[1], upper_triangle(edge_index, x.shape[0]), smoothing, seed)
         return cls(x, sampler, _classes(data))
 
 

@@ -1,6 +1,7 @@
 """`sample_votes`: from a model, a graph and a smoothing scheme to votes."""
 
 import os
+from hashlib import sha256
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -18,6 +19,7 @@ from graphcert.models.checkpoint import model_fingerprint
 from graphcert.models.threads import single_torch_thread
 from graphcert.noise import Smoothing
 from graphcert.sampling.philox import MAIN, PILOT
+from graphcert.sealed import to_json
 from graphcert.statistics import check_sample_size
 from graphcert.votes import Votes
 from graphcert.voting.inspection import evaluation_mode, refuse_cached_normalisation, refuse_unusable_parameters
@@ -125,7 +127,7 @@ def _identity(model: nn.Module, data: Any, smoothing: Smoothing, seed: int, path
         "torch": torch.__version__,
         "seed": int(seed),
         "path": path,
-        "smoothing": smoothing.to_dict(),
+        "smoothing": sha256(to_json(smoothing.to_dict()).encode()).hexdigest(),
         "data": data_fingerprint(data),
         "model": model_fingerprint(model),
     }
