@@ -16,7 +16,7 @@ class Kinds:
 
     Attributes:
         group: (R,) ascending.
-        eta: (D, R) finite.
+        eta: (D, R) finite, ≥ 0.
         of_output: (n,) the kind of each output, −1 for outputs that were left out.
     """
 

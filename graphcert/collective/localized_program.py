@@ -66,32 +66,31 @@ class LocalizedEncoding:
 
     def point(self, b: IntArray, counts: IntArray) -> FloatArray:
         """The point x of the program for whole changes `b` (A,): every chain broken as far as b goes."""
-        fallen = np.where(self.reached(b[None, :].astype(np.float64))[0], self._fallen(counts), 0.0)
-        best = np.zeros(fallen.size)
-        for start, stop in zip(self._starts, [*self._starts[1:], fallen.size], strict=True):
-            best[start + int(fallen[start:stop].argmax())] = fallen[start:stop].max() > 0
-        return np.concatenate([best, b])
+        fallen, top = self._fallen_under(b[None, :].astype(np.float64), counts)
+        reached = np.flatnonzero((fallen[0] > 0) & (fallen[0] == top[0, self.stairs.chain]))
+        _, first = np.unique(self.stairs.chain[reached], return_index=True)
+        chosen = np.zeros(fallen.shape[1])
+        chosen[reached[first]] = 1.0
+        return np.concatenate([chosen, b])
 
     def broken_steps(self, b: FloatArray, counts: IntArray) -> FloatArray:
         """(m,) how much of `counts` falls, up to the rounding of η on steps, under each of the changes `b` (m, A)."""
-        if not self._starts.size:
-            return np.zeros(len(b))
-        fallen = np.where(self.reached(b), self._fallen(counts), 0.0)
-        total: FloatArray = np.maximum.reduceat(fallen, self._starts, axis=1).sum(axis=1)
-        return total
+        _, top = self._fallen_under(b, counts)
+        return np.asarray(top.sum(axis=1))
 
     def broken(self, b: FloatArray, counts: IntArray) -> int:
         """How much of `counts` falls under one change `b` (A,), every kind at its own η (sums in floats)."""
         crossed = (self.weights @ b)[:, self.kinds.group] >= self.kinds.eta
         return int(counts[crossed.all(axis=0)].sum())
 
-    def reached(self, b: FloatArray) -> BoolArray:
-        """(m, S) the steps that changes `b` (m, A) cross in all directions."""
+    def _fallen_under(self, b: FloatArray, counts: IntArray) -> tuple[FloatArray, FloatArray]:
+        """For changes `b` (m, A): (m, S) what falls with each step that is reached in all directions, (m, H) the most."""
         hit = np.ones((len(b), self.stairs.chain.size), dtype=np.bool_)
         group = self.stairs.group[self.stairs.chain]
         for weights, eta in zip(self.weights, self.stairs.eta, strict=True):
             hit &= (b @ weights.T)[:, group] >= eta
-        return hit
+        fallen = np.where(hit, self._fallen(counts), 0.0)
+        return fallen, np.maximum.reduceat(fallen, self._starts, axis=1) if self._starts.size else fallen
 
     def _added(self, counts: IntArray) -> IntArray:
         return np.bincount(self.stairs.step, counts, minlength=self.stairs.chain.size)
@@ -135,7 +134,7 @@ class LocalizedEncoding:
 
     def _chain_weights(self) -> FloatArray:
         """(D, H, A) weights lowered to the last step of the chain: one whole change that reaches it can do no more."""
-        last = np.append(self._starts[1:], self.stairs.chain.size) - 1
+        last = np.searchsorted(self.stairs.chain, np.arange(self.stairs.group.size), side="right") - 1
         lowered: FloatArray = np.minimum(self.weights[:, self.stairs.group], self.stairs.eta[:, last, None])
         return lowered
 
