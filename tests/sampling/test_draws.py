@@ -1,4 +1,4 @@
-"""The two drawing kernels against the slow reference, bit by bit, also where 32 bits or 64 digits do not decide."""
+"""The drawing kernels against the slow reference, bit by bit, also where 32 bits or 64 digits do not decide."""
 
 import numpy as np
 import pytest
@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from philox_reference import gap_positions, uniform96, uniform128
 
 from graphcert.sampling.flips import draw_gaps, draw_lanes
+from graphcert.sampling.localized import classify_additions
+from graphcert.sampling.philox import LEVEL
 from graphcert.sampling.tables import GUIDE_BITS, bit_threshold, gap_table
 
 SEEDS = st.integers(0, 2**64 - 1)
@@ -131,3 +133,17 @@ def test_a_number_equal_to_the_rate_in_all_128_digits_is_not_below_it(lane):
     uniform = uniform128(11, 1, 5, 6, 0, lane)
     assert kernel_lanes(11, 1, 5, 6, 0, 1 << lane, uniform) == 0
     assert kernel_lanes(11, 1, 5, 6, 0, 1 << lane, uniform + 1) == 1 << lane
+
+
+@given(SEEDS, st.integers(0, 70), st.lists(st.integers(-2, 2), max_size=4, unique=True), st.sampled_from([4, 16, 64]))
+@settings(max_examples=40)
+def test_levels_of_additions_are_those_of_the_reference(seed, draw, offsets, scratch):
+    """The class of an addition is the number of smaller rates that it misses, also where 32 bits do not decide."""
+    count = 71
+    thresholds = sorted({uniform96(seed, 1 + LEVEL, 2, 3, draw) + offset for offset in offsets})
+    high = np.array([t >> 64 for t in thresholds], np.uint32)
+    low = np.array([t & ALL for t in thresholds], np.uint64)
+    classes = np.full(count + 3, 99, np.uint8)
+    classify_additions(np.uint64(seed), 1, 2, 3, high, low, np.empty(scratch, np.uint32), count, classes)
+    uniforms = [uniform96(seed, 1 + LEVEL, 2, 3, k) for k in range(count)]
+    assert classes.tolist() == [sum(t <= uniform for t in thresholds) for uniform in uniforms] + [99] * 3

@@ -59,7 +59,8 @@ def test_addresses_that_differ_in_one_place_share_no_block():
 def test_streams_of_purposes_and_channels_never_meet():
     purposes = (philox.PILOT, philox.MAIN, philox.TRAIN, philox.VALIDATION, philox.CHECK)
     channels = (philox.FEATURE_ADD, philox.FEATURE_DELETE, philox.EDGE_ADD, philox.EDGE_DELETE)
-    both = [*channels, *(channel + philox.REFINE for channel in channels)]
+    extras = (0, philox.REFINE, philox.LEVEL, philox.LEVEL + philox.REFINE)
+    both = [channel + extra for channel in channels for extra in extras]
     streams = [philox.stream_word(purpose, channel) for purpose, channel in itertools.product(purposes, both)]
     assert len(set(streams)) == len(purposes) * len(both)
 

@@ -87,6 +87,14 @@ def test_more_samples_begin_with_the_same_ones(case):
     assert (more.pilot_counts == votes.pilot_counts).all()
 
 
+@pytest.mark.parametrize("name", ["gcn", "pyg gcn"])
+def test_localized_votes_do_not_depend_on_how_they_are_taken_either(name, tmp_path):
+    model = MODELS[name](name)
+    expected = take(model, noise="localized", workers=1)
+    for options in ({"workers": 3, "batch_size": 7}, {"shard_samples": 11, "store": tmp_path}, {"batch_size": 1}):
+        assert take(model, noise="localized", **options) == expected
+
+
 def test_seeds_and_purposes_give_votes_of_their_own(case):
     model, votes = case
     assert take(model, seed=4) != votes

@@ -7,13 +7,18 @@ from torch_geometric.data import Data
 from torch_geometric.nn import GAT, GCN, GraphSAGE
 
 from graphcert.models import build_model
-from graphcert.noise import BernoulliFlip, Smoothing
+from graphcert.noise import BernoulliFlip, Partition, Smoothing
 
 NODES, FEATURES, CLASSES = 24, 20, 3
 NOISE = {
     "features": Smoothing(features=BernoulliFlip(0.05, 0.4)),
     "edges": Smoothing(edges=BernoulliFlip(0.02, 0.3)),
     "both": Smoothing(BernoulliFlip(0.05, 0.4), BernoulliFlip(0.02, 0.3)),
+    "localized": Smoothing(
+        [BernoulliFlip(0.02, 0.2), BernoulliFlip(0.08, 0.6)],
+        [BernoulliFlip(0.01, 0.1), BernoulliFlip(0.02, 0.3), BernoulliFlip(0.05, 0.5)],
+        Partition.of_affinity(np.arange(NODES) % 3, np.arange(9).reshape(3, 3)),
+    ),
 }
 SPARSE_MODELS = ["gcn", "appnp", "gat", "sgc", "sage"]
 
