@@ -179,7 +179,7 @@ def certify_command(
     if run_folder is not None:
         if dataset is not None:
             raise InputError("--dataset starts a new run; give --out instead of the folder of an old one")
-        certificate = run.certify(**{**asdict(run.load_config().certificate), **given})  # type: ignore[arg-type]
+        certificate = run.certify(**{**asdict(run.load_config().certificate), **given})
         run.report()
     else:
         noise = _noise(add, delete, edge_add, edge_delete, clusters, levels, partition, affinity)

@@ -101,6 +101,8 @@ class SmoothingConfig:
             raise InputError(
                 f"the number of levels must lie between 1 and the {self.clusters} clusters, got {self.levels}"
             )
+        if self.levels == 1 and self.clusters > 1:
+            raise InputError("one level is the same noise for all clusters; leave --levels out or ask for at least 2")
         rates = (self.features.add, self.features.delete, self.edges.add, self.edges.delete)
         if self.clusters == 1 and any(isinstance(rate, tuple) for rate in rates):
             raise InputError("rates first:last need several clusters; set --clusters")
@@ -182,7 +184,7 @@ class RunConfig:
         smoothing = _section(SmoothingConfig, "smoothing", noise)
         sections = {"dataset": DatasetConfig, "model": ModelConfig, "training": Training}
         sections |= {"sampling": SamplingConfig, "certificate": CertificateConfig}
-        built = {name: _section(kind, name, rest.pop(name, {})) for name, kind in sections.items()}
+        built: dict[str, Any] = {name: _section(kind, name, rest.pop(name, {})) for name, kind in sections.items()}
         seed = rest.pop("seed", 0)
         if rest:
             raise InputError(

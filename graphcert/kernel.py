@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numba
+import numba.extending
 
 Kernel = Callable[..., Any]
 
@@ -24,6 +25,11 @@ def reducing_kernel(function: Kernel) -> Kernel:
     """Like `kernel`, but sums may be reassociated into vector lanes: fixed for one machine type, not between types."""
     compiled = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
     return cast(Kernel, compiled(_versioned(function)))
+
+
+def intrinsic(function: Kernel) -> Any:
+    """An operation for use inside kernels, written in the compiler's own terms."""
+    return numba.extending.intrinsic(function)
 
 
 def _versioned(function: Kernel) -> Kernel:

@@ -186,7 +186,8 @@ class Run:
             config,
             certificate=replace(config.certificate, alpha=alpha, method=method, simultaneous=simultaneous, **ends),
         )
-        votes, data = self._load_votes(config), self.load_data(config)
+        data = self.load_data(config)
+        votes = self._load_votes(config, data)
         began = time.perf_counter()
         certificate = certify(votes, alpha, simultaneous, method=method, targets=data.test_mask.numpy())
         truth = data.y.numpy()
@@ -211,7 +212,8 @@ class Run:
         config = self.load_config()
         if not self.path(CERTIFICATE).is_file():
             raise DataError(f"there is no {self.path(CERTIFICATE)}; run `graphcert certify {self.folder}` first")
-        votes, data = self._load_votes(config), self.load_data(config)
+        data = self.load_data(config)
+        votes = self._load_votes(config, data)
         claims = config.certificate
         certificate = certify(
             votes, claims.alpha, claims.simultaneous, method=claims.method, targets=data.test_mask.numpy()
@@ -229,12 +231,14 @@ class Run:
             warnings=(),
         )
 
-    def _load_votes(self, config: RunConfig) -> Votes:
+    def _load_votes(self, config: RunConfig, data: Data) -> Votes:
         votes = Votes.load(self.path(VOTES), self.smoothing(config))
-        if votes.manifest.get("seed") != config.seed:
+        if votes.manifest.get("data") != data_fingerprint(data):
             raise VotesError(
-                f"{self.path(VOTES)} was taken with another seed than {self.path(CONFIG)} says; sample again"
+                f"{self.path(VOTES)} was taken on another graph than {config.dataset.name} is now; sample again"
             )
+        if votes.manifest.get("seed") != config.seed:
+            raise VotesError(f"{self.path(VOTES)} has another seed than {self.path(CONFIG)}; sample again")
         return votes
 
     def _manifest(self) -> dict[str, Any]:

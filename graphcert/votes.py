@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from graphcert.errors import DataError, VotesError
+from graphcert.errors import DataError, InputError, VotesError
 from graphcert.noise import Smoothing
 from graphcert.sealed import read_sealed, seal, to_json, write_sealed
 
@@ -55,6 +55,10 @@ class Votes:
             )
         if not isinstance(self.smoothing, Smoothing):
             raise VotesError(f"votes need the Smoothing they were taken under, got {self.smoothing!r}")
+        try:
+            self.smoothing.check_nodes(self.counts.shape[0])
+        except InputError as error:
+            raise VotesError(f"the votes do not match their smoothing: {error}") from None
         if not 0 <= self.total_variation < 1:
             raise VotesError(f"total_variation must lie in [0, 1), got {self.total_variation!r}")
         object.__setattr__(self, "total_variation", float(self.total_variation))

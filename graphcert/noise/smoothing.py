@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -97,6 +98,14 @@ class Smoothing:
             raise InputError(f"the {channel} have {len(set(levels))} levels of noise, not one law")
         return levels[0] if levels else None
 
+    def check_nodes(self, nodes: int) -> None:
+        """Raise `InputError` unless the scheme fits a graph of so many nodes."""
+        if self.partition is not None and self.partition.nodes != nodes:
+            raise InputError(
+                f"the partition of the smoothing has {self.partition.nodes} nodes but the graph has {nodes}; "
+                f"partition this graph"
+            )
+
     def level_of_rank(self, channel: str) -> NDArray[np.int64]:
         """(C,) the level at which a group sees a block of each rank."""
         if self.partition is None:
@@ -140,7 +149,7 @@ def _laws(description: Any) -> BernoulliFlip | Levels:
 
 def _warn_about_order(channel: str, levels: Levels) -> None:
     """Legal but unwise: noise that falls with the distance."""
-    if any(far.add < near.add or far.delete < near.delete for near, far in zip(levels[:-1], levels[1:], strict=True)):
+    if any(far.add < near.add or far.delete < near.delete for near, far in pairwise(levels)):
         warnings.warn(
             f"the {channel} noise falls from one level to the next; level 0 is a group's own cluster, which should have "
             f"the least noise",

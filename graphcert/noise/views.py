@@ -41,7 +41,12 @@ class Views:
 
     @classmethod
     def of(cls, smoothing: Smoothing, nodes: int) -> "Views":
-        """The views of a scheme over `nodes` nodes."""
+        """The views of a scheme over `nodes` nodes.
+
+        Raises:
+            InputError: if the partition is one of another number of nodes.
+        """
+        smoothing.check_nodes(nodes)
         feature_laws, feature_of_level = _distinct(smoothing.levels("features"))
         edge_laws, edge_of_level = _distinct(smoothing.levels("edges"))
         if smoothing.partition is None or not smoothing.localized:

@@ -11,7 +11,6 @@ from graphcert.noise import BernoulliFlip
 from graphcert.sampling import philox
 from graphcert.sampling.tables import GAP_BITS, GapTable, bit_threshold, gap_table
 
-
 BLOCK = 64
 """Rows whose columns are drawn before the first of them is summed."""
 

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
-from graphcert.kernel import kernel
+from graphcert.kernel import intrinsic, kernel
 from graphcert.sampling.philox import REFINE, fill_blocks
 from graphcert.sampling.tables import GUIDE_BITS
 

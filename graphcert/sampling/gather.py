@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.extending import intrinsic
 from numpy.typing import NDArray
+
+from graphcert.kernel import intrinsic
 
 LANES = 16
 """Tables have a multiple of so many columns; pad them with zeros."""

@@ -31,7 +31,7 @@ def classify_additions(key, stream, sample, row, high, low, words, count, classe
         undecided = False
         for i in range(size):
             u = words[i]
-            a = 0
+            a = np.int64(0)
             for k in range(high.size):
                 a += np.int64(high[k] < u)
                 undecided |= high[k] == u
@@ -185,8 +185,8 @@ def localized_rows(  # type: ignore[no-untyped-def]
 
 @kernel
 def localized_edges(  # type: ignore[no-untyped-def]
-    key, add_stream, delete_stream, sample, indptr, indices, marks, thresholds, ranks, block, view_law, scratch, sources, targets,
-    counts,
+    key, add_stream, delete_stream, sample, indptr, indices, marks, thresholds, ranks, block, view_law, scratch, sources,
+    targets, counts,
 ):  # fmt: skip
     """The undirected edges {sources[v, e], targets[v, e]} of every view v of one sample; counts (V,) says how many.
 

@@ -40,8 +40,8 @@ def first_layer(  # type: ignore[no-untyped-def]
     elements = weight.shape[0]
     rows = indptr.size - 1
     first = 0
-    # The columns of a block of rows are drawn first and their rows of the weight added up afterwards: in turns, the two would
-    # push each other's tables out of the first-level cache.
+    # The columns of a block of rows are drawn first and their rows of the weight added up afterwards: in turns, the two
+    # would push each other's tables out of the first-level cache.
     while first < rows:
         drawn = draw_rows(
             key, add_stream, delete_stream, sample, first, elements, indptr, indices, bits, high, low, guide, del_high,

@@ -187,8 +187,8 @@ class Sampler:
                 lacking = min(0, int(counts[0]))
             else:
                 lacking = localized_edges(
-                    *address, clean.indptr, clean.indices, self._marks, channel.level_thresholds(), channel.ranks, self.views.block,
-                    self.views.edge_law, work.strips.of_levels, sources, targets, counts,
+                    *address, clean.indptr, clean.indices, self._marks, channel.level_thresholds(), channel.ranks,
+                    self.views.block, self.views.edge_law, work.strips.of_levels, sources, targets, counts,
                 )  # fmt: skip
             if lacking < 0:
                 work.strips.grow(-lacking)

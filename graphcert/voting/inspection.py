@@ -12,7 +12,7 @@ from graphcert.errors import ModelError
 def refuse_cached_normalisation(model: nn.Module) -> None:
     """Raise `ModelError` if a layer keeps the normalised adjacency of its first call: it would ignore edge noise."""
     for name, module in model.named_modules():
-        if getattr(module, "cached", False) is True:
+        if getattr(module, "cached", False):
             where = f"the layer {name!r} ({type(module).__name__})" if name else f"the model {type(module).__name__}"
             raise ModelError(f"{where} caches the normalised adjacency and would ignore edge noise; use cached=False")
 

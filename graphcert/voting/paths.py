@@ -173,10 +173,18 @@ class GenericPath(Path):
         tensors = [*model.parameters(), *model.buffers()]
         self._device = tensors[0].device if tensors else torch.device("cpu")
         self._input = GenericInput(problem)
+        untouched = copy.deepcopy(model)
         first = self._call(CHECK, 0, 1)
         self.classes = check_logits(first, problem.nodes, problem.classes).shape[1]
         if not self._same(first, self._call(CHECK, 0, 1)):
             raise ModelError("the model gives different outputs for identical inputs; remove what is random in it")
+        x, edges = self._input.union(CHECK, problem.sampler.views.count, 1)
+        with torch.inference_mode():
+            alone = untouched(x.to(self._device), edges.to(self._device)).cpu()
+        if not self._same(alone, self._call(CHECK, problem.sampler.views.count, 1)):
+            raise ModelError(
+                "the model remembers earlier graphs and would ignore noise; remove what it keeps between calls"
+            )
         self.unit = 1
         unit = max(1, self._union_nodes // problem.nodes)
         if unit > 1 and self._union_is_harmless(unit):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from llvmlite.binding import get_host_cpu_name
 from numpy.typing import NDArray
 from torch import nn
 from tqdm import tqdm
@@ -125,6 +126,7 @@ def _identity(model: nn.Module, data: Any, smoothing: Smoothing, seed: int, path
         "graphcert": __version__,
         "streams": STREAMS,
         "torch": torch.__version__,
+        "processor": get_host_cpu_name(),  # vector sums may round differently on another one
         "seed": int(seed),
         "path": path,
         "smoothing": sha256(to_json(smoothing.to_dict()).encode()).hexdigest(),
