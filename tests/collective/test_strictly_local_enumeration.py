@@ -71,7 +71,7 @@ def test_a_larger_budget_never_certifies_more_and_no_budget_only_loses_the_uncer
         assert curve.gap[2] == 0
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(problems(limits=False))
 def test_limits_only_help_the_defender(case):
     problem, budget = case
