@@ -2,6 +2,9 @@
 
 import pytest
 import torch
+from voting_cases import NODES
+
+from graphcert.voting.paths import GenericPath
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -10,3 +13,11 @@ def _one_torch_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def small_unions():
+    """Unions of ten graphs, so that batches and shards begin and end inside of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(GenericPath, "_union_nodes", 10 * NODES)
+        yield

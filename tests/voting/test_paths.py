@@ -26,6 +26,7 @@ from graphcert.voting.problem import Problem
 from graphcert.voting.sample import choose_path
 
 every_noise = pytest.mark.parametrize("noise", NOISE)
+pytestmark = pytest.mark.usefixtures("small_unions")
 
 
 def problem_of(noise, data=None, seed=5):
@@ -124,7 +125,7 @@ def test_graphs_in_a_union_do_not_see_each_other(name, monkeypatch):
     together = GenericPath(problem, model)
     monkeypatch.setattr(GenericPath, "_union_nodes", 1)
     alone = GenericPath(problem, model)
-    assert together.unit == 4096 // NODES
+    assert together.unit == 10
     assert alone.unit == 1
     for sample in range(4):
         np.testing.assert_allclose(together.logits(MAIN, sample), alone.logits(MAIN, sample), rtol=0, atol=1e-5)
@@ -136,7 +137,7 @@ def test_models_that_look_at_the_whole_graph_are_shown_one_graph_at_a_time(name)
 
 
 def test_large_graphs_come_alone():
-    assert GenericPath(problem_of("features", small_graph(3000)), generic_model("perceptron")).unit == 1
+    assert GenericPath(problem_of("features", small_graph(5 * NODES + 1)), generic_model("perceptron")).unit == 1
 
 
 class Sharpened(GCN):

@@ -9,10 +9,10 @@ from graphcert.sampling.philox import MAIN, PILOT
 from graphcert.statistics import minimum_samples
 from graphcert.voting import sample_votes
 from graphcert.voting.parallel import shards
-from graphcert.voting.paths import GenericPath
 from graphcert.voting.problem import Problem
 from graphcert.voting.sample import choose_path
 
+pytestmark = pytest.mark.usefixtures("small_unions")
 MODELS = {"gcn": sparse_model, "gat": sparse_model, "pyg gcn": generic_model, "centred": generic_model}
 DATA = small_graph()
 
@@ -21,16 +21,8 @@ def take(model, samples=97, pilot=41, seed=3, noise="both", data=DATA, **options
     return sample_votes(model, data, NOISE[noise], samples, pilot, seed, **options)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _small_unions():
-    """Unions of ten graphs, so that batches and shards begin and end inside of them."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(GenericPath, "_union_nodes", 10 * NODES)
-        yield
-
-
 @pytest.fixture(scope="module", params=MODELS)
-def case(request, _small_unions):
+def case(request, small_unions):
     """A model and its votes, taken by one thread in one go."""
     model = MODELS[request.param](request.param)
     return model, take(model, workers=1, batch_size=1000, shard_samples=1000)
