@@ -99,9 +99,8 @@ def _adjacency(data: Any) -> "csr_array[Any]":
         raise DataError("the graph has no nodes; give one that has some")
     check_undirected(edge_index, nodes)
     source, target = edge_index.cpu().numpy()
-    matrix = csr_array((np.ones(source.size), (source, target)), shape=(nodes, nodes))
-    matrix.sort_indices()  # the order in which edges are listed must not decide anything
-    return matrix
+    # Built from coordinates, the matrix is sorted: the order in which edges are listed does not decide anything.
+    return csr_array((np.ones(source.size), (source, target)), shape=(nodes, nodes))
 
 
 def _check_name(what: str, name: object, known: Any) -> None:
