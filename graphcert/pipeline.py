@@ -130,7 +130,8 @@ class Run:
         data = self.load_data(config)
         _check_samples(config, int(data.test_mask.sum()))
         partition = self._partition(config, data)
-        problem = Problem.of(data, config.smoothing.scheme(partition), config.seed)
+        # A localized scheme is trained under the noise that clusters put on themselves, see `train`.
+        problem = Problem.of(data, config.smoothing.scheme(partition).nearest(), config.seed)
         if self.path(MODEL).is_file():
             self.say(f"model: {self.path(MODEL)} is there already")
             config.save(self.path(CONFIG))

@@ -98,6 +98,11 @@ class Smoothing:
             raise InputError(f"the {channel} have {len(set(levels))} levels of noise, not one law")
         return levels[0] if levels else None
 
+    def nearest(self) -> "Smoothing":
+        """The isotropic scheme of level 0: the noise that every cluster puts on itself."""
+        features, edges = (levels[0] if (levels := self.levels(channel)) else None for channel in CHANNELS)
+        return Smoothing(features, edges)
+
     def check_nodes(self, nodes: int) -> None:
         """Raise `InputError` unless the scheme fits a graph of so many nodes."""
         if self.partition is not None and self.partition.nodes != nodes:
