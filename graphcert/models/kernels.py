@@ -179,7 +179,7 @@ def cast_votes(logits, classes, members, counts):  # type: ignore[no-untyped-def
     for i in members:
         best = logits[i, 0]
         label = 0
-        # `!=` of a value with itself catches NaN in either place: a NaN never loses a comparison it is in.
+        # A NaN never equals itself, and it would never win a comparison: so it has to be looked for.
         sane = best == best
         for k in range(1, classes):
             value = logits[i, k]
