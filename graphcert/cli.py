@@ -137,6 +137,10 @@ def sample_command(
 def certify_command(
     run_folder: Annotated[Path | None, typer.Argument(help="Folder of a run that has votes.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of a new run: the whole chain, with --dataset.")] = None,
+    settings: Annotated[
+        Path | None,
+        typer.Option("--config", help="A file of settings (TOML, see experiments/) in place of --dataset …."),
+    ] = None,
     dataset: DatasetName = None,
     model: ModelName = "gcn",
     add: Add = "0",
@@ -164,7 +168,10 @@ def certify_command(
     batch_size: BatchSize = None,
     data_root: DataRoot = None,
 ) -> None:
-    """Certify the votes of RUN_FOLDER; or, with --dataset and --out, train, sample, certify and report in one go."""
+    """Certify the votes of RUN_FOLDER; or, with --dataset (or --config) and --out, do everything in one go.
+
+    Everything is: train, sample, certify and report.
+    """
     from dataclasses import asdict
 
     if (run_folder is None) == (out is None):
@@ -177,13 +184,16 @@ def certify_command(
     given["simultaneous"] = None if per_node is None else not per_node
     given = {key: value for key, value in given.items() if value is not None}
     if run_folder is not None:
-        if dataset is not None:
-            raise InputError("--dataset starts a new run; give --out instead of the folder of an old one")
+        if dataset is not None or settings is not None:
+            raise InputError("--dataset and --config start a new run; give --out instead of the folder of an old one")
         certificate = run.certify(**{**asdict(run.load_config().certificate), **given})
         run.report()
     else:
-        noise = _noise(add, delete, edge_add, edge_delete, clusters, levels, partition, affinity)
-        config = _config(dataset, model, noise, seed, dataset_option, model_option, training_option)
+        if settings is None:
+            noise = _noise(add, delete, edge_add, edge_delete, clusters, levels, partition, affinity)
+            config = _config(dataset, model, noise, seed, dataset_option, model_option, training_option)
+        else:
+            config = _read_settings(settings, dataset)
         counts = {"samples": samples, "pilot_samples": pilot_samples}
         chosen: dict[str, Any] = {key: value for key, value in counts.items() if value is not None}
         config = replace(
@@ -243,6 +253,17 @@ def _config(
         model=ModelConfig(model, _options(model_option, "--model-option")),
         training=Training(**training),
     )
+
+
+def _read_settings(path: Path, dataset: str | None) -> "RunConfig":
+    """Settings from a file."""
+    from graphcert.config import RunConfig
+
+    if dataset is not None:
+        raise InputError("--config names the data set, model and noise; leave --dataset out")
+    if not path.is_file():
+        raise InputError(f"there is no file of settings at {path}; experiments/ holds examples")
+    return RunConfig.load(path)
 
 
 def _noise(

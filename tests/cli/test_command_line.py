@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 
 from graphcert.cli import main
+from graphcert.config import RunConfig
+from graphcert.votes import Votes
 
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 SMALL = [
     "--dataset", "synthetic", "--dataset-option", "nodes=300", "--dataset-option", "classes=3",
     "--dataset-option", "features=40", "--training-option", "epochs=30",
@@ -222,3 +225,65 @@ def test_a_user_graph_from_a_file_with_directed_edges_is_refused(run, tmp_path):
     )  # fmt: skip
     assert code == 2
     assert "directed" in err
+
+
+def test_a_file_of_settings_replaces_the_options(certified, run, tmp_path):
+    code, _, _ = run("certify", "--config", certified / "config.toml", "--out", tmp_path / "again")
+    assert code == 0
+    for name in ("config.toml", "votes/votes.npz", "certificate.json"):
+        assert (tmp_path / "again" / name).read_bytes() == (certified / name).read_bytes()
+    for arguments, needle in (
+        (["--config", tmp_path / "none.toml"], "no file of settings"),
+        (["--config", certified / "config.toml", "--dataset", "digits"], "leave --dataset out"),
+        (["--config", certified / "model.pt"], "not valid TOML"),
+    ):
+        code, _, err = run("certify", *arguments, "--out", tmp_path / "bad")
+        assert code == 2
+        assert needle in err
+    assert not (tmp_path / "bad").exists()
+
+
+@pytest.mark.parametrize("path", sorted(EXPERIMENTS.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_experiment_has_settings_that_can_be_read(path):
+    config = RunConfig.load(path)
+    assert RunConfig.from_dict(config.to_dict()) == config
+    assert f"({path.name})" in (EXPERIMENTS / "README.md").read_text(encoding="utf-8")
+
+
+def test_localized_noise_over_clusters(run, tmp_path):
+    folder = tmp_path / "localized"
+    noise = ["--add", "0.02:0.1", "--delete", "0.2:0.6", "--clusters", 3, "--levels", 2]
+    code, out, _ = run("certify", *SMALL, *noise, "--samples", 300, "--pilot-samples", 50, "--out", folder)
+    assert code == 0
+    assert "certified" in out
+    assert len(json.loads((folder / "partition.json").read_text())["rank"]) == 3
+    assert Votes.load(folder / "votes/votes.npz").smoothing.localized
+    partition = (folder / "partition.json").read_text()
+    (folder / "partition.json").write_text(partition.replace('"rank": [[0, 1, 2]', '"rank": [[0, 2, 1]'))
+    code, _, err = run("certify", folder)
+    assert (code == 2) == ((folder / "partition.json").read_text() != partition)
+    (folder / "partition.json").unlink()
+    code, _, err = run("certify", folder)
+    assert code == 2
+    assert "partition.json" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "needle"),
+    [
+        (["--add", "0.1:0.2"], "--clusters"),
+        (["--add", "0.1:0.2", "--clusters", "400"], "400"),
+        (["--add", "0.1:0.2", "--clusters", "0"], "at least 1"),
+        (["--add", "0.1:0.2", "--clusters", "3", "--levels", "4"], "levels"),
+        (["--add", "0.1:0.2", "--clusters", "3", "--levels", "1"], "level"),
+        (["--add", "0.1:0.2:0.3", "--clusters", "3"], "two numbers"),
+        (["--add", "low", "--clusters", "3"], "takes a probability"),
+        (["--add", "0.1:0.2", "--clusters", "3", "--partition", "magic"], "magic"),
+        (["--add", "0.1:0.2", "--clusters", "3", "--affinity", "magic"], "magic"),
+    ],
+)
+def test_bad_localized_noise(arguments, needle, run, tmp_path):
+    code, _, err = run(*CHAIN, *arguments, "--out", tmp_path / "out")
+    assert code == 2
+    assert needle in err
+    assert not (tmp_path / "out").exists()
