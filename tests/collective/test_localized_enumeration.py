@@ -160,3 +160,18 @@ def test_abstained_outputs_fall_without_any_change(method) -> None:
     assert curve.attacked_upper.tolist() == [2, 3, 4]
     assert curve.gap[0] == 0
     assert method == "naive" or curve.gap.tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_only_an_intolerable_block_breaks_survives_all_others(method) -> None:
+    """η = ∞ (a probability of 1): finite weights never add up to it, one change of infinite weight does."""
+    problem = LocalizedProblem(
+        groups=np.zeros(3, int),
+        eta=np.array([[np.inf, np.inf, 4.0]]),
+        weights=np.array([[[np.inf, 1.0]]]),
+        axis_class=np.array([0, 1]),
+        capacity=np.array([1, 9]),
+        classes=("feature_add", "feature_delete"),
+    )
+    sweep = [(0, 3), (0, 5), (0, 9), (1, 0), (1, 9)]
+    assert collective_localized(problem, sweep, method=method).attacked_upper.tolist() == [0, 1, 1, 3, 3]
