@@ -47,8 +47,9 @@ def collective_localized(
             the best of itself and the ones before it.
         targets: (n,) bool, the outputs that count; all by default.
         correct: (n,) bool, correctly labelled outputs: adds the certified accuracy, from a solve of its own.
-        robust_alone: (B, n) bool, outputs that a certificate of their own (such as the exact trade-off) proves robust
-            against every use of the whole budget; they are taken out before anything is relaxed. (n,) for one budget.
+        robust_alone: (B, n) bool, outputs that a certificate of their own, from the same simultaneous bounds (such as
+            the exact trade-off), proves robust against every use of the whole budget; they are taken out before anything
+            is relaxed. (n,) for one budget.
         bins: the most steps per group to which η is rounded, down; None for no rounding. Fewer are faster and looser.
         time_limit: seconds per solve; when it ends, what has been proved so far is reported.
         solver: "highs" (directly, hot start) or "cvxpy" (the same program through cvxpy, slower).

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from graphcert.certificates.half_spaces import DEFAULT_ORDERS, Order, order_weight
 from graphcert.collective.linear import FloatArray, IntArray
-from graphcert.collective.threat import whole
+from graphcert.collective.threat import UNLIMITED, whole
 from graphcert.errors import InputError
 from graphcert.noise import AXES, BernoulliFlip
 
@@ -57,7 +57,8 @@ class LocalizedProblem:
         checked = {
             "groups": _indices("groups", self.groups, outputs, groups),
             "axis_class": _indices("axis_class", self.axis_class, axes, len(classes)),
-            "capacity": whole("capacities", self.capacity),
+            # No budget is larger than UNLIMITED, so a block with more room (a million empty rows) loses nothing.
+            "capacity": whole("capacities", np.minimum(self.capacity, UNLIMITED)),
         }
         if checked["capacity"].shape != (axes,):
             raise InputError(f"capacity needs one number per axis ({axes}), got shape {checked['capacity'].shape}")

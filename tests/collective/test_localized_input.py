@@ -92,6 +92,11 @@ def test_a_class_without_axes_and_a_problem_without_axes() -> None:
         assert collective_localized(empty, [(3, 3)], method=method).certified.tolist() == [3]
 
 
+def test_capacities_beyond_every_budget_are_as_good_as_unlimited() -> None:
+    huge = LocalizedProblem(**{**GOOD, "capacity": np.array([10**12, 4])})
+    assert collective_localized(huge, [(1, 1)]).certified.tolist() == [0]
+
+
 def test_the_curve_names_classes_and_is_frozen_input_free() -> None:
     eta = np.ones((2, 3))
     problem = LocalizedProblem(**{**GOOD, "eta": eta})
