@@ -25,6 +25,9 @@ from graphcert.collective.chains import Kinds, Staircases, build_staircases, fin
 from graphcert.collective.linear import BoolArray, FloatArray, IntArray, LinearProgram, Sparse
 from graphcert.collective.localized_problem import LocalizedProblem
 
+SMALLEST = 1e-8
+"""Solvers drop matrix coefficients of 1e-9 or less; a weight below this share of its row is rounded up to it."""
+
 
 @dataclass(frozen=True, eq=False)
 class LocalizedEncoding:
@@ -120,9 +123,13 @@ class LocalizedEncoding:
         chains = stairs.group.size
         column = np.arange(steps)
         on_step = (stairs.chain * directions)[None, :] + np.arange(directions)[:, None]
-        needs = sp.coo_array((stairs.eta.ravel(), (on_step.ravel(), np.tile(column, directions))),
-                             shape=(directions * chains, steps))  # fmt: skip
+        row = on_step.ravel()
         gives = self._chain_weights().transpose(1, 0, 2).reshape(directions * chains, axes)
+        scale = _row_scale(row, stairs.eta.ravel(), gives)
+        needs = sp.coo_array((stairs.eta.ravel() * scale[row], (row, np.tile(column, directions))),
+                             shape=(directions * chains, steps))  # fmt: skip
+        gives = gives * scale[:, None]
+        gives = np.where(gives > 0, np.maximum(gives, SMALLEST), 0.0)
         choice = sp.coo_array((np.ones(steps), (stairs.chain, column)), shape=(chains, steps))
         spent = sp.coo_array((np.ones(axes), (self.axes.axis_class, np.arange(axes))), shape=(self.classes, axes))
         blocks: list[list[Any]] = [[needs, sp.coo_array(-gives)], [choice, None], [None, spent]]
@@ -137,6 +144,14 @@ class LocalizedEncoding:
         last = np.searchsorted(self.stairs.chain, np.arange(self.stairs.group.size), side="right") - 1
         lowered: FloatArray = np.minimum(self.weights[:, self.stairs.group], self.stairs.eta[:, last, None])
         return lowered
+
+
+def _row_scale(row: IntArray, needs: FloatArray, gives: FloatArray) -> FloatArray:
+    """A power of two per row that brings its largest coefficient between 1 and 2: exact, and no unit matters to a solver."""
+    largest = gives.max(axis=1, initial=0.0)
+    np.maximum.at(largest, row, needs)
+    scale: FloatArray = np.exp2(-np.floor(np.log2(np.where(largest > 0, largest, 1.0))))
+    return scale
 
 
 def encode_localized(

@@ -175,3 +175,17 @@ def test_what_only_an_intolerable_block_breaks_survives_all_others(method) -> No
     )
     sweep = [(0, 3), (0, 5), (0, 9), (1, 0), (1, 9)]
     assert collective_localized(problem, sweep, method=method).attacked_upper.tolist() == [0, 1, 1, 3, 3]
+
+
+def test_weights_too_small_for_a_solver_are_not_dropped() -> None:
+    """A weight of 9e-10 lets 4,000 changes break what needs 3.6e-6: solvers take such coefficients for zero."""
+    problem = LocalizedProblem(
+        groups=np.array([0] * 10 + [1] * 7),
+        eta=np.array([[3.0] * 10 + [3.6e-6] * 7]),
+        weights=np.array([[[1.0, 0.0], [0.0, 9e-10]]]),
+        axis_class=np.array([0, 0]),
+        capacity=np.array([10_000, 10_000]),
+        classes=("feature_add",),
+    )
+    for method in ("lp", "milp"):
+        assert collective_localized(problem, [9000], method=method).attacked_upper.tolist() == [17]
