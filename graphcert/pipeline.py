@@ -5,23 +5,19 @@ written before the stage's input has been checked.
 """
 
 import json
-import platform
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch_geometric.data import Data
 
-from graphcert._version import __version__
 from graphcert.budgets import budget_grids
-from graphcert.certificates import BudgetGrid, Certificate, certify
-from graphcert.config import RunConfig, SmoothingConfig
+from graphcert.certificates import Certificate, certify
+from graphcert.config import RunConfig
 from graphcert.data import data_fingerprint, load_dataset, partition_graph
+from graphcert.description import certificate_summary, environment, settings_table
 from graphcert.errors import DataError, InputError, VotesError
 from graphcert.files import atomic_write_text
 from graphcert.models import build_model, load_model, save_model, train
@@ -227,7 +223,7 @@ class Run:
             votes=votes,
             truth=truth,
             grids=budget_grids(certificate, truth, claims),
-            settings=_settings(config, manifest, data),
+            settings=settings_table(config, manifest, data),
             timings=manifest.get("timings", {}),
             warnings=(),
         )
@@ -251,43 +247,9 @@ class Run:
 
     def _record(self, facts: Mapping[str, Any]) -> None:
         """Merge facts into manifest.json."""
-        manifest = {**self._manifest(), **_environment()}
+        manifest = {**self._manifest(), **environment()}
         timings = {**manifest.get("timings", {}), **facts.get("timings", {})}
         atomic_write_text(self.path(MANIFEST), json.dumps({**manifest, **facts, "timings": timings}, indent=1) + "\n")
-
-
-def certificate_summary(
-    certificate: Certificate, votes: Votes, truth: NDArray[np.int64] | None, grids: tuple[BudgetGrid, ...]
-) -> dict[str, Any]:
-    """The content of certificate.json."""
-    return {
-        "guarantee": certificate.guarantee(),
-        "alpha": certificate.alpha,
-        "simultaneous": certificate.simultaneous,
-        "method": certificate.method,
-        "claims": certificate.claims,
-        "samples": votes.samples,
-        "pilot_samples": votes.pilot_samples,
-        "votes": votes.digest,
-        "abstained": int((certificate.abstained & certificate.targets).sum()),
-        "smoothed_accuracy": None if truth is None else float(certificate.correct(truth)[certificate.targets].mean()),
-        "grids": [
-            {
-                "axes": grid.axes,
-                "values": grid.values,
-                "fixed": asdict(grid.fixed),
-                "certified_ratio": grid.ratio.tolist(),
-                "certified_accuracy": None if grid.accuracy is None else grid.accuracy.tolist(),
-            }
-            for grid in grids
-        ],
-        "nodes": {
-            "label": certificate.labels.tolist(),
-            "p_lower": certificate.p_lower.tolist(),
-            "target": certificate.targets.tolist(),
-            "abstained": certificate.abstained.tolist(),
-        },
-    }
 
 
 def _check_samples(config: RunConfig, targets: int) -> None:
@@ -296,54 +258,3 @@ def _check_samples(config: RunConfig, targets: int) -> None:
     # The multi-class rule spends half of the level on the first class.
     level = claims.alpha / 2 if claims.method == "multiclass" else claims.alpha
     check_sample_size(config.sampling.samples, level, targets if claims.simultaneous else 1)
-
-
-def _environment() -> dict[str, str]:
-    return {
-        "graphcert": __version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "machine": platform.machine(),
-    }
-
-
-def _settings(config: RunConfig, manifest: Mapping[str, Any], data: Data) -> dict[str, dict[str, Any]]:
-    """The sections of the report's table of settings."""
-    described = config.to_dict()
-    graph = {
-        "name": config.dataset.name,
-        "nodes": int(data.x.shape[0]),
-        "edges": int(data.edge_index.shape[1] // 2),
-        "features": int(data.x.shape[1]),
-        "classes": int(data.classes),
-        "split": f"{int(data.train_mask.sum())} / {int(data.val_mask.sum())} / {int(data.test_mask.sum())} "
-        "(train / validation / test)",
-        "sha256": manifest.get("data", ""),
-    }
-    model = {"name": config.model.name, **config.model.options, "sha256": manifest.get("model", "")}
-    return {
-        "dataset": graph,
-        "model": model,
-        "smoothing": _noise_settings(config.smoothing),
-        "training": described["training"],
-        "sampling": {**described["sampling"], "seed": config.seed},
-        "certificate": described["certificate"],
-        "environment": _environment(),
-    }
-
-
-def _noise_settings(smoothing: SmoothingConfig) -> dict[str, Any]:
-    """Rates and, for a localized scheme, clusters."""
-    rows: dict[str, Any] = {}
-    for channel, rates in (("features", smoothing.features), ("edges", smoothing.edges)):
-        if not rates.silent:
-            rows[f"{channel} θ⁺"], rows[f"{channel} θ⁻"] = (_rate(rate) for rate in (rates.add, rates.delete))
-    if smoothing.clusters > 1:
-        rows |= {"clusters": smoothing.clusters, "levels": smoothing.levels or smoothing.clusters}
-        rows |= {"partition": smoothing.partition, "affinity": smoothing.affinity}
-    return rows
-
-
-def _rate(rate: float | tuple[float, ...]) -> str:
-    return f"{rate[0]:g} (near) to {rate[-1]:g} (far)" if isinstance(rate, tuple) else f"{rate:g}"

@@ -12,8 +12,8 @@ import graphcert
 ROOT = Path(graphcert.__file__).parent
 LAYERS = [
     ("_version", "errors"), ("kernel", "files"), ("sealed",), ("statistics",), ("noise",), ("tradeoff",), ("votes",),
-    ("certificates",), ("collective",), ("data",), ("sampling",), ("models",), ("voting",), ("config",), ("budgets",),
-    ("report",), ("pipeline",), ("cli",), ("__main__",),
+    ("certificates",), ("collective",), ("data",), ("sampling",), ("models",), ("voting",), ("config",),
+    ("budgets", "description"), ("report",), ("pipeline",), ("cli",), ("__main__",),
 ]  # fmt: skip
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 PURE = ["errors", "statistics", "noise", "tradeoff", "votes", "certificates", "collective"]

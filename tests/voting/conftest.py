@@ -1,18 +1,9 @@
-"""Small graphs on one torch thread: teams of threads on a busy machine cost a hundred times what they save."""
+"""What the tests of voting share."""
 
 import pytest
-import torch
 from voting_cases import NODES
 
 from graphcert.voting.paths import GenericPath
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_torch_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

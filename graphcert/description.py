@@ -1,0 +1,102 @@
+"""What a run says about itself: the content of certificate.json, the environment, and the settings shown in the report."""
+
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch_geometric.data import Data
+
+from graphcert._version import __version__
+from graphcert.certificates import BudgetGrid, Certificate
+from graphcert.config import RunConfig, SmoothingConfig
+from graphcert.votes import Votes
+
+
+def certificate_summary(
+    certificate: Certificate, votes: Votes, truth: NDArray[np.int64] | None, grids: tuple[BudgetGrid, ...]
+) -> dict[str, Any]:
+    """The content of certificate.json."""
+    return {
+        "guarantee": certificate.guarantee(),
+        "alpha": certificate.alpha,
+        "simultaneous": certificate.simultaneous,
+        "method": certificate.method,
+        "claims": certificate.claims,
+        "samples": votes.samples,
+        "pilot_samples": votes.pilot_samples,
+        "votes": votes.digest,
+        "abstained": int((certificate.abstained & certificate.targets).sum()),
+        "smoothed_accuracy": None if truth is None else float(certificate.correct(truth)[certificate.targets].mean()),
+        "grids": [
+            {
+                "axes": grid.axes,
+                "values": grid.values,
+                "fixed": asdict(grid.fixed),
+                "certified_ratio": grid.ratio.tolist(),
+                "certified_accuracy": None if grid.accuracy is None else grid.accuracy.tolist(),
+            }
+            for grid in grids
+        ],
+        "nodes": {
+            "label": certificate.labels.tolist(),
+            "p_lower": certificate.p_lower.tolist(),
+            "target": certificate.targets.tolist(),
+            "abstained": certificate.abstained.tolist(),
+        },
+    }
+
+
+def environment() -> dict[str, str]:
+    """Versions and machine."""
+    return {
+        "graphcert": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "machine": platform.machine(),
+    }
+
+
+def settings_table(config: RunConfig, manifest: Mapping[str, Any], data: Data) -> dict[str, dict[str, Any]]:
+    """The sections of the report's table of settings."""
+    described = config.to_dict()
+    graph = {
+        "name": config.dataset.name,
+        "nodes": int(data.x.shape[0]),
+        "edges": int(data.edge_index.shape[1] // 2),
+        "features": int(data.x.shape[1]),
+        "classes": int(data.classes),
+        "split": f"{int(data.train_mask.sum())} / {int(data.val_mask.sum())} / {int(data.test_mask.sum())} "
+        "(train / validation / test)",
+        "sha256": manifest.get("data", ""),
+    }
+    model = {"name": config.model.name, **config.model.options, "sha256": manifest.get("model", "")}
+    return {
+        "dataset": graph,
+        "model": model,
+        "smoothing": _noise_settings(config.smoothing),
+        "training": described["training"],
+        "sampling": {**described["sampling"], "seed": config.seed},
+        "certificate": described["certificate"],
+        "environment": environment(),
+    }
+
+
+def _noise_settings(smoothing: SmoothingConfig) -> dict[str, Any]:
+    """Rates and, for a localized scheme, clusters."""
+    rows: dict[str, Any] = {}
+    for channel, rates in (("features", smoothing.features), ("edges", smoothing.edges)):
+        if not rates.silent:
+            rows[f"{channel} θ⁺"], rows[f"{channel} θ⁻"] = (_rate(rate) for rate in (rates.add, rates.delete))
+    if smoothing.clusters > 1:
+        rows |= {"clusters": smoothing.clusters, "levels": smoothing.levels or smoothing.clusters}
+        rows |= {"partition": smoothing.partition, "affinity": smoothing.affinity}
+    return rows
+
+
+def _rate(rate: float | tuple[float, ...]) -> str:
+    return f"{rate[0]:g} (near) to {rate[-1]:g} (far)" if isinstance(rate, tuple) else f"{rate:g}"
