@@ -45,7 +45,7 @@ WHEELS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/graphcert/wheels/torch-$(TORCH)
 $(VENV)/.installed-scatter: $(VENV)/.installed-dev
 	mkdir -p $(WHEELS)
 	$(PIP) install -c constraints.txt setuptools wheel ninja
-	ls $(WHEELS)/torch_scatter-*.whl >/dev/null 2>&1 || $(PIP) wheel --no-build-isolation --no-deps -c constraints.txt -w $(WHEELS) torch-scatter
+	ls $(WHEELS)/torch_scatter-*.whl >/dev/null 2>&1 || $(PIP) wheel --no-cache-dir --no-build-isolation --no-deps -c constraints.txt -w $(WHEELS) torch-scatter
 	$(PIP) install --no-deps $(WHEELS)/torch_scatter-*.whl
 	touch $@
 
