@@ -24,8 +24,8 @@ def refuse_unusable_parameters(model: nn.Module) -> None:
             raise ModelError(f"the parameter {name!r} holds NaN or infinite values; train the model again")
 
 
-def check_logits(logits: object, nodes: int, classes: int | None) -> Tensor:
-    """Return the logits if they are an (N, K) floating tensor without NaN, with K as the data have it.
+def check_logits(logits: object, nodes: int, least: int, most: int | None) -> Tensor:
+    """Return the logits if they are an (N, K) floating tensor without NaN, with least ≤ K ≤ most classes.
 
     Raises:
         ModelError: naming what is wrong.
@@ -33,8 +33,9 @@ def check_logits(logits: object, nodes: int, classes: int | None) -> Tensor:
     if not isinstance(logits, Tensor) or logits.dim() != 2 or logits.shape[0] != nodes or logits.shape[1] < 2:
         found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         raise ModelError(f"the model must return logits of shape ({nodes}, K ≥ 2), got {found}")
-    if classes is not None and logits.shape[1] < classes:
-        raise ModelError(f"the model has {logits.shape[1]} classes but the data have {classes}; train it on these data")
+    classes = logits.shape[1]
+    if classes < least or (most is not None and classes > most):
+        raise ModelError(f"the model has {classes} classes but the data have {least}; train it on these data")
     refuse_nan(logits)
     return logits
 

@@ -62,7 +62,7 @@ class SparsePath(Path):
         self._hidden = aligned(problem.sampler.views.count, problem.nodes, self._weight.shape[1])
         # Clean features need their product once. In float64, so that its rounding does not depend on threads.
         self._clean = None if problem.sampler.noisy_features else _product(problem.x, self._weight)
-        self.classes = check_logits(self._plain_logits(), problem.nodes, problem.classes).shape[1]
+        self.classes = check_logits(self._plain_logits(), problem.nodes, *problem.classes).shape[1]
 
     def _plain_logits(self) -> Tensor:
         with torch.inference_mode():
@@ -175,7 +175,7 @@ class GenericPath(Path):
         self._input = GenericInput(problem)
         untouched = copy.deepcopy(model)
         first = self._call(CHECK, 0, 1)
-        self.classes = check_logits(first, problem.nodes, problem.classes).shape[1]
+        self.classes = check_logits(first, problem.nodes, *problem.classes).shape[1]
         if not self._same(first, self._call(CHECK, 0, 1)):
             raise ModelError("the model gives different outputs for identical inputs; remove what is random in it")
         x, edges = self._input.union(CHECK, problem.sampler.views.count, 1)

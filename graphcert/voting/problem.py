@@ -22,12 +22,12 @@ class Problem:
     Attributes:
         x: (N, D) clean features, float32, on the CPU.
         sampler: draws noisy versions of it.
-        classes: K as far as the data know it, else None.
+        classes: (least, most) number of classes that a model of these data can have; most is None if unknown.
     """
 
     x: Tensor
     sampler: Sampler
-    classes: int | None
+    classes: tuple[int, int | None]
 
     @cached_property
     def members(self) -> list[NDArray[np.int64]]:
@@ -65,10 +65,10 @@ class Problem:
         return cls(x, sampler, _classes(data))
 
 
-def _classes(data: Any) -> int | None:
-    """K from `data.classes` or from the largest label."""
+def _classes(data: Any) -> tuple[int, int | None]:
+    """K as `data.classes` declares it, or at least what the largest label needs: a class may have no node here."""
     declared = getattr(data, "classes", None)
     if isinstance(declared, int):
-        return declared
+        return declared, declared
     y = getattr(data, "y", None)
-    return int(y.max()) + 1 if isinstance(y, Tensor) and y.dim() == 1 and y.numel() else None
+    return (int(y.max()) + 1 if isinstance(y, Tensor) and y.dim() == 1 and y.numel() else 0), None

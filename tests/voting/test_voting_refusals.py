@@ -312,12 +312,14 @@ def test_outputs_that_are_no_logits(result):
 
 
 @pytest.mark.parametrize("build", [lambda k: OurGCN(FEATURES, k), lambda k: Returning(lambda x: x[:, :k])])
-def test_models_with_fewer_classes_than_the_data(build):
+def test_models_with_another_number_of_classes_than_the_data(build):
     refused(ModelError, "the model has 2 classes but the data have 3; train it on these data", model=build(2))
     data = small_graph(y=None)
     assert take(build(2), data).classes == 2
     data.classes = 5
     refused(ModelError, "the model has 3 classes but the data have 5", model=build(3), data=data)
+    data.classes = 2
+    refused(ModelError, "the model has 3 classes but the data have 2", model=build(3), data=data)
 
 
 def test_a_sparse_model_for_other_features():
