@@ -38,8 +38,8 @@ class Plain(Baseline):
 
     def __init__(self, data, model, partition: gc.Partition) -> None:
         super().__init__(data, model)
-        self.rank = torch.from_numpy(partition.rank)
-        self.labels = torch.from_numpy(partition.labels)
+        self.rank = torch.tensor(partition.rank)
+        self.labels = torch.tensor(partition.labels)
         self.clean = data.x.nonzero().T
         self.edges, self.norm = normalised(data.edge_index, self.nodes)
 
