@@ -48,23 +48,23 @@ Delete = Annotated[str, typer.Option(help="θ⁻ of features: probability that a
 EdgeAdd = Annotated[str, typer.Option(help="θ⁺ of undirected edges.", metavar="RATE")]
 EdgeDelete = Annotated[str, typer.Option(help="θ⁻ of undirected edges.", metavar="RATE")]
 Clusters = Annotated[int, typer.Option(help="Clusters of localized smoothing; 1 is isotropic.")]
-Levels = Annotated[int | None, typer.Option(help="Noise levels of localized smoothing [default: one per cluster].")]
+Levels = Annotated[int | None, typer.Option(help="Noise levels of localized smoothing (default: one per cluster).")]
 PartitionMethod = Annotated[str, typer.Option("--partition", help="metis, spectral, louvain or label_propagation.")]
 Affinity = Annotated[str, typer.Option(help="Rank clusters by edges or pagerank.")]
-Samples = Annotated[int | None, typer.Option(help="Final samples, which bound the probabilities [default: 10000].")]
-PilotSamples = Annotated[int | None, typer.Option(help="Independent samples that choose the labels [default: 1000].")]
+Samples = Annotated[int | None, typer.Option(help="Final samples, which bound the probabilities (default: 10000).")]
+PilotSamples = Annotated[int | None, typer.Option(help="Independent samples that choose the labels (default: 1000).")]
 Seed = Annotated[int, typer.Option(help="Of the split, the weights and the noise; same seed, same result.")]
 Out = Annotated[Path, typer.Option(help="Folder of the run; an interrupted run continues there.")]
 DataRoot = Annotated[str | None, typer.Option(help="Folder with data files, looked at before GRAPHCERT_DATA.")]
-Workers = Annotated[int | None, typer.Option(help="Threads [default: one per processor].")]
+Workers = Annotated[int | None, typer.Option(help="Threads (default: one per processor).")]
 BatchSize = Annotated[int | None, typer.Option(help="Samples a thread takes at a time; never changes the result.")]
-Alpha = Annotated[float | None, typer.Option(help="Error rate of all claims together [default: 0.01].")]
-Method = Annotated[str | None, typer.Option(help="binary or multiclass [default: binary].")]
+Alpha = Annotated[float | None, typer.Option(help="Error rate of all claims together (default: 0.01).")]
+Method = Annotated[str | None, typer.Option(help="binary or multiclass (default: binary).")]
 PerNode = Annotated[
     bool | None,
     typer.Option("--per-node/--simultaneous", help="Spend alpha on each node instead of on all claims together."),
 ]
-MaxAdd = Annotated[int | None, typer.Option(help="End of the budget axis [default: where nothing is certified].")]
+MaxAdd = Annotated[int | None, typer.Option(help="End of the budget axis (default: where nothing is certified).")]
 RunFolder = Annotated[Path, typer.Argument(help="Folder of the run.")]
 
 

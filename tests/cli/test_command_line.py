@@ -287,3 +287,10 @@ def test_bad_localized_noise(arguments, needle, run, tmp_path):
     assert code == 2
     assert needle in err
     assert not (tmp_path / "out").exists()
+
+
+def test_the_help_shows_defaults_that_are_found_later(run):
+    code, out, _ = run("certify", "--help")
+    assert code == 0
+    for default in ("10000", "1000", "0.01", "one per cluster", "one per processor"):
+        assert f"(default: {default})" in " ".join(out.replace("│", " ").split())
