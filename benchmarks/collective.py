@@ -9,14 +9,13 @@ number of budgets; a budget that reaches the limit counts with the limit, so the
 A million outputs are beyond it; there it gets a hundred times fewer (with --quick 500 times), and nothing is scaled up.
 """
 
-import argparse
-import json
 import os
 import resource
 import time
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
+import command
 import numpy as np
 
 from graphcert.certificates.half_spaces import DEFAULT_ORDERS, order_eta
@@ -109,12 +108,7 @@ def large(outputs: int, clusters: int, budgets, fewer: int, limit: float) -> dic
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="fewer budgets for the integer program, shorter limits")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    options = parser.parse_args()
-    quick = options.quick
+def measure_all(quick: bool) -> list[dict[str, object]]:
     ours(problem(100, 2), [(1, 1)], "milp")  # load the solver
     some = BUDGETS[::6] if quick else BUDGETS
     rows = [
@@ -124,12 +118,8 @@ def main() -> None:
     ]
     for row in rows:
         row["peak_memory_mib"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-    if options.json:
-        print(json.dumps(rows, indent=1))
-        return
-    for row in rows:
-        print(f"{row['case']}\n  " + ", ".join(f"{key} {value}" for key, value in row.items() if key != "case"))
+    return rows
 
 
 if __name__ == "__main__":
-    main()
+    command.run(__doc__, measure_all)

@@ -9,13 +9,12 @@ that samples the whole graph once per group and level, keeps the rows of the blo
 per group, with the plain sampling of votes.py. Each side is judged by its fastest turn.
 """
 
-import argparse
-import json
 import os
 import time
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
+import command
 import numpy as np
 import torch
 from votes import Baseline, graph, normalised
@@ -105,19 +104,10 @@ def measure(rounds: int, samples: int) -> list[dict[str, object]]:
     ]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="fewer rounds")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    options = parser.parse_args()
+def measure_all(quick: bool) -> list[dict[str, object]]:
     torch.set_num_threads(1)
-    rows = measure(*((4, 10) if options.quick else (12, 20)))
-    if options.json:
-        print(json.dumps(rows, indent=1))
-        return
-    for row in rows:
-        print(f"{row['case']}\n  " + ", ".join(f"{key} {value}" for key, value in row.items() if key != "case"))
+    return measure(*((4, 10) if quick else (12, 20)))
 
 
 if __name__ == "__main__":
-    main()
+    command.run(__doc__, measure_all)

@@ -9,14 +9,13 @@ normalisation recomputed per batch. Both sides classify the same graph with the 
 judged by its fastest turn: other work on the machine only ever adds time.
 """
 
-import argparse
-import json
 import os
 import resource
 import time
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
+import command
 import numpy as np
 import torch
 from torch import Tensor
@@ -136,24 +135,16 @@ def measure(data, name: str, model_name: str, rounds: int, samples: int) -> dict
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="fewer rounds")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    options = parser.parse_args()
+def measure_all(quick: bool) -> list[dict[str, object]]:
     torch.set_num_threads(1)
     data, name = graph()
-    rounds, samples = (12, 30) if options.quick else (30, 30)
+    rounds, samples = (12, 30) if quick else (30, 30)
     rows = [measure(data, name, model, rounds, samples) for model in ("gcn", "appnp")]
     # The peak is taken before the first baseline of the process has run; later ones would show the baseline's memory.
     for row in rows[1:]:
         del row["peak_memory_mib"]
-    if options.json:
-        print(json.dumps(rows, indent=1))
-        return
-    for row in rows:
-        print(f"{row['case']}\n  " + ", ".join(f"{key} {value}" for key, value in row.items() if key != "case"))
+    return rows
 
 
 if __name__ == "__main__":
-    main()
+    command.run(__doc__, measure_all)

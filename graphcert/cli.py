@@ -15,7 +15,6 @@ from graphcert._version import __version__
 from graphcert.errors import GraphcertError, InputError
 
 if TYPE_CHECKING:
-    from graphcert.certificates import Certificate
     from graphcert.config import RunConfig, SmoothingConfig
     from graphcert.pipeline import Run
 
@@ -174,6 +173,8 @@ def certify_command(
     """
     from dataclasses import asdict
 
+    from graphcert.report import summary_lines
+
     if (run_folder is None) == (out is None):
         raise InputError(
             "give either the folder of a run that has votes, or --dataset … --out FOLDER for the whole chain"
@@ -186,8 +187,8 @@ def certify_command(
     if run_folder is not None:
         if dataset is not None or settings is not None:
             raise InputError("--dataset and --config start a new run; give --out instead of the folder of an old one")
-        certificate = run.certify(**{**asdict(run.load_config().certificate), **given})
-        run.report()
+        run.certify(**{**asdict(run.load_config().certificate), **given})
+        content = run.report()
     else:
         if settings is None:
             noise = _noise(add, delete, edge_add, edge_delete, clusters, levels, partition, affinity)
@@ -201,14 +202,18 @@ def certify_command(
             sampling=replace(config.sampling, **chosen),
             certificate=replace(config.certificate, **given),  # type: ignore[arg-type]
         )
-        certificate = run.all_stages(config)
-    _print_summary(run, certificate)
+        content = run.all_stages(config)
+    for line in summary_lines(content):
+        typer.echo(line)
+    typer.echo(f"report: {run.path('report.html')}")
 
 
 @app.command("report")
 def report_command(run_folder: RunFolder, data_root: DataRoot = None) -> None:
     """Write report.html of a certified run."""
-    typer.echo(f"report: {_run(run_folder, data_root).report()}")
+    run = _run(run_folder, data_root)
+    run.report()
+    typer.echo(f"report: {run.path('report.html')}")
 
 
 def _run(
@@ -305,14 +310,6 @@ def _options(pairs: list[str] | None, flag: str) -> dict[str, Any]:
         except ValueError:
             options[key] = text
     return options
-
-
-def _print_summary(run: "Run", certificate: "Certificate") -> None:
-    from graphcert.report import summary_lines
-
-    for line in summary_lines(run.report_content()):
-        typer.echo(line)
-    typer.echo(f"report: {run.path('report.html')}")
 
 
 def main() -> None:

@@ -103,13 +103,12 @@ class Run:
             data, smoothing.clusters, smoothing.partition, config.seed, affinity=smoothing.affinity
         )  # fmt: skip
 
-    def all_stages(self, config: RunConfig) -> Certificate:
+    def all_stages(self, config: RunConfig) -> ReportContent:
         """Train, sample, certify and report; stages whose result is already there are not repeated."""
         self.train(config)
         self.sample(config.sampling.samples, config.sampling.pilot_samples)
-        certificate = self.certify(**asdict(config.certificate))
-        self.report()
-        return certificate
+        self.certify(**asdict(config.certificate))
+        return self.report()
 
     def train(self, config: RunConfig) -> None:
         """Train the model under its noise, unless this folder already holds it.
@@ -199,13 +198,13 @@ class Run:
         )
         return certificate
 
-    def report(self) -> Path:
-        """Write report.html from the stored votes and settings."""
-        write_report(self.path(REPORT), self.report_content())
-        return self.path(REPORT)
+    def report(self) -> ReportContent:
+        """Write report.html and return what it shows, recomputed from the stored votes; the model is not needed."""
+        content = self._report_content()
+        write_report(self.path(REPORT), content)
+        return content
 
-    def report_content(self) -> ReportContent:
-        """What the report shows, recomputed from the stored votes; the model is not needed."""
+    def _report_content(self) -> ReportContent:
         config = self.load_config()
         if not self.path(CERTIFICATE).is_file():
             raise DataError(f"there is no {self.path(CERTIFICATE)}; run `graphcert certify {self.folder}` first")

@@ -42,7 +42,6 @@ class ProgramSweep:
 
     def __init__(self, encoding: Encoding, most: IntArray) -> None:
         self._encoding = encoding
-        self._most = most
         touched = encoding.threat.perception[0].shape[0] if encoding.threat.attackers is not None else 0
         sizes = [len(encoding.groups.points), *(len(columns) for columns in encoding.columns), touched]
         starts = np.concatenate([[0], np.cumsum(sizes)])

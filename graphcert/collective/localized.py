@@ -15,7 +15,7 @@ from graphcert.collective.linear import BoolArray, FloatArray, IntArray
 from graphcert.collective.localized_attack import improved, whole_changes
 from graphcert.collective.localized_problem import LocalizedProblem
 from graphcert.collective.localized_program import encode_localized
-from graphcert.collective.sweep import Bound, Solver, monotone
+from graphcert.collective.sweep import Bound, Solver, curve_of, monotone
 from graphcert.collective.threat import check_budgets
 from graphcert.errors import InputError
 
@@ -78,20 +78,7 @@ def collective_localized(
     def bounds(mask: BoolArray) -> list[Bound]:
         return _Sweep(problem, mask, proved, sweep, bins).run(backend, method == "milp")
 
-    found = bounds(counted)
-    attacked = np.array([bound.attacked for bound in found], dtype=np.int64)
-    return CollectiveCurve(
-        axes=problem.classes,
-        budgets=sweep,
-        targets=int(counted.sum()),
-        bound=np.array([bound.value for bound in found]),
-        attacked_upper=attacked,
-        method=np.array([bound.method for bound in found]),
-        status=np.array([bound.status for bound in found]),
-        gap=attacked - np.array([bound.attack for bound in found]),
-        correct_upper=None if right is None else np.array([bound.attacked for bound in bounds(right)], dtype=np.int64),
-        correct_targets=None if right is None else int(right.sum()),
-    )
+    return curve_of(problem.classes, sweep, counted, right, bounds)
 
 
 class _Sweep:

@@ -12,7 +12,7 @@ from graphcert.collective.encoding import encode
 from graphcert.collective.highs import HighsSolver
 from graphcert.collective.linear import BoolArray, IntArray, Sparse
 from graphcert.collective.staircase import check_grid, minimal_broken_points
-from graphcert.collective.sweep import Bound, Solver, run_sweep
+from graphcert.collective.sweep import Bound, Solver, curve_of, run_sweep
 from graphcert.collective.threat import Threat, check_budgets, threat
 from graphcert.errors import InputError
 
@@ -153,18 +153,4 @@ def _curve(
     def bounds(mask: BoolArray) -> list[Bound]:
         return run_sweep(lambda most: encode(checked, nodes, points, mask, most), budgets, solver, integer)
 
-    counted, right = masks
-    found = bounds(counted)
-    attacked = np.array([bound.attacked for bound in found], dtype=np.int64)
-    return CollectiveCurve(
-        axes=checked.axes,
-        budgets=budgets,
-        targets=int(counted.sum()),
-        bound=np.array([bound.value for bound in found]),
-        attacked_upper=attacked,
-        method=np.array([bound.method for bound in found]),
-        status=np.array([bound.status for bound in found]),
-        gap=attacked - np.array([bound.attack for bound in found]),
-        correct_upper=None if right is None else np.array([bound.attacked for bound in bounds(right)], dtype=np.int64),
-        correct_targets=None if right is None else int(right.sum()),
-    )
+    return curve_of(checked.axes, budgets, *masks, bounds)

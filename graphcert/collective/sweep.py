@@ -10,8 +10,9 @@ import numpy as np
 from graphcert.collective.assemble import ProgramSweep
 from graphcert.collective.attack import greedy, verified
 from graphcert.collective.bounds import attacked_upper, branch_and_bound_slack, claimed_bound, weak_duality_bound
+from graphcert.collective.curve import CollectiveCurve
 from graphcert.collective.encoding import Encoding
-from graphcert.collective.linear import FloatArray, IntArray, LinearProgram, Solution
+from graphcert.collective.linear import BoolArray, FloatArray, IntArray, LinearProgram, Solution
 
 
 class Solver(Protocol):
@@ -108,3 +109,27 @@ def monotone(bounds: list[Bound], budgets: IntArray) -> list[Bound]:
         known = [attack for attack in smaller if not math.isnan(attack)]
         result.append(Bound(best.value, best.attacked, best.method, best.status, max(known, default=math.nan)))
     return result
+
+
+def curve_of(
+    axes: tuple[str, ...],
+    budgets: IntArray,
+    counted: BoolArray,
+    right: BoolArray | None,
+    bounds: Callable[[BoolArray], list[Bound]],
+) -> CollectiveCurve:
+    """Bound the targets (the mask `counted`), then the correct ones among them (`right`), in a solve of their own."""
+    found = bounds(counted)
+    attacked = np.array([bound.attacked for bound in found], dtype=np.int64)
+    return CollectiveCurve(
+        axes=axes,
+        budgets=budgets,
+        targets=int(counted.sum()),
+        bound=np.array([bound.value for bound in found]),
+        attacked_upper=attacked,
+        method=np.array([bound.method for bound in found]),
+        status=np.array([bound.status for bound in found]),
+        gap=attacked - np.array([bound.attack for bound in found]),
+        correct_upper=None if right is None else np.array([bound.attacked for bound in bounds(right)], dtype=np.int64),
+        correct_targets=None if right is None else int(right.sum()),
+    )

@@ -15,6 +15,7 @@ from graphcert.models.kernels import cast_votes
 from graphcert.models.tensors import edge_index_tensor
 from graphcert.sampling.gather import aligned
 from graphcert.sampling.philox import CHECK
+from graphcert.sampling.sampler import CSR
 from graphcert.voting.inspection import NAN_LOGITS, check_logits
 from graphcert.voting.problem import Problem
 
@@ -130,6 +131,7 @@ class GenericInput:
         self.problem = problem
         self.work = problem.sampler.workspace()
         self.clean_edges = edge_index_tensor(problem.sampler.clean_graph)
+        self._drawn: tuple[tuple[int, int], list[CSR]] | None = None
 
     def union(self, purpose: int, start: int, count: int) -> tuple[Tensor, Tensor]:
         """x (count · N, D) and edge_index of the graphs start … start + count − 1."""
@@ -154,7 +156,10 @@ class GenericInput:
         sampler = self.problem.sampler
         if not sampler.noisy_edges:
             return self.clean_edges
-        return edge_index_tensor(sampler.graph(purpose, sample, self.work, view))
+        # One draw gives the graphs of all views of a sample.
+        if self._drawn is None or self._drawn[0] != (purpose, sample):
+            self._drawn = (purpose, sample), sampler.graphs(purpose, sample, self.work)
+        return edge_index_tensor(self._drawn[1][view])
 
 
 class GenericPath(Path):
