@@ -18,12 +18,12 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import command
 import numpy as np
 
-from graphcert.certificates.half_spaces import DEFAULT_ORDERS, order_eta
 from graphcert.collective import LocalizedProblem, axis_weights, collective_localized
 from graphcert.collective.localized_reference import LocalizedReference
 from graphcert.errors import GraphcertError
 from graphcert.noise import BernoulliFlip
 from graphcert.statistics import clopper_pearson_lower
+from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, order_eta
 
 SAMPLES, ALPHA, LEVELS = 10_000, 0.01, 5
 BUDGETS = [(add, delete) for add in range(1, 11) for delete in range(0, 10, 2)]

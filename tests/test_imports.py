@@ -11,8 +11,8 @@ import graphcert
 
 ROOT = Path(graphcert.__file__).parent
 LAYERS = [
-    ("_version", "errors"), ("kernel", "files"), ("sealed",), ("statistics",), ("noise",), ("tradeoff",), ("votes",),
-    ("certificates",), ("collective",), ("data",), ("sampling",), ("models",), ("voting",), ("config",),
+    ("_version", "errors"), ("kernel", "files"), ("sealed",), ("statistics",), ("noise",), ("tradeoff",), ("collective",),
+    ("votes",), ("certificates",), ("data",), ("sampling",), ("models",), ("voting",), ("config",),
     ("budgets", "description"), ("report",), ("pipeline",), ("cli",), ("__main__",),
 ]  # fmt: skip
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from graphcert.certificates.half_spaces import DEFAULT_ORDERS, Order, order_weight
 from graphcert.collective.linear import FloatArray, IntArray
 from graphcert.collective.threat import UNLIMITED, whole
 from graphcert.errors import InputError
 from graphcert.noise import AXES, BernoulliFlip
+from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, order_weight
 
 
 @dataclass(frozen=True, eq=False)

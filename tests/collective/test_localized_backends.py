@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from localized_oracle import budgets_of, masks, most_attacked, problems
 
-from graphcert.certificates.half_spaces import DEFAULT_ORDERS, order_eta
 from graphcert.collective import LocalizedProblem, axis_weights, collective_localized, localized
 from graphcert.collective.linear import Solution
 from graphcert.collective.localized_reference import LocalizedReference
 from graphcert.errors import GraphcertError, InputError
 from graphcert.noise import BernoulliFlip
+from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, order_eta
 
 
 def realistic(outputs=150, clusters=4, seed=None):

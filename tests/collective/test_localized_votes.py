@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from localized_oracle import allocations
 
-from graphcert.certificates.half_spaces import DEFAULT_ORDERS, Order, order_eta, order_weight
 from graphcert.collective import LocalizedProblem, axis_weights, collective_localized
 from graphcert.noise import BernoulliFlip, Partition
 from graphcert.tradeoff import trade_off
+from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, order_eta, order_weight
 
 METHODS = ("naive", "lp", "milp")
 RATES = st.integers(0, 16).map(lambda k: k / 16)

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from graphcert.certificates.half_spaces import DEFAULT_ORDERS, Order, mean_variance_eta, order_eta, order_weight
 from graphcert.errors import InputError
 from graphcert.noise import BernoulliFlip
 from graphcert.tradeoff import trade_off
+from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, mean_variance_eta, order_eta, order_weight
 
 RATES = st.one_of(st.sampled_from([0.0, 1.0, 0.5, 0.05, 0.8]), st.floats(0, 1))
 SIXTEENTHS = st.integers(0, 16).map(lambda k: k / 16)
