@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from graphcert.errors import InputError
 from graphcert.noise import AXES, Budget
+from graphcert.noise.budget import Counts
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -35,7 +36,7 @@ class BudgetGrid:
 def evaluate_grid(
     robust: Callable[[Budget], Mask],
     targets: int,
-    budgets: tuple[int | Iterable[int], ...],
+    budgets: tuple[Counts, ...],
     correct: Mask | None,
 ) -> BudgetGrid:
     """Count the robust nodes in every cell; a budget above one at which nobody is robust is not computed.

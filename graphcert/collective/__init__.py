@@ -4,6 +4,7 @@ from graphcert.collective.curve import CollectiveCurve
 from graphcert.collective.localized import collective_localized
 from graphcert.collective.localized_problem import LocalizedProblem, axis_weights
 from graphcert.collective.receptive import receptive_field, undirected_edges
+from graphcert.collective.smoothing_problem import smoothing_problem
 from graphcert.collective.strictly_local import collective_strictly_local, naive_bound
 
 __all__ = [
@@ -14,5 +15,6 @@ __all__ = [
     "collective_strictly_local",
     "naive_bound",
     "receptive_field",
+    "smoothing_problem",
     "undirected_edges",
 ]

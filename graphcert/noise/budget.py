@@ -1,6 +1,7 @@
 """Budget axes: what an adversary may change, and how much of each."""
 
 import operator
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from typing import SupportsIndex
 
@@ -8,6 +9,9 @@ from graphcert.errors import InputError
 
 AXES = ("feature_add", "feature_delete", "edge_add", "edge_delete")
 """The four (channel, operation) axes of binary perturbations, in the order used everywhere."""
+
+Counts = int | Iterable[int]
+"""One budget, or the budgets along an axis of a grid or sweep."""
 
 
 def count(name: str, value: SupportsIndex) -> int:
