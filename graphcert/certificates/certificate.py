@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from graphcert.certificates.claims import Claims, Floats, Mask
 from graphcert.certificates.guarantee import describe_guarantee
 from graphcert.errors import InputError, UnsupportedError
-from graphcert.noise import Budget
-from graphcert.tradeoff import budget_trade_offs
+from graphcert.noise import Budget, Views
+from graphcert.tradeoff import TradeOff, allocation_trade_offs, budget_trade_offs
 from graphcert.tradeoff.half_spaces import Order, order_eta
 
 
@@ -48,11 +49,42 @@ class Certificate(Claims):
             UnsupportedError: if the budget is too large for exact arithmetic.
         """
         budget = _as_budget(add, delete, edge_add, edge_delete)
-        trade_offs = budget_trade_offs(self.smoothing, budget)
-        if self.method == "binary":
-            return np.asarray(self.p_lower > max(trade_off.critical for trade_off in trade_offs))
-        survives = [t.lower(self.p_lower) > t.upper(self.p_other_upper) for t in trade_offs]
+        survives = [self._survives(trade_off) for trade_off in budget_trade_offs(self.smoothing, budget)]
         return np.asarray(np.logical_and.reduce(survives))
+
+    def robust_at(
+        self,
+        feature_add: ArrayLike = 0,
+        feature_delete: ArrayLike = 0,
+        edge_add: ArrayLike = 0,
+        edge_delete: ArrayLike = 0,
+    ) -> Mask:
+        """Which nodes keep their label under one allocation: so many changes in each block, by the exact trade-off.
+
+        The truth that `collective` bounds: no allocation within its budget leaves fewer targets robust than it certifies.
+
+        Args:
+            feature_add, feature_delete: (J,) feature bits set and cleared in each of the J blocks of the partition (J = 1
+                under isotropic smoothing).
+            edge_add, edge_delete: (J, J) edges inserted and removed, entry [j, k] with j ≤ k between the blocks j and k.
+
+        Returns:
+            (N,) mask, False for abstaining nodes and nodes that are no targets.
+
+        Raises:
+            InputError: for arrays of another shape, or entries that are not whole numbers ≥ 0.
+            UnsupportedError: if the allocation is too large for exact arithmetic.
+        """
+        views = Views.of(self.smoothing, self.nodes)
+        trade_offs = allocation_trade_offs(views, (feature_add, feature_delete, edge_add, edge_delete))
+        survives = np.array([self._survives(trade_off) for trade_off in trade_offs])
+        return np.asarray(survives[views.of_node, np.arange(self.nodes)])
+
+    def _survives(self, trade_off: TradeOff) -> Mask:
+        """(N,) the rule of the certificate at one trade-off."""
+        if self.method == "binary":
+            return np.asarray(self.p_lower > trade_off.critical)
+        return np.asarray(trade_off.lower(self.p_lower) > trade_off.upper(self.p_other_upper))
 
     def _half_spaces(self, orders: Sequence[Order]) -> tuple[tuple[Order, ...], Floats]:
         if self.method != "binary":

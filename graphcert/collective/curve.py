@@ -1,8 +1,10 @@
 """The result of every collective certificate: how many targets stay certified at which budget."""
 
 import csv
-from collections.abc import Iterator
-from dataclasses import dataclass
+import io
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graphcert.collective.linear import FloatArray, IntArray
+from graphcert.errors import InputError
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,9 +83,33 @@ class CollectiveCurve:
 
     def to_csv(self, path: str | Path) -> None:
         """Write `rows()` as comma-separated values with a header line; an absent accuracy is an empty field."""
-        rows = list(self.rows())
-        fields = list(rows[0]) if rows else [*self.axes]
-        with open(path, "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, fields)
-            writer.writeheader()
-            writer.writerows(rows)
+        Path(path).write_text(csv_text(list(self.rows()), self.axes), encoding="utf-8", newline="")
+
+    def to_dict(self) -> dict[str, Any]:
+        """A plain description (JSON ready); `from_dict` inverts it."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        plain = {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in values.items()}
+        return {**plain, "gap": [None if math.isnan(gap) else gap for gap in plain["gap"]]}
+
+    @classmethod
+    def from_dict(cls, description: Mapping[str, Any]) -> "CollectiveCurve":
+        """Rebuild a curve from `to_dict`; raises `InputError` on anything else."""
+        kinds = {"budgets": np.int64, "bound": np.float64, "attacked_upper": np.int64, "method": np.str_}
+        kinds |= {"status": np.str_, "gap": np.float64, "correct_upper": np.int64}
+        try:
+            values = dict(description, axes=tuple(description["axes"]))
+            for key, kind in kinds.items():
+                values[key] = None if values[key] is None else np.array(values[key], kind)
+            values["budgets"] = values["budgets"].reshape(-1, len(values["axes"]))
+            return cls(**values)
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"this does not describe a collective curve: {error}") from None
+
+
+def csv_text(rows: Sequence[Mapping[str, Any]], header: Sequence[str]) -> str:
+    """Rows as comma-separated values under their names; without rows only `header`."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]) if rows else list(header))
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

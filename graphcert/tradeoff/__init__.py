@@ -4,9 +4,10 @@ A new law brings one file that registers itself with `trade_off`; importing it h
 """
 
 from graphcert.tradeoff import flip
+from graphcert.tradeoff.allocation import allocation_trade_offs
 from graphcert.tradeoff.base import TradeOff
 from graphcert.tradeoff.budgets import budget_trade_offs
 from graphcert.tradeoff.discrete import DiscreteTradeOff
 from graphcert.tradeoff.dispatch import trade_off
 
-__all__ = ["DiscreteTradeOff", "TradeOff", "budget_trade_offs", "flip", "trade_off"]
+__all__ = ["DiscreteTradeOff", "TradeOff", "allocation_trade_offs", "budget_trade_offs", "flip", "trade_off"]
