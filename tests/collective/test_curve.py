@@ -1,12 +1,15 @@
 """The result object: counts, ratios, rows, CSV."""
 
 import csv
+import json
 import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from graphcert.collective import collective_strictly_local, receptive_field
+from graphcert.collective import CollectiveCurve, collective_strictly_local, receptive_field
+from graphcert.errors import InputError
 
 
 def curve(**more):
@@ -53,7 +56,18 @@ def test_an_absent_accuracy_is_an_empty_field(tmp_path):
 def test_the_example_of_the_documentation_runs_and_says_what_it_prints():
     text = (Path(__file__).parents[2] / "docs" / "collective.md").read_text(encoding="utf-8")
     names = {}
-    exec(re.search(r"```python\n(.*?)```", text, re.DOTALL)[1], names)
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    exec(next(block for block in blocks if "collective_strictly_local" in block), names)
     shown = re.findall(r"# array\(\[(.*?)\]\)", text)
     for found, printed in zip((names["curve"].certified, names["curve"].gap), shown, strict=True):
         assert found.tolist() == [float(number) for number in printed.split(",")]
+
+
+def test_a_curve_survives_being_written_down():
+    for result in (curve(integer=True), curve(correct=np.ones(4, dtype=bool))):
+        described = json.loads(json.dumps(result.to_dict(), allow_nan=False))
+        again = CollectiveCurve.from_dict(described)
+        assert list(again.rows()) == list(result.rows()) or np.isnan(result.gap).any()
+        assert again.to_dict() == result.to_dict()
+    with pytest.raises(InputError, match="does not describe"):
+        CollectiveCurve.from_dict({"axes": ["feature_add"]})
