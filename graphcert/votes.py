@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,11 +14,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from graphcert.errors import DataError, InputError, VotesError
 from graphcert.noise import Smoothing
+from graphcert.scores import BINS, UNIT, Scores
 from graphcert.sealed import read_sealed, seal, to_json, write_sealed
 
 Counts = NDArray[np.int64]
 
 _FORMAT = 1
+_COUNTS = ("pilot_counts", "counts")
+_SCORES = ("pilot_sums", "sums", "squares", "histogram")
+_QUANTISATION = {"unit": UNIT, "bins": BINS}
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +38,8 @@ class Votes:
         smoothing: the scheme under which the votes were taken.
         total_variation: bound on the distance, for one sample, between the law that was sampled and the law of
             `smoothing`; certificates charge it to the adversary.
+        scores: statistics of the class scores in the same samples, or None. They belong to another classifier, the
+            mean score, with labels of its own.
         manifest: provenance (seed, versions, hashes of data and model), as JSON values.
 
     Raises:
@@ -43,6 +50,7 @@ class Votes:
     counts: Counts
     smoothing: Smoothing
     total_variation: float = field(default=0.0, kw_only=True)
+    scores: Scores | None = field(default=None, kw_only=True)
     manifest: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
 
     def __post_init__(self) -> None:
@@ -62,10 +70,23 @@ class Votes:
         if not 0 <= self.total_variation < 1:
             raise VotesError(f"total_variation must lie in [0, 1), got {self.total_variation!r}")
         object.__setattr__(self, "total_variation", float(self.total_variation))
+        if self.scores is not None:
+            self._check_scores(self.scores)
         try:
             object.__setattr__(self, "manifest", json.loads(to_json(self.manifest)))
         except (TypeError, ValueError) as error:
             raise VotesError(f"the manifest of votes must hold JSON values only: {error}") from None
+
+    def _check_scores(self, scores: Scores) -> None:
+        if not isinstance(scores, Scores):
+            raise VotesError(
+                f"Votes(scores=…) takes Scores, as sample_votes(…, scores=True) takes them, got {scores!r}"
+            )
+        expected, found = ((part.nodes, part.classes, part.samples) for part in (self, scores))
+        if expected != found:
+            raise VotesError(f"votes and scores must agree on (nodes, classes, samples), got {expected} and {found}")
+        if scores.pilot_sums.sum(axis=1).max() > self.pilot_samples * UNIT:
+            raise VotesError(f"the scores of a node sum to more than 1 in the {self.pilot_samples} pilot samples")
 
     @property
     def nodes(self) -> int:
@@ -99,9 +120,8 @@ class Votes:
 
     @cached_property
     def digest(self) -> str:
-        """Sha256 of counts, smoothing and total variation; the manifest is not part of it."""
-        arrays = {"pilot_counts": self.pilot_counts, "counts": self.counts}
-        return seal(to_json(self._description()), arrays)
+        """Sha256 of counts, smoothing, total variation and scores; the manifest is not part of it."""
+        return seal(to_json(self._description()), self._arrays())
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Votes) and self.digest == other.digest
@@ -116,7 +136,11 @@ class Votes:
             DataError: if the file cannot be written.
         """
         description = {**self._description(), "manifest": self.manifest}
-        write_sealed(Path(path), description, {"pilot_counts": self.pilot_counts, "counts": self.counts})
+        # The seal is that of the values, whatever type holds them.
+        compact = {
+            name: array.astype(np.int32) if name == "histogram" else array for name, array in self._arrays().items()
+        }
+        write_sealed(Path(path), description, compact)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], smoothing: Smoothing | None = None) -> "Votes":
@@ -130,9 +154,7 @@ class Votes:
             DataError: if the file is missing, truncated, altered or not a votes file.
             VotesError: if the votes claim another smoothing than `smoothing`.
         """
-        description, arrays = read_sealed(
-            Path(path), "file of votes", ("pilot_counts", "counts"), "write one with Votes.save or `graphcert sample`"
-        )
+        description, arrays = _read(Path(path))
         try:
             if description["format"] != _FORMAT:
                 raise DataError(f"{path} has format {description['format']} of votes; this version reads {_FORMAT}")
@@ -141,6 +163,7 @@ class Votes:
                 arrays["counts"],
                 Smoothing.from_dict(description["smoothing"]),
                 total_variation=description["total_variation"],
+                scores=_stored_scores(description, arrays),
                 manifest=description["manifest"],
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -150,7 +173,31 @@ class Votes:
         return votes
 
     def _description(self) -> dict[str, Any]:
-        return {"format": _FORMAT, "smoothing": self.smoothing.to_dict(), "total_variation": self.total_variation}
+        described = {"format": _FORMAT, "smoothing": self.smoothing.to_dict(), "total_variation": self.total_variation}
+        return described if self.scores is None else {**described, "scores": _QUANTISATION}
+
+    def _arrays(self) -> dict[str, Counts]:
+        counts = {name: getattr(self, name) for name in _COUNTS}
+        return counts if self.scores is None else counts | self.scores.arrays()
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """The content of a file of votes; the seal covers all of its arrays, so it tells with or without scores."""
+    kind, remedy = "file of votes", "write one with Votes.save or `graphcert sample`"
+    try:
+        return read_sealed(path, kind, _COUNTS, remedy)
+    except DataError:
+        with suppress(DataError):
+            return read_sealed(path, kind, _COUNTS + _SCORES, remedy)
+        raise
+
+
+def _stored_scores(description: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Scores | None:
+    if "scores" not in description:
+        return None
+    if description["scores"] != _QUANTISATION:
+        raise ValueError(f"its scores are quantised as {description['scores']}, this version reads {_QUANTISATION}")
+    return Scores(**{name: arrays[name] for name in _SCORES})
 
 
 def _read_only_counts(name: str, counts: ArrayLike) -> Counts:

@@ -12,11 +12,11 @@ import graphcert
 ROOT = Path(graphcert.__file__).parent
 LAYERS = [
     ("_version", "errors"), ("kernel", "files"), ("sealed",), ("statistics",), ("noise",), ("tradeoff",), ("collective",),
-    ("votes",), ("certificates",), ("data",), ("sampling",), ("models",), ("voting",), ("config",),
-    ("budgets", "description"), ("report",), ("pipeline",), ("cli",), ("__main__",),
+    ("scores",), ("votes",), ("certificates",), ("data",), ("sampling",), ("models",), ("voting",), ("config",),
+    ("budgets", "comparison", "description", "ladders"), ("report",), ("pipeline",), ("cli",), ("__main__",),
 ]  # fmt: skip
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-PURE = ["errors", "statistics", "noise", "tradeoff", "votes", "certificates", "collective"]
+PURE = ["errors", "statistics", "noise", "tradeoff", "scores", "votes", "certificates", "collective"]
 HEAVY = {"torch", "torch_geometric", "torch_scatter"}
 
 

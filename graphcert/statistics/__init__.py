@@ -1,16 +1,20 @@
 """Confidence bounds and multiple tests: everything that turns counts into statements with a known error rate."""
 
+from graphcert.statistics.band import dkw_mean_variance
+from graphcert.statistics.bernstein import bernstein_mean_variance
 from graphcert.statistics.binomial import clopper_pearson_lower, clopper_pearson_upper
 from graphcert.statistics.level import check_level
 from graphcert.statistics.multiple import bonferroni, holm
 from graphcert.statistics.sample_size import check_sample_size, minimum_samples
 
 __all__ = [
+    "bernstein_mean_variance",
     "bonferroni",
     "check_level",
     "check_sample_size",
     "clopper_pearson_lower",
     "clopper_pearson_upper",
+    "dkw_mean_variance",
     "holm",
     "minimum_samples",
 ]

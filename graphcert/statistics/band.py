@@ -1,0 +1,68 @@
+"""Bounds of a mean and of a variance from one band around the distribution function (Dvoretzky, Kiefer & Wolfowitz)."""
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from graphcert.errors import InputError
+from graphcert.statistics.level import check_level
+
+Floats = NDArray[np.float64]
+
+_GUARD = 2.0**-42
+"""More than sums over up to 1,024 bins can lose, in whatever order they are added."""
+
+_MOST_BINS = 1024
+
+
+def dkw_mean_variance(histogram: ArrayLike, alpha: float) -> tuple[Floats, Floats]:
+    """Lower bound of the mean and upper bound of the variance of a variable in [0, 1], holding together.
+
+    With probability ≥ 1 − α the distribution function F lies everywhere within ε = √(ln(2/α) / (2n)) of that of the n
+    samples (Dvoretzky, Kiefer & Wolfowitz 1956, with the constant of Massart 1990). Let F₊ and F₋ be the edges of this
+    band, at most 1 and at least 0. Then
+
+        mean ≥ ∫ (1 − F₊(t)) dt        variance ≤ E(s − c)² ≤ ∫₀ᶜ 2(c − t) F₊(t) dt + ∫ᶜ¹ 2(t − c)(1 − F₋(t)) dt
+
+    for every c, and the smallest of these over the edges c of the bins is taken. (At c = mean_lower the right-hand side
+    is at most E s² − mean_lower², both from the band, because 1 − F₋ ≥ 1 − F₊.) Of a sample only its bin is known, so F₊
+    puts it at the lower end of its bin and F₋ at the upper end. Suits variables of any shape; of small variance,
+    `bernstein_mean_variance` is sharper.
+
+    Args:
+        histogram: (…, B) integers, n independent samples counted in B ≤ 1,024 equal bins of [0, 1].
+        alpha: error rate in (0, 1) of both bounds together; divide by the number of claims before calling.
+
+    Returns:
+        mean_lower ≥ 0 and variance_upper ≤ 1/4, of the shape (…). Sound side: never above, and never below, the exact
+        value of the formula.
+
+    Raises:
+        InputError: if a row is no histogram, or `alpha` is not a level.
+    """
+    level = check_level(alpha)
+    counts = np.asarray(histogram)
+    if counts.ndim < 1 or not np.issubdtype(counts.dtype, np.integer) or not 1 <= counts.shape[-1] <= _MOST_BINS:
+        raise InputError(f"a histogram holds integers in 1 to {_MOST_BINS} bins, got {counts.dtype} of {counts.shape}")
+    if np.any(counts < 0) or np.any(counts.sum(axis=-1) < 1):
+        raise InputError("every row of a histogram needs counts of at least 0 and at least one sample")
+    bins, samples = counts.shape[-1], counts.sum(axis=-1, keepdims=True)
+    margin = np.sqrt((math.log(2) - math.log(level)) / (2 * samples)) * (1 + _GUARD)
+    through = counts.cumsum(axis=-1)
+    # On bin b: F ≤ (samples in bins up to b) / n + ε and 1 − F ≤ (samples in bins from b on) / n + ε.
+    below = np.minimum((through / samples + margin) * (1 + _GUARD), 1.0)
+    above = np.minimum(((samples - through + counts) / samples + margin) * (1 + _GUARD), 1.0)
+    mean = (1.0 - below).mean(axis=-1) - _GUARD
+    left, right = _squared_distance(bins)
+    second = (below @ left + above @ right).min(axis=-1) * (1 + _GUARD)
+    return np.maximum(mean, 0.0), np.minimum(second, 0.25)
+
+
+def _squared_distance(bins: int) -> tuple[Floats, Floats]:
+    """(B, B + 1) integrals over bin b of 2(c − t)₊ and of 2(t − c)₊, for c at every edge."""
+    edges = np.arange(bins + 1)
+    near, far = (np.subtract.outer(ends, edges) for ends in (edges[:-1], edges[1:]))
+    left = np.minimum(near, 0) ** 2 - np.minimum(far, 0) ** 2
+    right = np.maximum(far, 0) ** 2 - np.maximum(near, 0) ** 2
+    return left / bins**2, right / bins**2
