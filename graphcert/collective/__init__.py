@@ -3,6 +3,8 @@
 from graphcert.collective.curve import CollectiveCurve
 from graphcert.collective.localized import collective_localized
 from graphcert.collective.localized_problem import LocalizedProblem, axis_weights
+from graphcert.collective.perceived import collective_perceived
+from graphcert.collective.perceived_problem import check_reach
 from graphcert.collective.receptive import receptive_field, undirected_edges
 from graphcert.collective.smoothing_problem import smoothing_problem
 from graphcert.collective.strictly_local import collective_strictly_local, naive_bound
@@ -11,7 +13,9 @@ __all__ = [
     "CollectiveCurve",
     "LocalizedProblem",
     "axis_weights",
+    "check_reach",
     "collective_localized",
+    "collective_perceived",
     "collective_strictly_local",
     "naive_bound",
     "receptive_field",

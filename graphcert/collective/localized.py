@@ -64,15 +64,15 @@ def collective_localized(
         InputError: for budgets that are not whole numbers ≥ 0, masks of the wrong shape, no targets, an unknown method
             or solver, or a solver that is not installed.
     """
-    _check_options(method, solver, bins, time_limit)
+    check_options(method, solver, bins, time_limit)
     sweep = check_budgets(budgets, len(problem.classes))
     counted = np.ones(problem.outputs, dtype=np.bool_)
     if targets is not None:
-        counted = _mask("targets", targets, counted.shape)
+        counted = mask_of("targets", targets, counted.shape)
     if not counted.any():
         raise InputError("there are no targets; mark at least one output in the boolean mask targets")
-    right = None if correct is None else counted & _mask("correct", correct, counted.shape)
-    proved = _proved(robust_alone, len(sweep), problem.outputs)
+    right = None if correct is None else counted & mask_of("correct", correct, counted.shape)
+    proved = proved_alone(robust_alone, len(sweep), problem.outputs)
     backend = None if method == "naive" else _SOLVERS[solver](time_limit)
 
     def bounds(mask: BoolArray) -> list[Bound]:
@@ -131,7 +131,7 @@ class _Sweep:
             return best, nothing
         program = encoding.program(counts, budget)
         solution = solver.solve_linear(program)
-        best = _better(best, weak_duality_bound(program, solution.duals), "lp", solution.status)
+        best = better(best, weak_duality_bound(program, solution.duals), "lp", solution.status)
         relaxed = nothing if solution.point is None else solution.point[-nothing.size :]
         attack = max(attack, encoding.broken(whole_changes(encoding, relaxed, budget).astype(np.float64), counts))
         return Bound(best.value, best.attacked, best.method, best.status, float(attack)), relaxed
@@ -152,13 +152,13 @@ class _Sweep:
         attack = max(best.attack, *(encoding.broken(b, counts) for b in attacks))
         claim = claimed_bound(solution, branch_and_bound_slack(float(counts.sum() + budget.sum())))
         # A claim below an attack is refuted: then the solver has proved nothing.
-        improved_bound = _better(best, claim, "milp", solution.status) if claim >= attack else best
+        improved_bound = better(best, claim, "milp", solution.status) if claim >= attack else best
         return Bound(
             improved_bound.value, improved_bound.attacked, improved_bound.method, improved_bound.status, float(attack)
         )
 
 
-def _better(best: Bound, value: float, method: str, status: str) -> Bound:
+def better(best: Bound, value: float, method: str, status: str) -> Bound:
     """The new bound if its count is smaller, else the old one with the newer status."""
     attacked = attacked_upper(value, best.attacked)
     if attacked < best.attacked:
@@ -166,7 +166,8 @@ def _better(best: Bound, value: float, method: str, status: str) -> Bound:
     return Bound(best.value, best.attacked, best.method, status, best.attack)
 
 
-def _check_options(method: str, solver: str, bins: Any, time_limit: float | None) -> None:
+def check_options(method: str, solver: str, bins: Any, time_limit: float | None) -> None:
+    """Refuse unknown methods and solvers, and numbers outside their domain."""
     if method not in METHODS:
         raise InputError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
     if solver not in _SOLVERS:
@@ -177,17 +178,19 @@ def _check_options(method: str, solver: str, bins: Any, time_limit: float | None
         raise InputError(f"time_limit must be a number of seconds of at least 0, got {time_limit!r}")
 
 
-def _mask(name: str, values: Any, shape: tuple[int, ...]) -> BoolArray:
+def mask_of(name: str, values: Any, shape: tuple[int, ...]) -> BoolArray:
+    """`values` as a boolean mask of this shape, or one sentence naming the argument."""
     mask = np.asarray(values)
     if mask.dtype != np.bool_ or mask.shape != shape:
         raise InputError(f"{name} must be a boolean mask of shape {shape}, got {mask.dtype} of shape {mask.shape}")
     return mask
 
 
-def _proved(robust_alone: Any, budgets: int, outputs: int) -> BoolArray | None:
+def proved_alone(robust_alone: Any, budgets: int, outputs: int) -> BoolArray | None:
+    """(B, n) the mask `robust_alone`; one row may come without its dimension."""
     if robust_alone is None:
         return None
     mask = np.asarray(robust_alone)
     if budgets == 1 and mask.ndim == 1:
         mask = mask[None, :]
-    return _mask("robust_alone", mask, (budgets, outputs))
+    return mask_of("robust_alone", mask, (budgets, outputs))

@@ -125,7 +125,7 @@ class LocalizedEncoding:
         on_step = (stairs.chain * directions)[None, :] + np.arange(directions)[:, None]
         row = on_step.ravel()
         gives = self._chain_weights().transpose(1, 0, 2).reshape(directions * chains, axes)
-        scale = _row_scale(row, stairs.eta.ravel(), gives)
+        scale = row_scale(row, stairs.eta.ravel(), gives)
         needs = sp.coo_array((stairs.eta.ravel() * scale[row], (row, np.tile(column, directions))),
                              shape=(directions * chains, steps))  # fmt: skip
         gives = gives * scale[:, None]
@@ -146,7 +146,7 @@ class LocalizedEncoding:
         return lowered
 
 
-def _row_scale(row: IntArray, needs: FloatArray, gives: FloatArray) -> FloatArray:
+def row_scale(row: IntArray, needs: FloatArray, gives: FloatArray) -> FloatArray:
     """A power of two per row that brings its largest coefficient between 1 and 2: exact, and no unit matters to a solver."""
     largest = gives.max(axis=1, initial=0.0)
     np.maximum.at(largest, row, needs)

@@ -45,7 +45,7 @@ class Threat:
         for axis, perceived in enumerate(self.perception):
             local = np.minimum(self.capacity[axis], budget[axis])
             if self.attackers is not None and self.incidence[axis] is None:
-                perceived = _largest(perceived, local, self.attackers)
+                perceived = largest(perceived, local, self.attackers)
             columns.append(np.minimum(perceived.astype(np.int64) @ local, budget[axis]))
         return np.stack(columns, axis=1)
 
@@ -170,7 +170,7 @@ def _incidence(endpoints: npt.ArrayLike | None, nodes: int, edges: int) -> Spars
     return sp.csr_array((np.ones(2 * edges), (ends.ravel(), columns)), shape=(nodes, edges))
 
 
-def _largest(perceived: Sparse, local: IntArray, most: int) -> Sparse:
+def largest(perceived: Sparse, local: IntArray, most: int) -> Sparse:
     """`perceived` with only the `most` entries of largest `local` kept in each row."""
     rows = np.repeat(np.arange(perceived.shape[0]), np.diff(perceived.indptr))
     order = np.lexsort((-local[perceived.indices], rows))
