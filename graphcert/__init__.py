@@ -12,7 +12,9 @@ from graphcert._version import __version__
 if TYPE_CHECKING:
     from graphcert import statistics as statistics
     from graphcert.certificates import Certificate as Certificate
+    from graphcert.certificates import ScoreCertificate as ScoreCertificate
     from graphcert.certificates import certify as certify
+    from graphcert.certificates import certify_scores as certify_scores
     from graphcert.collective import CollectiveCurve as CollectiveCurve
     from graphcert.collective import collective_strictly_local as collective_strictly_local
     from graphcert.collective import naive_bound as naive_bound
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from graphcert.noise import Budget as Budget
     from graphcert.noise import Partition as Partition
     from graphcert.noise import Smoothing as Smoothing
+    from graphcert.scores import Scores as Scores
     from graphcert.tradeoff import TradeOff as TradeOff
     from graphcert.tradeoff import trade_off as trade_off
     from graphcert.votes import Votes as Votes
@@ -35,10 +38,13 @@ _HOMES = {
     "Certificate": "graphcert.certificates",
     "CollectiveCurve": "graphcert.collective",
     "Partition": "graphcert.noise",
+    "ScoreCertificate": "graphcert.certificates",
+    "Scores": "graphcert.scores",
     "Smoothing": "graphcert.noise",
     "TradeOff": "graphcert.tradeoff",
     "Votes": "graphcert.votes",
     "certify": "graphcert.certificates",
+    "certify_scores": "graphcert.certificates",
     "collective_strictly_local": "graphcert.collective",
     "load_dataset": "graphcert.data",
     "naive_bound": "graphcert.collective",

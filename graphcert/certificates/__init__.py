@@ -2,7 +2,18 @@
 
 from graphcert.certificates.certificate import Certificate
 from graphcert.certificates.certify import METHODS, certify
+from graphcert.certificates.certify_scores import BOUNDS, certify_scores
 from graphcert.certificates.claims import Claims
 from graphcert.certificates.grid import BudgetGrid
+from graphcert.certificates.score_certificate import ScoreCertificate
 
-__all__ = ["METHODS", "BudgetGrid", "Certificate", "Claims", "certify"]
+__all__ = [
+    "BOUNDS",
+    "METHODS",
+    "BudgetGrid",
+    "Certificate",
+    "Claims",
+    "ScoreCertificate",
+    "certify",
+    "certify_scores",
+]

@@ -4,13 +4,14 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
 
 import numpy as np
-from numpy.typing import NDArray
 
 from graphcert.errors import InputError
 from graphcert.models.threads import single_torch_thread
 from graphcert.voting.paths import Path
+from graphcert.voting.tally import Sums, Tally, added
 
 Tick = Callable[[int], object]
 
@@ -43,26 +44,29 @@ class Counter:
         self.paths = [path, *(path.fork() for _ in range(workers - 1))]
         self.batch = batch
 
-    def count(self, purpose: int, start: int, stop: int, tick: Tick) -> NDArray[np.int64]:
-        """(N, K) votes of the samples start … stop − 1; `tick(n)` is called after every n samples."""
+    def count(self, purpose: int, start: int, stop: int, tick: Tick, tally: Callable[[], Tally]) -> Sums:
+        """What tallies count in the samples start … stop − 1, added up; `tick(n)` is called after every n samples.
+
+        Args:
+            tally: makes the empty tally of a thread.
+        """
         # Batches end at multiples of their size, wherever the range begins: a unit is then computed by one thread only.
         starts = iter([start, *range(start - start % self.batch + self.batch, stop, self.batch)])
         lock, failed = threading.Lock(), threading.Event()
 
-        def work(path: Path) -> NDArray[np.int64]:
-            nodes = path.problem.nodes
-            counts = np.zeros((nodes, path.classes), np.int64)
+        def work(path: Path) -> Sums:
+            mine = tally()
             for first in _take(starts, lock):
                 if failed.is_set():
                     break
                 last = min(first - first % self.batch + self.batch, stop)
                 try:
-                    path.add_votes(purpose, first, last, counts)
+                    path.add_to(mine, purpose, first, last)
                 except BaseException:
                     failed.set()
                     raise
                 tick(last - first)
-            return counts
+            return mine.sums
 
         if len(self.paths) == 1:
             with single_torch_thread():
@@ -71,7 +75,7 @@ class Counter:
         with single_torch_thread(), ThreadPoolExecutor(len(self.paths)) as pool:
             futures = [pool.submit(work, path) for path in self.paths]
             try:
-                return sum((future.result() for future in futures[1:]), futures[0].result())
+                return reduce(added, (future.result() for future in futures))
             except BaseException:  # an interrupt must not wait for the whole shard
                 failed.set()
                 raise

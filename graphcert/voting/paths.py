@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 from graphcert.errors import ModelError
 from graphcert.models.base import Floats, SparseFirstModel, padded
-from graphcert.models.kernels import cast_votes
 from graphcert.models.tensors import edge_index_tensor
 from graphcert.sampling.gather import aligned
 from graphcert.sampling.philox import CHECK
 from graphcert.sampling.sampler import CSR
 from graphcert.voting.inspection import NAN_LOGITS, check_logits
 from graphcert.voting.problem import Problem
+from graphcert.voting.tally import Tally, VoteTally
 
 Counts = NDArray[np.int64]
 
@@ -43,8 +43,12 @@ class Path(ABC):
         """(N, K) logits of one sample."""
 
     @abstractmethod
+    def add_to(self, tally: Tally, purpose: int, start: int, stop: int) -> None:
+        """Let `tally` add up what every node says in the samples start … stop − 1."""
+
     def add_votes(self, purpose: int, start: int, stop: int, counts: Counts) -> None:
         """Add the votes of the samples start … stop − 1 to `counts` (N, K)."""
+        self.add_to(VoteTally(counts), purpose, start, stop)
 
 
 class SparsePath(Path):
@@ -97,11 +101,11 @@ class SparsePath(Path):
             result[members] = logits[members, : self.classes]
         return result
 
-    def add_votes(self, purpose: int, start: int, stop: int, counts: Counts) -> None:
-        """Add votes sample by sample and view by view."""
+    def add_to(self, tally: Tally, purpose: int, start: int, stop: int) -> None:
+        """Sample by sample and view by view."""
         for sample in range(start, stop):
             for members, logits in zip(self.problem.members, self._padded_logits(purpose, sample), strict=True):
-                if not cast_votes(logits, self.classes, members, counts):
+                if not tally.add(logits, members):
                     raise ModelError(NAN_LOGITS)
 
     def agrees_with_torch(self) -> bool:
@@ -240,10 +244,10 @@ class GenericPath(Path):
             result[members] = logits[members]
         return result
 
-    def add_votes(self, purpose: int, start: int, stop: int, counts: Counts) -> None:
-        """Add votes union by union; graphs of a union that belong to other samples do not vote."""
+    def add_to(self, tally: Tally, purpose: int, start: int, stop: int) -> None:
+        """Union by union; graphs of a union that belong to other samples are not counted."""
         for view, logits in self._views(purpose, start, stop):
-            if not cast_votes(logits, self.classes, self.problem.members[view], counts):
+            if not tally.add(logits, self.problem.members[view]):
                 raise ModelError(NAN_LOGITS)
 
 

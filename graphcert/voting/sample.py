@@ -1,6 +1,8 @@
 """`sample_votes`: from a model, a graph and a smoothing scheme to votes."""
 
 import os
+from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
 from pathlib import Path as FilePath
 from typing import Any
@@ -8,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from llvmlite.binding import get_host_cpu_name
-from numpy.typing import NDArray
 from torch import nn
 from tqdm import tqdm
 
@@ -20,6 +21,7 @@ from graphcert.models.checkpoint import model_fingerprint
 from graphcert.models.threads import single_torch_thread
 from graphcert.noise import Smoothing
 from graphcert.sampling.philox import MAIN, PILOT
+from graphcert.scores import Scores, mean_score_labels
 from graphcert.sealed import to_json
 from graphcert.statistics import check_sample_size
 from graphcert.votes import Votes
@@ -28,6 +30,7 @@ from graphcert.voting.parallel import Counter, default_workers, shards
 from graphcert.voting.paths import GenericPath, Path, SparsePath
 from graphcert.voting.problem import Problem
 from graphcert.voting.store import ShardStore
+from graphcert.voting.tally import ClassScoreTally, LabelScoreTally, Sums, Tally, VoteTally, added
 
 STREAMS = 1
 """Version of the map from (seed, sample) to noise; votes of different versions are never mixed."""
@@ -45,6 +48,7 @@ def sample_votes(
     *,
     alpha: float | None = None,
     claims: int | None = None,
+    scores: bool = False,
     path: str = "auto",
     workers: int | None = None,
     batch_size: int | None = None,
@@ -67,6 +71,7 @@ def sample_votes(
         seed: whole number from 0 to 2^64 − 1.
         alpha: if given, refuse beforehand a number of samples that cannot certify anything at this level …
         claims: … over so many simultaneous claims (default: all nodes).
+        scores: also keep sums of the class scores (softmax of the logits), for `certify_scores`. Takes somewhat longer.
         path: "auto", "sparse" or "generic". Both see the same noisy graphs; the votes' manifest says which one ran.
         workers: threads; by default one per processor.
         batch_size: samples that a thread takes at a time (default: about 16).
@@ -75,7 +80,8 @@ def sample_votes(
         progress: show a bar with rate and remaining time.
 
     Returns:
-        Votes with provenance in `manifest` and the sampler's total-variation error in `total_variation`.
+        Votes with provenance in `manifest` and the sampler's total-variation error in `total_variation`; with `scores`
+        they carry `Scores`.
 
     Raises:
         InputError: for a number outside its domain, or too few samples for `alpha`.
@@ -87,6 +93,8 @@ def sample_votes(
     for name, value in (("samples", samples), ("pilot_samples", pilot_samples), ("shard_samples", shard_samples)):
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
             raise InputError(f"{name} must be a whole number of at least 1, got {value!r}")
+    if not isinstance(scores, bool):
+        raise InputError(f"scores must be True or False, got {scores!r}")
     if path not in PATHS:
         raise InputError(f"unknown path {path!r}; choose one of {', '.join(PATHS)}")
     problem = Problem.of(data, smoothing, seed)
@@ -97,13 +105,31 @@ def sample_votes(
     with evaluation_mode(model):
         with single_torch_thread():
             chosen = choose_path(problem, model, path)
-        identity = _identity(model, data, smoothing, seed, chosen.name)
-        shard_store = None if store is None else ShardStore(FilePath(store), identity)
+        identity = _identity(model, data, smoothing, seed, chosen.name) | ({"scores": True} if scores else {})
+        folder = None if store is None else FilePath(store)
         counter = Counter(chosen, default_workers() if workers is None else workers, batch_size)
+        shape = problem.nodes, chosen.classes
         with tqdm(total=pilot_samples + samples, unit=" samples", disable=not progress, desc="voting") as bar:
-            pilot = _count(counter, "pilot", pilot_samples, shard_samples, shard_store, bar)
-            counts = _count(counter, "main", samples, shard_samples, shard_store, bar)
-    return Votes(pilot, counts, smoothing, total_variation=problem.sampler.total_variation, manifest=identity)
+            run = partial(_count, counter, shard_samples, bar, folder)
+            if scores:
+                pilot = run("pilot", pilot_samples, identity, partial(ClassScoreTally, *shape))
+                labels = mean_score_labels(pilot["class_sums"])
+                # Whose score was added up depends on the pilot, so these shards belong to its labels.
+                labelled = identity | {"labels": sha256(labels.tobytes()).hexdigest()}
+                final = run("main", samples, labelled, partial(LabelScoreTally, *shape, labels))
+            else:
+                pilot, final = (
+                    run(purpose, number, identity, lambda: VoteTally(np.zeros(shape, np.int64)))
+                    for purpose, number in (("pilot", pilot_samples), ("main", samples))
+                )
+    return Votes(
+        pilot.pop("counts"),
+        final.pop("counts"),
+        smoothing,
+        total_variation=problem.sampler.total_variation,
+        scores=Scores(pilot_sums=pilot["class_sums"], **final) if scores else None,
+        manifest=identity,
+    )
 
 
 def choose_path(problem: Problem, model: nn.Module, path: str = "auto") -> Path:
@@ -136,21 +162,29 @@ def _identity(model: nn.Module, data: Any, smoothing: Smoothing, seed: int, path
 
 
 def _count(
-    counter: Counter, purpose: str, samples: int, shard: int, store: ShardStore | None, bar: "tqdm[Any]"
-) -> NDArray[np.int64]:
-    """All votes of one purpose, from the store where it has them."""
-    total: NDArray[np.int64] | None = None
+    counter: Counter,
+    shard: int,
+    bar: "tqdm[Any]",
+    folder: FilePath | None,
+    purpose: str,
+    samples: int,
+    identity: dict[str, Any],
+    tally: Callable[[], Tally],
+) -> Sums:
+    """All sums of one purpose, from the store in `folder` where it has them."""
+    store = None if folder is None else ShardStore(folder, identity)
+    total: Sums | None = None
     for start, stop in shards(samples, shard):
-        counts = store.read(purpose, start, stop) if store else None
-        if counts is None:
-            counts = counter.count({"pilot": PILOT, "main": MAIN}[purpose], start, stop, bar.update)
+        sums = store.read(purpose, start, stop) if store else None
+        if sums is None:
+            sums = counter.count({"pilot": PILOT, "main": MAIN}[purpose], start, stop, bar.update, tally)
             if store:
-                store.write(purpose, start, stop, counts)
+                store.write(purpose, start, stop, sums)
         else:
             # Votes taken earlier must not count towards the rate.
             if not bar.disable:
                 bar.initial += stop - start
             bar.update(stop - start)
-        total = counts if total is None else total + counts
+        total = sums if total is None else added(total, sums)
     assert total is not None
     return total

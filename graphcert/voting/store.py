@@ -10,13 +10,18 @@ from numpy.typing import NDArray
 
 from graphcert.errors import DataError, VotesError
 from graphcert.sealed import read_sealed, write_sealed
+from graphcert.voting.tally import Sums
+
+KINDS = (("counts",), ("counts", "class_sums"), ("counts", "sums", "squares", "histogram"))
+"""The arrays of a shard: votes alone, and votes with scores of pilot and of final samples."""
 
 
 class ShardStore:
     """A folder of shards, one file per range of samples, each with a checksum and the identity of what made it.
 
     A shard that is missing or damaged is simply taken again: the same samples give the same votes. A shard that is
-    intact but was made by another model, data set, smoothing or seed is an error, never mixed in and never overwritten.
+    intact but was made by another model, data set, smoothing or seed, or with other sums, is an error, never mixed in and
+    never overwritten.
 
     Args:
         folder: created if absent.
@@ -30,25 +35,33 @@ class ShardStore:
     def _file(self, purpose: str, start: int, stop: int) -> Path:
         return self.folder / f"{purpose}-{start:09d}-{stop:09d}.npz"
 
-    def write(self, purpose: str, start: int, stop: int, counts: NDArray[np.int64]) -> None:
-        """Store the counts (N, K) of the samples start … stop − 1, atomically."""
+    def write(self, purpose: str, start: int, stop: int, sums: Sums) -> None:
+        """Store the sums over the samples start … stop − 1, atomically."""
         description = {"identity": self.identity, "purpose": purpose, "start": start, "stop": stop}
-        write_sealed(self._file(purpose, start, stop), description, {"counts": counts.astype(np.int32)})
+        # The smallest sufficient type; the seal is that of the values.
+        compact = {name: array.astype(np.int32 if array.max() < 2**31 else np.int64) for name, array in sums.items()}
+        write_sealed(self._file(purpose, start, stop), description, compact)
 
-    def read(self, purpose: str, start: int, stop: int) -> NDArray[np.int64] | None:
-        """The stored counts, or None if they have to be taken (again).
+    def read(self, purpose: str, start: int, stop: int) -> Sums | None:
+        """The stored sums, or None if they have to be taken (again).
 
         Raises:
             VotesError: if the shard belongs to other votes than this run's.
         """
         path = self._file(purpose, start, stop)
-        if not path.is_file():
+        found = next(filter(None, (_intact(path, names) for names in KINDS)), None) if path.is_file() else None
+        if found is None:
             return None
-        try:
-            description, arrays = read_sealed(path, "shard of votes", ("counts",))
-        except DataError:
+        description, arrays = found
+        self._refuse_another(description.get("identity"))
+        if tuple(description.get(key) for key in ("purpose", "start", "stop")) != (purpose, start, stop):
             return None
-        found = description.get("identity")
+        sums = {name: array.astype(np.int64) for name, array in arrays.items()}
+        rows = [sums[name] for name in ("counts", "histogram") if name in sums]
+        return sums if all(array.ndim == 2 and (array.sum(axis=1) == stop - start).all() for array in rows) else None
+
+    def _refuse_another(self, found: object) -> None:
+        """Raise `VotesError` unless `found` is the identity of this run."""
         if found != self.identity:
             found = found if isinstance(found, dict) else {}
             differing = sorted(k for k in {*self.identity, *found} if self.identity.get(k) != found.get(k))
@@ -56,7 +69,11 @@ class ShardStore:
                 f"{self.folder} holds votes of another run (different: {', '.join(differing)}); "
                 f"choose another output folder or delete that one"
             )
-        if tuple(description.get(key) for key in ("purpose", "start", "stop")) != (purpose, start, stop):
-            return None
-        counts = arrays["counts"].astype(np.int64)
-        return counts if counts.ndim == 2 and bool((counts.sum(axis=1) == stop - start).all()) else None
+
+
+def _intact(path: Path, names: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]] | None:
+    """The content of a shard if it holds exactly these arrays, undamaged."""
+    try:
+        return read_sealed(path, "shard of votes", names)
+    except DataError:
+        return None
