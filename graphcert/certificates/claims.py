@@ -3,16 +3,23 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from graphcert.certificates.grid import BudgetGrid, evaluate_grid
 from graphcert.certificates.sweep import budget_sweep
-from graphcert.collective import CollectiveCurve, collective_localized, smoothing_problem
+from graphcert.collective import (
+    CollectiveCurve,
+    collective_localized,
+    collective_perceived,
+    scheme_perception,
+    smoothing_problem,
+)
 from graphcert.collective.localized import BINS
 from graphcert.errors import InputError, UnsupportedError
-from graphcert.noise import Budget, Smoothing
+from graphcert.noise import AXES, Budget, Smoothing
 from graphcert.noise.budget import Counts
 from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order
 
@@ -121,6 +128,10 @@ class Claims(ABC):
         targets: ArrayLike | None = None,
         truth: ArrayLike | None = None,
         data: object | None = None,
+        layers: int | None = None,
+        normalisation: str = "symmetric",
+        local_budget: Any = None,
+        attackers: int | None = None,
         orders: Sequence[Order] = DEFAULT_ORDERS,
         bins: int | None = BINS,
         time_limit: float | None = 60.0,
@@ -141,6 +152,12 @@ class Claims(ABC):
             truth: (N,) true labels: adds the certified accuracy, from a solve of its own.
             data: the clean graph (`x` and `edge_index`), to which the scheme belongs: a cluster's ones can be deleted and
                 its zeros set only once each. Without it a cluster takes any number of changes.
+            layers: rounds of message passing of the *base* classifier, if it has no other way to look at the graph: then a
+                node perceives only changes within its receptive field in `data`, and more can be certified. Only for
+                noise that adds no edges, and against changed features and deleted edges.
+            normalisation: how the base classifier aggregates, see `receptive_field`; only with `layers`.
+            local_budget: the most changes at one node, see `collective_strictly_local`; only with `layers`.
+            attackers: the most nodes that may be touched; only with `layers`.
             orders: the divergences whose half-spaces describe a node; `(Order(2.0),)` gives the published certificate.
             bins: the most steps per group to which half-spaces are rounded; None for no rounding.
             time_limit: seconds per solve; when it ends, what has been proved so far is reported. None waits.
@@ -152,23 +169,38 @@ class Claims(ABC):
         Raises:
             InputError: for budgets that are not whole numbers ≥ 0, targets outside the certificate's, an unknown method
                 or solver, or a solver that is not installed.
-            UnsupportedError: if the claims do not hold simultaneously, or not by the binary rule.
+            UnsupportedError: if the claims do not hold simultaneously, or not by the binary rule; if `layers` are given and
+                the noise or the budget adds edges.
         """
         if not self.simultaneous:
             raise UnsupportedError("a collective certificate needs claims that hold together; use simultaneous=True")
         budgets = budget_sweep(add, delete, edge_add, edge_delete)
         used, eta = self._half_spaces(orders)
-        return collective_localized(
-            smoothing_problem(self.smoothing, eta, used, data),
-            np.array([budget.as_tuple() for budget in budgets], np.int64),
-            method=method,
-            targets=self._counted(targets),
-            correct=None if truth is None else self.correct(truth),
-            robust_alone=np.array([self._robust_if_known(budget) for budget in budgets]),
-            bins=bins,
-            time_limit=time_limit,
-            solver=solver,
-        )
+        problem = smoothing_problem(self.smoothing, eta, used, data)
+        sweep = np.array([budget.as_tuple() for budget in budgets], np.int64)
+        options: dict[str, Any] = {
+            "method": method,
+            "targets": self._counted(targets),
+            "correct": None if truth is None else self.correct(truth),
+            "robust_alone": np.array([self._robust_if_known(budget) for budget in budgets]),
+            "time_limit": time_limit,
+            "solver": solver,
+        }
+        if layers is None:
+            if local_budget is not None or attackers is not None:
+                raise InputError("local_budget and attackers need the depth of the base classifier; give layers")
+            return collective_localized(problem, sweep, bins=bins, **options)
+        if data is None:
+            raise InputError("layers need the clean graph, on which receptive fields are found; give data")
+        if sweep[:, AXES.index("edge_add")].any():
+            raise UnsupportedError(
+                "added edges create new reach, so receptive fields say nothing against them; leave layers out"
+            )
+        seen = scheme_perception(self.smoothing, self.nodes, data, layers, normalisation)
+        return collective_perceived(
+            problem, seen.perception, seen.axis_of, sweep, local_budget=local_budget, attackers=attackers,
+            endpoints=seen.endpoints, **options,
+        )  # fmt: skip
 
     def _counted(self, targets: ArrayLike | None) -> Mask:
         """(N,) which targets count."""

@@ -6,6 +6,7 @@ from graphcert.collective.localized_problem import LocalizedProblem, axis_weight
 from graphcert.collective.perceived import collective_perceived
 from graphcert.collective.perceived_problem import check_reach
 from graphcert.collective.receptive import receptive_field, undirected_edges
+from graphcert.collective.scheme_perception import scheme_perception
 from graphcert.collective.smoothing_problem import smoothing_problem
 from graphcert.collective.strictly_local import collective_strictly_local, naive_bound
 
@@ -19,6 +20,7 @@ __all__ = [
     "collective_strictly_local",
     "naive_bound",
     "receptive_field",
+    "scheme_perception",
     "smoothing_problem",
     "undirected_edges",
 ]

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphcert.certificates import Certificate, certify
+from graphcert.collective import scheme_perception
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import AXES, BernoulliFlip, Budget, Partition, Smoothing
 from graphcert.noise.views import Views
@@ -82,6 +83,7 @@ def instances(draw):
     return smoothing, draw(st.integers(0, len(GRAPHS) - 1)), probabilities(smoothing, tables)
 
 
+EMPTY = SimpleNamespace(x=np.zeros((60, 1), np.int64), edge_index=np.zeros((2, 0), np.int64), num_nodes=60)
 BUDGETS = (Budget(), Budget(1), Budget(0, 1), Budget(1, 1), Budget(2), Budget(0, 0, 1, 0), Budget(1, 0, 0, 1))
 
 
@@ -122,6 +124,45 @@ def test_an_allocation_is_judged_exactly_and_never_below_the_collective_bound(in
             robust = certificate.robust_at(*allocation)
             assert (p[now][robust] > 0.5).all()
             assert robust.sum() >= bound
+
+
+@st.composite
+def local_instances(draw):
+    """As `instances`, with labels that depend on what lies in the receptive field on the clean graph alone."""
+    partition = Partition(np.array([0, 0, 1, 1]), np.array([[0, 1], [1, 0]]))
+    features = draw(st.lists(LAWS, min_size=2, max_size=2))
+    deletions = draw(st.lists(RATES, min_size=2, max_size=2).filter(any))
+    edges = [BernoulliFlip(0.0, rate) for rate in deletions] if draw(st.booleans()) else None
+    smoothing = Smoothing(features, edges, partition)
+    clean, layers = draw(st.integers(0, len(GRAPHS) - 1)), draw(st.integers(0, 2))
+    seen = scheme_perception(smoothing, NODES, graph(clean), layers, "symmetric")
+    present = [tuple(pair) for pair in seen.endpoints.T.tolist()]
+    mask = np.zeros((NODES, BITS), dtype=int)
+    mask[:, :NODES] = seen.perception["feature_add"].toarray()
+    for bit, pair in enumerate(PAIRS.tolist()):
+        if tuple(pair) in present:
+            mask[:, NODES + bit] = seen.perception["edge_delete"].toarray()[:, present.index(tuple(pair))]
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    labels = (rng.random((len(GRAPHS), NODES)) >= rng.beta(6, 1, NODES)).astype(int)
+    number = (GRAPHS[:, None, :] * mask) @ (1 << np.arange(BITS)[::-1])
+    tables = np.take_along_axis(labels, number, axis=0)
+    return smoothing, clean, layers, probabilities(smoothing, tables)
+
+
+@pytest.mark.filterwarnings("ignore:the .* noise falls")
+@settings(max_examples=60, deadline=None)
+@given(local_instances())
+def test_receptive_fields_never_certify_more_than_one_perturbation_leaves(instance):
+    smoothing, clean, layers, p = instance
+    certificate = claim(smoothing, p[clean])
+    budgets = [Budget(), Budget(1), Budget(0, 1), Budget(2), Budget(1, 1), Budget(0, 0, 0, 1), Budget(1, 0, 0, 1)]
+    everywhere = certificate.collective(budgets, data=graph(clean)).certified
+    local = [certificate.collective(budgets, data=graph(clean), layers=layers, method=m).certified for m in METHODS]
+    truth = np.array([min(int((p[now] > 0.5).sum()) for now in reached(clean, budget)) for budget in budgets])
+    assert (local[0] <= local[1]).all()
+    assert (local[1] <= local[2]).all()
+    assert (everywhere <= local[2]).all()
+    assert (local[2] <= truth).all()
 
 
 def localized_votes(nodes=60, samples=4000, seed=3) -> Votes:
@@ -193,9 +234,7 @@ def test_targets_and_accuracy_are_about_the_same_nodes():
 def test_a_small_clean_graph_limits_the_adversary():
     votes = localized_votes()
     certificate = certify(votes)
-    edges = np.zeros((2, 0), np.int64)
-    bare = SimpleNamespace(x=np.zeros((60, 1), np.int64), edge_index=edges, num_nodes=60)
-    curve = certificate.collective(delete=[0, 5, 50], data=bare, method="lp")
+    curve = certificate.collective(delete=[0, 5, 50], data=EMPTY, method="lp")
     assert len(set(curve.certified.tolist())) == 1, "there is nothing to delete"
 
 
@@ -223,6 +262,10 @@ def test_an_allocation_that_is_none_is_refused(allocation):
         ({"targets": np.ones(3, bool)}, {}, InputError, "shape"),
         ({"truth": np.zeros(3, int)}, {}, InputError, "60 integers"),
         ({"targets": np.ones(60, bool)}, {"targets": np.arange(5)}, InputError, "among those of the certificate"),
+        ({"layers": 2}, {}, InputError, "give data"),
+        ({"attackers": 2}, {}, InputError, "give layers"),
+        ({"layers": -1, "data": EMPTY}, {}, InputError, "layers"),
+        ({"layers": 1, "edge_add": 1, "data": EMPTY}, {}, UnsupportedError, "new reach"),
         ({}, {"simultaneous": False}, UnsupportedError, "hold together"),
         ({}, {"method": "multiclass"}, UnsupportedError, "binary rule"),
         ({"data": SimpleNamespace(x=np.zeros((3, 1)), edge_index=np.zeros((2, 0), int))}, {}, InputError, "its own graph"),
