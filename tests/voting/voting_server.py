@@ -11,14 +11,17 @@ from voting_cases import NOISE, generic_model, small_graph, sparse_model
 from graphcert.voting import sample_votes
 
 SAMPLES, PILOT, SHARD = 1000, 200, 100
-MODELS = {"sparse": lambda: sparse_model("gcn"), "generic": lambda: generic_model("perceptron")}
+MODELS = {
+    "sparse": lambda: sparse_model("gcn"),
+    "generic": lambda: generic_model("perceptron"),
+    "scored": lambda: sparse_model("gcn"),
+}
 
 
 def take(kind, folder):
     """About half a second of voting."""
-    return sample_votes(
-        MODELS[kind](), small_graph(800), NOISE["both"], SAMPLES, PILOT, 7, store=folder, shard_samples=SHARD, workers=1
-    )
+    model, options = MODELS[kind](), {"store": folder, "shard_samples": SHARD, "workers": 1, "scores": kind == "scored"}
+    return sample_votes(model, small_graph(800), NOISE["both"], SAMPLES, PILOT, 7, **options)
 
 
 def serve():
