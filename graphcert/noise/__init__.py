@@ -1,9 +1,25 @@
 """Descriptions of noise and of budgets: frozen values without behaviour."""
 
 from graphcert.noise.budget import AXES, Budget
-from graphcert.noise.laws import BernoulliFlip
+from graphcert.noise.hierarchical import Hierarchical, smoothing_from_dict
+from graphcert.noise.laws import Ablation, BernoulliFlip, Gaussian, Selected
 from graphcert.noise.partition import Partition
-from graphcert.noise.smoothing import CHANNELS, Smoothing
+from graphcert.noise.scheme import CHANNELS, Scheme
+from graphcert.noise.smoothing import Smoothing
 from graphcert.noise.views import Views
 
-__all__ = ["AXES", "CHANNELS", "BernoulliFlip", "Budget", "Partition", "Smoothing", "Views"]
+__all__ = [
+    "AXES",
+    "CHANNELS",
+    "Ablation",
+    "BernoulliFlip",
+    "Budget",
+    "Gaussian",
+    "Hierarchical",
+    "Partition",
+    "Scheme",
+    "Selected",
+    "Smoothing",
+    "Views",
+    "smoothing_from_dict",
+]

@@ -1,17 +1,28 @@
-"""Which noise level hurts at least as much as another: the Blackwell order of flip laws, decided exactly."""
+"""Which noise level hurts at least as much as another: the Blackwell order of laws, decided exactly."""
 
+from collections.abc import Iterable
 from fractions import Fraction
+from functools import singledispatch
+from typing import TypeVar
 
-from graphcert.noise.laws import BernoulliFlip
+from graphcert.noise.laws import Ablation, BernoulliFlip, Gaussian, Selected
+
+AnyLaw = TypeVar("AnyLaw", BernoulliFlip, Gaussian, Ablation, Selected)
 
 
-def dominates(strong: BernoulliFlip, weak: BernoulliFlip) -> bool:
-    """Whether one flipped bit under `weak` noise is a post-processing of one under `strong` noise (theory, section 1).
+@singledispatch
+def dominates(strong: object, weak: object) -> bool:
+    """Whether what one level shows of a change under `weak` noise is a post-processing of what it shows under `strong`.
 
-    Then any number of perturbed bits does at least as much damage at `strong` as at `weak`, alone or together with other
-    bits, for additions and for deletions alike. The order is partial: rates that both rise are comparable as long as
+    Both are laws of one kind (theory, section 1). Then any changes do at least as much damage at `strong` as at `weak`,
+    alone or together with others. The order of flips is partial: rates that both rise are comparable as long as
     θ⁺ + θ⁻ ≤ 1, but not always beyond.
     """
+    raise TypeError(f"no order of laws such as {strong!r} is known")
+
+
+@dominates.register
+def _flips(strong: BernoulliFlip, weak: BernoulliFlip) -> bool:
     a, d = Fraction(strong.add), Fraction(strong.delete)
     b, e = Fraction(weak.add), Fraction(weak.delete)
     if a + d == 1:
@@ -25,12 +36,29 @@ def dominates(strong: BernoulliFlip, weak: BernoulliFlip) -> bool:
     return all(m >= 0 for m in margins) if a + d < 1 else all(m <= 0 for m in margins)
 
 
-def undominated(laws: tuple[BernoulliFlip, ...]) -> tuple[BernoulliFlip, ...]:
-    """The distinct laws of which no other dominates them: an adversary gains nothing by flipping bits elsewhere.
+@dominates.register
+def _gaussians(strong: Gaussian, weak: Gaussian) -> bool:
+    """More noise is less noise and more noise added to it."""
+    return strong.sigma <= weak.sigma
+
+
+@dominates.register
+def _ablations(strong: Ablation, weak: Ablation) -> bool:
+    return True
+
+
+@dominates.register
+def _selected(strong: Selected, weak: Selected) -> bool:
+    """A row that was seen unselected tells which of the two inputs it belongs to, so it can be noised afterwards."""
+    return strong.select <= weak.select and dominates(strong.law, weak.law)
+
+
+def undominated(laws: Iterable[AnyLaw]) -> tuple[AnyLaw, ...]:
+    """The distinct laws of which no other dominates them: an adversary gains nothing by changing bits elsewhere.
 
     Of laws that dominate each other the first is kept.
     """
-    kept: list[BernoulliFlip] = []
+    kept: list[AnyLaw] = []
     for law in dict.fromkeys(laws):
         if any(dominates(other, law) for other in kept):
             continue

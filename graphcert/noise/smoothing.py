@@ -2,23 +2,18 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import astuple, dataclass
 from itertools import pairwise
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, Literal, overload
 
 from graphcert.errors import InputError
-from graphcert.noise.laws import BernoulliFlip
+from graphcert.noise.laws import Ablation, BernoulliFlip, FeatureLaw, Gaussian, law_from_dict, law_to_dict
 from graphcert.noise.partition import Partition
-
-Levels = tuple[BernoulliFlip, ...]
-CHANNELS = ("features", "edges")
+from graphcert.noise.scheme import CHANNELS, Scheme
 
 
 @dataclass(frozen=True)
-class Smoothing:
+class Smoothing(Scheme):
     """Isotropic smoothing: one law per channel. Localized smoothing: laws per level and a partition.
 
     Isotropic (theory, sections 0 and 2): the law holds for every feature bit, or for every undirected edge. `None` means
@@ -31,16 +26,17 @@ class Smoothing:
     nearby, much far away. The scheme is frozen: it belongs to the clean graph and is never recomputed.
 
     Attributes:
-        features: None, a law, or a tuple of laws, one per level.
-        edges: likewise.
+        features: None, a law (`BernoulliFlip` for bits, `Gaussian` for real features, `Ablation` of whole rows), or a tuple
+            of laws of one kind, one per level.
+        edges: likewise, flips only.
         partition: needed if a channel has more than one level.
 
     Raises:
         InputError: if a law is not a law, no channel is perturbed at all, or the levels do not fit the partition.
     """
 
-    features: BernoulliFlip | Levels | None = None
-    edges: BernoulliFlip | Levels | None = None
+    features: FeatureLaw | tuple[FeatureLaw, ...] | None = None
+    edges: BernoulliFlip | tuple[BernoulliFlip, ...] | None = None
     partition: Partition | None = None
 
     def __post_init__(self) -> None:
@@ -55,14 +51,17 @@ class Smoothing:
         if all(law.silent for channel in CHANNELS for law in self.levels(channel)):
             raise InputError("the smoothing perturbs nothing; give features=… or edges=… a law with a rate above 0")
 
-    def _checked_levels(self, channel: str) -> Levels:
+    def _checked_levels(self, channel: str) -> tuple[FeatureLaw, ...]:
         given = getattr(self, channel)
         if given is None:
             return ()
         levels = tuple(given) if isinstance(given, Sequence) else (given,)
+        known = (BernoulliFlip, Gaussian, Ablation) if channel == "features" else (BernoulliFlip,)
         for law in levels:
-            if not isinstance(law, BernoulliFlip):
+            if not isinstance(law, known):
                 raise InputError(f"Smoothing({channel}=…) takes laws such as BernoulliFlip(0.01, 0.6), got {law!r}")
+        if len({type(law) for law in levels}) > 1:
+            raise InputError(f"all levels of {channel} noise must be laws of one kind, got {levels}")
         if not levels:
             raise InputError(f"Smoothing({channel}=[]) has no level; give at least one law, or None for no noise")
         if len(levels) > 1:
@@ -77,52 +76,27 @@ class Smoothing:
                 )
         return levels
 
-    def levels(self, channel: str) -> Levels:
+    @overload
+    def levels(self, channel: Literal["edges"]) -> tuple[BernoulliFlip, ...]: ...
+
+    @overload
+    def levels(self, channel: str) -> tuple[Any, ...]: ...
+
+    def levels(self, channel: str) -> tuple[Any, ...]:
         """The laws of a channel ("features" or "edges"), level 0 first; empty if the channel stays clean."""
         laws = getattr(self, channel)
         return () if laws is None else laws if isinstance(laws, tuple) else (laws,)
-
-    def perturbs(self, channel: str) -> bool:
-        """Whether some element of the channel can change."""
-        return any(not law.silent for law in self.levels(channel))
-
-    @property
-    def localized(self) -> bool:
-        """Whether different outputs see different noise (levels that are all equal are isotropic)."""
-        return any(len(set(self.levels(channel))) > 1 for channel in CHANNELS)
-
-    def law(self, channel: str) -> BernoulliFlip | None:
-        """The one law of a channel of an isotropic scheme, None if the channel stays clean."""
-        levels = self.levels(channel)
-        if len(set(levels)) > 1:
-            raise InputError(f"the {channel} have {len(set(levels))} levels of noise, not one law")
-        return levels[0] if levels else None
 
     def nearest(self) -> "Smoothing":
         """The isotropic scheme of level 0: the noise that every cluster puts on itself."""
         features, edges = (levels[0] if (levels := self.levels(channel)) else None for channel in CHANNELS)
         return Smoothing(features, edges)
 
-    def check_nodes(self, nodes: int) -> None:
-        """Raise `InputError` unless the scheme fits a graph of so many nodes."""
-        if self.partition is not None and self.partition.nodes != nodes:
-            raise InputError(
-                f"the partition of the smoothing has {self.partition.nodes} nodes but the graph has {nodes}; "
-                f"partition this graph"
-            )
-
-    def level_of_rank(self, channel: str) -> NDArray[np.int64]:
-        """(C,) the level at which a group sees a block of each rank."""
-        if self.partition is None:
-            return np.zeros(1, np.int64)
-        clusters = self.partition.clusters
-        return np.arange(clusters) * max(1, len(self.levels(channel))) // clusters
-
     def to_dict(self) -> dict[str, Any]:
         """A plain description (JSON and TOML ready); `from_dict` inverts it exactly."""
         described: dict[str, Any] = {}
         for channel in CHANNELS:
-            laws = [asdict(law) for law in self.levels(channel)]
+            laws = [law_to_dict(law) for law in self.levels(channel)]
             if laws:
                 described[channel] = laws if isinstance(getattr(self, channel), tuple) else laws[0]
         if self.partition is not None:
@@ -142,19 +116,21 @@ class Smoothing:
         return cls(**laws, partition=None if partition is None else Partition.from_dict(partition))
 
 
-def _laws(description: Any) -> BernoulliFlip | Levels:
+def _laws(description: Any) -> Any:
     """One law, or one per level."""
+    if isinstance(description, Mapping):
+        return law_from_dict(description)
     try:
-        if isinstance(description, Mapping):
-            return BernoulliFlip(**description)
-        return tuple(BernoulliFlip(**law) for law in description)
-    except TypeError as error:
-        raise InputError(f"a flip law is described by add and delete: {error}") from None
+        return tuple(law_from_dict(law) for law in description)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"a channel is described by a law or a list of laws: {error}") from None
 
 
-def _warn_about_order(channel: str, levels: Levels) -> None:
+def _warn_about_order(channel: str, levels: tuple[FeatureLaw, ...]) -> None:
     """Legal but unwise: noise that falls with the distance."""
-    if any(far.add < near.add or far.delete < near.delete for near, far in pairwise(levels)):
+    if any(f < n for near, far in pairwise(levels) for n, f in zip(astuple(near), astuple(far), strict=True)):
         warnings.warn(
             f"the {channel} noise falls from one level to the next; level 0 is a group's own cluster, which should have "
             f"the least noise",

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from graphcert.errors import UnsupportedError
 from graphcert.noise.laws import BernoulliFlip
-from graphcert.noise.smoothing import Smoothing
+from graphcert.noise.scheme import CHANNELS, Scheme
 
 Integers = NDArray[np.int64]
 _CLEAN = BernoulliFlip(0.0, 0.0)
@@ -40,13 +41,20 @@ class Views:
         return int(self.feature_law.shape[0])
 
     @classmethod
-    def of(cls, smoothing: Smoothing, nodes: int) -> "Views":
-        """The views of a scheme over `nodes` nodes.
+    def of(cls, smoothing: Scheme, nodes: int) -> "Views":
+        """The views of a scheme of flips over `nodes` nodes.
 
         Raises:
             InputError: if the partition is one of another number of nodes.
+            UnsupportedError: for hierarchical schemes and laws other than flips: these views know nothing of selected rows,
+                and whoever draws noise or places changes by them alone would claim what was not sampled.
         """
         smoothing.check_nodes(nodes)
+        laws = [law for channel in CHANNELS for law in smoothing.levels(channel)]
+        if not all(isinstance(law, BernoulliFlip) for law in laws):
+            raise UnsupportedError(
+                "this is offered for Smoothing with BernoulliFlip laws, not for hierarchical, Gaussian or ablation noise"
+            )
         feature_laws, feature_of_level = _distinct(smoothing.levels("features"))
         edge_laws, edge_of_level = _distinct(smoothing.levels("edges"))
         if smoothing.partition is None or not smoothing.localized:

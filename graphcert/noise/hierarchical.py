@@ -1,0 +1,106 @@
+"""Hierarchical smoothing: only selected rows are noised, and the classifier sees which."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal, overload
+
+from graphcert.errors import InputError
+from graphcert.noise.laws import Ablation, BernoulliFlip, FeatureLaw, Gaussian, Selected
+from graphcert.noise.partition import Partition
+from graphcert.noise.scheme import Scheme
+from graphcert.noise.smoothing import Smoothing
+
+
+@dataclass(frozen=True, init=False)
+class Hierarchical(Scheme):
+    """Each node is selected on its own with probability `select`; only selected rows get the lower feature noise.
+
+    The classifier sees the selection as an extra column of the features (theory, section 6; Scholten et al. 2023). Edge
+    noise of the lower scheme stays as it is. `select` = 1 is the lower scheme. Note the direction: `select` is the
+    probability of being *noised*; with `Ablation` as lower law that is the probability of being ablated.
+
+    A scheme with `edges` or a partition is written as `Hierarchical(select, Smoothing(…))`. If its features are
+    localized, `select` may be a list as well, one probability per level: group i selects the rows of block j with the
+    probability of the level at which it sees block j.
+
+    Attributes:
+        select: a probability above 0, or a tuple of them, one per feature level.
+        lower: the lower scheme; a law L given in its place stands for `Smoothing(features=L)`.
+
+    Raises:
+        InputError: if a probability is none or 0, `lower` is no law and no `Smoothing`, or leaves the features clean, or
+            the levels do not match.
+    """
+
+    select: float | tuple[float, ...]
+    lower: Smoothing
+
+    def __init__(self, select: float | Sequence[float], lower: Smoothing | FeatureLaw) -> None:
+        if isinstance(lower, (BernoulliFlip, Gaussian, Ablation)):
+            lower = Smoothing(features=lower)
+        if not isinstance(lower, Smoothing):
+            raise InputError(
+                f"Hierarchical(lower=…) takes a law such as BernoulliFlip(0.01, 0.6) or a Smoothing, got {lower!r}"
+            )
+        if not lower.perturbs("features"):
+            raise InputError("hierarchical smoothing selects rows for feature noise; give lower=… feature noise")
+        laws = lower.levels("features")
+        given = tuple(select) if isinstance(select, Sequence) else (select,)
+        if len(given) != len(laws) and isinstance(select, Sequence):
+            raise InputError(
+                f"select has {len(given)} probabilities but the lower scheme {len(laws)} levels of feature noise; give "
+                f"one per level (repeat a law to give it several levels), or one number for all"
+            )
+        chosen = tuple(Selected(probability, laws[0]).select for probability in given)
+        object.__setattr__(self, "select", chosen if len(chosen) > 1 else chosen[0])
+        object.__setattr__(self, "lower", lower)
+        if any(far < near for near, far in pairwise(chosen)):
+            warnings.warn(
+                "the probability of selection falls from one level to the next; level 0 is a group's own cluster, which "
+                "should have the least noise",
+                stacklevel=2,
+            )
+
+    @property
+    def partition(self) -> Partition | None:
+        """The clusters and ranks of the lower scheme, or None."""
+        return self.lower.partition
+
+    @overload
+    def levels(self, channel: Literal["edges"]) -> tuple[BernoulliFlip, ...]: ...
+
+    @overload
+    def levels(self, channel: str) -> tuple[Any, ...]: ...
+
+    def levels(self, channel: str) -> tuple[Any, ...]:
+        """The laws of a channel, level 0 first: laws of whole rows (`Selected`) for "features", flips for "edges"."""
+        laws = self.lower.levels(channel)
+        if channel != "features":
+            return laws
+        selects = self.select if isinstance(self.select, tuple) else (self.select,) * len(laws)
+        return tuple(Selected(s, law) for s, law in zip(selects, laws, strict=True))
+
+    def nearest(self) -> "Hierarchical":
+        """The isotropic scheme of level 0: the noise that every cluster puts on itself."""
+        return Hierarchical(self.levels("features")[0].select, self.lower.nearest())
+
+    def to_dict(self) -> dict[str, Any]:
+        """A plain description (JSON and TOML ready); `from_dict` inverts it exactly."""
+        select = list(self.select) if isinstance(self.select, tuple) else self.select
+        return {"select": select, "lower": self.lower.to_dict()}
+
+    @classmethod
+    def from_dict(cls, description: Mapping[str, Any]) -> "Hierarchical":
+        """Rebuild a scheme from `to_dict`; raises `InputError` on anything else."""
+        if not isinstance(description, Mapping) or set(description) != {"select", "lower"}:
+            raise InputError(f"hierarchical smoothing is described by select and lower, got {description!r:.200}")
+        return cls(description["select"], Smoothing.from_dict(description["lower"]))
+
+
+def smoothing_from_dict(description: Mapping[str, Any]) -> Smoothing | Hierarchical:
+    """Rebuild any scheme from its `to_dict`; raises `InputError` on anything else."""
+    if isinstance(description, Mapping) and "lower" in description:
+        return Hierarchical.from_dict(description)
+    return Smoothing.from_dict(description)
