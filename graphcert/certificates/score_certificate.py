@@ -11,7 +11,7 @@ from graphcert.certificates.certificate import _as_budget
 from graphcert.certificates.claims import Claims, Floats, Mask
 from graphcert.certificates.score_guarantee import describe_mean_score
 from graphcert.errors import UnsupportedError
-from graphcert.noise import Budget, Smoothing
+from graphcert.noise import CHANNELS, BernoulliFlip, Budget, Smoothing
 from graphcert.noise.dominance import undominated
 from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, mean_variance_eta, order_weight
 
@@ -31,11 +31,21 @@ class ScoreCertificate(Claims):
         mean_lower: (N,) lower bound of the label's mean score under the noise; 0 for a node that is no target.
         variance_upper: (N,) upper bound of the variance of that score, holding jointly; 1/4 for a node that is no target.
         bounds: "bernstein" or "dkw", where the two come from.
+
+    Raises:
+        UnsupportedError: if the smoothing has other laws than flips of bits and edges.
     """
 
     mean_lower: Floats
     variance_upper: Floats
     bounds: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not all(isinstance(law, BernoulliFlip) for channel in CHANNELS for law in self.smoothing.levels(channel)):
+            raise UnsupportedError(
+                "mean-score certificates are offered for flips of bits and edges; use BernoulliFlip laws"
+            )
 
     def robust(self, add: int | Budget = 0, delete: int = 0, edge_add: int = 0, edge_delete: int = 0) -> Mask:
         """Which nodes provably keep their label under every perturbation within the budget.

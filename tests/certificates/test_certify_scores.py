@@ -274,6 +274,14 @@ def test_votes_without_scores_are_refused_with_the_remedy() -> None:
         certify_scores(plain)
 
 
+def test_noise_that_is_not_made_of_flips_is_refused() -> None:
+    """Order-2 weights are known for flips; another law must not pass for one, nor for no noise."""
+    other = Smoothing(F)
+    object.__setattr__(other, "features", object())
+    with pytest.raises(UnsupportedError, match="use BernoulliFlip laws"):
+        made(0.9, 0.1, other)
+
+
 def test_localized_levels_are_taken_at_their_worst() -> None:
     near, far = BernoulliFlip(0.2, 0.3), BernoulliFlip(0.3, 0.4)
     scheme = Smoothing([near, far], partition=Partition([0, 1, 1], [[0, 1], [1, 0]]))
