@@ -1,13 +1,16 @@
 """Which budgets a run is evaluated at."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from graphcert.certificates import BudgetGrid, Certificate
-from graphcert.config import CertificateConfig
+from graphcert.config import CertificateConfig, CollectiveConfig, budget_values
 from graphcert.errors import UnsupportedError
 
 LONGEST_AXIS = 512
+LONGEST_SWEEP = 64
 HEAT_MAP_CELLS = 24
 
 _CHANNELS = (("features", "add", "delete"), ("edges", "edge_add", "edge_delete"))
@@ -54,3 +57,27 @@ def _last_certified(certificate: Certificate, axis: str) -> int:
         middle = (low + high) // 2
         low, high = (middle, high) if any_robust(middle) else (low, middle)
     return low
+
+
+def collective_sweeps(certificate: Certificate, data: Any, settings: CollectiveConfig) -> tuple[dict[str, Any], ...]:
+    """The budgets of each sweep, per axis that is not 0.
+
+    Sweeps that are not given run along each operation of a localized channel, up to the first budget at which the linear
+    program certifies nothing (at most `LONGEST_SWEEP`). Isotropic noise has none: nothing is gained there.
+    """
+    if settings.method == "none":
+        return ()
+    given: tuple[dict[str, Any], ...] = tuple(
+        {axis: budget_values(axis, text) for axis, text in sweep.items()} for sweep in settings.sweeps
+    )
+    possible = certificate.smoothing.localized and certificate.simultaneous and certificate.method == "binary"
+    if given or not possible:
+        return given
+    found: list[dict[str, Any]] = []
+    for channel, *axes in _CHANNELS:
+        for axis in axes if certificate.smoothing.perturbs(channel) else ():
+            budgets: dict[str, Any] = {axis: range(LONGEST_SWEEP + 1)}
+            curve = certificate.collective(**budgets, method="lp", data=data)
+            hopeless = np.flatnonzero(curve.certified == 0)
+            found.append({axis: tuple(range(1 + (int(hopeless[0]) if hopeless.size else LONGEST_SWEEP)))})
+    return tuple(found)

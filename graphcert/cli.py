@@ -1,4 +1,4 @@
-"""The command line: `graphcert datasets | train | sample | certify | report`.
+"""The command line: `graphcert datasets | train | sample | certify | collective | report`.
 
 Every command answers bad input with one sentence on standard error and exit code 2.
 """
@@ -64,6 +64,14 @@ PerNode = Annotated[
     typer.Option("--per-node/--simultaneous", help="Spend alpha on each node instead of on all claims together."),
 ]
 MaxAdd = Annotated[int | None, typer.Option(help="End of the budget axis (default: where nothing is certified).")]
+CollectiveMethod = Annotated[
+    str | None,
+    typer.Option("--collective", help="All targets at once: naive, lp, milp or none (default: lp if localized)."),
+]
+Budgets = Annotated[
+    str | None, typer.Option(help='Budgets of the sweep: "5", "0:20", "0:20:5" or "1,2,5".', metavar="BUDGETS")
+]
+TimeLimit = Annotated[float | None, typer.Option(help="Seconds per integer program (default: 20).")]
 RunFolder = Annotated[Path, typer.Argument(help="Folder of the run.")]
 
 
@@ -160,6 +168,8 @@ def certify_command(
     max_delete: MaxAdd = None,
     max_edge_add: MaxAdd = None,
     max_edge_delete: MaxAdd = None,
+    collective: CollectiveMethod = None,
+    time_limit: TimeLimit = None,
     dataset_option: DatasetOption = None,
     model_option: ModelOption = None,
     training_option: TrainingOption = None,
@@ -169,7 +179,7 @@ def certify_command(
 ) -> None:
     """Certify the votes of RUN_FOLDER; or, with --dataset (or --config) and --out, do everything in one go.
 
-    Everything is: train, sample, certify and report.
+    Everything is: train, sample, certify each node alone and all together, and report.
     """
     from dataclasses import asdict
 
@@ -184,10 +194,14 @@ def certify_command(
     given |= {"max_edge_add": max_edge_add, "max_edge_delete": max_edge_delete}
     given["simultaneous"] = None if per_node is None else not per_node
     given = {key: value for key, value in given.items() if value is not None}
+    asked = {"method": collective, "time_limit": time_limit}
+    together: dict[str, Any] = {key: value for key, value in asked.items() if value is not None}
     if run_folder is not None:
         if dataset is not None or settings is not None:
             raise InputError("--dataset and --config start a new run; give --out instead of the folder of an old one")
-        run.certify(**{**asdict(run.load_config().certificate), **given})
+        config = run.load_config()
+        run.certify(**{**asdict(config.certificate), **given})
+        run.collective(replace(config.collective, **together))
         content = run.report()
     else:
         if settings is None:
@@ -201,10 +215,52 @@ def certify_command(
             config,
             sampling=replace(config.sampling, **chosen),
             certificate=replace(config.certificate, **given),  # type: ignore[arg-type]
+            collective=replace(config.collective, **together),
         )
         content = run.all_stages(config)
     for line in summary_lines(content):
         typer.echo(line)
+    typer.echo(f"report: {run.path('report.html')}")
+
+
+@app.command("collective")
+def collective_command(
+    run_folder: RunFolder,
+    add: Budgets = None,
+    delete: Budgets = None,
+    edge_add: Budgets = None,
+    edge_delete: Budgets = None,
+    method: Annotated[str, typer.Option(help="naive, lp or milp.")] = "milp",
+    time_limit: TimeLimit = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Also vote under isotropic noise at equal accuracy, and show its curve.")
+    ] = False,
+    workers: Workers = None,
+    data_root: DataRoot = None,
+) -> None:
+    """Certify all targets of a certified run together, against one perturbation within a budget.
+
+    Several axes make a grid. Without any, every operation is swept alone up to where nothing is certified (localized noise
+    only). Sweeps over other axes that the run already has are kept.
+    """
+    from graphcert.report import summary_lines
+
+    if method == "none":
+        raise InputError("name a method: naive, lp or milp")
+    run = _run(run_folder, data_root, workers)
+    old = run.load_config().collective
+    sweep = {"add": add, "delete": delete, "edge_add": edge_add, "edge_delete": edge_delete}
+    asked = {axis: text for axis, text in sweep.items() if text is not None}
+    sweeps = (*(kept for kept in old.sweeps if set(kept) != set(asked)), asked) if asked else old.sweeps
+    limit = old.time_limit if time_limit is None else time_limit
+    if not run.collective(replace(old, method=method, time_limit=limit, sweeps=sweeps, isotropic=compare)).ladders:
+        raise InputError(
+            "there is nothing to sweep: the noise is the same everywhere, so all targets together survive what each "
+            "survives alone; give budgets such as --add 0:20 for the curve all the same"
+        )
+    for line in summary_lines(run.report()):
+        typer.echo(line)
+    typer.echo(f"table: {run.path('collective.csv')}")
     typer.echo(f"report: {run.path('report.html')}")
 
 

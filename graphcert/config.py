@@ -10,6 +10,7 @@ import numpy as np
 import tomli_w
 
 from graphcert.certificates import METHODS
+from graphcert.collective.localized import METHODS as METHODS_OF_SWEEPS
 from graphcert.errors import DataError, InputError
 from graphcert.files import atomic_write_text
 from graphcert.models import Training
@@ -18,6 +19,9 @@ from graphcert.noise.budget import count
 from graphcert.statistics import check_level
 
 Section = TypeVar("Section")
+
+COLLECTIVE_METHODS = ("none", *METHODS_OF_SWEEPS)
+SWEEP_AXES = ("add", "delete", "edge_add", "edge_delete")
 
 
 @dataclass(frozen=True)
@@ -151,6 +155,61 @@ class CertificateConfig:
 
 
 @dataclass(frozen=True)
+class CollectiveConfig:
+    """Which collective certificates.
+
+    Attributes:
+        method: the strongest one of "naive", "lp" and "milp"; "none" for no collective certificate.
+        time_limit: seconds per solve of an integer program; what has been proved by then is reported.
+        sweeps: budgets per axis (named as in `Certificate.collective`), each as `budget_values` reads them. Without any,
+            every axis of a smoothed channel is swept alone, up to where nothing is certified, if the noise is localized.
+        isotropic: also take votes of the same model under isotropic noise at equal accuracy, and show its curve.
+    """
+
+    method: str = "lp"
+    time_limit: float = 20.0
+    sweeps: tuple[dict[str, str], ...] = ()
+    isotropic: bool = False
+
+    def __post_init__(self) -> None:
+        if self.method not in COLLECTIVE_METHODS:
+            known = ", ".join(COLLECTIVE_METHODS)
+            raise InputError(f"the collective method must be one of {known}; got {self.method!r}")
+        if isinstance(self.time_limit, bool) or not isinstance(self.time_limit, (int, float)) or self.time_limit < 0:
+            raise InputError(f"the time limit must be a number of seconds of at least 0, got {self.time_limit!r}")
+        if not isinstance(self.sweeps, (list, tuple)) or not all(isinstance(sweep, Mapping) for sweep in self.sweeps):
+            raise InputError('sweeps are a list of tables such as { add = "0:20" }')
+        for sweep in self.sweeps:
+            for axis, text in sweep.items():
+                if axis not in SWEEP_AXES:
+                    raise InputError(f"a sweep has no axis {axis!r}; it has {', '.join(SWEEP_AXES)}")
+                budget_values(axis, text)
+        object.__setattr__(self, "sweeps", tuple(dict(sweep) for sweep in self.sweeps))
+
+
+def budget_values(axis: str, text: str | int) -> tuple[int, ...]:
+    """Budgets written as "5", "0:20" (both ends included), "0:20:5" (every fifth) or "1,2,5".
+
+    Raises:
+        InputError: for anything else, a negative budget, or a range that runs backwards.
+    """
+    words = str(text)
+    try:
+        if ":" in words:
+            first, last, step = (*(int(part) for part in words.split(":")), 1)[:3]
+            values = tuple(range(first, last + 1, step)) if first >= 0 and step > 0 and words.count(":") < 3 else ()
+        else:
+            values = tuple(int(part) for part in words.split(","))
+    except ValueError:
+        values = ()
+    if not values or min(values) < 0:
+        raise InputError(
+            f'the budgets {axis} must be whole numbers of at least 0 such as "5", "0:20", "0:20:5" or "1,2,5", got {words!r}'
+        )
+    return values
+
+
+@dataclass(frozen=True)
 class RunConfig:
     """Everything that determines a run's results.
 
@@ -164,6 +223,7 @@ class RunConfig:
     training: Training = field(default_factory=Training)
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     certificate: CertificateConfig = field(default_factory=CertificateConfig)
+    collective: CollectiveConfig = field(default_factory=CollectiveConfig)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain nested values without None, as TOML has them."""
@@ -183,7 +243,7 @@ class RunConfig:
             noise[channel] = _section(RatesConfig, f"smoothing.{channel}", noise.get(channel, {}))
         smoothing = _section(SmoothingConfig, "smoothing", noise)
         sections = {"dataset": DatasetConfig, "model": ModelConfig, "training": Training}
-        sections |= {"sampling": SamplingConfig, "certificate": CertificateConfig}
+        sections |= {"sampling": SamplingConfig, "certificate": CertificateConfig, "collective": CollectiveConfig}
         built: dict[str, Any] = {name: _section(kind, name, rest.pop(name, {})) for name, kind in sections.items()}
         seed = rest.pop("seed", 0)
         if rest:
@@ -209,7 +269,9 @@ class RunConfig:
     def differences(self, other: "RunConfig") -> list[str]:
         """The settings, in words, by which two runs have different models."""
         ours, theirs = _flat(self.to_dict()), _flat(other.to_dict())
-        determining = {key for key in {*ours, *theirs} if key.split(".")[0] not in ("sampling", "certificate")}
+        determining = {
+            key for key in {*ours, *theirs} if key.split(".")[0] not in ("sampling", "certificate", "collective")
+        }
         return [
             f"{key} = {theirs.get(key, 'default')} instead of {ours.get(key, 'default')}"
             for key in sorted(determining)
@@ -232,7 +294,7 @@ def _plain(value: Any) -> Any:
     """Nested values without None and with lists for tuples, as TOML has them."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items() if item is not None}
-    return list(value) if isinstance(value, tuple) else value
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -13,6 +13,7 @@ from torch_geometric.data import Data
 from graphcert._version import __version__
 from graphcert.certificates import BudgetGrid, Certificate
 from graphcert.config import RunConfig, SmoothingConfig
+from graphcert.noise import Partition
 from graphcert.votes import Votes
 
 
@@ -82,8 +83,20 @@ def settings_table(config: RunConfig, manifest: Mapping[str, Any], data: Data) -
         "training": described["training"],
         "sampling": {**described["sampling"], "seed": config.seed},
         "certificate": described["certificate"],
+        "collective": described["collective"],
         "environment": environment(),
     }
+
+
+def cluster_links(partition: Partition | None, data: Data) -> NDArray[np.int64] | None:
+    """(C, C) the undirected edges between clusters, and inside them on the diagonal; None without clusters."""
+    if partition is None:
+        return None
+    links = np.zeros((partition.clusters, partition.clusters), np.int64)
+    # Both directions of an edge are listed: between two clusters they fill both sides, inside one they count double.
+    np.add.at(links, tuple(partition.labels[data.edge_index.numpy()]), 1)
+    np.fill_diagonal(links, links.diagonal() // 2)
+    return links
 
 
 def _noise_settings(smoothing: SmoothingConfig) -> dict[str, Any]:

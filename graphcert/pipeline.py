@@ -1,4 +1,4 @@
-"""The main job in four stages over one run folder: train, sample, certify, report.
+"""The main job in five stages over one run folder: train, sample, certify, collective, report.
 
 Each stage reads what the one before it left and can be repeated alone. Files appear whole or not at all, and nothing is
 written before the stage's input has been checked.
@@ -13,13 +13,15 @@ from typing import Any
 
 from torch_geometric.data import Data
 
-from graphcert.budgets import budget_grids
+from graphcert.budgets import budget_grids, collective_sweeps
 from graphcert.certificates import Certificate, certify
-from graphcert.config import RunConfig
+from graphcert.comparison import Accuracy, isotropic_votes
+from graphcert.config import CollectiveConfig, RunConfig
 from graphcert.data import data_fingerprint, load_dataset, partition_graph
-from graphcert.description import certificate_summary, environment, settings_table
+from graphcert.description import certificate_summary, cluster_links, environment, settings_table
 from graphcert.errors import DataError, InputError, VotesError
 from graphcert.files import atomic_write_text
+from graphcert.ladders import Collective, Isotropic, climb
 from graphcert.models import build_model, load_model, save_model, train
 from graphcert.models.checkpoint import model_fingerprint
 from graphcert.noise import Partition, Smoothing
@@ -31,8 +33,9 @@ from graphcert.voting.problem import Problem
 
 Say = Callable[[str], None]
 
-CONFIG, PARTITION, MODEL, VOTES, CERTIFICATE, MANIFEST, REPORT = (
-    "config.toml", "partition.json", "model.pt", "votes/votes.npz", "certificate.json", "manifest.json", "report.html",
+CONFIG, PARTITION, MODEL, VOTES, CERTIFICATE, COLLECTIVE, COLLECTIVE_TABLE, MANIFEST, REPORT = (
+    "config.toml", "partition.json", "model.pt", "votes/votes.npz", "certificate.json", "collective.json",
+    "collective.csv", "manifest.json", "report.html",
 )  # fmt: skip
 
 
@@ -104,10 +107,11 @@ class Run:
         )  # fmt: skip
 
     def all_stages(self, config: RunConfig) -> ReportContent:
-        """Train, sample, certify and report; stages whose result is already there are not repeated."""
+        """Train, sample, certify (each node alone, then all together) and report; finished stages are not repeated."""
         self.train(config)
         self.sample(config.sampling.samples, config.sampling.pilot_samples)
         self.certify(**asdict(config.certificate))
+        self.collective(config.collective)
         return self.report()
 
     def train(self, config: RunConfig) -> None:
@@ -185,7 +189,7 @@ class Run:
         data = self.load_data(config)
         votes = self._load_votes(config, data)
         began = time.perf_counter()
-        certificate = certify(votes, alpha, simultaneous, method=method, targets=data.test_mask.numpy())
+        certificate = _certificate(config, votes, data)
         truth = data.y.numpy()
         grids = budget_grids(certificate, truth, config.certificate)
         seconds = time.perf_counter() - began
@@ -197,6 +201,53 @@ class Run:
             {"timings": {"certifying": seconds}, "alpha": alpha, "claims": certificate.claims, "method": method}
         )
         return certificate
+
+    def collective(self, settings: CollectiveConfig) -> Collective:
+        """Certify all test nodes together, sweep by sweep, by every method up to the one that is asked for."""
+        config = replace(self.load_config(), collective=settings)
+        if not self.path(CERTIFICATE).is_file():
+            raise DataError(f"there is no {self.path(CERTIFICATE)}; run `graphcert certify {self.folder}` first")
+        data = self.load_data(config)
+        votes = self._load_votes(config, data)
+        certificate = _certificate(config, votes, data)
+        began = time.perf_counter()
+        sweeps = collective_sweeps(certificate, data, settings)
+        ladders = []
+        for sweep in sweeps:
+            ladders.append(climb(certificate, sweep, settings.method, data.y.numpy(), data, settings.time_limit))
+            self.say(f"collective: {' × '.join(sweep)} by {', '.join(ladders[-1])}")
+        isotropic = self._isotropic(config, data, votes, sweeps) if settings.isotropic and sweeps else None
+        found = Collective(tuple(ladders), isotropic)
+        seconds = time.perf_counter() - began
+        config.save(self.path(CONFIG))
+        if not ladders:
+            for name in (COLLECTIVE, COLLECTIVE_TABLE):
+                self.path(name).unlink(missing_ok=True)
+            return found
+        atomic_write_text(self.path(COLLECTIVE), found.to_json(votes.digest, certificate.alpha))
+        atomic_write_text(self.path(COLLECTIVE_TABLE), found.table())
+        self._record({"timings": {"collective": seconds}, "solver": "highs", "collective": settings.method})
+        return found
+
+    def _isotropic(self, config: RunConfig, data: Data, votes: Votes, sweeps: tuple[dict[str, Any], ...]) -> Isotropic:
+        """The same model under isotropic noise at equal accuracy over the same budgets."""
+        sampling = config.sampling
+        accuracy = Accuracy(
+            load_model(self.path(MODEL)),
+            data,
+            data.test_mask.numpy(),
+            sampling.pilot_samples,
+            config.seed,
+            self.workers,
+        )
+        store = self.path("votes") / "isotropic"
+        theirs, accuracies = isotropic_votes(accuracy, votes, sampling.samples, store, self.progress)
+        theirs.save(store / "votes.npz")
+        law = theirs.smoothing.to_dict()
+        self.say(f"isotropic noise at equal accuracy ({accuracies['isotropic']:.3f}): {law}")
+        certificate = _certificate(config, theirs, data)
+        curves = tuple(certificate.collective(**sweep, method="naive", truth=data.y.numpy()) for sweep in sweeps)
+        return Isotropic(theirs.smoothing, accuracies["isotropic"], accuracies["localized"], curves)
 
     def report(self) -> ReportContent:
         """Write report.html and return what it shows, recomputed from the stored votes; the model is not needed."""
@@ -210,22 +261,33 @@ class Run:
             raise DataError(f"there is no {self.path(CERTIFICATE)}; run `graphcert certify {self.folder}` first")
         data = self.load_data(config)
         votes = self._load_votes(config, data)
-        claims = config.certificate
-        certificate = certify(
-            votes, claims.alpha, claims.simultaneous, method=claims.method, targets=data.test_mask.numpy()
-        )  # fmt: skip
+        certificate = _certificate(config, votes, data)
         truth = data.y.numpy()
         manifest = self._manifest()
+        collective, warnings = self._collective(certificate, votes)
         return ReportContent(
             title=f"{config.model.name.upper()} on {config.dataset.name}",
             certificate=certificate,
             votes=votes,
             truth=truth,
-            grids=budget_grids(certificate, truth, claims),
+            grids=budget_grids(certificate, truth, config.certificate),
             settings=settings_table(config, manifest, data),
             timings=manifest.get("timings", {}),
-            warnings=(),
+            warnings=warnings,
+            collective=collective.ladders,
+            links=cluster_links(votes.smoothing.partition, data),
         )
+
+    def _collective(self, certificate: Certificate, votes: Votes) -> tuple[Collective, tuple[str, ...]]:
+        """The stored collective certificates, if they are of these very claims, and what to say if not."""
+        path = self.path(COLLECTIVE)
+        if not path.is_file():
+            return Collective(), ()
+        text = path.read_text(encoding="utf-8")
+        found = Collective.from_json(text, votes.digest, certificate.alpha, certificate.claims)
+        if found is not None:
+            return found, ()
+        return Collective(), (f"{path.name} belongs to other claims; run `graphcert collective` again.",)
 
     def _load_votes(self, config: RunConfig, data: Data) -> Votes:
         votes = Votes.load(self.path(VOTES), self.smoothing(config))
@@ -249,6 +311,13 @@ class Run:
         manifest = {**self._manifest(), **environment()}
         timings = {**manifest.get("timings", {}), **facts.get("timings", {})}
         atomic_write_text(self.path(MANIFEST), json.dumps({**manifest, **facts, "timings": timings}, indent=1) + "\n")
+
+
+def _certificate(config: RunConfig, votes: Votes, data: Data) -> Certificate:
+    """The claims of a run about its test nodes."""
+    claims = config.certificate
+    targets = data.test_mask.numpy()
+    return certify(votes, claims.alpha, claims.simultaneous, method=claims.method, targets=targets)
 
 
 def _check_samples(config: RunConfig, targets: int) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphcert.certificates import BudgetGrid, Certificate
+from graphcert.collective import CollectiveCurve
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.votes import Votes
 
@@ -24,6 +25,8 @@ class ReportContent:
         settings: sections ("dataset", "model", …) of names and values, shown as they are.
         timings: seconds per stage.
         warnings: sentences the reader must know before believing a number.
+        collective: one ladder per sweep of budgets: curves by method, the weakest first.
+        links: (C, C) undirected edges between clusters, inside them on the diagonal; None without clusters.
 
     Raises:
         InputError: if the certificate is not one of these votes, or `truth` is not one integer per node.
@@ -38,6 +41,8 @@ class ReportContent:
     settings: Mapping[str, Mapping[str, object]]
     timings: Mapping[str, float]
     warnings: tuple[str, ...] = ()
+    collective: tuple[Mapping[str, CollectiveCurve], ...] = ()
+    links: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         claimed, cast = self.certificate, self.votes

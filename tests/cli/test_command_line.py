@@ -21,23 +21,6 @@ SMALL = [
 NOISE = ["--add", "0.05", "--delete", "0.3", "--edge-add", "0.001", "--edge-delete", "0.2"]
 
 
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Call `graphcert …`; returns (exit code, stdout, stderr)."""
-
-    def call(*arguments) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["graphcert", *map(str, arguments)])
-        code = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
-
-
 @pytest.fixture(scope="module")
 def certified(tmp_path_factory):
     """A folder after the whole chain on a small graph."""
