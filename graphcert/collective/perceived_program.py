@@ -90,12 +90,14 @@ class PerceivedEncoding:
         """The program that breaks as many of the K outputs as it can."""
         matrix, row_upper = self._rows
         limit = np.minimum(self.places.room, self._class_budget[self.places.place_class])
-        touched = matrix.shape[1] - self.fallen.size - limit.size
+        felt = self._axis_most[self._felt[1]]
+        touched = matrix.shape[1] - self.fallen.size - limit.size - felt.size
+        upper = np.concatenate([np.ones(self.fallen.size), limit, felt, np.ones(touched)])
         return LinearProgram(
-            objective=np.concatenate([self.fallen, np.zeros(limit.size + touched)]),
+            objective=np.concatenate([self.fallen, np.zeros(matrix.shape[1] - self.fallen.size)]),
             matrix=matrix,
             row_upper=row_upper,
-            column_upper=np.concatenate([np.ones(self.fallen.size), limit, np.ones(touched)]).astype(np.float64),
+            column_upper=upper.astype(np.float64),
             integer=np.ones(matrix.shape[1], dtype=np.bool_),
         )
 
@@ -112,7 +114,8 @@ class PerceivedEncoding:
 
     def point(self, b: IntArray) -> FloatArray:
         """The point x of the program for whole changes `b` (M,): every chain broken as far as they go."""
-        seen = self.seen(b.astype(np.float64))[self._chain_pattern]
+        of_pattern = self.seen(b.astype(np.float64))
+        seen = of_pattern[self.stairs.group]
         reached = np.ones(self.fallen.size, dtype=np.bool_)
         for weights, eta in zip(self._chain_weights, self.stairs.eta, strict=True):
             reached &= (weights * seen).sum(axis=1)[self.stairs.chain] >= eta
@@ -120,7 +123,8 @@ class PerceivedEncoding:
         last = steps[np.diff(self.stairs.chain[steps], append=-1) != 0]
         x = np.zeros(self._rows[0].shape[1])
         x[last] = 1.0
-        x[self.fallen.size : self.fallen.size + b.size] = b
+        felt = of_pattern[self._felt]
+        x[self.fallen.size : self.fallen.size + b.size + felt.size] = np.concatenate([b, felt])
         return x
 
     def seen(self, b: FloatArray) -> FloatArray:
@@ -146,34 +150,61 @@ class PerceivedEncoding:
         return self.budget[list(self.problem.class_of)]
 
     @cached_property
-    def _chain_pattern(self) -> IntArray:
-        return self.stairs.group
+    def _axis_most(self) -> IntArray:
+        """(A',) the most changes on each axis."""
+        localized, axes = self.problem.localized, self.places.axes
+        return np.minimum(localized.capacity[axes], self.budget[localized.axis_class[axes]])
 
     @cached_property
     def _chain_weights(self) -> FloatArray:
         """(D, H, A') weights lowered to the strongest output of the chain: one whole change can do no more."""
-        lowered: FloatArray = np.minimum(self.weights[:, self._chain_pattern], self.cap[:, :, None])
+        lowered: FloatArray = np.minimum(self.weights[:, self.stairs.group], self.cap[:, :, None])
         return lowered
 
     @cached_property
+    def _needed(self) -> BoolArray:
+        """(D, H) the rows of chains that say something."""
+        return _necessary(self._chain_weights, self.stairs)
+
+    @cached_property
+    def _felt(self) -> tuple[IntArray, IntArray]:
+        """Patterns and axes whose perceived changes have a column of their own: those that several rows weigh."""
+        rows = np.bincount(self.stairs.group, self._needed.sum(axis=0), minlength=len(self.weights[0]))
+        pattern, axis = np.nonzero(_sees(self.perceived, self.places) & (rows > 1)[:, None])
+        return pattern, axis
+
+    @cached_property
     def _perceiving(self) -> "_Rows":
-        """The rows of chains: what must be reached against what is perceived."""
-        rows = _Rows(self.fallen.size, self.places.room.size)
-        weights, stairs = self._chain_weights, self.stairs
-        kept = _necessary(weights, stairs)
-        direction, chain = np.nonzero(kept)
-        where = np.full(kept.shape, -1)
+        """The rows of chains, what must be reached against what is perceived, and of what is perceived."""
+        stairs, places = self.stairs, self.places
+        felt = np.full(self.weights.shape[1:], -1)
+        felt[self._felt] = np.arange(self._felt[0].size)
+        rows = _Rows(self.fallen.size, places.room.size, self._felt[0].size)
+        direction, chain = np.nonzero(self._needed)
+        where = np.full(self._needed.shape, -1)
         where[direction, chain] = np.arange(chain.size)
-        d, step = np.nonzero(kept[:, stairs.chain] & (stairs.eta > 0))
+        d, step = np.nonzero(self._needed[:, stairs.chain] & (stairs.eta > 0))
         row = where[d, stairs.chain[step]]
-        gives = weights[direction, chain]
+        gives = self._chain_weights[direction, chain]
         scale = row_scale(row, stairs.eta[d, step], gives)
         gives = gives * scale[:, None]
         gives = np.where(gives > 0, np.maximum(gives, SMALLEST), 0.0)
-        perceived = self.perceived[self._chain_pattern[chain]].tocoo()
-        value = gives[perceived.coords[0], self.places.axis[perceived.coords[1]]]
         needs = sp.coo_array((stairs.eta[d, step] * scale[row], (row, step)), shape=(chain.size, self.fallen.size))
-        rows.add(np.zeros(chain.size), needs, sp.coo_array((-value, perceived.coords), shape=perceived.shape))
+        pattern = stairs.group[chain]
+        direct = self.perceived[pattern].tocoo()
+        at, place = direct.coords
+        alone = felt[pattern[at], places.axis[place]] < 0
+        at, place = at[alone], place[alone]
+        perceived = sp.coo_array((-gives[at, places.axis[place]], (at, place)), shape=direct.shape)
+        at, axis = np.nonzero((felt[pattern] >= 0) & (gives > 0))
+        shared = sp.coo_array((-gives[at, axis], (at, felt[pattern[at], axis])), shape=(chain.size, self._felt[0].size))
+        rows.add(np.zeros(chain.size), needs, perceived, shared)
+        entries = self.perceived.tocoo()
+        which = felt[entries.coords[0], places.axis[entries.coords[1]]]
+        known = which >= 0
+        perceived = sp.coo_array((-np.ones(known.sum()), (which[known], entries.coords[1][known])),
+                                 shape=(self._felt[0].size, places.room.size))  # fmt: skip
+        rows.add(np.zeros(self._felt[0].size), None, perceived, sp.eye_array(self._felt[0].size))
         return rows
 
     @cached_property
@@ -216,8 +247,8 @@ class PerceivedEncoding:
                 by = sp.coo_array((-limit, (np.arange(mine.size), places.column[mine])), shape=(mine.size, nodes))
             else:
                 by = -sp.coo_array(ends[:, places.column[mine]].T)
-            rows.add(np.zeros(mine.size), None, alone, by)
-        rows.add(np.array([float(threat.attackers)]), None, None, sp.coo_array(np.ones((1, nodes))))
+            rows.add(np.zeros(mine.size), None, alone, None, by)
+        rows.add(np.array([float(threat.attackers)]), None, None, None, sp.coo_array(np.ones((1, nodes))))
         return int(nodes)
 
     def _ends(self, index: int, ends: Sparse) -> Sparse:
@@ -229,16 +260,17 @@ class PerceivedEncoding:
 
 
 class _Rows:
-    """Rows under construction over three blocks of columns: steps, places, touched nodes."""
+    """Rows under construction over blocks of columns: steps, places, what patterns feel, touched nodes."""
 
-    def __init__(self, steps: int, places: int) -> None:
-        self._offsets = (0, steps, steps + places)
+    def __init__(self, *widths: int) -> None:
+        self._widths = widths
+        self._offsets = np.concatenate([[0], np.cumsum(widths)]).tolist()
         self.height = 0
         self.limits: list[FloatArray] = [np.zeros(0)]
         self._entries: list[tuple[Any, Any, Any]] = []
 
     def copy(self) -> "_Rows":
-        other = _Rows(self._offsets[1], self._offsets[2] - self._offsets[1])
+        other = _Rows(*self._widths)
         other.height, other.limits, other._entries = self.height, list(self.limits), list(self._entries)
         return other
 
@@ -254,7 +286,7 @@ class _Rows:
 
     def matrix(self, touched: int) -> Sparse:
         row, column, value = (np.concatenate(parts) for parts in zip(*self._entries, strict=True))
-        width = self._offsets[2] + touched
+        width = self._offsets[-1] + touched
         matrix = sp.csc_array((value.astype(np.float64), (row, column)), shape=(self.height, width))
         matrix.eliminate_zeros()
         matrix.sort_indices()
@@ -352,10 +384,15 @@ def _pattern_weights(
     strongest = np.zeros((eta.shape[0], groups.size))
     for d, values in enumerate(eta):
         np.maximum.at(strongest[d], pattern, values)
+    return np.where(_sees(perceived, places), np.minimum(weights[:, groups], strongest[:, :, None]), 0.0)
+
+
+def _sees(perceived: Sparse, places: Places) -> BoolArray:
+    """(U, A') which axes each pattern perceives."""
     entries = perceived.tocoo()
-    sees = np.zeros((groups.size, places.axes.size), dtype=np.bool_)
+    sees = np.zeros((perceived.shape[0], places.axes.size), dtype=np.bool_)
     sees[entries.coords[0], places.axis[entries.coords[1]]] = True
-    return np.where(sees, np.minimum(weights[:, groups], strongest[:, :, None]), 0.0)
+    return sees
 
 
 def _necessary(weights: FloatArray, stairs: Staircases) -> BoolArray:
