@@ -1,0 +1,280 @@
+"""What can fall at most while the allocation stays in a box (theory, section 9): greedy completion and the star.
+
+A box fixes lo ≤ b ≤ hi; of every class's budget `rest` is still free after lo. Each group may complete lo as it likes best.
+
+- *Greedy.* Along the chain of laws an earlier axis does more damage, so the rest goes to the earliest axes with room. Laws
+  outside of the chain compare with nothing. Either they get none of the rest, or of some class they get at least one unit,
+  and then the chain gets at most all but one of that class: the larger c of these cases holds. In the second, every law
+  outside gets the whole rest as well.
+- *Star.* All groups greedy at once would spend the rest many times over. The share of the rest that goes to a group's best
+  axes is therefore fixed, and only what is left goes to its next ones. An axis is among the best of at most `overlap`
+  groups (groups with the same best axes count once), so all shares together are at most overlap·rest, and a dynamic
+  program finds the shares of which most outputs fall.
+"""
+
+import numpy as np
+
+from graphcert.collective.tight.game import fallen, recall
+from graphcert.collective.tight.law_order import OUTSIDE
+from graphcert.kernel import kernel
+
+CLASSES = 4
+"""Loops over shares are written for four classes; absent ones have nothing to share."""
+
+NOBODY = -2
+"""A rank that no axis has."""
+
+
+@kernel
+def _fill_chain(game, group, k, lo, hi, amount, without, counts):  # type: ignore[no-untyped-def]
+    """Add `amount` changes of class k along the chain, but not at the rank `without`.
+
+    Returns what found no room, and where in `counts` the last change went (−1: there was none).
+    """
+    offset = game.table.shape[0] * game.deletes[k]
+    last = -1
+    for place in range(game.first[k], game.first[k + 1]):
+        axis = game.queue[group, place]
+        if amount == 0 or game.rank[group, axis] == OUTSIDE:
+            break
+        more = min(amount, hi[axis] - lo[axis])
+        if more > 0 and game.rank[group, axis] != without:
+            last = offset + game.law[group, axis]
+            counts[last] += more
+            amount -= more
+    return amount, last
+
+
+@kernel
+def _fill_outside(game, group, k, lo, hi, amount, counts):  # type: ignore[no-untyped-def]
+    """Add `amount` changes of class k at every law outside the chain, as far as there is room; whether there was any."""
+    offset = game.table.shape[0] * game.deletes[k]
+    some = False
+    law, left = -1, 0
+    for place in range(game.first[k + 1] - 1, game.first[k] - 1, -1):
+        axis = game.queue[group, place]
+        if game.rank[group, axis] != OUTSIDE:
+            break
+        if game.law[group, axis] != law:
+            law, left = game.law[group, axis], amount
+        more = min(left, hi[axis] - lo[axis])
+        if more > 0:
+            counts[offset + law] += more
+            left -= more
+            some = True
+    return some
+
+
+@kernel
+def most_critical(game, memo, group, lo, hi, amounts, without, counts, other):  # type: ignore[no-untyped-def]
+    """The largest c of all ways to add amounts[k] changes of each class to `counts` (overwritten) inside the box."""
+    classes = game.deletes.size
+    last = np.full(CLASSES, -1)
+    forced, some = False, False
+    outside = np.zeros(CLASSES, np.bool_)
+    over = np.zeros(CLASSES, np.int64)
+    for k in range(classes):
+        if amounts[k] > 0:
+            over[k], last[k] = _fill_chain(game, group, k, lo, hi, amounts[k], without[k], counts)
+    other[:] = counts
+    for k in range(classes):
+        if amounts[k] > 0:
+            outside[k] = _fill_outside(game, group, k, lo, hi, amounts[k], other)
+            some = some or outside[k]
+            forced = forced or (outside[k] and over[k] > 0)
+    best = 0.0 if forced else recall(game, memo, counts)
+    if some:
+        for k in range(classes):
+            if outside[k]:
+                spare = over[k] == 0 and last[k] >= 0
+                if spare:
+                    other[last[k]] -= 1
+                best = max(best, recall(game, memo, other))
+                if spare:
+                    other[last[k]] += 1
+    return best
+
+
+@kernel
+def _best_axes(game, lo, hi, rest, best):  # type: ignore[no-untyped-def]
+    """Write into best (C, K) the rank of each group's strongest axes with room; NOBODY if there are none on the chain."""
+    for group in range(game.law.shape[0]):
+        for k in range(game.deletes.size):
+            best[group, k] = NOBODY
+            if rest[k] == 0:
+                continue
+            for place in range(game.first[k], game.first[k + 1]):
+                axis = game.queue[group, place]
+                if game.rank[group, axis] == OUTSIDE:
+                    break
+                if hi[axis] > lo[axis]:
+                    best[group, k] = game.rank[group, axis]
+                    break
+
+
+@kernel
+def _same_best(game, lo, hi, best, one, two):  # type: ignore[no-untyped-def]
+    """Whether two groups have the same strongest free axes."""
+    for k in range(game.deletes.size):
+        for axis in range(game.first[k], game.first[k + 1]):
+            if hi[axis] > lo[axis]:
+                mine = game.rank[one, axis] == best[one, k]
+                if mine != (game.rank[two, axis] == best[two, k]):
+                    return False
+    return True
+
+
+@kernel
+def _units(game, lo, hi, best, unit):  # type: ignore[no-untyped-def]
+    """Write into unit (C,) the first group with the same strongest axes; groups without outputs get −1."""
+    groups = game.law.shape[0]
+    for group in range(groups):
+        unit[group] = -1
+        if game.start[group + 1] == game.start[group]:
+            continue
+        unit[group] = group
+        for other in range(group):
+            if unit[other] == other and _same_best(game, lo, hi, best, group, other):
+                unit[group] = other
+                break
+
+
+@kernel
+def _overlap(game, lo, hi, best, unit, k):  # type: ignore[no-untyped-def]
+    """In how many units' strongest axes one axis of class k is at most."""
+    most = 0
+    for axis in range(game.first[k], game.first[k + 1]):
+        if hi[axis] > lo[axis]:
+            times = 0
+            for group in range(game.law.shape[0]):
+                if unit[group] == group and game.rank[group, axis] == best[group, k]:
+                    times += 1
+            most = max(most, times)
+    return most
+
+
+@kernel
+def _room(game, group, k, lo, hi, rank):  # type: ignore[no-untyped-def]
+    """Room of the axes of class k that the group sees at `rank`."""
+    room = 0
+    for axis in range(game.first[k], game.first[k + 1]):
+        if game.rank[group, axis] == rank:
+            room += hi[axis] - lo[axis]
+    return room
+
+
+@kernel
+def greedy_bound(game, memo, base, lo, hi, rest):  # type: ignore[no-untyped-def]
+    """Sum over groups of what falls when each completes the box alone; base (C, 2L) are the counts of lo."""
+    counts, other = np.empty_like(base[0]), np.empty_like(base[0])
+    without = np.full(CLASSES, NOBODY)
+    total = 0
+    for group in range(game.law.shape[0]):
+        if game.start[group + 1] > game.start[group]:
+            counts[:] = base[group]
+            value = most_critical(game, memo, group, lo, hi, rest, without, counts, other)
+            total += fallen(game, group, value)
+    return total
+
+
+@kernel
+def star_bound(game, memo, base, lo, hi, rest, work, attack):  # type: ignore[no-untyped-def]
+    """The bound of shared strongest axes, or −1 if it would take more than `work` steps.
+
+    attack (A,) is overwritten by an allocation that follows the best shares; it need not spend everything.
+    """
+    groups, classes = game.law.shape[0], game.deletes.size
+    best = np.empty((groups, CLASSES), np.int64)
+    _best_axes(game, lo, hi, rest, best)
+    unit = np.empty(groups, np.int64)
+    _units(game, lo, hi, best, unit)
+    # Shares of one unit, and of all units together, per class; flat indices run the last class fastest.
+    total = np.ones(CLASSES, np.int64)
+    for k in range(classes):
+        total[k] = rest[k] * _overlap(game, lo, hi, best, unit, k) + 1
+    ranges = np.ones((groups, CLASSES), np.int64)
+    steps = 0.0
+    for group in range(groups):
+        if unit[group] == group:
+            for k in range(classes):
+                ranges[group, k] = min(rest[k], _room(game, group, k, lo, hi, best[group, k])) + 1
+            steps += np.prod(ranges[group]) * np.prod(total) / 2.0**classes
+    if steps > work:
+        return -1
+    states = np.prod(total)
+    reached, extended = np.zeros(states, np.int64), np.zeros(states, np.int64)
+    chosen = np.zeros((groups, states), np.int32)
+    counts, other = np.empty_like(base[0]), np.empty_like(base[0])
+    share, left = np.zeros(CLASSES, np.int64), np.zeros(CLASSES, np.int64)
+    for leader in range(groups):
+        if unit[leader] != leader:
+            continue
+        extended[:] = reached
+        size = ranges[leader]
+        for flat in range(np.prod(size)):
+            rem = flat
+            for k in range(CLASSES - 1, -1, -1):
+                share[k] = rem % size[k]
+                rem //= size[k]
+                left[k] = rest[k] - share[k] if k < classes else 0
+            gain = 0
+            for group in range(leader, groups):
+                if unit[group] == leader:
+                    counts[:] = base[group]
+                    _give_best(game, group, best[group], lo, hi, share, counts)
+                    value = most_critical(game, memo, group, lo, hi, left, best[group], counts, other)
+                    gain += fallen(game, group, value)
+            _extend(reached, extended, chosen[leader], total, share, gain, flat)
+        reached, extended = extended, reached
+    attack[:] = lo
+    _follow(game, lo, hi, best, unit, ranges, total, chosen, rest, attack)
+    return reached[states - 1]
+
+
+@kernel
+def _give_best(game, group, best, lo, hi, share, counts):  # type: ignore[no-untyped-def]
+    """Add share[k] changes of each class at the group's strongest free law."""
+    for k in range(game.deletes.size):
+        if share[k] > 0:
+            for axis in range(game.first[k], game.first[k + 1]):
+                if game.rank[group, axis] == best[k]:
+                    counts[game.table.shape[0] * game.deletes[k] + game.law[group, axis]] += share[k]
+                    break
+
+
+@kernel
+def _extend(reached, extended, chosen, total, share, gain, flat):  # type: ignore[no-untyped-def]
+    """One share of one unit in the resource program: extended[s + share] ← max(…, reached[s] + gain)."""
+    for a in range(total[0] - share[0]):
+        for b in range(total[1] - share[1]):
+            for c in range(total[2] - share[2]):
+                source = ((a * total[1] + b) * total[2] + c) * total[3]
+                target = (((a + share[0]) * total[1] + b + share[1]) * total[2] + c + share[2]) * total[3] + share[3]
+                for d in range(total[3] - share[3]):
+                    value = reached[source + d] + gain
+                    if value > extended[target + d]:
+                        extended[target + d] = value
+                        chosen[target + d] = flat
+
+
+@kernel
+def _follow(game, lo, hi, best, unit, ranges, total, chosen, rest, attack):  # type: ignore[no-untyped-def]
+    """Give every unit's strongest axes the best shares, as long as the rest lasts."""
+    state = np.prod(total) - 1
+    weight = np.array([total[1] * total[2] * total[3], total[2] * total[3], total[3], 1])
+    left = rest.copy()
+    for leader in range(game.law.shape[0] - 1, -1, -1):
+        if unit[leader] != leader:
+            continue
+        rem = np.int64(chosen[leader, state])
+        for k in range(CLASSES - 1, -1, -1):
+            share = rem % ranges[leader, k]
+            rem //= ranges[leader, k]
+            state -= share * weight[k]
+            if k < game.deletes.size:
+                for axis in range(game.first[k], game.first[k + 1]):
+                    if game.rank[leader, axis] == best[leader, k]:
+                        more = min(share, left[k], hi[axis] - attack[axis])
+                        attack[axis] += more
+                        left[k] -= more
+                        share -= more

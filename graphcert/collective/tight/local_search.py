@@ -1,0 +1,75 @@
+"""Attacks from below: exchanges of single units as long as more outputs fall."""
+
+import numpy as np
+
+from graphcert.collective.tight.game import attacked
+from graphcert.kernel import kernel
+
+
+@kernel
+def improve(game, memo, b, value, work):  # type: ignore[no-untyped-def]
+    """Move single units within a class, each time the best move, in place; stops after `work` evaluated moves.
+
+    Returns what falls in the end.
+    """
+    counts = np.empty(2 * game.table.shape[0], np.int16)
+    while work > 0:
+        best, best_from, best_to = value, -1, -1
+        for k in range(game.deletes.size):
+            for give in range(game.first[k], game.first[k + 1]):
+                if b[give] == 0:
+                    continue
+                b[give] -= 1
+                for take in range(game.first[k], game.first[k + 1]):
+                    if take == give or b[take] >= game.capacity[take]:
+                        continue
+                    b[take] += 1
+                    found = attacked(game, memo, b, counts)
+                    b[take] -= 1
+                    work -= 1
+                    if found > best:
+                        best, best_from, best_to = found, give, take
+                b[give] += 1
+        if best_from < 0:
+            break
+        b[best_from] -= 1
+        b[best_to] += 1
+        value = best
+    return value
+
+
+@kernel
+def fill(game, order, b):  # type: ignore[no-untyped-def]
+    """Spend what is left of every budget on the axes in `order`, in place."""
+    for k in range(game.deletes.size):
+        left = game.budget[k] - b[game.first[k] : game.first[k + 1]].sum()
+        for axis in order:
+            if game.first[k] <= axis < game.first[k + 1]:
+                more = min(left, game.capacity[axis] - b[axis])
+                b[axis] += more
+                left -= more
+
+
+@kernel
+def first_attack(game, memo, best, work):  # type: ignore[no-untyped-def]
+    """The best of several local searches, written to best (A,): one start against each group, one that spreads evenly."""
+    groups, axes = game.law.shape
+    counts = np.empty(2 * game.table.shape[0], np.int16)
+    value = -1
+    for start in range(-1, groups):
+        b = np.zeros(axes, np.int64)
+        if start < 0:
+            for k in range(game.deletes.size):
+                width = game.first[k + 1] - game.first[k]
+                for axis in range(game.first[k], game.first[k + 1]):
+                    b[axis] = min(game.capacity[axis], game.budget[k] // width)
+            fill(game, np.arange(axes), b)
+        elif game.start[start + 1] == game.start[start]:
+            continue
+        else:
+            fill(game, game.queue[start], b)
+        found = improve(game, memo, b, attacked(game, memo, b, counts), work)
+        if found > value:
+            value = found
+            best[:] = b
+    return value

@@ -1,0 +1,222 @@
+"""Best-first branch and bound over boxes of allocations (theory, section 9), in slices that a caller can interrupt."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from graphcert.collective.linear import IntArray
+from graphcert.collective.tight.box_bound import CLASSES, greedy_bound, star_bound
+from graphcert.collective.tight.game import Counts, attacked, count_changes
+from graphcert.kernel import kernel
+
+_TREE_BYTES = 2**28
+STAR_WORK = 3e6
+"""Steps that one star bound may take (a few milliseconds); beyond, a box has only its greedy bound."""
+
+OPEN, CLOSED, FULL = range(3)
+"""How a slice of the search ended: boxes are left, the attack is proved optimal, or there is no memory for more boxes."""
+
+
+class Tree(NamedTuple):
+    """Open boxes in a heap, largest bound first; of equal bounds the newest first, which dives.
+
+    Attributes:
+        lo, hi: (M, A) the boxes, in slots.
+        bound: (M,) what falls in the box at most.
+        heap: (M,) slots in heap order.
+        free: (M,) slots that are not in use.
+        age: (M,) when a box was made.
+        state: (5,) heap size, free slots, boxes made, what the best attack breaks, boxes looked at.
+        attack: (A,) the best attack.
+    """
+
+    lo: Counts
+    hi: Counts
+    bound: IntArray
+    heap: IntArray
+    free: IntArray
+    age: IntArray
+    state: IntArray
+    attack: IntArray
+
+
+HEAP, FREE, MADE, BEST, SEEN = range(5)
+
+
+def make_tree(axes: int, boxes: int | None = None) -> Tree:
+    """An empty tree for boxes over so many axes."""
+    slots = max(16, _TREE_BYTES // (4 * axes + 32)) if boxes is None else boxes
+    state = np.zeros(5, np.int64)
+    state[FREE] = slots
+    return Tree(
+        np.zeros((slots, axes), np.int16), np.zeros((slots, axes), np.int16), np.zeros(slots, np.int64),
+        np.zeros(slots, np.int64), np.arange(slots)[::-1].copy(), np.zeros(slots, np.int64), state,
+        np.zeros(axes, np.int64),
+    )  # fmt: skip
+
+
+@kernel
+def _before(tree, one, two):  # type: ignore[no-untyped-def]
+    if tree.bound[one] != tree.bound[two]:
+        return tree.bound[one] > tree.bound[two]
+    return tree.age[one] > tree.age[two]
+
+
+@kernel
+def _push(tree, lo, hi, bound):  # type: ignore[no-untyped-def]
+    """Store a box; there must be a free slot."""
+    tree.state[FREE] -= 1
+    slot = tree.free[tree.state[FREE]]
+    tree.lo[slot], tree.hi[slot], tree.bound[slot], tree.age[slot] = lo, hi, bound, tree.state[MADE]
+    tree.state[MADE] += 1
+    place = tree.state[HEAP]
+    tree.state[HEAP] += 1
+    while place > 0 and _before(tree, slot, tree.heap[(place - 1) // 2]):
+        tree.heap[place] = tree.heap[(place - 1) // 2]
+        place = (place - 1) // 2
+    tree.heap[place] = slot
+
+
+@kernel
+def _pop(tree):  # type: ignore[no-untyped-def]
+    """The slot of the first box; it is free from now on and must be read before the next push."""
+    top = tree.heap[0]
+    tree.state[HEAP] -= 1
+    size = tree.state[HEAP]
+    slot = tree.heap[size]
+    place = 0
+    while 2 * place + 1 < size:
+        child = 2 * place + 1
+        if child + 1 < size and _before(tree, tree.heap[child + 1], tree.heap[child]):
+            child += 1
+        if not _before(tree, tree.heap[child], slot):
+            break
+        tree.heap[place] = tree.heap[child]
+        place = child
+    if size > 0:
+        tree.heap[place] = slot
+    tree.free[tree.state[FREE]] = top
+    tree.state[FREE] += 1
+    return top
+
+
+@kernel
+def _tighten(game, lo, hi, rest):  # type: ignore[no-untyped-def]
+    """Shrink a box, in place, to allocations that spend each budget exactly (more never breaks less); False if none do.
+
+    rest (K,) is overwritten by what is free after lo.
+    """
+    for k in range(game.deletes.size):
+        begin, end = game.first[k], game.first[k + 1]
+        spent, most = 0, 0
+        for axis in range(begin, end):
+            spent += lo[axis]
+            most += hi[axis]
+        if spent > game.budget[k] or most < game.budget[k]:
+            return False
+        above, below = game.budget[k] - spent, most - game.budget[k]
+        rest[k] = game.budget[k]
+        for axis in range(begin, end):
+            low, high = lo[axis], hi[axis]
+            hi[axis] = min(high, low + above)
+            lo[axis] = max(low, high - below)
+            rest[k] -= lo[axis]
+    return True
+
+
+@kernel
+def _consider(game, memo, tree, b, counts):  # type: ignore[no-untyped-def]
+    """Remember allocation b if it is the best attack so far."""
+    found = attacked(game, memo, b, counts)
+    if found > tree.state[BEST]:
+        tree.state[BEST] = found
+        tree.attack[:] = b
+    return found
+
+
+@kernel
+def _enter(game, memo, tree, lo, hi, bound, star_work):  # type: ignore[no-untyped-def]
+    """Bound a box and store it if it may beat the best attack."""
+    rest = np.zeros(CLASSES, np.int64)
+    if not _tighten(game, lo, hi, rest):
+        return
+    base = np.zeros((game.law.shape[0], 2 * game.table.shape[0]), np.int16)
+    if rest.sum() == 0:
+        _consider(game, memo, tree, lo, base[0])
+        return
+    for group in range(game.law.shape[0]):
+        count_changes(game, group, lo, base[group])
+    bound = min(bound, greedy_bound(game, memo, base, lo, hi, rest))
+    if bound <= tree.state[BEST]:
+        return
+    attack = np.zeros(lo.size, np.int64)
+    shared = star_bound(game, memo, base, lo, hi, rest, star_work, attack)
+    if shared >= 0:
+        bound = min(bound, shared)
+        if bound <= tree.state[BEST]:
+            return
+        _complete(game, hi, attack)
+        _consider(game, memo, tree, attack, base[0])
+    if bound > tree.state[BEST]:
+        _push(tree, lo, hi, bound)
+
+
+@kernel
+def _complete(game, hi, attack):  # type: ignore[no-untyped-def]
+    """Spend what is left of every budget inside the box, one unit at a time in turns."""
+    for k in range(game.deletes.size):
+        begin, end = game.first[k], game.first[k + 1]
+        left = game.budget[k] - attack[begin:end].sum()
+        while left > 0:
+            before = left
+            for axis in range(begin, end):
+                if left > 0 and attack[axis] < hi[axis]:
+                    attack[axis] += 1
+                    left -= 1
+            if left == before:
+                break
+
+
+@kernel
+def start_search(game, memo, tree, attack, star_work):  # type: ignore[no-untyped-def]
+    """Put the box of all allocations into an empty tree, with a first attack."""
+    counts = np.zeros(2 * game.table.shape[0], np.int16)
+    tree.attack[:] = attack
+    tree.state[BEST] = attacked(game, memo, attack, counts)
+    lo, hi = np.zeros(attack.size, np.int64), game.capacity.copy()
+    _enter(game, memo, tree, lo, hi, game.p.size, star_work)
+
+
+@kernel
+def search(game, memo, tree, boxes, star_work):  # type: ignore[no-untyped-def]
+    """Look at up to `boxes` more boxes; returns OPEN, CLOSED or FULL. `upper_bound` says what is proved at any time."""
+    axes = game.capacity.size
+    lo, hi = np.zeros(axes, np.int64), np.zeros(axes, np.int64)
+    for _ in range(boxes):
+        if tree.state[HEAP] == 0 or tree.bound[tree.heap[0]] <= tree.state[BEST]:
+            return CLOSED
+        if tree.state[FREE] < 1:
+            return FULL
+        slot = _pop(tree)
+        tree.state[SEEN] += 1
+        bound = tree.bound[slot]
+        lo[:] = tree.lo[slot]
+        hi[:] = tree.hi[slot]
+        axis = int(np.argmax(hi - lo))
+        middle = (lo[axis] + hi[axis]) // 2
+        for upper in range(2):
+            child_lo, child_hi = lo.copy(), hi.copy()
+            if upper:
+                child_lo[axis] = middle + 1
+            else:
+                child_hi[axis] = middle
+            _enter(game, memo, tree, child_lo, child_hi, bound, star_work)
+    return OPEN
+
+
+@kernel
+def upper_bound(tree):  # type: ignore[no-untyped-def]
+    """What falls at most under any allocation, as far as it is proved."""
+    if tree.state[HEAP] == 0:
+        return tree.state[BEST]
+    return max(tree.state[BEST], tree.bound[tree.heap[0]])

@@ -1,0 +1,95 @@
+"""The fast critical probability against exact rational trade-offs: never below, and equal to 1e-12."""
+
+from math import prod
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graphcert.collective.tight.critical import critical
+from graphcert.collective.tight.law_table import law_table
+from graphcert.noise import BernoulliFlip
+from graphcert.tradeoff import trade_off
+
+RATES = st.one_of(
+    st.sampled_from([0.0, 1.0, 0.5, 0.25, 0.75, 0.1, 0.9, 1e-9, 1 - 1e-9]),
+    st.floats(1e-9, 1 - 1e-9),
+    st.floats(-12.0, 0.0).map(lambda e: 10.0**e),
+)
+LAWS = st.builds(BernoulliFlip, RATES, RATES)
+FIVE = [BernoulliFlip(*r) for r in zip(np.linspace(0.05, 0.08, 5), np.linspace(0.65, 0.95, 5), strict=True)]
+
+
+def exact(laws, adds, deletes):
+    parts = [trade_off(law, int(a), int(d)) for law, a, d in zip(laws, adds, deletes, strict=True)]
+    return prod(parts[1:], start=parts[0]).critical
+
+
+def fast(laws, adds, deletes):
+    return critical(law_table(laws), np.array(adds, dtype=np.int64), np.array(deletes, dtype=np.int64))
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.tuples(LAWS, st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=3))
+def test_c_is_the_exact_rational_one_rounded_up(parts):
+    laws, adds, deletes = zip(*parts, strict=True)
+    truth = exact(laws, adds, deletes)
+    found = fast(laws, adds, deletes)
+    assert truth <= found <= truth + 1e-12
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(0, 2), min_size=5, max_size=5), st.lists(st.integers(0, 2), min_size=5, max_size=5))
+def test_five_levels_that_form_no_chain(adds, deletes):
+    truth = exact(FIVE, adds, deletes)
+    assert truth <= fast(FIVE, adds, deletes) <= truth + 1e-12
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.floats(0, 1), st.floats(0, 1), st.integers(0, 4), st.integers(0, 4))
+def test_rates_as_small_as_floats_can_be(plus, minus, add, delete):
+    """Log-ratios are then in the hundreds, and so is what their rounding may cost."""
+    truth = trade_off(BernoulliFlip(plus, minus), add, delete).critical
+    assert truth <= fast([BernoulliFlip(plus, minus)], [add], [delete]) <= truth + 1e-10
+
+
+@settings(max_examples=60, deadline=None)
+@given(LAWS, st.integers(0, 60), st.integers(0, 60))
+def test_many_changes_under_one_law(law, add, delete):
+    truth = trade_off(law, add, delete).critical
+    assert truth <= fast([law], [add], [delete]) <= truth + 1e-11
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(LAWS, st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=4), st.integers(0, 3))
+def test_one_more_change_never_lowers_c(parts, place):
+    laws, adds, deletes = zip(*parts, strict=True)
+    more = [a + (k == place % len(laws)) for k, a in enumerate(adds)]
+    assert fast(laws, more, deletes) >= fast(laws, adds, deletes) - 1e-12
+
+
+@pytest.mark.parametrize(
+    ("law", "add", "delete", "expected"),
+    [
+        (BernoulliFlip(0.05, 0.6), 0, 0, 0.5),  # nothing is changed
+        (BernoulliFlip(0.0, 0.0), 1, 0, 1.0),  # every change shows
+        (BernoulliFlip(0.3, 0.7), 50, 50, None),  # 0.3 + 0.7 is not 1 in binary, almost silent
+        (BernoulliFlip(0.25, 0.75), 50, 50, 0.5),  # exactly silent
+        (BernoulliFlip(0.0, 1.0), 9, 9, 0.5),  # always zero, whatever the input
+        (BernoulliFlip(1.0, 0.0), 9, 9, 0.5),  # always one
+        (BernoulliFlip(1.0, 1.0), 1, 1, 1.0),  # noise that tells everything
+        (BernoulliFlip(0.0, 0.6), 3, 0, 0.5 / 0.6**3 if 0.6**3 > 0.5 else 1.0),
+        (BernoulliFlip(0.0, 0.9), 3, 0, None),
+    ],
+)
+def test_laws_at_the_border(law, add, delete, expected):
+    found = fast([law], [add], [delete])
+    truth = trade_off(law, add, delete).critical
+    assert truth <= found <= truth + 1e-12
+    assert expected is None or found == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_silent_law_among_others_changes_nothing():
+    laws = [BernoulliFlip(0.05, 0.6), BernoulliFlip(0.25, 0.75)]
+    assert fast(laws, [3, 7], [2, 9]) == fast(laws[:1], [3], [2])
