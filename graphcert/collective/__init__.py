@@ -4,6 +4,7 @@ from graphcert.collective.curve import CollectiveCurve
 from graphcert.collective.localized import collective_localized
 from graphcert.collective.localized_problem import LocalizedProblem, axis_weights
 from graphcert.collective.perceived import collective_perceived
+from graphcert.collective.perceived_places import smoothing_places
 from graphcert.collective.perceived_problem import check_reach
 from graphcert.collective.receptive import receptive_field, undirected_edges
 from graphcert.collective.scheme_perception import scheme_perception
@@ -21,6 +22,7 @@ __all__ = [
     "naive_bound",
     "receptive_field",
     "scheme_perception",
+    "smoothing_places",
     "smoothing_problem",
     "undirected_edges",
 ]
