@@ -1,13 +1,13 @@
 """Which noise level hurts at least as much as another: the Blackwell order of laws, decided exactly."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from functools import singledispatch
 from typing import TypeVar
 
-from graphcert.noise.laws import Ablation, BernoulliFlip, Gaussian, Selected
+from graphcert.noise.laws import Ablation, BernoulliFlip, Gaussian, Law, Selected
 
-AnyLaw = TypeVar("AnyLaw", BernoulliFlip, Gaussian, Ablation, Selected)
+AnyLaw = TypeVar("AnyLaw", bound=Law)
 
 
 @singledispatch
@@ -65,3 +65,14 @@ def undominated(laws: Iterable[AnyLaw]) -> tuple[AnyLaw, ...]:
         kept = [other for other in kept if not dominates(law, other)]
         kept.append(law)
     return tuple(kept)
+
+
+def dominating(laws: Sequence[Law]) -> Law:
+    """One law that dominates all of them, for kinds in a total order (Gaussian noise, ablation), selected or not."""
+    selected = [law for law in laws if isinstance(law, Selected)]
+    if selected:
+        worst = dominating([law.law for law in selected])
+        assert not isinstance(worst, Selected)
+        return Selected(min(law.select for law in selected), worst)
+    (strongest,) = undominated(laws)
+    return strongest

@@ -1,13 +1,32 @@
-"""Trade-off functions: how much a perturbation can change the probability of an event (theory sections 1 to 3).
+"""Trade-off functions: how much a perturbation can change the probability of an event (theory sections 1 to 3, 5, 6).
 
 A new law brings one file that registers itself with `trade_off`; importing it here makes it known.
 """
 
-from graphcert.tradeoff import flip
+from graphcert.tradeoff import flip, gaussian, hierarchical
 from graphcert.tradeoff.allocation import allocation_trade_offs
 from graphcert.tradeoff.base import TradeOff
 from graphcert.tradeoff.budgets import budget_trade_offs
 from graphcert.tradeoff.discrete import DiscreteTradeOff
 from graphcert.tradeoff.dispatch import trade_off
+from graphcert.tradeoff.escape import Escape, escape, selection_escape, subset_escape
+from graphcert.tradeoff.gaussian import GaussianTradeOff
+from graphcert.tradeoff.radius import gaussian_radius, gaussian_radius_multiclass
 
-__all__ = ["DiscreteTradeOff", "TradeOff", "allocation_trade_offs", "budget_trade_offs", "flip", "trade_off"]
+__all__ = [
+    "DiscreteTradeOff",
+    "Escape",
+    "GaussianTradeOff",
+    "TradeOff",
+    "allocation_trade_offs",
+    "budget_trade_offs",
+    "escape",
+    "flip",
+    "gaussian",
+    "gaussian_radius",
+    "gaussian_radius_multiclass",
+    "hierarchical",
+    "selection_escape",
+    "subset_escape",
+    "trade_off",
+]

@@ -1,11 +1,13 @@
 """The one abstraction behind every certificate: the trade-off function of two laws (theory section 1)."""
 
+import math
 from abc import ABC, abstractmethod
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from graphcert.errors import InputError
+from graphcert.errors import InputError, UnsupportedError
 
 Floats = NDArray[np.float64]
 
@@ -46,6 +48,26 @@ class TradeOff(ABC):
         1.0 where no majority does. At least 1/2; one number serves all nodes (binary certificates only).
         """
 
+    def inverse(self, level: Fraction) -> Fraction:
+        """sup {p : lower(p) ≤ level}, rounded up; `critical` is the one at 1/2.
+
+        Found by bisection over the floats: since `lower` is never above the exact value, a p with lower(p) > level lies
+        above the supremum. Sound side: never below the exact value; 1 where no p exceeds the level.
+
+        Args:
+            level: in [0, 1].
+        """
+
+        def exceeds(p: float) -> bool:
+            return Fraction(float(self.lower(p))) > level
+
+        low, high = 0.0, 1.0
+        if not exceeds(high):
+            return Fraction(1)
+        while low < (middle := (low + high) / 2) < high:
+            low, high = (low, middle) if exceeds(middle) else (middle, high)
+        return Fraction(high)
+
     @abstractmethod
     def compose(self, other: "TradeOff") -> "TradeOff":
         """The trade-off of two independent parts together.
@@ -53,6 +75,10 @@ class TradeOff(ABC):
         Raises:
             UnsupportedError: if the two kinds of trade-off do not compose.
         """
+
+    def _compose_discrete(self, discrete: "TradeOff") -> "TradeOff":
+        """The product with a discrete trade-off, which knows only its own kind; the default is to refuse."""
+        raise UnsupportedError(f"a discrete trade-off composes with discrete ones only, not with {self!r}")
 
     def __mul__(self, other: "TradeOff") -> "TradeOff":
         if not isinstance(other, TradeOff):
@@ -66,3 +92,10 @@ def probabilities(p: ArrayLike) -> Floats:
     if not np.all((array >= 0) & (array <= 1)):
         raise InputError("a trade-off is evaluated at probabilities between 0 and 1, and NaN is not one")
     return array
+
+
+def rounded_up(numerator: int, denominator: int) -> float:
+    """The smallest float that is not below a quotient."""
+    nearest = numerator / denominator
+    top, bottom = nearest.as_integer_ratio()
+    return nearest if top * denominator >= numerator * bottom else math.nextafter(nearest, math.inf)

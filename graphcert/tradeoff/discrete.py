@@ -8,9 +8,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from graphcert.errors import UnsupportedError
 from graphcert.tradeoff import atoms as exact
-from graphcert.tradeoff.base import Floats, TradeOff, probabilities
+from graphcert.tradeoff.base import Floats, TradeOff, probabilities, rounded_up
 from graphcert.tradeoff.reach import Reach
 
 _GUARD = 2.0**-43
@@ -65,16 +64,25 @@ class DiscreteTradeOff(TradeOff):
     @cached_property
     def critical(self) -> float:
         """See `TradeOff.critical`; the exact rational number, rounded up to a float."""
-        # lower(p) ≤ 1/2 iff the complement can reach 1/2: fill it by decreasing ratio up to P'-mass 1/2.
+        return rounded_up(*self._inverse(1, 2))
+
+    def inverse(self, level: Fraction) -> Fraction:
+        """See `TradeOff.inverse`; the exact rational number."""
+        return Fraction(*self._inverse(*Fraction(level).as_integer_ratio()))
+
+    def _inverse(self, part: int, whole: int) -> tuple[int, int]:
+        """sup {p : lower(p) ≤ part/whole} as a quotient of two integers."""
+        # lower(p) ≤ level iff the complement can reach 1 − level: fill it by decreasing ratio up to that P'-mass.
+        needed = (whole - part) << self.bits
         clean = perturbed = 0
         for c, d in self.atoms:
-            if 2 * (perturbed + d) >= 1 << self.bits:
+            if whole * (perturbed + d) >= needed:
                 break
             clean, perturbed = clean + c, perturbed + d
-        # clean + c·(1/2 − perturbed)/d, over the denominator 2d·2^bits
-        filled = 2 * d * clean + c * max((1 << self.bits) - 2 * perturbed, 0)
-        whole = 2 * d << self.bits
-        return _rounded_up(whole - filled, whole)
+        # clean + c·((1 − level) − perturbed)/d, over the denominator whole·d·2^bits
+        filled = whole * d * clean + c * max(needed - whole * perturbed, 0)
+        everything = whole * d << self.bits
+        return everything - filled, everything
 
     def lower_exact(self, p: Fraction | float) -> Fraction:
         """`lower` in rational arithmetic: slow, exact, for reference."""
@@ -91,14 +99,14 @@ class DiscreteTradeOff(TradeOff):
             room, reached = room - c, reached + d
         return reached / unit
 
-    def compose(self, other: TradeOff) -> "DiscreteTradeOff":
-        """The two parts together, exactly: all products of atoms, sorted again.
+    def compose(self, other: TradeOff) -> TradeOff:
+        """The two parts together, exactly: all products of atoms, sorted again; an `Escape` stays one.
 
         Raises:
-            UnsupportedError: if `other` is not discrete or the product has too many atoms.
+            UnsupportedError: if `other` is of a kind that composes with nothing, or the product has too many atoms.
         """
         if not isinstance(other, DiscreteTradeOff):
-            raise UnsupportedError(f"a discrete trade-off composes with discrete ones only, not with {other!r}")
+            return other if self.uninformative else other._compose_discrete(self)
         if self.uninformative or other.uninformative:
             return other if self.uninformative else self
         bits = self.bits + other.bits
@@ -113,8 +121,5 @@ class DiscreteTradeOff(TradeOff):
         return f"DiscreteTradeOff({len(self.atoms)} atoms of {self.bits} bits)"
 
 
-def _rounded_up(numerator: int, denominator: int) -> float:
-    """The smallest float that is not below numerator/denominator."""
-    nearest = numerator / denominator
-    top, bottom = nearest.as_integer_ratio()
-    return nearest if top * denominator >= numerator * bottom else float(np.nextafter(nearest, np.inf))
+IDENTITY = DiscreteTradeOff(((1, 1),), 0)
+"""Nothing is seen of the perturbation: both laws are the same."""

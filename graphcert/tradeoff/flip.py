@@ -4,6 +4,7 @@ from fractions import Fraction
 from functools import lru_cache
 from math import comb
 
+from graphcert.errors import InputError
 from graphcert.noise.budget import count
 from graphcert.noise.laws import BernoulliFlip
 from graphcert.tradeoff.atoms import refuse_beyond_exact
@@ -12,9 +13,15 @@ from graphcert.tradeoff.dispatch import trade_off
 
 
 @trade_off.register
-def flip_trade_off(law: BernoulliFlip, add: int = 0, delete: int = 0) -> DiscreteTradeOff:
+def flip_trade_off(
+    law: BernoulliFlip, add: int = 0, delete: int = 0, nodes: int | None = None, shift: float | None = None
+) -> DiscreteTradeOff:
     """Exact trade-off of `BernoulliFlip` for `add` additions and `delete` deletions, with add + delete + 1 atoms."""
-    return _flip_trade_off(law, count("add", add), count("delete", delete))
+    if shift:
+        raise InputError("flips are counted, not measured; give add and delete, no shift")
+    counts = count("add", add), count("delete", delete)
+    # Bits count the same in whichever rows they are, unless there are no rows.
+    return _flip_trade_off(law, 0, 0) if nodes == 0 else _flip_trade_off(law, *counts)
 
 
 @lru_cache(maxsize=4096)

@@ -21,8 +21,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from graphcert.errors import InputError
+from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import BernoulliFlip
+from graphcert.noise.laws import Law
 from graphcert.tradeoff.base import probabilities
 
 Floats = NDArray[np.float64]
@@ -49,7 +50,7 @@ _FLOAT_GUARD = 2.0**-48
 """32 roundings: more than log, product, sum and quotient below can lose together, relative to their largest term."""
 
 
-def order_weight(law: BernoulliFlip, order: float, mirrored: bool = False) -> tuple[float, float]:
+def order_weight(law: Law, order: float, mirrored: bool = False) -> tuple[float, float]:
     """The divergence that one added, and one deleted, element causes: w_add and w_delete, rounded up.
 
     For a flip with clean probability a = P[z = 1] and perturbed b = P'[z = 1] (theory, section 4)
@@ -70,8 +71,11 @@ def order_weight(law: BernoulliFlip, order: float, mirrored: bool = False) -> tu
 
     Raises:
         InputError: if the order is not a positive number.
+        UnsupportedError: for a law other than `BernoulliFlip`.
     """
     alpha = _checked(order)
+    if not isinstance(law, BernoulliFlip):
+        raise UnsupportedError(f"half-spaces are known for BernoulliFlip noise only, not for {law!r}")
     with localcontext(_DECIMAL):
         add, delete = Decimal(law.add), Decimal(law.delete)
         # The coins (P[z = 1], P[z = 0]) of an element at 0 and of one at 1; a flip turns one into the other.

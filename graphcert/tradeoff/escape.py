@@ -1,0 +1,145 @@
+"""Two laws that part ways with some probability: the trade-off of hierarchical smoothing (theory section 6)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import ROUND_FLOOR, Context, Decimal
+from fractions import Fraction
+from math import comb
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from graphcert.errors import InputError
+from graphcert.noise.budget import count
+from graphcert.tradeoff.base import Floats, TradeOff, probabilities, rounded_up
+
+_GUARD = 2.0**-48
+"""Allowance for rounding in `Escape`, twice the bound derived there."""
+
+_TINY = 2.0**-1000
+
+_EXACT_ROWS = 1024
+"""Up to so many rows s^r is an exact fraction; beyond, 60 digits of it, rounded down."""
+
+
+@dataclass(frozen=True)
+class Escape(TradeOff):
+    """With probability δ the two laws show outcomes that the other one never shows; otherwise they are the lower pair.
+
+    Under hierarchical smoothing δ is the probability that some perturbed row is not selected (Scholten et al. 2023):
+    then its clean or its perturbed content is seen, and the classifier, which sees the selection too, may answer as the
+    adversary likes. The worst event wins all of the δ under P and nothing of it under P', so
+
+        upper(q) = δ + (1 − δ) · upper_low(min(1, q/(1 − δ)))        lower(p) = 1 − upper(1 − p)
+        c = δ + (1 − δ) · sup {q : lower_low(q) ≤ 1/(2(1 − δ))}       and c = 1 for δ ≥ 1/2.
+
+    A larger δ is never better: outcomes of the escape can be replaced by draws from the lower law whose they are.
+
+    *Products.* An outcome that one law never shows stays so whatever independent part is seen beside it, hence
+    Escape(T₁, δ) · T₂ = Escape(T₁ · T₂, δ), and Escape(T₁, δ₁) · Escape(T₂, δ₂) = Escape(T₁ · T₂, 1 − (1 − δ₁)(1 − δ₂)).
+
+    *Rounding.* Let u = 2⁻⁵³. The quotient q/(1 − δ) has two roundings, a relative error of 2u; `upper_low` is concave and
+    not negative, so this costs at most 2u of its value. Product, sum, and the floats of 1 − δ and δ add less than 4u: in
+    all below 2⁻⁵⁰. In `lower`, 1 − p is exact for p ≥ 1/2, and below it the slope of `upper` is at most 2: 2u more with the
+    last difference. Where 1 − δ is tinier than 2⁻¹⁰⁰⁰, so is everything but δ. `_GUARD` is more than all of it.
+
+    Attributes:
+        low: the trade-off given that nothing escapes.
+        delta: δ, an exact fraction in [0, 1].
+
+    Raises:
+        InputError: if δ is no probability.
+    """
+
+    low: TradeOff
+    delta: Fraction
+
+    def __post_init__(self) -> None:
+        delta = Fraction(self.delta)
+        if not 0 <= delta <= 1:
+            raise InputError(f"the probability of escape must lie between 0 and 1, got {self.delta}")
+        object.__setattr__(self, "delta", delta)
+
+    def lower(self, p: ArrayLike) -> Floats:
+        """See `TradeOff.lower`; within 2⁻⁴⁷ of the exact value for the given lower pair."""
+        bound: Floats = np.maximum(1.0 - self.upper(1.0 - probabilities(p)), 0.0)
+        return bound
+
+    def upper(self, p: ArrayLike) -> Floats:
+        """See `TradeOff.upper`; within 2⁻⁴⁷ of the exact value for the given lower pair."""
+        share = float(1 - self.delta)
+        inside = self.low.upper(np.minimum(probabilities(p) / max(share, _TINY), 1.0))
+        bound: Floats = np.minimum(share * inside + float(self.delta) + _GUARD, 1.0)
+        return bound
+
+    @property
+    def critical(self) -> float:
+        """See `TradeOff.critical`; δ and the inverse of the lower pair as fractions, rounded up once."""
+        return rounded_up(*self.inverse(Fraction(1, 2)).as_integer_ratio())
+
+    def inverse(self, level: Fraction) -> Fraction:
+        """See `TradeOff.inverse`; exact if the lower pair's is."""
+        share = 1 - self.delta
+        return self.delta + share * self.low.inverse(level / share) if level < share else Fraction(1)
+
+    def compose(self, other: TradeOff) -> TradeOff:
+        """An escape of the product of the lower pairs; see above.
+
+        Raises:
+            UnsupportedError: if the lower pairs do not compose.
+        """
+        if isinstance(other, Escape):
+            return Escape(self.low * other.low, 1 - (1 - self.delta) * (1 - other.delta))
+        return Escape(self.low * other, self.delta)
+
+    def _compose_discrete(self, discrete: TradeOff) -> TradeOff:
+        return Escape(self.low * discrete, self.delta)
+
+
+def escape(low: TradeOff, delta: Fraction) -> TradeOff:
+    """`Escape(low, delta)`, or `low` itself, number for number, if nothing escapes."""
+    return Escape(low, delta) if delta else low
+
+
+def selection_escape(select: float, rows: int) -> Fraction:
+    """δ = 1 − s^r: some of r rows is not selected, each selected on its own with probability s (theory section 6).
+
+    Args:
+        select: s in [0, 1], the probability of being noised (of being ablated, under ablation), taken as the exact binary
+            fraction it is.
+        rows: r, the number of perturbed rows. The exact fraction up to 1,024 of them; beyond, rounded up.
+    """
+    s, r = Fraction(select), count("nodes", rows)
+    return 1 - (s**r if r <= _EXACT_ROWS else _power_down(s, r))
+
+
+def subset_escape(elements: int, kept: int, changed: int) -> Fraction:
+    """δ = 1 − C(d − r, k)/C(d, k): some of r changed elements is among the k of d that are kept (Levine & Feizi 2020).
+
+    All subsets of k elements are equally likely; the others are replaced by a token. An exact fraction.
+
+    Args:
+        elements: d, the number of elements (rows, pixels, bits).
+        kept: k ≤ d, how many of them are kept.
+        changed: r ≤ d, how many of them the adversary changes.
+
+    Raises:
+        InputError: if a number is not a whole number ≥ 0, or exceeds d.
+    """
+    d, k, r = count("elements", elements), count("kept", kept), count("changed", changed)
+    if k > d or r > d:
+        raise InputError(f"of {d} elements at most {d} can be kept and changed, got {k} kept and {r} changed")
+    return 1 - Fraction(comb(d - r, k), comb(d, k))
+
+
+def _power_down(base: Fraction, exponent: int) -> Fraction:
+    """base^exponent for a base in [0, 1], rounded down to 60 digits by repeated squaring."""
+    context = Context(prec=60, rounding=ROUND_FLOOR)
+    times: Callable[[Decimal, Decimal], Decimal] = context.multiply
+    power, square = Decimal(1), context.divide(Decimal(base.numerator), Decimal(base.denominator))
+    while exponent:
+        if exponent & 1:
+            power = times(power, square)
+        square = times(square, square)
+        exponent >>= 1
+    return Fraction(power)
