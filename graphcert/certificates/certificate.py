@@ -11,7 +11,7 @@ from graphcert.certificates.guarantee import describe_guarantee
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Budget, Views
 from graphcert.tradeoff import TradeOff, allocation_trade_offs, budget_trade_offs
-from graphcert.tradeoff.half_spaces import Order, order_eta
+from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, order_eta
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -86,10 +86,10 @@ class Certificate(Claims):
             return np.asarray(self.p_lower > trade_off.critical)
         return np.asarray(trade_off.lower(self.p_lower) > trade_off.upper(self.p_other_upper))
 
-    def _half_spaces(self, orders: Sequence[Order]) -> tuple[tuple[Order, ...], Floats]:
+    def _half_spaces(self, orders: Sequence[Order] | None) -> tuple[tuple[Order, ...], Floats]:
         if self.method != "binary":
             raise UnsupportedError("a collective certificate rests on the binary rule; certify with method='binary'")
-        used = tuple(Order(*order) for order in orders)
+        used = DEFAULT_ORDERS if orders is None else tuple(Order(*order) for order in orders)
         if not used:
             raise InputError("name at least one order of divergence in orders")
         return used, np.array([order_eta(self.p_lower, *order) for order in used])

@@ -21,7 +21,7 @@ from graphcert.collective.localized import BINS
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import AXES, Budget, Smoothing
 from graphcert.noise.budget import Counts
-from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order
+from graphcert.tradeoff.half_spaces import Order
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -63,7 +63,7 @@ class Claims(ABC):
         """What is guaranteed, about what, against whom and with which probability, in plain words."""
 
     @abstractmethod
-    def _half_spaces(self, orders: Sequence[Order]) -> tuple[tuple[Order, ...], Floats]:
+    def _half_spaces(self, orders: Sequence[Order] | None) -> tuple[tuple[Order, ...], Floats]:
         """The D directions of change and (D, N) the least amount of each that can take the label away, rounded down."""
 
     @property
@@ -132,7 +132,7 @@ class Claims(ABC):
         normalisation: str = "symmetric",
         local_budget: Any = None,
         attackers: int | None = None,
-        orders: Sequence[Order] = DEFAULT_ORDERS,
+        orders: Sequence[Order] | None = None,
         bins: int | None = BINS,
         time_limit: float | None = 60.0,
         solver: str = "highs",
@@ -158,7 +158,8 @@ class Claims(ABC):
             normalisation: how the base classifier aggregates, see `receptive_field`; only with `layers`.
             local_budget: the most changes at one node, see `collective_strictly_local`; only with `layers`.
             attackers: the most nodes that may be touched; only with `layers`.
-            orders: the divergences whose half-spaces describe a node; `(Order(2.0),)` gives the published certificate.
+            orders: the divergences whose half-spaces describe a node (default: eight of them, `DEFAULT_ORDERS`);
+                `(Order(2.0),)` gives the published certificate.
             bins: the most steps per group to which half-spaces are rounded; None for no rounding.
             time_limit: seconds per solve; when it ends, what has been proved so far is reported. None waits.
             solver: "highs" or "cvxpy" (the same program through cvxpy, slower).

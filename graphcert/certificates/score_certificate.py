@@ -13,7 +13,7 @@ from graphcert.certificates.score_guarantee import describe_mean_score
 from graphcert.errors import UnsupportedError
 from graphcert.noise import CHANNELS, BernoulliFlip, Budget, Smoothing
 from graphcert.noise.dominance import undominated
-from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, mean_variance_eta, order_weight
+from graphcert.tradeoff.half_spaces import Order, mean_variance_eta, order_weight
 
 ORDER = Order(2.0)
 """The divergence behind a certificate of mean and variance."""
@@ -72,8 +72,8 @@ class ScoreCertificate(Claims):
     def _eta(self) -> Floats:
         return mean_variance_eta(self.mean_lower, self.variance_upper)
 
-    def _half_spaces(self, orders: Sequence[Order]) -> tuple[tuple[Order, ...], Floats]:
-        if orders is not DEFAULT_ORDERS and [Order(*order) for order in orders] != [ORDER]:
+    def _half_spaces(self, orders: Sequence[Order] | None) -> tuple[tuple[Order, ...], Floats]:
+        if orders is not None and [Order(*order) for order in orders] != [ORDER]:
             raise UnsupportedError("mean and variance of scores give the half-space of order 2 only; leave out orders")
         return (ORDER,), self._eta()[None]
 
