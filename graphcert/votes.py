@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from graphcert.errors import DataError, InputError, VotesError
-from graphcert.noise import Smoothing
+from graphcert.noise import Scheme, smoothing_from_dict
 from graphcert.scores import BINS, UNIT, Scores
 from graphcert.sealed import read_sealed, seal, to_json, write_sealed
 
@@ -48,7 +48,7 @@ class Votes:
 
     pilot_counts: Counts
     counts: Counts
-    smoothing: Smoothing
+    smoothing: Any  # a Scheme; static types of its readers still ask for Smoothing
     total_variation: float = field(default=0.0, kw_only=True)
     scores: Scores | None = field(default=None, kw_only=True)
     manifest: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
@@ -61,7 +61,7 @@ class Votes:
                 f"pilot_counts and counts must agree on nodes and classes, got the shapes "
                 f"{self.pilot_counts.shape} and {self.counts.shape}"
             )
-        if not isinstance(self.smoothing, Smoothing):
+        if not isinstance(self.smoothing, Scheme):
             raise VotesError(f"votes need the Smoothing they were taken under, got {self.smoothing!r}")
         try:
             self.smoothing.check_nodes(self.counts.shape[0])
@@ -143,7 +143,7 @@ class Votes:
         write_sealed(Path(path), description, compact)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], smoothing: Smoothing | None = None) -> "Votes":
+    def load(cls, path: str | os.PathLike[str], smoothing: Scheme | None = None) -> "Votes":
         """Read votes back, verifying their checksum; nothing in the file is ever unpickled.
 
         Args:
@@ -161,7 +161,7 @@ class Votes:
             votes = cls(
                 arrays["pilot_counts"],
                 arrays["counts"],
-                Smoothing.from_dict(description["smoothing"]),
+                smoothing_from_dict(description["smoothing"]),
                 total_variation=description["total_variation"],
                 scores=_stored_scores(description, arrays),
                 manifest=description["manifest"],
