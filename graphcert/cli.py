@@ -52,6 +52,10 @@ PartitionMethod = Annotated[str, typer.Option("--partition", help="metis, spectr
 Affinity = Annotated[str, typer.Option(help="Rank clusters by edges or pagerank.")]
 Samples = Annotated[int | None, typer.Option(help="Final samples, which bound the probabilities (default: 10000).")]
 PilotSamples = Annotated[int | None, typer.Option(help="Independent samples that choose the labels (default: 1000).")]
+Scores = Annotated[
+    bool | None,
+    typer.Option("--scores/--no-scores", help="Count class scores too, for the classifier of the largest mean score."),
+]
 Seed = Annotated[int, typer.Option(help="Of the split, the weights and the noise; same seed, same result.")]
 Out = Annotated[Path, typer.Option(help="Folder of the run; an interrupted run continues there.")]
 DataRoot = Annotated[str | None, typer.Option(help="Folder with data files, looked at before GRAPHCERT_DATA.")]
@@ -132,12 +136,13 @@ def sample_command(
     run_folder: RunFolder,
     samples: Samples = None,
     pilot_samples: PilotSamples = None,
+    scores: Scores = None,
     workers: Workers = None,
     batch_size: BatchSize = None,
     data_root: DataRoot = None,
 ) -> None:
     """Take votes with a trained model; an interrupted call continues where it was."""
-    _run(run_folder, data_root, workers, batch_size).sample(samples, pilot_samples)
+    _run(run_folder, data_root, workers, batch_size).sample(samples, pilot_samples, scores)
 
 
 @app.command("certify")
@@ -160,6 +165,7 @@ def certify_command(
     affinity: Affinity = "edges",
     samples: Samples = None,
     pilot_samples: PilotSamples = None,
+    scores: Scores = None,
     seed: Seed = 0,
     alpha: Alpha = None,
     method: Method = None,
@@ -209,7 +215,7 @@ def certify_command(
             config = _config(dataset, model, noise, seed, dataset_option, model_option, training_option)
         else:
             config = _read_settings(settings, dataset)
-        counts = {"samples": samples, "pilot_samples": pilot_samples}
+        counts = {"samples": samples, "pilot_samples": pilot_samples, "scores": scores}
         chosen: dict[str, Any] = {key: value for key, value in counts.items() if value is not None}
         config = replace(
             config,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from graphcert.errors import InputError
+from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import CHANNELS, BernoulliFlip, Smoothing
 from graphcert.votes import Votes
 from graphcert.voting import sample_votes
@@ -78,12 +78,14 @@ def between(smoothing: Smoothing, share: float) -> Smoothing:
 
 def isotropic_votes(
     accuracy: Accuracy, localized: Votes, samples: int, store: Path, progress: bool = False
-) -> tuple[Votes, dict[str, float]]:
-    """Votes of the same model under the matched isotropic noise, and both accuracies."""
-    own = accuracy.of(localized)
-    scheme = matched_isotropic(localized.smoothing, own, accuracy)
+) -> tuple[Smoothing, Votes, dict[str, float]]:
+    """The matched isotropic noise, votes of the same model under it, and both accuracies."""
+    own, noise = accuracy.of(localized), localized.smoothing
+    if not isinstance(noise, Smoothing):
+        raise UnsupportedError("the comparison with isotropic noise takes localized flips, not hierarchical noise")
+    scheme = matched_isotropic(noise, own, accuracy)
     votes = sample_votes(
         accuracy.model, accuracy.data, scheme, samples, accuracy.pilot_samples, accuracy.seed, workers=accuracy.workers,
         store=store, progress=progress,
     )  # fmt: skip
-    return votes, {"localized": own, "isotropic": accuracy.of(votes)}
+    return scheme, votes, {"localized": own, "isotropic": accuracy.of(votes)}

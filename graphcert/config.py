@@ -122,10 +122,11 @@ class SmoothingConfig:
 
 @dataclass(frozen=True)
 class SamplingConfig:
-    """How many votes."""
+    """How many votes, and whether class scores are counted with them."""
 
     samples: int = 10_000
     pilot_samples: int = 1_000
+    scores: bool = False
 
     def __post_init__(self) -> None:
         for name in ("samples", "pilot_samples"):

@@ -42,10 +42,13 @@ class Collective:
     Attributes:
         ladders: one per sweep.
         isotropic: what they are compared with, if asked for.
+        mean_score: one curve per ladder about the classifier of the largest mean score, if the votes carry scores. That is
+            another classifier; the two are never mixed.
     """
 
     ladders: tuple[Ladder, ...] = ()
     isotropic: Isotropic | None = None
+    mean_score: tuple[CollectiveCurve, ...] = ()
 
     def to_json(self, votes: str, alpha: float) -> str:
         """The content of collective.json, with the digest of the votes and the level it holds for."""
@@ -62,6 +65,7 @@ class Collective:
                 "localized_accuracy": other.localized_accuracy,
                 "curves": [curve.to_dict() for curve in other.curves],
             },
+            "mean_score": [curve.to_dict() for curve in self.mean_score],
         }
         return json.dumps(content) + "\n"
 
@@ -76,17 +80,23 @@ class Collective:
             content = json.loads(text)
             ladders = tuple({m: CollectiveCurve.from_dict(c) for m, c in one.items()} for one in content["ladders"])
             other = content["isotropic"] and _isotropic(content["isotropic"])
+            mean_score = tuple(CollectiveCurve.from_dict(curve) for curve in content["mean_score"])
             same = content["votes"] == votes and content["alpha"] == alpha
         except (KeyError, TypeError, AttributeError, ValueError, InputError):
             raise DataError("this is not a collective certificate; run `graphcert collective` again") from None
         counted = {curve.targets for ladder in ladders for curve in ladder.values()}
-        return cls(ladders, other) if same and counted <= {targets} else None
+        return cls(ladders, other, mean_score) if same and counted <= {targets} else None
+
+    def beside(self, sweep: int) -> Ladder:
+        """The curves of other classifiers over the budgets of one sweep."""
+        found = {} if self.isotropic is None else {"isotropic": self.isotropic.curves[sweep]}
+        return found | ({"mean_score": self.mean_score[sweep]} if self.mean_score else {})
 
     def table(self) -> str:
         """collective.csv: one row per sweep, method asked for and budget."""
         rows: list[dict[str, Any]] = []
         for i, ladder in enumerate(self.ladders):
-            named = dict(ladder) if self.isotropic is None else {**ladder, "isotropic": self.isotropic.curves[i]}
+            named = {**ladder, **self.beside(i)}
             rows += [{"sweep": i, "asked": name, **row} for name, curve in named.items() for row in curve.rows()]
         return csv_text(rows, ["sweep", "asked", *AXES])
 

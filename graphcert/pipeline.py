@@ -14,7 +14,8 @@ from typing import Any
 from torch_geometric.data import Data
 
 from graphcert.budgets import budget_grids, collective_sweeps
-from graphcert.certificates import Certificate, certify
+from graphcert.certificates import Certificate, certify, certify_scores
+from graphcert.collective import CollectiveCurve
 from graphcert.comparison import Accuracy, isotropic_votes
 from graphcert.config import CollectiveConfig, RunConfig
 from graphcert.data import data_fingerprint, load_dataset, partition_graph
@@ -109,7 +110,7 @@ class Run:
     def all_stages(self, config: RunConfig) -> ReportContent:
         """Train, sample, certify (each node alone, then all together) and report; finished stages are not repeated."""
         self.train(config)
-        self.sample(config.sampling.samples, config.sampling.pilot_samples)
+        self.sample(config.sampling.samples, config.sampling.pilot_samples, config.sampling.scores)
         self.certify(**asdict(config.certificate))
         self.collective(config.collective)
         return self.report()
@@ -153,13 +154,13 @@ class Run:
         self._record({"training": asdict(log), "timings": {"training": seconds}, "data": data_fingerprint(data)})
         self._record({"model": model_fingerprint(model), "seed": config.seed})
 
-    def sample(self, samples: int | None = None, pilot_samples: int | None = None) -> Votes:
-        """Take the votes, continuing from the shards of an interrupted call."""
+    def sample(self, samples: int | None = None, pilot_samples: int | None = None, scores: bool | None = None) -> Votes:
+        """Take the votes, and scores if asked for, continuing from the shards of an interrupted call."""
         config = self.load_config()
         sampling = config.sampling
-        sampling = replace(
-            sampling, samples=samples or sampling.samples, pilot_samples=pilot_samples or sampling.pilot_samples
-        )
+        asked = {"samples": samples, "pilot_samples": pilot_samples, "scores": scores}
+        given: dict[str, Any] = {key: value for key, value in asked.items() if value is not None}
+        sampling = replace(sampling, **given)
         config = replace(config, sampling=sampling)
         data, model = self.load_data(config), load_model(self.path(MODEL))
         claims = int(data.test_mask.sum())
@@ -167,7 +168,8 @@ class Run:
         began = time.perf_counter()
         votes = sample_votes(
             model, data, self.smoothing(config), sampling.samples, sampling.pilot_samples, config.seed,
-            workers=self.workers, batch_size=self.batch_size, store=self.path("votes"), progress=self.progress,
+            scores=sampling.scores, workers=self.workers, batch_size=self.batch_size, store=self.path("votes"),
+            progress=self.progress,
         )  # fmt: skip
         seconds = time.perf_counter() - began
         config.save(self.path(CONFIG))
@@ -217,7 +219,7 @@ class Run:
             ladders.append(climb(certificate, sweep, settings.method, data.y.numpy(), data, settings.time_limit))
             self.say(f"collective: {' × '.join(sweep)} by {', '.join(ladders[-1])}")
         isotropic = self._isotropic(config, data, votes, sweeps) if settings.isotropic and sweeps else None
-        found = Collective(tuple(ladders), isotropic)
+        found = Collective(tuple(ladders), isotropic, self._mean_score(certificate, votes, data, sweeps, settings))
         seconds = time.perf_counter() - began
         config.save(self.path(CONFIG))
         if not ladders:
@@ -228,6 +230,21 @@ class Run:
         atomic_write_text(self.path(COLLECTIVE_TABLE), found.table())
         self._record({"timings": {"collective": seconds}, "solver": "highs", "collective": settings.method})
         return found
+
+    def _mean_score(
+        self,
+        certificate: Certificate,
+        votes: Votes,
+        data: Data,
+        sweeps: tuple[dict[str, Any], ...],
+        settings: CollectiveConfig,
+    ) -> tuple[CollectiveCurve, ...]:
+        """The same sweeps for the classifier of the largest mean score, if the votes carry scores."""
+        if votes.scores is None:
+            return ()
+        claims = certify_scores(votes, certificate.alpha, targets=certificate.targets)
+        options = {"method": settings.method, "truth": data.y.numpy(), "data": data, "time_limit": settings.time_limit}
+        return tuple(claims.collective(**sweep, **options) for sweep in sweeps)
 
     def _isotropic(self, config: RunConfig, data: Data, votes: Votes, sweeps: tuple[dict[str, Any], ...]) -> Isotropic:
         """The same model under isotropic noise at equal accuracy over the same budgets."""
@@ -241,13 +258,12 @@ class Run:
             self.workers,
         )
         store = self.path("votes") / "isotropic"
-        theirs, accuracies = isotropic_votes(accuracy, votes, sampling.samples, store, self.progress)
+        scheme, theirs, accuracies = isotropic_votes(accuracy, votes, sampling.samples, store, self.progress)
         theirs.save(store / "votes.npz")
-        law = theirs.smoothing.to_dict()
-        self.say(f"isotropic noise at equal accuracy ({accuracies['isotropic']:.3f}): {law}")
+        self.say(f"isotropic noise at equal accuracy ({accuracies['isotropic']:.3f}): {scheme.to_dict()}")
         certificate = _certificate(config, theirs, data)
         curves = tuple(certificate.collective(**sweep, method="naive", truth=data.y.numpy()) for sweep in sweeps)
-        return Isotropic(theirs.smoothing, accuracies["isotropic"], accuracies["localized"], curves)
+        return Isotropic(scheme, accuracies["isotropic"], accuracies["localized"], curves)
 
     def report(self) -> ReportContent:
         """Write report.html and return what it shows, recomputed from the stored votes; the model is not needed."""

@@ -152,3 +152,15 @@ def test_budgets_as_text():
     assert budget_values("add", "1,2,5") == (1, 2, 5)
     with pytest.raises(InputError, match="edge_add"):
         budget_values("edge_add", "")
+
+
+def test_scores_give_the_curve_of_another_classifier(run, tmp_path):
+    folder = tmp_path / "scores"
+    code, _, _ = run("certify", *SMALL, *LOCALIZED, "--scores", "--out", folder)
+    assert code == 0
+    rows = [row for row in table(folder) if row["asked"] == "mean_score"]
+    assert {row["sweep"] for row in rows} == {"0", "1"}
+    assert all(int(row["certified"]) <= int(row["targets"]) for row in rows)
+    plain = chain(tmp_path / "votes", *LOCALIZED)
+    ours = [row for row in table(folder) if row["asked"] != "mean_score"]
+    assert ours == table(plain), "counting scores changes no vote"
