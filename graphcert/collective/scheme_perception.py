@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from graphcert.collective.linear import IntArray, Sparse
+from graphcert.collective.perceived_places import smoothing_places
 from graphcert.collective.perceived_problem import check_reach
 from graphcert.collective.receptive import receptive_field, undirected_edges
-from graphcert.noise import Smoothing, Views
+from graphcert.noise import Smoothing
 
 _CLASSES = ("feature_add", "feature_delete", "edge_delete")
 """The changes that create no new reach; edges that are added have no column."""
@@ -37,19 +36,13 @@ def scheme_perception(smoothing: Smoothing, nodes: int, data: Any, layers: int, 
         UnsupportedError: if the noise adds edges, which would create new reach.
     """
     check_reach(smoothing)
-    views = Views.of(smoothing, nodes)
-    blocks = views.feature_law.shape[1]
-    ends = undirected_edges(data.edge_index, nodes)
+    places = smoothing_places(smoothing, data)
     field = {
         axis: receptive_field(data.edge_index, layers, axis, num_nodes=nodes, normalisation=normalisation)
         for axis in ("feature_add", "edge_delete")
     }
-    low, high = np.sort(views.block[ends], axis=0)
-    # Pairs j ≤ k are numbered row by row, as `smoothing_problem` lists them.
-    pair = low * blocks - low * (low - 1) // 2 + high - low
-    pairs = blocks * (blocks + 1) // 2
     return SchemePerception(
         dict(zip(_CLASSES, (field["feature_add"], field["feature_add"], field["edge_delete"]), strict=True)),
-        dict(zip(_CLASSES, (views.block, blocks + views.block, 2 * blocks + pairs + pair), strict=True)),
-        ends,
+        {axis: places[axis] for axis in _CLASSES},
+        undirected_edges(data.edge_index, nodes),
     )
