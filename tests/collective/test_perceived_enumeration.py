@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from perceived_oracle import cases, masks, most_attacked
+from scipy.sparse import csr_array
 
-from graphcert.collective import collective_perceived
+from graphcert.collective import LocalizedProblem, collective_perceived
 
 METHODS = ("naive", "lp", "milp")
 
@@ -123,10 +124,6 @@ def test_abstained_outputs_fall_without_any_change(method) -> None:
 
 
 def small_case(eta):
-    from scipy.sparse import csr_array
-
-    from graphcert.collective import LocalizedProblem
-
     size = eta.shape[1]
     nobody = np.zeros(1, int)
     problem = LocalizedProblem(

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from perceived_oracle import cases, masks, ring
+from scipy.sparse import csr_array
 
 from graphcert.collective import (
     LocalizedProblem,
@@ -101,3 +102,41 @@ def test_more_directions_only_help(directions) -> None:
     some = collective_perceived(**{**case, "problem": few}, budgets=sweep)
     every = collective_perceived(**case, budgets=sweep)
     assert (some.bound >= every.bound - 1e-6).all()
+
+
+def two_outputs(eta, weights, perceives, classes=("feature_add",)):
+    """Two outputs beside two nodes that are only places; the axes are the classes, one block."""
+    inside = np.zeros((4, 4))
+    for output, places in enumerate(perceives):
+        inside[output, places] = 1
+    problem = LocalizedProblem(
+        groups=np.zeros(4, dtype=int),
+        eta=np.array([[*eta, 99.0, 99.0]]),
+        weights=np.array([[weights]]),
+        axis_class=np.arange(len(classes)),
+        capacity=np.full(len(classes), 99),
+        classes=classes,
+    )
+    field = csr_array(inside)
+    return {
+        "problem": problem,
+        "perception": dict.fromkeys(classes, field),
+        "axis_of": {name: np.full(4, index) for index, name in enumerate(classes)},
+        "targets": np.array([True, True, False, False]),
+    }
+
+
+def test_a_place_with_little_room_serves_two_outputs_only_once() -> None:
+    case = two_outputs([2.0, 2.0], [1.0], [[0, 2], [1, 2]])
+    room = {"feature_add": np.array([9, 9, 1, 9])}
+    free = collective_perceived(**case, budgets=[1, 2, 3], method="milp")
+    limited = collective_perceived(**case, budgets=[1, 2, 3], method="milp", local_budget=room)
+    assert free.attacked_upper.tolist() == [0, 2, 2]
+    assert limited.attacked_upper.tolist() == [0, 1, 2]
+
+
+def test_what_only_an_intolerable_place_breaks_survives_all_others() -> None:
+    classes = ("feature_add", "feature_delete")
+    case = two_outputs([np.inf, np.inf], [np.inf, 1.0], [[0], [1]], classes)
+    found = collective_perceived(**case, budgets=[(0, 9), (1, 9), (2, 9)], method="milp")
+    assert found.attacked_upper.tolist() == [0, 1, 2]
