@@ -76,6 +76,8 @@ def collective_sweeps(certificate: Certificate, data: Any, settings: CollectiveC
     found: list[dict[str, Any]] = []
     for channel, *axes in _CHANNELS:
         for axis in axes if certificate.smoothing.perturbs(channel) else ():
+            if settings.receptive_field and axis == "edge_add":  # it creates new reach
+                continue
             budgets: dict[str, Any] = {axis: range(LONGEST_SWEEP + 1)}
             curve = certificate.collective(**budgets, method="lp", data=data)
             hopeless = np.flatnonzero(curve.certified == 0)

@@ -72,6 +72,13 @@ CollectiveMethod = Annotated[
     str | None,
     typer.Option("--collective", help="All targets at once: naive, lp, milp or none (default: lp if localized)."),
 ]
+ReceptiveField = Annotated[
+    bool | None,
+    typer.Option(
+        "--receptive-field/--everywhere",
+        help="Count only changes within a node's receptive field (edge noise without additions).",
+    ),
+]
 Budgets = Annotated[
     str | None, typer.Option(help='Budgets of the sweep: "5", "0:20", "0:20:5" or "1,2,5".', metavar="BUDGETS")
 ]
@@ -176,6 +183,7 @@ def certify_command(
     max_edge_delete: MaxAdd = None,
     collective: CollectiveMethod = None,
     time_limit: TimeLimit = None,
+    receptive_field: ReceptiveField = None,
     dataset_option: DatasetOption = None,
     model_option: ModelOption = None,
     training_option: TrainingOption = None,
@@ -200,7 +208,7 @@ def certify_command(
     given |= {"max_edge_add": max_edge_add, "max_edge_delete": max_edge_delete}
     given["simultaneous"] = None if per_node is None else not per_node
     given = {key: value for key, value in given.items() if value is not None}
-    asked = {"method": collective, "time_limit": time_limit}
+    asked = {"method": collective, "time_limit": time_limit, "receptive_field": receptive_field}
     together: dict[str, Any] = {key: value for key, value in asked.items() if value is not None}
     if run_folder is not None:
         if dataset is not None or settings is not None:
@@ -241,6 +249,7 @@ def collective_command(
     compare: Annotated[
         bool, typer.Option("--compare", help="Also vote under isotropic noise at equal accuracy, and show its curve.")
     ] = False,
+    receptive_field: ReceptiveField = None,
     workers: Workers = None,
     data_root: DataRoot = None,
 ) -> None:
@@ -258,8 +267,9 @@ def collective_command(
     sweep = {"add": add, "delete": delete, "edge_add": edge_add, "edge_delete": edge_delete}
     asked = {axis: text for axis, text in sweep.items() if text is not None}
     sweeps = (*(kept for kept in old.sweeps if set(kept) != set(asked)), asked) if asked else old.sweeps
-    limit = old.time_limit if time_limit is None else time_limit
-    if not run.collective(replace(old, method=method, time_limit=limit, sweeps=sweeps, isotropic=compare)).ladders:
+    given = {"time_limit": time_limit, "receptive_field": receptive_field}
+    options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    if not run.collective(replace(old, method=method, sweeps=sweeps, isotropic=compare, **options)).ladders:
         raise InputError(
             "there is nothing to sweep: the noise is the same everywhere, so all targets together survive what each "
             "survives alone; give budgets such as --add 0:20 for the curve all the same"

@@ -164,12 +164,14 @@ class CollectiveConfig:
         time_limit: seconds per solve of an integer program; what has been proved by then is reported.
         sweeps: budgets per axis (named as in `Certificate.collective`), each as `budget_values` reads them. Without any,
             every axis of a smoothed channel is swept alone, up to where nothing is certified, if the noise is localized.
+        receptive_field: count only the changes that a node can perceive through the model's layers.
         isotropic: also take votes of the same model under isotropic noise at equal accuracy, and show its curve.
     """
 
     method: str = "lp"
     time_limit: float = 20.0
     sweeps: tuple[dict[str, str], ...] = ()
+    receptive_field: bool = False
     isotropic: bool = False
 
     def __post_init__(self) -> None:

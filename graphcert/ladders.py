@@ -5,9 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from numpy.typing import ArrayLike
-
-from graphcert.certificates import Certificate
+from graphcert.certificates import Claims
 from graphcert.collective import CollectiveCurve
 from graphcert.collective.curve import csv_text
 from graphcert.collective.localized import METHODS
@@ -101,14 +99,10 @@ class Collective:
         return csv_text(rows, ["sweep", "asked", *AXES])
 
 
-def climb(
-    certificate: Certificate, sweep: Mapping[str, Any], method: str, truth: ArrayLike, data: Any, time_limit: float
-) -> Ladder:
-    """One sweep by every method up to `method`."""
-    return {
-        name: certificate.collective(**sweep, method=name, truth=truth, data=data, time_limit=time_limit)
-        for name in METHODS[: METHODS.index(method) + 1]
-    }
+def climb(certificate: Claims, sweep: Mapping[str, Any], method: str, options: Mapping[str, Any]) -> Ladder:
+    """One sweep by every method up to `method`; `options` are those of `Claims.collective`."""
+    names = METHODS[: METHODS.index(method) + 1]
+    return {name: certificate.collective(**sweep, method=name, **options) for name in names}
 
 
 def _isotropic(content: Mapping[str, Any]) -> Isotropic:

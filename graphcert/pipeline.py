@@ -214,12 +214,20 @@ class Run:
         certificate = _certificate(config, votes, data)
         began = time.perf_counter()
         sweeps = collective_sweeps(certificate, data, settings)
+        options: dict[str, Any] = {"truth": data.y.numpy(), "data": data, "time_limit": settings.time_limit}
+        if settings.receptive_field:
+            model = load_model(self.path(MODEL))
+            options |= {"layers": model.layers, "normalisation": model.normalisation}
         ladders = []
         for sweep in sweeps:
-            ladders.append(climb(certificate, sweep, settings.method, data.y.numpy(), data, settings.time_limit))
+            ladders.append(climb(certificate, sweep, settings.method, options))
             self.say(f"collective: {' × '.join(sweep)} by {', '.join(ladders[-1])}")
         isotropic = self._isotropic(config, data, votes, sweeps) if settings.isotropic and sweeps else None
-        found = Collective(tuple(ladders), isotropic, self._mean_score(certificate, votes, data, sweeps, settings))
+        found = Collective(
+            tuple(ladders),
+            isotropic,
+            self._mean_score(certificate, votes, sweeps, {**options, "method": settings.method}),
+        )
         seconds = time.perf_counter() - began
         config.save(self.path(CONFIG))
         if not ladders:
@@ -232,18 +240,12 @@ class Run:
         return found
 
     def _mean_score(
-        self,
-        certificate: Certificate,
-        votes: Votes,
-        data: Data,
-        sweeps: tuple[dict[str, Any], ...],
-        settings: CollectiveConfig,
+        self, certificate: Certificate, votes: Votes, sweeps: tuple[dict[str, Any], ...], options: dict[str, Any]
     ) -> tuple[CollectiveCurve, ...]:
         """The same sweeps for the classifier of the largest mean score, if the votes carry scores."""
         if votes.scores is None:
             return ()
         claims = certify_scores(votes, certificate.alpha, targets=certificate.targets)
-        options = {"method": settings.method, "truth": data.y.numpy(), "data": data, "time_limit": settings.time_limit}
         return tuple(claims.collective(**sweep, **options) for sweep in sweeps)
 
     def _isotropic(self, config: RunConfig, data: Data, votes: Votes, sweeps: tuple[dict[str, Any], ...]) -> Isotropic:

@@ -14,6 +14,8 @@ from graphcert.sampling.sampler import CSR
 class APPNP(SparseFirstModel):
     """A two-layer perceptron, then `hops` steps Z ← (1 − restart) Â Z + restart · H."""
 
+    normalisation = "symmetric"
+
     def __init__(
         self, features: int, classes: int, hidden: int = 64, hops: int = 10, restart: float = 0.15, dropout: float = 0.5
     ) -> None:
@@ -22,6 +24,11 @@ class APPNP(SparseFirstModel):
         self.bias_in = nn.Parameter(self.weight_in.new_zeros(hidden))
         self.bias_out = nn.Parameter(self.weight_in.new_zeros(classes))
         self.hops, self.restart, self.dropout = hops, restart, dropout
+
+    @property
+    def layers(self) -> int:
+        """Rounds of message passing."""
+        return self.hops
 
     def first_weight(self) -> Tensor:
         """The perceptron's first weight (D, hidden)."""

@@ -22,7 +22,18 @@ class SparseFirstModel(nn.Module, ABC):
     Called as `model(x, edge_index)` with x (N, D), dense or sparse CSR, and edge_index (2, E) holding both directions
     of every undirected edge and no self-loops; returns logits (N, K). It is the same function as
     `after_first(x @ first_weight(), edge_index)`, and so as `compiled(N)(x @ first_weight(), graph)`.
+
+    Attributes:
+        normalisation: "symmetric" if messages are scaled by the degrees of both ends, "receiver" otherwise: what a node
+            perceives of an edge, see `receptive_field`.
     """
+
+    normalisation = "receiver"
+
+    @property
+    @abstractmethod
+    def layers(self) -> int:
+        """Rounds of message passing: a node's logits depend on nothing that is further away."""
 
     @abstractmethod
     def first_weight(self) -> Tensor:

@@ -26,6 +26,11 @@ class GAT(SparseFirstModel):
         self.bias_out = nn.Parameter(self.weight_in.new_zeros(classes))
         self.heads, self.dropout, self.slope = heads, dropout, slope
 
+    @property
+    def layers(self) -> int:
+        """Rounds of message passing."""
+        return 2
+
     def first_weight(self) -> Tensor:
         """The first layer's weight (D, heads · hidden)."""
         return self.weight_in

@@ -16,12 +16,19 @@ from graphcert.sampling.sampler import CSR
 class GCN(SparseFirstModel):
     """Layers Â(·)W + b with Â the symmetrically normalised adjacency with self-loops, ReLU and dropout between them."""
 
+    normalisation = "symmetric"
+
     def __init__(self, features: int, classes: int, hidden: int = 64, layers: int = 2, dropout: float = 0.5) -> None:
         super().__init__()
         widths = [features] + [hidden] * (layers - 1) + [classes]
         self.weights = nn.ParameterList(glorot(a, b) for a, b in pairwise(widths))
         self.biases = nn.ParameterList(nn.Parameter(w.new_zeros(w.shape[1])) for w in self.weights)
         self.dropout = dropout
+
+    @property
+    def layers(self) -> int:
+        """Rounds of message passing."""
+        return len(self.weights)
 
     def first_weight(self) -> Tensor:
         """The first layer's weight (D, hidden)."""

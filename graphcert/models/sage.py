@@ -23,6 +23,11 @@ class GraphSAGE(SparseFirstModel):
         self.bias_out = nn.Parameter(self.own_in.new_zeros(classes))
         self.dropout = dropout
 
+    @property
+    def layers(self) -> int:
+        """Rounds of message passing."""
+        return 2
+
     def first_weight(self) -> Tensor:
         """[W_own | W_near], (D, 2 · hidden)."""
         return torch.cat([self.own_in, self.near_in], dim=1)

@@ -13,11 +13,18 @@ from graphcert.sampling.sampler import CSR
 class SGC(SparseFirstModel):
     """Â^hops X W + b. Propagation and weight commute, so the weight comes first and K columns travel instead of D."""
 
+    normalisation = "symmetric"
+
     def __init__(self, features: int, classes: int, hops: int = 2) -> None:
         super().__init__()
         self.weight = glorot(features, classes)
         self.bias = nn.Parameter(self.weight.new_zeros(classes))
         self.hops = hops
+
+    @property
+    def layers(self) -> int:
+        """Rounds of message passing."""
+        return self.hops
 
     def first_weight(self) -> Tensor:
         """The only weight (D, K)."""

@@ -87,6 +87,18 @@ def test_the_same_votes_give_the_same_table(copy, run):
     assert (copy / "collective.csv").read_bytes() == first
 
 
+def test_receptive_fields_of_the_model_certify_more(copy, run):
+    assert run("collective", copy, "--add", "0:4", "--method", "lp")[0] == 0
+    everywhere = [int(row["certified"]) for row in table(copy) if row["asked"] == "lp"]
+    assert run("collective", copy, "--add", "0:4", "--method", "lp", "--receptive-field")[0] == 0
+    local = [int(row["certified"]) for row in table(copy) if row["asked"] == "lp"]
+    assert sum(local) > sum(everywhere)
+    assert all(a <= b for a, b in zip(everywhere, local, strict=True))
+    code, _, err = run("collective", copy, "--edge-add", "0:1", "--method", "lp", "--receptive-field")
+    assert code == 2
+    assert "new reach" in err
+
+
 def test_other_claims_do_not_inherit_the_curves(copy, run):
     config = (copy / "config.toml").read_text()
     (copy / "config.toml").write_text(config.replace("alpha = 0.01", "alpha = 0.05"))
