@@ -31,6 +31,8 @@ def test_the_plain_program_has_the_same_integer_optimum_and_no_tighter_relaxatio
     targets = data.draw(masks(case))
     exact = collective_perceived(**case, budgets=[budget], method="milp", targets=targets)
     assert exact.attacked_upper[0] == round(reference(case, budget, targets, integer=True))
+    if np.isinf(case["problem"].weights).any() or np.isinf(case["problem"].eta).any():
+        return  # each puts finite numbers of its own for infinite ones, which changes relaxations
     relaxed = collective_perceived(**case, budgets=[budget], targets=targets)
     assert relaxed.bound[0] <= reference(case, budget, targets, integer=False) + 1e-5
 
