@@ -31,6 +31,8 @@ class CollectiveCurve:
             of the model, nan that no attack is known.
         correct_upper: (B,) int or None, the bound of a separate solve over the correctly labelled targets.
         correct_targets: their number, or None.
+        attacks: (B, M) int or None, the changes of the best attack found within each budget, per axis of change of the
+            problem (such as one block, one channel and one operation).
     """
 
     axes: tuple[str, ...]
@@ -43,6 +45,7 @@ class CollectiveCurve:
     gap: FloatArray
     correct_upper: IntArray | None = None
     correct_targets: int | None = None
+    attacks: IntArray | None = None
 
     @property
     def certified(self) -> IntArray:
@@ -95,9 +98,9 @@ class CollectiveCurve:
     def from_dict(cls, description: Mapping[str, Any]) -> "CollectiveCurve":
         """Rebuild a curve from `to_dict`; raises `InputError` on anything else."""
         kinds = {"budgets": np.int64, "bound": np.float64, "attacked_upper": np.int64, "method": np.str_}
-        kinds |= {"status": np.str_, "gap": np.float64, "correct_upper": np.int64}
+        kinds |= {"status": np.str_, "gap": np.float64, "correct_upper": np.int64, "attacks": np.int64}
         try:
-            values = dict(description, axes=tuple(description["axes"]))
+            values = {"attacks": None, **description, "axes": tuple(description["axes"])}
             for key, kind in kinds.items():
                 values[key] = None if values[key] is None else np.array(values[key], kind)
             values["budgets"] = values["budgets"].reshape(-1, len(values["axes"]))

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -71,3 +72,12 @@ def test_a_curve_survives_being_written_down():
         assert again.to_dict() == result.to_dict()
     with pytest.raises(InputError, match="does not describe"):
         CollectiveCurve.from_dict({"axes": ["feature_add"]})
+
+
+def test_attacks_are_written_down_and_curves_from_before_there_were_any_still_read():
+    plain = curve(integer=True)
+    described = plain.to_dict()
+    assert CollectiveCurve.from_dict({k: v for k, v in described.items() if k != "attacks"}).attacks is None
+    attacked = replace(plain, attacks=np.array([[0, 0], [1, 0], [1, 1]]))
+    again = CollectiveCurve.from_dict(json.loads(json.dumps(attacked.to_dict())))
+    assert again.attacks.tolist() == attacked.attacks.tolist()

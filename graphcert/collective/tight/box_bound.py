@@ -164,16 +164,22 @@ def _room(game, group, k, lo, hi, rank):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def greedy_bound(game, memo, base, lo, hi, rest):  # type: ignore[no-untyped-def]
-    """Sum over groups of what falls when each completes the box alone; base (C, 2L) are the counts of lo."""
+def greedy_bound(game, memo, base, lo, hi, rest, surely, most):  # type: ignore[no-untyped-def]
+    """Sum over groups of what falls when each completes the box alone; base (C, 2L) are the counts of lo.
+
+    Writes into surely and most (C,) what falls in each group at lo, and at its best completion.
+    """
     counts, other = np.empty_like(base[0]), np.empty_like(base[0])
     without = np.full(CLASSES, NOBODY)
     total = 0
     for group in range(game.law.shape[0]):
+        surely[group], most[group] = 0, 0
         if game.start[group + 1] > game.start[group]:
             counts[:] = base[group]
+            surely[group] = fallen(game, group, recall(game, memo, counts))
             value = most_critical(game, memo, group, lo, hi, rest, without, counts, other)
-            total += fallen(game, group, value)
+            most[group] = fallen(game, group, value)
+            total += most[group]
     return total
 
 

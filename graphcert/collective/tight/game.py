@@ -19,8 +19,8 @@ from graphcert.collective.tight.reduced import ReducedAxes
 from graphcert.kernel import kernel
 
 Counts = npt.NDArray[np.int16]
-LARGEST = 2**14
-"""Budgets whose sum over classes is larger are not searched; counts must fit their 16 bits."""
+LARGEST = 2**12
+"""Budgets whose sum over classes is larger are not searched: c takes too long, and counts must fit their 16 bits."""
 
 _MEMO_BYTES = 2**27
 
@@ -58,7 +58,7 @@ class Memo(NamedTuple):
 
     Attributes:
         keys: (S, 2L), S a power of two.
-        values: (S,) NaN where the slot is free.
+        values: (S,) at least 1/2, or 0 where the slot is free.
         filled: (1,) number of used slots.
     """
 
@@ -89,7 +89,7 @@ def make_game(problem: TightProblem, axes: ReducedAxes, budget: IntArray, p: Flo
 def make_memo(laws: int) -> Memo:
     """An empty memo for counts under so many laws."""
     slots = 2 ** int(np.log2(_MEMO_BYTES / (4 * laws + 8)))
-    return Memo(np.zeros((slots, 2 * laws), np.int16), np.full(slots, np.nan), np.zeros(1, np.int64))
+    return Memo(np.zeros((slots, 2 * laws), np.int16), np.zeros(slots), np.zeros(1, np.int64))
 
 
 @kernel
@@ -100,7 +100,7 @@ def recall(game, memo, counts):  # type: ignore[no-untyped-def]
     for k in range(width):
         code = (code ^ np.uint64(counts[k])) * np.uint64(1099511628211)
     slot = np.int64((code ^ (code >> np.uint64(32))) & np.uint64(slots - 1))
-    while not np.isnan(memo.values[slot]):
+    while memo.values[slot] > 0.0:
         same = True
         for k in range(width):
             if memo.keys[slot, k] != counts[k]:

@@ -5,6 +5,9 @@ import numpy as np
 from graphcert.collective.tight.game import attacked
 from graphcert.kernel import kernel
 
+_IMPROVED = 6
+"""Starts that are improved."""
+
 
 @kernel
 def improve(game, memo, b, value, work):  # type: ignore[no-untyped-def]
@@ -52,24 +55,31 @@ def fill(game, order, b):  # type: ignore[no-untyped-def]
 
 @kernel
 def first_attack(game, memo, best, work):  # type: ignore[no-untyped-def]
-    """The best of several local searches, written to best (A,): one start against each group, one that spreads evenly."""
+    """The best of several local searches, written to best (A,); about `work` allocations are looked at.
+
+    Starts go against each group, spread evenly, or begin with what `best` holds; the most promising ones are improved.
+    """
     groups, axes = game.law.shape
     counts = np.empty(2 * game.table.shape[0], np.int16)
-    value = -1
-    for start in range(-1, groups):
-        b = np.zeros(axes, np.int64)
-        if start < 0:
-            for k in range(game.deletes.size):
-                width = game.first[k + 1] - game.first[k]
-                for axis in range(game.first[k], game.first[k + 1]):
-                    b[axis] = min(game.capacity[axis], game.budget[k] // width)
-            fill(game, np.arange(axes), b)
-        elif game.start[start + 1] == game.start[start]:
-            continue
-        else:
-            fill(game, game.queue[start], b)
-        found = improve(game, memo, b, attacked(game, memo, b, counts), work)
-        if found > value:
-            value = found
-            best[:] = b
-    return value
+    starts, values = np.zeros((groups + 2, axes), np.int64), np.full(groups + 2, -1)
+    for k in range(game.deletes.size):
+        width = game.first[k + 1] - game.first[k]
+        for axis in range(game.first[k], game.first[k + 1]):
+            starts[groups, axis] = min(game.capacity[axis], game.budget[k] // width)
+    fill(game, np.arange(axes), starts[groups])
+    starts[groups + 1] = best
+    fill(game, np.arange(axes), starts[groups + 1])
+    for start in range(groups + 2):
+        if start < groups:
+            if game.start[start + 1] == game.start[start]:
+                continue
+            fill(game, game.queue[start], starts[start])
+        values[start] = attacked(game, memo, starts[start], counts)
+    order = np.argsort(-values, kind="mergesort")
+    top = -1
+    for start in order[:_IMPROVED]:
+        found = improve(game, memo, starts[start], values[start], work // _IMPROVED)
+        if found > top:
+            top = found
+            best[:] = starts[start]
+    return top

@@ -1,6 +1,7 @@
 """The axes that suffice for an optimal attack within one budget, in the order in which compiled code wants them."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -34,6 +35,18 @@ class ReducedAxes:
                 whole[axis] = min(left, int(problem.capacity[axis]))
                 left -= int(whole[axis])
         return whole
+
+    def gather(self, b: IntArray, budget: IntArray, first: IntArray) -> IntArray:
+        """(A',) as much of an allocation `b` over the original axes as the kept axes and the budgets have room for.
+
+        budget, first: as in `Game`.
+        """
+        kept = np.array([b[members].sum() for members in self.members], dtype=np.int64)
+        kept = np.minimum(kept, self.capacity)
+        for k, (begin, end) in enumerate(pairwise(first)):
+            before = np.cumsum(kept[begin:end]) - kept[begin:end]
+            kept[begin:end] = np.clip(budget[k] - before, 0, kept[begin:end])
+        return kept
 
 
 def reduce_tight_axes(problem: TightProblem, budget: IntArray) -> ReducedAxes:

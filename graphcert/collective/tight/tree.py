@@ -4,14 +4,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from graphcert.collective.linear import IntArray
+from graphcert.collective.linear import FloatArray, IntArray
 from graphcert.collective.tight.box_bound import CLASSES, greedy_bound, star_bound
 from graphcert.collective.tight.game import Counts, attacked, count_changes
+from graphcert.collective.tight.price_bound import Prices, price_bound
 from graphcert.kernel import kernel
 
 _TREE_BYTES = 2**28
-STAR_WORK = 3e6
-"""Steps that one star bound may take (a few milliseconds); beyond, a box has only its greedy bound."""
+EFFORT = np.array([3e6, 10.0])
+"""Steps that one star bound may take (a few milliseconds), and rounds of improving prices, per box."""
 
 OPEN, CLOSED, FULL = range(3)
 """How a slice of the search ended: boxes are left, the attack is proved optimal, or there is no memory for more boxes."""
@@ -24,10 +25,11 @@ class Tree(NamedTuple):
         lo, hi: (M, A) the boxes, in slots.
         bound: (M,) what falls in the box at most.
         heap: (M,) slots in heap order.
-        free: (M,) slots that are not in use.
+        free: (M,) slots that were given back.
         age: (M,) when a box was made.
-        state: (5,) heap size, free slots, boxes made, what the best attack breaks, boxes looked at.
+        state: (6,) heap size, slots given back, boxes made, what the best attack breaks, boxes looked at, slots ever used.
         attack: (A,) the best attack.
+        price: (M, C, D) multipliers of the boxes.
     """
 
     lo: Counts
@@ -38,20 +40,19 @@ class Tree(NamedTuple):
     age: IntArray
     state: IntArray
     attack: IntArray
+    price: FloatArray
 
 
-HEAP, FREE, MADE, BEST, SEEN = range(5)
+HEAP, FREE, MADE, BEST, SEEN, USED = range(6)
 
 
-def make_tree(axes: int, boxes: int | None = None) -> Tree:
-    """An empty tree for boxes over so many axes."""
-    slots = max(16, _TREE_BYTES // (4 * axes + 32)) if boxes is None else boxes
-    state = np.zeros(5, np.int64)
-    state[FREE] = slots
+def make_tree(axes: int, prices: Prices, boxes: int | None = None) -> Tree:
+    """An empty tree for boxes over so many axes, with the multipliers of `prices`."""
+    slots = max(16, _TREE_BYTES // (4 * axes + 32 + prices.start.nbytes)) if boxes is None else boxes
     return Tree(
         np.zeros((slots, axes), np.int16), np.zeros((slots, axes), np.int16), np.zeros(slots, np.int64),
-        np.zeros(slots, np.int64), np.arange(slots)[::-1].copy(), np.zeros(slots, np.int64), state,
-        np.zeros(axes, np.int64),
+        np.zeros(slots, np.int64), np.zeros(slots, np.int64), np.zeros(slots, np.int64), np.zeros(6, np.int64),
+        np.zeros(axes, np.int64), np.zeros((slots, *prices.start.shape)),
     )  # fmt: skip
 
 
@@ -63,11 +64,16 @@ def _before(tree, one, two):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _push(tree, lo, hi, bound):  # type: ignore[no-untyped-def]
+def _push(tree, lo, hi, bound, price):  # type: ignore[no-untyped-def]
     """Store a box; there must be a free slot."""
-    tree.state[FREE] -= 1
-    slot = tree.free[tree.state[FREE]]
+    if tree.state[FREE] > 0:
+        tree.state[FREE] -= 1
+        slot = tree.free[tree.state[FREE]]
+    else:
+        slot = tree.state[USED]
+        tree.state[USED] += 1
     tree.lo[slot], tree.hi[slot], tree.bound[slot], tree.age[slot] = lo, hi, bound, tree.state[MADE]
+    tree.price[slot] = price
     tree.state[MADE] += 1
     place = tree.state[HEAP]
     tree.state[HEAP] += 1
@@ -135,30 +141,33 @@ def _consider(game, memo, tree, b, counts):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _enter(game, memo, tree, lo, hi, bound, star_work):  # type: ignore[no-untyped-def]
-    """Bound a box and store it if it may beat the best attack."""
+def _enter(game, memo, prices, tree, lo, hi, bound, price, effort):  # type: ignore[no-untyped-def]
+    """Bound a box and store it if it may beat the best attack; `price` (C, D) is overwritten."""
     rest = np.zeros(CLASSES, np.int64)
     if not _tighten(game, lo, hi, rest):
         return
-    base = np.zeros((game.law.shape[0], 2 * game.table.shape[0]), np.int16)
+    groups = game.law.shape[0]
+    base = np.zeros((groups, 2 * game.table.shape[0]), np.int16)
     if rest.sum() == 0:
         _consider(game, memo, tree, lo, base[0])
         return
-    for group in range(game.law.shape[0]):
+    for group in range(groups):
         count_changes(game, group, lo, base[group])
-    bound = min(bound, greedy_bound(game, memo, base, lo, hi, rest))
-    if bound <= tree.state[BEST]:
-        return
-    attack = np.zeros(lo.size, np.int64)
-    shared = star_bound(game, memo, base, lo, hi, rest, star_work, attack)
-    if shared >= 0:
-        bound = min(bound, shared)
-        if bound <= tree.state[BEST]:
-            return
-        _complete(game, hi, attack)
-        _consider(game, memo, tree, attack, base[0])
+    surely, most = np.empty(groups, np.int64), np.empty(groups, np.int64)
+    bound = min(bound, greedy_bound(game, memo, base, lo, hi, rest, surely, most))
+    if bound > tree.state[BEST] and price.shape[1] > 0:
+        rounds, goal = int(effort[1]), tree.state[BEST]
+        bound = min(bound, price_bound(game, prices, lo, hi, rest, surely, most, price, rounds, goal))
     if bound > tree.state[BEST]:
-        _push(tree, lo, hi, bound)
+        attack = np.zeros(lo.size, np.int64)
+        shared = star_bound(game, memo, base, lo, hi, rest, effort[0], attack)
+        if shared >= 0:
+            bound = min(bound, shared)
+            if bound > tree.state[BEST]:
+                _complete(game, hi, attack)
+                _consider(game, memo, tree, attack, base[0])
+    if bound > tree.state[BEST]:
+        _push(tree, lo, hi, bound, price)
 
 
 @kernel
@@ -178,30 +187,31 @@ def _complete(game, hi, attack):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def start_search(game, memo, tree, attack, star_work):  # type: ignore[no-untyped-def]
+def start_search(game, memo, prices, tree, attack, effort):  # type: ignore[no-untyped-def]
     """Put the box of all allocations into an empty tree, with a first attack."""
     counts = np.zeros(2 * game.table.shape[0], np.int16)
     tree.attack[:] = attack
     tree.state[BEST] = attacked(game, memo, attack, counts)
     lo, hi = np.zeros(attack.size, np.int64), game.capacity.copy()
-    _enter(game, memo, tree, lo, hi, game.p.size, star_work)
+    _enter(game, memo, prices, tree, lo, hi, game.p.size, prices.start.copy(), effort)
 
 
 @kernel
-def search(game, memo, tree, boxes, star_work):  # type: ignore[no-untyped-def]
+def search(game, memo, prices, tree, boxes, effort):  # type: ignore[no-untyped-def]
     """Look at up to `boxes` more boxes; returns OPEN, CLOSED or FULL. `upper_bound` says what is proved at any time."""
     axes = game.capacity.size
     lo, hi = np.zeros(axes, np.int64), np.zeros(axes, np.int64)
     for _ in range(boxes):
         if tree.state[HEAP] == 0 or tree.bound[tree.heap[0]] <= tree.state[BEST]:
             return CLOSED
-        if tree.state[FREE] < 1:
+        if tree.state[FREE] == 0 and tree.state[USED] == tree.bound.size:  # one goes, two may come
             return FULL
         slot = _pop(tree)
         tree.state[SEEN] += 1
         bound = tree.bound[slot]
         lo[:] = tree.lo[slot]
         hi[:] = tree.hi[slot]
+        price = tree.price[slot].copy()
         axis = int(np.argmax(hi - lo))
         middle = (lo[axis] + hi[axis]) // 2
         for upper in range(2):
@@ -210,7 +220,7 @@ def search(game, memo, tree, boxes, star_work):  # type: ignore[no-untyped-def]
                 child_lo[axis] = middle + 1
             else:
                 child_hi[axis] = middle
-            _enter(game, memo, tree, child_lo, child_hi, bound, star_work)
+            _enter(game, memo, prices, tree, child_lo, child_hi, bound, price.copy(), effort)
     return OPEN
 
 

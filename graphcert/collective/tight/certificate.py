@@ -1,0 +1,113 @@
+"""The tight collective certificate: |T| − max_b attacked(b) over whole allocations b (theory, section 9)."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from graphcert.collective.curve import CollectiveCurve
+from graphcert.collective.linear import BoolArray, IntArray
+from graphcert.collective.localized import BINS
+from graphcert.collective.sweep import Bound, curve_of, monotone
+from graphcert.collective.threat import check_budgets
+from graphcert.collective.tight.masks import output_mask, proof_masks
+from graphcert.collective.tight.problem import TightProblem
+from graphcert.collective.tight.solve import Answer, BudgetSolver
+from graphcert.errors import InputError
+
+
+def collective_tight(
+    problem: TightProblem,
+    budgets: npt.ArrayLike,
+    *,
+    targets: npt.ArrayLike | None = None,
+    correct: npt.ArrayLike | None = None,
+    robust_alone: npt.ArrayLike | None = None,
+    bins: int = BINS,
+    time_limit: float | None = 60.0,
+) -> CollectiveCurve:
+    """How many targets no single perturbation within the budget can change, by exact trade-offs; no paper has this.
+
+    A target of group i falls under an allocation b of changes iff its p_lower is at most c_i(b), the critical probability
+    of the exact trade-off of all changes as the group sees them. Nothing is linearised, so where the search ends the result
+    is the best that any certificate can say which knows p_lower only: some base classifier with these majorities loses
+    that many targets, group by group, to the reported attack.
+
+    Args:
+        problem: n outputs in groups, and the laws under which groups see the axes of change.
+        budgets: (B, classes) whole numbers, the global budget per class of `problem.classes`; a flat list if there is one.
+        targets: (n,) bool, the outputs that count; all by default.
+        correct: (n,) bool, correctly labelled outputs: adds the certified accuracy, from a solve of its own.
+        robust_alone: (B, n) bool, outputs that another certificate, from the same simultaneous bounds, proves robust
+            against every use of the whole budget. (n,) for one budget.
+        bins: the most steps per group to which p_lower is rounded in the linear program (the search does not round).
+        time_limit: seconds per budget and solve; when they end, what has been proved so far is reported. None waits.
+
+    Returns:
+        A `CollectiveCurve` with `attacks`. Sound side: `certified` is never too large. `method` names what proves it:
+        "naive" (each group alone), "tight-lp" (the linear program of tight half-spaces) or "tight" (branch and bound);
+        `gap` counts up to the best attack found, and is 0 where the status is "closed". Critical probabilities are rounded
+        up by 1e-12 or so, for the bound and for the attack alike.
+
+    Raises:
+        InputError: for budgets that are not whole numbers ≥ 0, masks of the wrong shape, no targets, or options outside
+            their domain.
+    """
+    if time_limit is not None and not time_limit >= 0:
+        raise InputError(f"time_limit must be a number of seconds of at least 0, got {time_limit!r}")
+    if isinstance(bins, bool) or not isinstance(bins, (int, np.integer)) or bins < 1:
+        raise InputError(f"bins must be a whole number of at least 1, got {bins!r}")
+    sweep = check_budgets(budgets, len(problem.classes))
+    counted = np.ones(problem.outputs, dtype=np.bool_)
+    if targets is not None:
+        counted = output_mask("targets", targets, counted.shape)
+    if not counted.any():
+        raise InputError("there are no targets; mark at least one output in the boolean mask targets")
+    right = None if correct is None else counted & output_mask("correct", correct, counted.shape)
+    proved = proof_masks(robust_alone, len(sweep), problem.outputs)
+    solver = BudgetSolver(problem, time_limit, int(bins))
+    attacks: list[IntArray] = []
+
+    def bounds(mask: BoolArray) -> list[Bound]:
+        answers = _solve_all(solver, sweep, mask, proved, problem.capacity.size)
+        if not attacks:
+            attacks.append(_best_attacks(answers, sweep))
+        return [_consistent(bound) for bound in monotone([answer.bound for answer in answers], sweep)]
+
+    curve = curve_of(problem.classes, sweep, counted, right, bounds)
+    return replace(curve, attacks=attacks[0])
+
+
+def _solve_all(
+    solver: BudgetSolver, sweep: IntArray, mask: BoolArray, proved: BoolArray | None, axes: int
+) -> list[Answer]:
+    """One answer per budget; small ones first, whose attacks are where larger ones begin."""
+    found: dict[int, Answer] = {}
+    for index in np.lexsort((*sweep.T, sweep.sum(axis=1))).tolist():
+        below = [other for other in found if (sweep[other] <= sweep[index]).all()]
+        best = max(below, key=lambda other: _attack_value(found[other]), default=None)
+        begin_with = np.zeros(axes, dtype=np.int64) if best is None else found[best].attack
+        standing = mask if proved is None else mask & ~proved[index]
+        found[index] = solver.solve(sweep[index], standing, begin_with)
+    return [found[index] for index in range(len(sweep))]
+
+
+def _attack_value(answer: Answer) -> float:
+    return -1.0 if math.isnan(answer.bound.attack) else answer.bound.attack
+
+
+def _best_attacks(answers: list[Answer], sweep: IntArray) -> IntArray:
+    """(B, A) the allocations that `monotone` counts: an attack within a smaller budget is one within a larger."""
+    chosen = []
+    for budget, own in zip(sweep, answers, strict=True):
+        below = [answers[i] for i in np.flatnonzero((sweep <= budget).all(axis=1))]
+        best = max(below, key=_attack_value)
+        chosen.append(own.attack if _attack_value(own) == _attack_value(best) else best.attack)
+    return np.array(chosen, dtype=np.int64)
+
+
+def _consistent(bound: Bound) -> Bound:
+    """An attack that breaks more than is possible breaks what another certificate has proved robust: count those out."""
+    attack = min(bound.attack, float(bound.attacked)) if not math.isnan(bound.attack) else bound.attack
+    return Bound(bound.value, bound.attacked, bound.method, bound.status, attack)
