@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from graphcert.collective import undirected_edges as undirected_edges
     from graphcert.data import load_dataset as load_dataset
     from graphcert.data import partition_graph as partition_graph
+    from graphcert.noise import Ablation as Ablation
     from graphcert.noise import BernoulliFlip as BernoulliFlip
     from graphcert.noise import Budget as Budget
+    from graphcert.noise import Gaussian as Gaussian
+    from graphcert.noise import Hierarchical as Hierarchical
     from graphcert.noise import Partition as Partition
     from graphcert.noise import Smoothing as Smoothing
     from graphcert.scores import Scores as Scores
@@ -33,10 +36,13 @@ if TYPE_CHECKING:
     from graphcert.voting import sample_votes as sample_votes
 
 _HOMES = {
+    "Ablation": "graphcert.noise",
     "BernoulliFlip": "graphcert.noise",
     "Budget": "graphcert.noise",
     "Certificate": "graphcert.certificates",
     "CollectiveCurve": "graphcert.collective",
+    "Gaussian": "graphcert.noise",
+    "Hierarchical": "graphcert.noise",
     "Partition": "graphcert.noise",
     "ScoreCertificate": "graphcert.certificates",
     "Scores": "graphcert.scores",

@@ -1,7 +1,7 @@
 """What a set of votes proves, for every budget (theory sections 0 and 1)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,8 +10,11 @@ from graphcert.certificates.claims import Claims, Floats, Mask
 from graphcert.certificates.guarantee import describe_guarantee
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Budget, Views
-from graphcert.tradeoff import TradeOff, allocation_trade_offs, budget_trade_offs
+from graphcert.noise.budget import count
+from graphcert.tradeoff import TradeOff, allocation_trade_offs, budget_trade_offs, selection_escape
+from graphcert.tradeoff.gaussian import checked_shift
 from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, order_eta
+from graphcert.tradeoff.radius import gaussian_radius, gaussian_radius_multiclass, worst_gaussian
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -31,26 +34,65 @@ class Certificate(Claims):
     p_other_upper: Floats
     method: str
 
-    def robust(self, add: int | Budget = 0, delete: int = 0, edge_add: int = 0, edge_delete: int = 0) -> Mask:
+    def robust(
+        self,
+        add: int | Budget = 0,
+        delete: int = 0,
+        edge_add: int = 0,
+        edge_delete: int = 0,
+        nodes: int | None = None,
+        *,
+        shift: float | None = None,
+    ) -> Mask:
         """Which nodes provably keep their label under every perturbation within the budget.
 
         Args:
-            add: feature bits set anywhere in the graph, or a whole `Budget` in place of the four numbers.
+            add: feature bits set anywhere in the graph, or a whole `Budget` in place of the numbers.
             delete: feature bits cleared.
             edge_add: undirected edges inserted.
             edge_delete: undirected edges removed.
+            nodes: the most nodes whose features change; None for no limit. Under ablation rows may change at will, and
+                `nodes` alone is the budget.
+            shift: under Gaussian noise, the ℓ2 norm of the change of all features together, in place of bits.
 
         Returns:
             (N,) mask; False for abstaining nodes, for nodes that are no targets, and for all nodes if the budget
             changes a channel that the smoothing does not perturb.
 
         Raises:
-            InputError: if a count is not a whole number ≥ 0.
-            UnsupportedError: if the budget is too large for exact arithmetic.
+            InputError: if a count is not a whole number ≥ 0, or a shift is given for noise that is not Gaussian.
+            UnsupportedError: if the budget is too large for exact arithmetic, counts bits under Gaussian noise, or changes
+                edges besides a shift.
         """
-        budget = _as_budget(add, delete, edge_add, edge_delete)
-        survives = [self._survives(trade_off) for trade_off in budget_trade_offs(self.smoothing, budget)]
+        budget, distance = _as_budget(add, delete, edge_add, edge_delete, nodes), checked_shift(shift)
+        if distance and budget.nodes is None:
+            budget = replace(budget, nodes=self.nodes)
+        survives = [self._survives(trade_off) for trade_off in budget_trade_offs(self.smoothing, budget, distance)]
         return np.asarray(np.logical_and.reduce(survives))
+
+    def radius(self, nodes: int | None = None) -> Floats:
+        """How far the features can be moved, in ℓ2 norm over all of them together, before a label may change.
+
+        Under hierarchical noise at most `nodes` rows move (theory, sections 5 and 6). Localized noise counts with its
+        smallest σ and its rarest selection.
+
+        Args:
+            nodes: the most nodes whose features change; None for all.
+
+        Returns:
+            (N,) radii ≥ 0: the label survives every change of at most so much; 0 where nothing is certified. Sound side:
+            never above the exact radius.
+
+        Raises:
+            InputError: if `nodes` is not a whole number ≥ 0.
+            UnsupportedError: if the features do not carry Gaussian noise.
+        """
+        select, sigma = worst_gaussian(self.smoothing)
+        rows = self.nodes if nodes is None else min(count("nodes", nodes), self.nodes)
+        delta = selection_escape(select, rows)
+        if self.method == "binary":
+            return gaussian_radius(self.p_lower, sigma, delta)
+        return gaussian_radius_multiclass(self.p_lower, self.p_other_upper, sigma, delta)
 
     def robust_at(
         self,
@@ -101,9 +143,9 @@ class Certificate(Claims):
         )
 
 
-def _as_budget(add: int | Budget, delete: int, edge_add: int, edge_delete: int) -> Budget:
+def _as_budget(add: int | Budget, delete: int, edge_add: int, edge_delete: int, nodes: int | None = None) -> Budget:
     if not isinstance(add, Budget):
-        return Budget(add, delete, edge_add, edge_delete)
-    if (delete, edge_add, edge_delete) != (0, 0, 0):
-        raise InputError("give either a Budget or the four numbers, not both")
+        return Budget(add, delete, edge_add, edge_delete, nodes)
+    if (delete, edge_add, edge_delete, nodes) != (0, 0, 0, None):
+        raise InputError("give either a Budget or the numbers, not both")
     return add

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from graphcert.certificates.alone import alone_curve
 from graphcert.certificates.grid import BudgetGrid, evaluate_grid
 from graphcert.certificates.sweep import budget_sweep
 from graphcert.collective import (
@@ -19,7 +20,7 @@ from graphcert.collective import (
 )
 from graphcert.collective.localized import BINS
 from graphcert.errors import InputError, UnsupportedError
-from graphcert.noise import AXES, Budget, Smoothing
+from graphcert.noise import AXES, Budget
 from graphcert.noise.budget import Counts
 from graphcert.tradeoff.half_spaces import Order
 
@@ -46,7 +47,7 @@ class Claims(ABC):
     targets: Mask
     alpha: float
     simultaneous: bool
-    smoothing: Smoothing
+    smoothing: Any  # a Scheme; static types of its readers still ask for Smoothing
     samples: int
 
     def __post_init__(self) -> None:
@@ -106,6 +107,7 @@ class Claims(ABC):
         delete: Counts = 0,
         edge_add: Counts = 0,
         edge_delete: Counts = 0,
+        nodes: Counts | None = None,
         *,
         truth: ArrayLike | None = None,
     ) -> BudgetGrid:
@@ -115,7 +117,7 @@ class Claims(ABC):
         (21, 41).
         """
         correct = None if truth is None else self.correct(truth)
-        return evaluate_grid(self.robust, self.claims, (add, delete, edge_add, edge_delete), correct)
+        return evaluate_grid(self.robust, self.claims, (add, delete, edge_add, edge_delete, nodes), correct)
 
     def collective(
         self,
@@ -123,6 +125,7 @@ class Claims(ABC):
         delete: Counts = 0,
         edge_add: Counts = 0,
         edge_delete: Counts = 0,
+        nodes: Counts | None = None,
         *,
         method: str = "milp",
         targets: ArrayLike | None = None,
@@ -146,6 +149,7 @@ class Claims(ABC):
         Args:
             add, delete, edge_add, edge_delete: the global budget, each a number or a sequence; several sequences give
                 all their combinations, the last one running fastest. Or a sequence of `Budget` in place of all four.
+            nodes: the most nodes whose features change, likewise; under hierarchical noise only, where it is a fifth axis.
             method: "naive" (each node alone, by its exact certificate), "lp" or "milp"; each reports the best of itself
                 and the ones before it.
             targets: (N,) bool, which of the certificate's targets count; all of them by default.
@@ -171,11 +175,16 @@ class Claims(ABC):
             InputError: for budgets that are not whole numbers ≥ 0, targets outside the certificate's, an unknown method
                 or solver, or a solver that is not installed.
             UnsupportedError: if the claims do not hold simultaneously, or not by the binary rule; if `layers` are given and
-                the noise or the budget adds edges.
+                the noise or the budget adds edges; under hierarchical, Gaussian and ablation noise for every method but
+                "naive".
         """
         if not self.simultaneous:
             raise UnsupportedError("a collective certificate needs claims that hold together; use simultaneous=True")
-        budgets = budget_sweep(add, delete, edge_add, edge_delete)
+        budgets = budget_sweep(add, delete, edge_add, edge_delete, nodes)
+        if not self.smoothing.flips_only:
+            return self._collective_alone(budgets, method, layers, targets, truth)
+        if any(budget.nodes is not None for budget in budgets):
+            raise UnsupportedError("a limit of nodes makes a difference under hierarchical noise only; leave nodes out")
         used, eta = self._half_spaces(orders)
         problem = smoothing_problem(self.smoothing, eta, used, data)
         sweep = np.array([budget.as_tuple() for budget in budgets], np.int64)
@@ -202,6 +211,19 @@ class Claims(ABC):
             problem, seen.perception, seen.axis_of, sweep, local_budget=local_budget, attackers=attackers,
             endpoints=seen.endpoints, **options,
         )  # fmt: skip
+
+    def _collective_alone(
+        self, budgets: list[Budget], method: str, layers: int | None, targets: ArrayLike | None, truth: ArrayLike | None
+    ) -> CollectiveCurve:
+        """What `collective` can say where no half-spaces are known."""
+        if method != "naive" or layers is not None:
+            raise UnsupportedError(
+                "under hierarchical, Gaussian and ablation noise every node is certified by itself only; use "
+                "method='naive' without layers"
+            )
+        counted = self._counted(targets)
+        right = None if truth is None else counted & self.correct(truth)
+        return alone_curve(budgets, np.array([self.robust(budget) for budget in budgets]), counted, right)
 
     def _counted(self, targets: ArrayLike | None) -> Mask:
         """(N,) which targets count."""

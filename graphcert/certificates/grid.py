@@ -1,7 +1,7 @@
 """Certified ratio and accuracy over a grid of budgets."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +13,17 @@ from graphcert.noise.budget import Counts
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
+_AXES = (*AXES, "nodes")
+
 
 @dataclass(frozen=True, eq=False)
 class BudgetGrid:
     """Shares of the targets that are certified, one cell per budget.
 
     Attributes:
-        axes: the names out of `AXES` that vary, one per dimension of the arrays.
+        axes: the names out of `AXES` and "nodes" that vary, one per dimension of the arrays.
         values: the budgets along each of these axes.
-        fixed: the budget on the axes that do not vary (0 on those that do).
+        fixed: the budget on the axes that do not vary (0, or no limit of nodes, on those that do).
         ratio: certified ratio, of the shape given by `values`.
         accuracy: certified accuracy of the same shape, or None where no true labels were given.
     """
@@ -36,7 +38,7 @@ class BudgetGrid:
 def evaluate_grid(
     robust: Callable[[Budget], Mask],
     targets: int,
-    budgets: tuple[Counts, ...],
+    budgets: tuple[Counts | None, ...],
     correct: Mask | None,
 ) -> BudgetGrid:
     """Count the robust nodes in every cell; a budget above one at which nobody is robust is not computed.
@@ -44,22 +46,23 @@ def evaluate_grid(
     Args:
         robust: the robust nodes (N,) at a budget; fewer at a larger budget.
         targets: the number of targets, by which counts are divided.
-        budgets: per axis of `AXES` one number or the numbers along a dimension.
+        budgets: per axis of `AXES`, and for the limit of nodes, one number or the numbers along a dimension.
         correct: (N,) correctly labelled nodes, if known.
 
     Raises:
         InputError: if an axis is empty or a budget is not a whole number ≥ 0.
     """
-    varying = {axis: tuple(budget) for axis, budget in zip(AXES, budgets, strict=True) if isinstance(budget, Iterable)}
+    given = dict(zip(_AXES, budgets, strict=True))
+    varying = {axis: tuple(budget) for axis, budget in given.items() if isinstance(budget, Iterable)}
     if not all(varying.values()):
         raise InputError("every axis of a budget grid needs at least one value")
-    fixed = Budget(*(0 if axis in varying else budget for axis, budget in zip(AXES, budgets, strict=True)))  # type: ignore[arg-type]
+    fixed = Budget(**{axis: budget for axis, budget in given.items() if axis not in varying})  # type: ignore[arg-type]
     shape = tuple(len(values) for values in varying.values())
     certified, accurate = np.zeros(shape), np.zeros(shape)
     hopeless: list[Budget] = []
     for cell in np.ndindex(shape):
         chosen = {axis: varying[axis][i] for axis, i in zip(varying, cell, strict=True)}
-        budget = Budget(**{axis: getattr(fixed, axis) for axis in AXES} | chosen)
+        budget = replace(fixed, **chosen)
         if any(_within(small, budget) for small in hopeless):
             continue
         nodes = robust(budget)
@@ -78,4 +81,9 @@ def evaluate_grid(
 
 def _within(small: Budget, large: Budget) -> bool:
     """Whether every perturbation within `small` is also within `large`."""
-    return all(s <= b for s, b in zip(small.as_tuple(), large.as_tuple(), strict=True))
+    if any(s > b for s, b in zip(small.as_tuple(), large.as_tuple(), strict=True)):
+        return False
+    if small.nodes is None or large.nodes is None:
+        return large.nodes is None
+    # Without feature bits a number of nodes is a budget of its own under ablation: any change of so many rows.
+    return small.nodes <= large.nodes and any(small.as_tuple()[:2]) == any(large.as_tuple()[:2])

@@ -1,17 +1,14 @@
 """The guarantee of a certificate in plain words."""
 
-from graphcert.noise import CHANNELS, BernoulliFlip, Smoothing
+from graphcert.noise import CHANNELS, Ablation, BernoulliFlip, Gaussian, Scheme, Selected
+from graphcert.noise.laws import FeatureLaw
 
 
 def describe_guarantee(
-    smoothing: Smoothing, claims: int, nodes: int, samples: int, alpha: float, simultaneous: bool, method: str
+    smoothing: Scheme, claims: int, nodes: int, samples: int, alpha: float, simultaneous: bool, method: str
 ) -> str:
     """One paragraph: the classifier, the threat, the probability, the scope and what is left open."""
-    noise = " and ".join(
-        f"{what} are {_flips(smoothing.levels(channel))}"
-        for what, channel in (("feature bits", "features"), ("edges", "edges"))
-        if smoothing.perturbs(channel)
-    )
+    noise = describe_noise(smoothing)
     scope = (
         f"all claims about the {claims:,} target nodes hold at once with probability at least {1 - alpha:.6g} over the "
         f"{samples:,} samples (each node is tested at {alpha:g}/{claims})"
@@ -33,14 +30,51 @@ def describe_guarantee(
         [
             f"The certified classifier returns, for each node, the class that the base classifier returns most often "
             f"when {noise}.",
-            "A node is certified for a budget if it provably keeps its label under every perturbation that adds and "
-            "deletes at most that many feature bits and undirected edges, anywhere in the graph and at the same time: "
-            f"{rule}.",
+            f"A node is certified for a budget if it provably keeps its label under every perturbation that "
+            f"{_threat(smoothing)}, anywhere in the graph and at the same time: {rule}.",
             f"Under independent samples, {scope}.",
             f"The targets are {claims:,} of {nodes:,} nodes; a node that is not certified is not proved to be fragile.",
             *unprotected,
         ]
     )
+
+
+def describe_noise(smoothing: Scheme) -> str:
+    """What happens to features and edges: "feature bits are added with probability … and edges are …"."""
+    parts = []
+    if smoothing.perturbs("features"):
+        levels = smoothing.levels("features")
+        rows = [level.law if isinstance(level, Selected) else level for level in levels]
+        parts.append(_features(rows))
+        if isinstance(levels[0], Selected):
+            select = _rates(sorted({level.select for level in levels}))
+            parts[0] += f" in selected nodes (each with probability {select}, seen by the classifier)"
+    if smoothing.perturbs("edges"):
+        parts.append(f"edges are {_flips(smoothing.levels('edges'))}")
+    return " and ".join(parts)
+
+
+def _features(laws: list[FeatureLaw]) -> str:
+    flips = tuple(law for law in laws if isinstance(law, BernoulliFlip))
+    if flips:
+        return f"feature bits are {_flips(flips)}"
+    sigmas = sorted({law.sigma for law in laws if isinstance(law, Gaussian)})
+    return f"features carry Gaussian noise of standard deviation {_rates(sigmas)}" if sigmas else "features are hidden"
+
+
+def _threat(smoothing: Scheme) -> str:
+    """What a budget lets an adversary do."""
+    level = next(iter(smoothing.levels("features")), None)
+    law, limit = (level.law, " in at most that many nodes") if isinstance(level, Selected) else (level, "")
+    if isinstance(law, Gaussian):
+        return (
+            f"moves the features by at most that ℓ2 norm{limit}, or adds and deletes at most that many undirected edges"
+        )
+    if isinstance(law, Ablation):
+        return "changes the features of at most that many nodes and adds and deletes at most that many undirected edges"
+    if limit:
+        return f"adds and deletes at most that many feature bits{limit} and at most that many undirected edges"
+    return "adds and deletes at most that many feature bits and undirected edges"
 
 
 def _flips(levels: tuple[BernoulliFlip, ...]) -> str:

@@ -1,7 +1,7 @@
 """Hierarchical smoothing: only selected rows are noised, and the classifier sees which."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal, overload
@@ -37,7 +37,7 @@ class Hierarchical(Scheme):
     select: float | tuple[float, ...]
     lower: Smoothing
 
-    def __init__(self, select: float | Sequence[float], lower: Smoothing | FeatureLaw) -> None:
+    def __init__(self, select: float | list[float] | tuple[float, ...], lower: Smoothing | FeatureLaw) -> None:
         if isinstance(lower, (BernoulliFlip, Gaussian, Ablation)):
             lower = Smoothing(features=lower)
         if not isinstance(lower, Smoothing):
@@ -47,8 +47,8 @@ class Hierarchical(Scheme):
         if not lower.perturbs("features"):
             raise InputError("hierarchical smoothing selects rows for feature noise; give lower=… feature noise")
         laws = lower.levels("features")
-        given = tuple(select) if isinstance(select, Sequence) else (select,)
-        if len(given) != len(laws) and isinstance(select, Sequence):
+        given = tuple(select) if isinstance(select, (list, tuple)) else (select,)
+        if len(given) != len(laws) and given != (select,):
             raise InputError(
                 f"select has {len(given)} probabilities but the lower scheme {len(laws)} levels of feature noise; give "
                 f"one per level (repeat a law to give it several levels), or one number for all"

@@ -52,6 +52,11 @@ class Scheme(ABC):
         """Whether different outputs see different noise (levels that are all equal are isotropic)."""
         return any(len(set(self.levels(channel))) > 1 for channel in CHANNELS)
 
+    @property
+    def flips_only(self) -> bool:
+        """Whether all noise is independent flips: no selection of rows, no Gaussian noise, no ablation."""
+        return all(isinstance(law, BernoulliFlip) for channel in CHANNELS for law in self.levels(channel))
+
     def law(self, channel: str) -> Law | None:
         """The one law of a channel of an isotropic scheme, None if the channel stays clean."""
         levels = self.levels(channel)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from graphcert.errors import UnsupportedError
 from graphcert.noise.laws import BernoulliFlip
-from graphcert.noise.scheme import CHANNELS, Scheme
+from graphcert.noise.scheme import Scheme
 
 Integers = NDArray[np.int64]
 _CLEAN = BernoulliFlip(0.0, 0.0)
@@ -50,8 +50,7 @@ class Views:
                 and whoever draws noise or places changes by them alone would claim what was not sampled.
         """
         smoothing.check_nodes(nodes)
-        laws = [law for channel in CHANNELS for law in smoothing.levels(channel)]
-        if not all(isinstance(law, BernoulliFlip) for law in laws):
+        if not smoothing.flips_only:
             raise UnsupportedError(
                 "this is offered for Smoothing with BernoulliFlip laws, not for hierarchical, Gaussian or ablation noise"
             )

@@ -38,10 +38,11 @@ class Escape(TradeOff):
     *Products.* An outcome that one law never shows stays so whatever independent part is seen beside it, hence
     Escape(T₁, δ) · T₂ = Escape(T₁ · T₂, δ), and Escape(T₁, δ₁) · Escape(T₂, δ₂) = Escape(T₁ · T₂, 1 − (1 − δ₁)(1 − δ₂)).
 
-    *Rounding.* Let u = 2⁻⁵³. The quotient q/(1 − δ) has two roundings, a relative error of 2u; `upper_low` is concave and
-    not negative, so this costs at most 2u of its value. Product, sum, and the floats of 1 − δ and δ add less than 4u: in
-    all below 2⁻⁵⁰. In `lower`, 1 − p is exact for p ≥ 1/2, and below it the slope of `upper` is at most 2: 2u more with the
-    last difference. Where 1 − δ is tinier than 2⁻¹⁰⁰⁰, so is everything but δ. `_GUARD` is more than all of it.
+    *Rounding.* Let u = 2⁻⁵³. The quotient q/(1 − δ) has two roundings, a relative error of 2u (near the smallest float it
+    is rounded up instead); `upper_low` is concave and not negative, so this costs at most 2u of its value. Product, sum,
+    and the floats of 1 − δ and δ add less than 4u: in all below 2⁻⁵⁰. In `lower`, 1 − p is exact for p ≥ 1/2, and below it
+    the slope of `upper` is at most 2: 2u more with the last difference. Where 1 − δ is tinier than 2⁻¹⁰⁰⁰, so is everything
+    but δ. `_GUARD` is more than all of it.
 
     Attributes:
         low: the trade-off given that nothing escapes.
@@ -68,7 +69,9 @@ class Escape(TradeOff):
     def upper(self, p: ArrayLike) -> Floats:
         """See `TradeOff.upper`; within 2⁻⁴⁷ of the exact value for the given lower pair."""
         share = float(1 - self.delta)
-        inside = self.low.upper(np.minimum(probabilities(p) / max(share, _TINY), 1.0))
+        quotient = probabilities(p) / max(share, _TINY)
+        quotient = np.where((quotient > 0) & (quotient < _TINY), np.nextafter(quotient, 1.0), quotient)[()]
+        inside = self.low.upper(np.minimum(quotient, 1.0))
         bound: Floats = np.minimum(share * inside + float(self.delta) + _GUARD, 1.0)
         return bound
 

@@ -80,10 +80,15 @@ def gaussian_trade_off(
     law: Gaussian, add: int = 0, delete: int = 0, nodes: int | None = None, shift: float | None = None
 ) -> TradeOff:
     """The trade-off of Gaussian noise for a shift of ℓ2 norm `shift`; bits are not counted under it."""
-    if add or delete:
-        raise UnsupportedError("perturbations under Gaussian noise are measured by their ℓ2 norm; give shift, no bits")
+    refuse_bits(add or delete)
     distance = checked_shift(shift)
     return GaussianTradeOff(math.nextafter(distance / law.sigma, math.inf)) if distance else IDENTITY
+
+
+def refuse_bits(bits: int) -> None:
+    """Raise `UnsupportedError` if bits are counted under Gaussian noise."""
+    if bits:
+        raise UnsupportedError("perturbations under Gaussian noise are measured by their ℓ2 norm; give shift, no bits")
 
 
 def checked_shift(shift: float | None) -> float:

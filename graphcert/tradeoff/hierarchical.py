@@ -7,6 +7,7 @@ from graphcert.tradeoff.base import TradeOff
 from graphcert.tradeoff.discrete import IDENTITY
 from graphcert.tradeoff.dispatch import trade_off
 from graphcert.tradeoff.escape import escape, selection_escape
+from graphcert.tradeoff.gaussian import refuse_bits
 
 
 @trade_off.register
@@ -52,6 +53,7 @@ def _touched(law: object, add: int, delete: int, nodes: int | None, shift: float
     bits = count("add", add) + count("delete", delete)
     limit = None if nodes is None else count("nodes", nodes)
     if isinstance(law, Gaussian):
+        refuse_bits(bits)
         if shift and limit is None:
             raise InputError("a shift can spread over any number of rows; say over how many with nodes")
         return limit if shift and limit is not None else 0

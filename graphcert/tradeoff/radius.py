@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
+from graphcert.errors import UnsupportedError
+from graphcert.noise import Gaussian, Scheme, Selected
 from graphcert.tradeoff.base import Floats, probabilities
 from graphcert.tradeoff.gaussian import FLOOR, GUARD
 
@@ -13,6 +15,20 @@ _FARTHEST = 80.0
 """Beyond any distance that a probability below 1 withstands: Φ⁻¹ of a float is less than 9 from 0 on that side."""
 
 _HALVINGS = 48
+
+
+def worst_gaussian(smoothing: Scheme) -> tuple[float, float]:
+    """The smallest probability of selection and the smallest σ among the levels of feature noise.
+
+    Raises:
+        UnsupportedError: if the features do not carry Gaussian noise.
+    """
+    levels = smoothing.levels("features")
+    laws = [level.law if isinstance(level, Selected) else level for level in levels]
+    sigmas = [law.sigma for law in laws if isinstance(law, Gaussian)]
+    if not sigmas:  # levels are of one kind
+        raise UnsupportedError("a radius is known under Gaussian feature noise only; ask robust(…) for budgets of bits")
+    return min(getattr(level, "select", 1.0) for level in levels), min(sigmas)
 
 
 def gaussian_radius(p_lower: ArrayLike, sigma: float, delta: Fraction = Fraction(0)) -> Floats:
