@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from graphcert.certificates.claims import Claims, Floats, Mask
 from graphcert.certificates.guarantee import describe_guarantee
+from graphcert.collective.tight import TightProblem, tight_problem
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Budget, Views
 from graphcert.noise.budget import count
@@ -129,12 +130,19 @@ class Certificate(Claims):
         return np.asarray(trade_off.lower(self.p_lower) > trade_off.upper(self.p_other_upper))
 
     def _half_spaces(self, orders: Sequence[Order] | None) -> tuple[tuple[Order, ...], Floats]:
-        if self.method != "binary":
-            raise UnsupportedError("a collective certificate rests on the binary rule; certify with method='binary'")
+        self._refuse_multiclass()
         used = DEFAULT_ORDERS if orders is None else tuple(Order(*order) for order in orders)
         if not used:
             raise InputError("name at least one order of divergence in orders")
         return used, np.array([order_eta(self.p_lower, *order) for order in used])
+
+    def _tight_problem(self, data: object | None) -> TightProblem | None:
+        self._refuse_multiclass()
+        return tight_problem(self.smoothing, self.p_lower, data)
+
+    def _refuse_multiclass(self) -> None:
+        if self.method != "binary":
+            raise UnsupportedError("a collective certificate rests on the binary rule; certify with method='binary'")
 
     def guarantee(self) -> str:
         """What is guaranteed, about what, against whom and with which probability, in plain words."""

@@ -19,10 +19,14 @@ from graphcert.collective import (
     smoothing_problem,
 )
 from graphcert.collective.localized import BINS
+from graphcert.collective.tight import TightProblem, collective_tight
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import AXES, Budget
 from graphcert.noise.budget import Counts
 from graphcert.tradeoff.half_spaces import Order
+
+COLLECTIVE_METHODS = ("naive", "lp", "milp", "tight")
+"""The ways to certify all targets together, from the weakest to the strongest."""
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -66,6 +70,10 @@ class Claims(ABC):
     @abstractmethod
     def _half_spaces(self, orders: Sequence[Order] | None) -> tuple[tuple[Order, ...], Floats]:
         """The D directions of change and (D, N) the least amount of each that can take the label away, rounded down."""
+
+    def _tight_problem(self, data: object | None) -> TightProblem | None:
+        """The exact collective problem; None if the claims do not rest on probabilities of labels."""
+        return None
 
     @property
     def nodes(self) -> int:
@@ -127,7 +135,7 @@ class Claims(ABC):
         edge_delete: Counts = 0,
         nodes: Counts | None = None,
         *,
-        method: str = "milp",
+        method: str | None = None,
         targets: ArrayLike | None = None,
         truth: ArrayLike | None = None,
         data: object | None = None,
@@ -150,8 +158,10 @@ class Claims(ABC):
             add, delete, edge_add, edge_delete: the global budget, each a number or a sequence; several sequences give
                 all their combinations, the last one running fastest. Or a sequence of `Budget` in place of all four.
             nodes: the most nodes whose features change, likewise; under hierarchical noise only, where it is a fifth axis.
-            method: "naive" (each node alone, by its exact certificate), "lp" or "milp"; each reports the best of itself
-                and the ones before it.
+            method: "naive" (each node alone, by its exact certificate), "lp" or "milp" (half-spaces; each reports the best
+                of itself and the ones before it) or "tight" (exact trade-offs and an exact search, theory, section 9). By
+                default the strongest that there is: "tight" for votes, "milp" for scores or with `layers`, "naive" under
+                noise other than flips.
             targets: (N,) bool, which of the certificate's targets count; all of them by default.
             truth: (N,) true labels: adds the certified accuracy, from a solve of its own.
             data: the clean graph (`x` and `edge_index`), to which the scheme belongs: a cluster's ones can be deleted and
@@ -180,25 +190,33 @@ class Claims(ABC):
         """
         if not self.simultaneous:
             raise UnsupportedError("a collective certificate needs claims that hold together; use simultaneous=True")
+        if method is not None and method not in COLLECTIVE_METHODS:
+            raise InputError(f"method must be one of {', '.join(COLLECTIVE_METHODS)}, got {method!r}")
+        if layers is None and (local_budget is not None or attackers is not None):
+            raise InputError("local_budget and attackers need the depth of the base classifier; give layers")
         budgets = budget_sweep(add, delete, edge_add, edge_delete, nodes)
         if not self.smoothing.flips_only:
-            return self._collective_alone(budgets, method, layers, targets, truth)
+            return self._collective_alone(budgets, method or "naive", layers, targets, truth)
         if any(budget.nodes is not None for budget in budgets):
             raise UnsupportedError("a limit of nodes makes a difference under hierarchical noise only; leave nodes out")
-        used, eta = self._half_spaces(orders)
-        problem = smoothing_problem(self.smoothing, eta, used, data)
         sweep = np.array([budget.as_tuple() for budget in budgets], np.int64)
         options: dict[str, Any] = {
-            "method": method,
             "targets": self._counted(targets),
             "correct": None if truth is None else self.correct(truth),
             "robust_alone": np.array([self._robust_if_known(budget) for budget in budgets]),
             "time_limit": time_limit,
-            "solver": solver,
         }
+        exact = self._tight_problem(data) if method == "tight" or (method is None and layers is None) else None
+        if exact is not None and layers is None:
+            return collective_tight(exact, sweep, bins=bins or BINS, **options)
+        if method == "tight":
+            raise UnsupportedError(
+                "the tight certificate is about votes that see the whole graph; use method='milp' for scores or with layers"
+            )
+        used, eta = self._half_spaces(orders)
+        problem = smoothing_problem(self.smoothing, eta, used, data)
+        options |= {"method": method or "milp", "solver": solver}
         if layers is None:
-            if local_budget is not None or attackers is not None:
-                raise InputError("local_budget and attackers need the depth of the base classifier; give layers")
             return collective_localized(problem, sweep, bins=bins, **options)
         if data is None:
             raise InputError("layers need the clean graph, on which receptive fields are found; give data")
