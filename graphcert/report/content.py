@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from graphcert.certificates import BudgetGrid, Certificate
 from graphcert.collective import CollectiveCurve
 from graphcert.errors import InputError, UnsupportedError
+from graphcert.noise import AXES, Partition
 from graphcert.votes import Votes
 
 
@@ -25,12 +26,16 @@ class ReportContent:
         settings: sections ("dataset", "model", …) of names and values, shown as they are.
         timings: seconds per stage.
         warnings: sentences the reader must know before believing a number.
-        collective: one ladder per sweep of budgets: curves by method, the weakest first.
-        links: (C, C) undirected edges between clusters, inside them on the diagonal; None without clusters.
+        collective: one ladder per sweep of budgets: curves by method ("naive", "lp", "milp", …), the weakest first, over
+            the same (B, 4) budgets in the order of `AXES`. Sweeps of one axis become curves, all combinations over two
+            axes heat maps, and every sweep a table.
+        links: (C, C) undirected edges between clusters, inside them on the diagonal; None without clusters, or if they
+            are not known.
 
     Raises:
-        InputError: if the certificate is not one of these votes, or `truth` is not one integer per node.
-        UnsupportedError: if a grid varies no axis or more than two.
+        InputError: if the certificate is not one of these votes, `truth` is not one integer per node, the methods of a
+            ladder differ in their budgets or count other targets than the certificate, or `links` is no such matrix.
+        UnsupportedError: if a grid varies no axis or more than two, or the budgets of a ladder are not over `AXES`.
     """
 
     title: str
@@ -55,6 +60,9 @@ class ReportContent:
                 raise UnsupportedError(
                     f"a report draws grids over one or two axes, got {len(grid.axes)}; fix the others at a number"
                 )
+        for ladder in self.collective:
+            _check_ladder(ladder, claimed.claims)
+        _check_links(self.links, claimed.smoothing.partition)
 
     @property
     def curves(self) -> tuple[BudgetGrid, ...]:
@@ -70,3 +78,34 @@ class ReportContent:
     def has_truth(self) -> bool:
         """Whether the true label of any target is known; without one there is no accuracy to speak of."""
         return bool((self.truth[self.certificate.targets] >= 0).any())
+
+
+def _check_ladder(ladder: Mapping[str, CollectiveCurve], claims: int) -> None:
+    """Curves that can be compared, about the targets of the certificate."""
+    if not ladder:
+        raise InputError("a ladder of collective methods is empty; leave it out of collective=…")
+    first = next(iter(ladder.values()))
+    for method, curve in ladder.items():
+        if not len(curve) or curve.budgets.shape[1:] != (len(AXES),):
+            raise UnsupportedError(
+                f"a report shows collective certificates over the {len(AXES)} axes {', '.join(AXES)}, and {method} has "
+                f"budgets of shape {curve.budgets.shape}; make it with Certificate.collective"
+            )
+        if curve.targets != claims:
+            raise InputError(
+                f"the collective certificate {method} counts {curve.targets} targets and the certificate {claims}; "
+                f"call collective without targets=…"
+            )
+        if not np.array_equal(curve.budgets, first.budgets):
+            raise InputError(f"the budgets of {method} differ from those of {next(iter(ladder))}; sweep the same ones")
+
+
+def _check_links(links: NDArray[np.int64] | None, partition: Partition | None) -> None:
+    if links is None:
+        return
+    clusters = 0 if partition is None else partition.clusters
+    if links.shape != (clusters, clusters) or not np.array_equal(links, links.T) or (links < 0).any():
+        raise InputError(
+            f"the links of a report must be a symmetric matrix of counts over its {clusters} clusters, got shape "
+            f"{links.shape}; leave them out without a partition"
+        )

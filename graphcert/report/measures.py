@@ -9,7 +9,9 @@ from graphcert.certificates import BudgetGrid
 from graphcert.noise import Budget
 from graphcert.report.content import ReportContent
 
-_MILESTONES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+MILESTONES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+"""Round budgets, for tables."""
+
 _ROWS = 8
 
 
@@ -55,7 +57,7 @@ def headline(content: ReportContent) -> list[Standing]:
 def _milestones(grid: BudgetGrid, at_most: int) -> list[int]:
     """Round budgets of a curve that certify somebody, evenly chosen, and always the budget of one change."""
     alive = [value for value, ratio in zip(grid.values[0], grid.ratio, strict=True) if ratio > 0]
-    steps = [value for value in _MILESTONES if value in alive] or [1]
+    steps = [value for value in MILESTONES if value in alive] or [1]
     chosen = np.linspace(0, len(steps) - 1, min(at_most, len(steps))).round().astype(int)
     return [steps[i] for i in chosen]
 

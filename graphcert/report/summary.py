@@ -1,8 +1,9 @@
 """The result in a few lines of plain text, for a terminal."""
 
 from graphcert.report.content import ReportContent
+from graphcert.report.ladder import largest_gain
 from graphcert.report.measures import budget_at, headline, reach
-from graphcert.report.wording import alternatives, budget_words, number, percent
+from graphcert.report.wording import alternatives, budget_words, method_name, number, percent
 
 _LONGEST_TABLE = 9
 
@@ -14,6 +15,7 @@ def summary_lines(content: ReportContent) -> list[str]:
     lines = [f"{content.title}: {number(claims)} targets, α = {certificate.alpha:g} ({together})"]
     lines += _table(content)
     lines += _half(content)
+    lines += _together(content)
     silent = certificate.abstained & certificate.targets
     line = f"{number(int(silent.sum()))} of {number(claims)} targets abstain ({percent(int(silent.sum()), claims)})"
     if content.has_truth and silent.any():
@@ -44,3 +46,17 @@ def _half(content: ReportContent) -> list[str]:
         if reached.budget
     ]
     return [f"half of the targets hold up to {alternatives(far)}"] if far else []
+
+
+def _together(content: ReportContent) -> list[str]:
+    """What the collective certificate says where it gains most; no line if there is none to compare."""
+    found = largest_gain(content)
+    if found is None:
+        return []
+    ladder, i = found
+    claims, weakest = content.certificate.claims, method_name(ladder.weakest)
+    if ladder.gain[i] <= 0:
+        return [f"all at once: no more than {weakest}"]
+    together, alone = (int(curve.certified[i]) for curve in (ladder.best, ladder.curves[ladder.weakest]))
+    at = budget_words(ladder.budgets[i])
+    return [f"all at once: {percent(together, claims)} at {at} ({weakest} {percent(alone, claims)})"]

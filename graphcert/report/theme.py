@@ -25,6 +25,8 @@ RATIO = Colour("ratio", "#0a5fae", "#5fb0f5")
 ACCURACY = Colour("accuracy", "#b84a00", "#f2a154")
 RATIO_CELL = Colour("ratio-cell", "#0a5faf", "#2a78c8")
 ACCURACY_CELL = Colour("accuracy-cell", "#b84a01", "#b5601c")
+GAIN_CELL = Colour("gain-cell", "#1f766a", "#2a8274")
+RANK_CELL = Colour("rank-cell", "#62489f", "#7a60bd")
 ON_CELL = Colour("on-cell", "#fffffe", "#ffffff")
 CORRECT = Colour("correct", "#2a7d72", "#4fb0a3")
 WRONG = Colour("wrong", "#c0458b", "#e27ab5")
@@ -32,6 +34,6 @@ UNKNOWN = Colour("unknown", "#69747f", "#8d98a3")
 WARNING = Colour("warning", "#fff6e0", "#33290f")
 
 PALETTE = (
-    PAGE, PANEL, INK, MUTED, RULE, RATIO, ACCURACY, RATIO_CELL, ACCURACY_CELL, ON_CELL, CORRECT, WRONG, UNKNOWN,
-    WARNING,
+    PAGE, PANEL, INK, MUTED, RULE, RATIO, ACCURACY, RATIO_CELL, ACCURACY_CELL, GAIN_CELL, RANK_CELL, ON_CELL, CORRECT,
+    WRONG, UNKNOWN, WARNING,
 )  # fmt: skip

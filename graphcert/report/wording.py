@@ -16,6 +16,13 @@ _OPERATIONS = {"add": "additions", "delete": "deletions"}
 
 NOTHING = "–"
 
+_METHODS: Mapping[str, tuple[str, str]] = {
+    "naive": ("each node alone", "each alone"),
+    "lp": ("collective, linear program", "linear program"),
+    "milp": ("collective, integer program", "integer program"),
+}
+"""Methods of collective certificates: in a text, and where there is little room."""
+
 
 def percent(count: int, total: int) -> str:
     """A share in percent with one decimal, rounded down; a dash for a share of nothing."""
@@ -23,6 +30,12 @@ def percent(count: int, total: int) -> str:
         return NOTHING
     tenths = 1000 * count // total
     return f"{tenths // 10}.{tenths % 10}%"
+
+
+def points(count: int, total: int) -> str:
+    """A difference of two shares in percentage points with its sign, rounded down: "+11.1", "−0.4"."""
+    tenths = 1000 * count // total
+    return f"{'−' if tenths < 0 else '+'}{abs(tenths) // 10}.{abs(tenths) % 10}"
 
 
 def number(count: int) -> str:
@@ -45,6 +58,16 @@ def budget_words(budget: Budget) -> str:
             noun = "" if thing in channels else f" {thing}" if count == 1 else f" {thing}s"
             channels.setdefault(thing, []).append(f"{number(count)}{noun} {change}")
     return ", ".join(" and ".join(parts) for parts in channels.values()) or "no change"
+
+
+def method_words(method: str) -> str:
+    """The name of a collective method: "collective, linear program"; an unknown one is shown as it is."""
+    return _METHODS.get(method, (method, method))[0]
+
+
+def method_name(method: str) -> str:
+    """The same where there is little room: "linear program"."""
+    return _METHODS.get(method, (method, method))[1]
 
 
 def besides(fixed: Budget) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from graphcert.certificates import BudgetGrid, Certificate, certify
-from graphcert.noise import BernoulliFlip, Smoothing
+from graphcert.collective import CollectiveCurve
+from graphcert.noise import BernoulliFlip, Partition, Smoothing
 from graphcert.report import ReportContent
 from graphcert.votes import Votes
 
@@ -69,6 +70,35 @@ def default_content() -> ReportContent:
     return make_content(votes, truth, targets=np.arange(0, votes.nodes, 2))
 
 
+def make_clusters(clusters: int, nodes: int, seed: int = 0) -> tuple[Partition, np.ndarray]:
+    """Clusters of different sizes, and the edges between them."""
+    rng = np.random.default_rng(seed)
+    labels = np.concatenate([np.arange(clusters), rng.integers(0, rng.integers(1, clusters + 1, nodes - clusters))])
+    links = np.triu(rng.poisson(3 * rng.random((clusters, clusters))))
+    links = links + np.triu(links, 1).T
+    return Partition.of_affinity(labels, links), links
+
+
+def localized_content(
+    clusters: int = 4, nodes: int = 80, both: bool = False, methods: tuple[str, ...] = ("naive", "lp", "milp")
+) -> ReportContent:
+    """A localized scheme, certified all at once along one axis, over two, over three, and at one budget."""
+    partition, links = make_clusters(clusters, nodes)
+    far = [BernoulliFlip(0.1 + 0.3 * k / clusters, 0.6 + 0.3 * k / clusters) for k in range(clusters)]
+    edges = [BernoulliFlip(0.1, 0.5), BernoulliFlip(0.2, 0.6)] if both else None
+    votes, truth = make_votes(nodes, Smoothing(far, edges, partition), samples=5000)
+    content = make_content(votes, truth, targets=np.arange(0, nodes, 2))
+
+    def ladder(**budgets: Any) -> dict[str, CollectiveCurve]:
+        certify_all = content.certificate.collective
+        return {m: certify_all(**budgets, method=m, truth=truth, time_limit=None) for m in methods}
+
+    sweeps = ({"add": (0, 1, 2, 5)}, {"delete": range(6), "add": 1}, {"add": range(3), "delete": (0, 2, 4)}, {"add": 2})
+    more = ({"add": (0, 1), "delete": (0, 1), "edge_delete": (0, 1)},) if both else ()
+    ladders = tuple(ladder(**sweep) for sweep in (*sweeps, *more))
+    return replace(content, collective=ladders, links=links)
+
+
 def variants() -> dict[str, ReportContent]:
     """Every kind of report that differs in what there is to show."""
     votes, truth = make_votes()
@@ -92,6 +122,11 @@ def variants() -> dict[str, ReportContent]:
         "no timings": make_content(few, labels, timings={}, settings={}),
         "no grids": make_content(few, labels, grids=()),
         "warned": make_content(few, labels, warnings=("The training did not converge.", "Votes were resumed.")),
+    }
+    found |= {
+        "localized": localized_content(),
+        "localized, both channels": localized_content(both=True, methods=("naive", "lp")),
+        "localized, no comparison": replace(localized_content(2, 40, methods=("lp",)), links=None),
     }
     certificate = found["both channels"].certificate
     whole = found["default"].certificate

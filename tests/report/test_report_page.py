@@ -7,6 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import matplotlib
+import numpy as np
 import pytest
 from markupsafe import escape
 from report_contents import BOTH, Page, default_content, make_content, make_votes, variants
@@ -65,7 +66,14 @@ def test_every_plot_is_well_formed_and_its_references_resolve_inside_it(variant:
         )
     assert len(identifiers) == len(set(identifiers))
     maps = sum(1 if grid.accuracy is None or not variant[0].has_truth else 2 for grid in variant[0].heat_maps)
-    assert len(plots) == len(variant[0].curves) + maps + 1
+    swept = [
+        set(np.flatnonzero(np.ptp(next(iter(ladder.values())).budgets, axis=0))) for ladder in variant[0].collective
+    ]
+    certified = [[curve.certified for curve in ladder.values()] for ladder in variant[0].collective]
+    gained = sum(len(a) == 2 and bool((c[-1] > c[0]).any()) for a, c in zip(swept, certified, strict=True))
+    together = sum(len(axes) in (1, 2) for axes in swept) + gained
+    clusters = variant[0].certificate.smoothing.localized * (1 + (variant[0].links is not None))
+    assert len(plots) == len(variant[0].curves) + maps + 1 + together + clusters
 
 
 def test_the_guarantee_and_its_level_are_said(variant: tuple[ReportContent, str]) -> None:

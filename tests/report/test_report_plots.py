@@ -1,18 +1,18 @@
 """What the plots show, read back from the SVG: positions against values, labels against each other."""
 
 import re
-from itertools import combinations, pairwise
-from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from svg_reading import assert_apart, elements, paths, texts, touches
 
 from graphcert.certificates import BudgetGrid
 from graphcert.noise import Budget
 from graphcert.report.plots import curve_plot, heat_map_plot, margin_plot
-from graphcert.report.plots.canvas import LETTER, TEXT, WIDTH
+from graphcert.report.plots.canvas import WIDTH
+from graphcert.report.plots.clusters import TINT as CIRCLE_TINT
 from graphcert.report.theme import (
     ACCURACY,
     CORRECT,
@@ -22,41 +22,13 @@ from graphcert.report.theme import (
     PAGE,
     PALETTE,
     PANEL,
+    RANK_CELL,
     RATIO,
     RATIO_CELL,
     UNKNOWN,
     WARNING,
     WRONG,
 )
-
-NAMESPACE = "{http://www.w3.org/2000/svg}"
-Box = tuple[float, float, float, float]
-"""Left, top, right, bottom in the units of the picture."""
-
-
-def elements(svg: str, tag: str) -> list[ElementTree.Element]:
-    return list(ElementTree.fromstring(svg).iter(NAMESPACE + tag))
-
-
-def paths(svg: str, style: str) -> list[np.ndarray]:
-    """The vertices of all paths in a style."""
-    drawn = [path.attrib["d"] for path in elements(svg, "path") if style in path.attrib.get("style", "")]
-    return [np.array(re.findall(r"(-?[\d.]+) (-?[\d.]+)", d), dtype=float) for d in drawn]
-
-
-def texts(svg: str) -> dict[str, Box]:
-    """The box of every upright text."""
-    found = {}
-    for text in elements(svg, "text"):
-        style, transform = text.attrib["style"], text.attrib["transform"]
-        x, y = map(float, re.search(r"(?:translate\(|rotate\(-0 )([\d.]+) ([\d.]+)", transform).groups())  # type: ignore[union-attr]
-        if "rotate(-90" in transform:
-            continue
-        width = len(text.text or "") * LETTER
-        anchor = re.search(r"text-anchor: (\w+)", style)
-        left = x - {"middle": width / 2, "end": width}.get(anchor[1] if anchor else "start", 0.0)
-        found[text.text or ""] = (left, y - 0.75 * TEXT, left + width, y + 0.2 * TEXT)
-    return found
 
 
 def one_axis(values: list[int], ratio: list[float], accuracy: list[float] | None) -> BudgetGrid:
@@ -115,15 +87,8 @@ def test_names_of_curves_touch_neither_each_other_nor_a_curve(grid: BudgetGrid) 
         assert top >= 0
         for colour in (RATIO, ACCURACY):
             for line in paths(svg, f"fill: none; stroke: var(--{colour.name})"):
-                for (x0, y0), (x1, y1) in pairwise(line):
-                    apart = max(x0, x1) < left or min(x0, x1) > right or max(y0, y1) < top or min(y0, y1) > bottom
-                    assert apart, f"{word} touches the {colour.name} curve"
+                assert not touches(line, (left, top, right, bottom)), f"{word} touches the {colour.name} curve"
     assert_apart(words)
-
-
-def assert_apart(boxes: dict[str, Box]) -> None:
-    for (one, a), (other, b) in combinations(boxes.items(), 2):
-        assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1], f"{one} overlaps {other}"
 
 
 def test_a_curve_without_known_labels_shows_only_the_ratio() -> None:
@@ -253,6 +218,19 @@ def test_all_text_is_readable_in_light_and_in_dark_mode(mode: str) -> None:
         assert contrast(getattr(text, mode), getattr(ground, mode)) >= 4.5, (text, ground)
 
 
+def mixed(colour: str, page: str, share: float) -> str:
+    """A colour in front of the page, which shines through."""
+    parts = [share * int(colour[i : i + 2], 16) + (1 - share) * int(page[i : i + 2], 16) for i in (1, 3, 5)]
+    return "#" + "".join(f"{round(part):02x}" for part in parts)
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_names_of_clusters_are_readable_on_their_circles(mode: str) -> None:
+    ground = mixed(getattr(RANK_CELL, mode), getattr(PAGE, mode), CIRCLE_TINT)
+    assert contrast(getattr(INK, mode), ground) >= 4.5
+    assert contrast(getattr(MUTED, mode), ground) >= 4.5
+
+
 @pytest.mark.parametrize("mode", ["light", "dark"])
 def test_numbers_in_cells_are_readable_on_every_shade(mode: str) -> None:
     for colour in PALETTE:
@@ -260,8 +238,7 @@ def test_numbers_in_cells_are_readable_on_every_shade(mode: str) -> None:
             continue
         for share in np.linspace(0, 1, 101):
             full, page = getattr(colour, mode), getattr(PAGE, mode)
-            mix = [share * int(full[i : i + 2], 16) + (1 - share) * int(page[i : i + 2], 16) for i in (1, 3, 5)]
-            shade = "#" + "".join(f"{round(c):02x}" for c in mix)
+            shade = mixed(full, page, share)
             text = ON_CELL if share >= 0.78 else INK
             assert contrast(getattr(text, mode), shade) >= 3.5, (colour.name, share)
 

@@ -3,65 +3,35 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
-from numpy.typing import NDArray
 
 from graphcert.certificates import BudgetGrid
+from graphcert.report.plots.budget_axis import HEIGHT, MARGINS, BudgetAxis, Budgets, Shares
 from graphcert.report.plots.canvas import LETTER, TEXT, WIDTH, panel, picture
-from graphcert.report.theme import ACCURACY, MUTED, RATIO, RULE, Colour
+from graphcert.report.theme import ACCURACY, RATIO, Colour
 from graphcert.report.wording import axis_words
 
-Budgets = NDArray[np.int64]
-Shares = NDArray[np.float64]
-
-_HEIGHT = 216.0
-_MARGINS = {"left": 34.0, "right": 10.0, "top": 18.0, "bottom": 38.0}
-_MOST_MARKERS = 41
 _GAP = 5.0
 
 
 def curve_plot(grid: BudgetGrid, name: str) -> str:
     """One panel as SVG: both shares from 0 to 1, a marker at every budget of the grid.
 
-    A whole number between two budgets of the grid has the value of the larger one, so the line never claims more than
-    was computed.
+    A whole number between two budgets of the grid has the value of the larger one.
     """
 
     def draw(figure: Figure) -> None:
-        axes = panel(figure, _HEIGHT, **_MARGINS)
-        order = np.argsort(grid.values[0], kind="stable")
-        budgets = np.array(grid.values[0])[order]
-        whole = np.arange(budgets[0], budgets[-1] + 1)
-        order = order[np.searchsorted(budgets, whole)]
-        markers = np.isin(whole, budgets) & (len(budgets) <= _MOST_MARKERS)
-        accuracy = None if grid.accuracy is None else grid.accuracy[order]
-        _frame(axes, whole)
+        axes = panel(figure, HEIGHT, **MARGINS)
+        sweep = BudgetAxis(grid.values[0])
+        sweep.frame(axes)
+        accuracy = None if grid.accuracy is None else sweep.along(grid.accuracy)
         if accuracy is not None:
-            _line(axes, whole, accuracy, markers, ACCURACY, "s")
-        _line(axes, whole, grid.ratio[order], markers, RATIO, "o")
-        _labels(axes, whole, grid.ratio[order], accuracy)
+            sweep.line(axes, accuracy, ACCURACY, "s")
+        ratio = sweep.along(grid.ratio)
+        sweep.line(axes, ratio, RATIO, "o")
+        _labels(axes, sweep.whole, ratio, accuracy)
 
     description = f"Certified ratio and accuracy against the number of {axis_words(grid.axes[0])}"
-    return picture(draw, _HEIGHT, name, description)
-
-
-def _frame(axes: Axes, budgets: Budgets) -> None:
-    axes.set_xlim(budgets[0], max(budgets[-1], budgets[0] + 1))
-    axes.set_ylim(0, 1)
-    axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
-    axes.grid(axis="y", color=RULE.light, linewidth=0.8)
-    axes.set_xlabel("budget", fontsize=TEXT, color=MUTED.light, labelpad=5)
-
-
-def _line(
-    axes: Axes, budgets: Budgets, shares: Shares, markers: NDArray[np.bool_], colour: Colour, marker: str
-) -> None:
-    axes.plot(
-        budgets, shares, color=colour.light, linewidth=1.4, drawstyle="steps-post", clip_on=False, zorder=3,
-        marker=marker, markevery=np.flatnonzero(markers).tolist(), markersize=3.6, markeredgewidth=0,
-    )  # fmt: skip
+    return picture(draw, HEIGHT, name, description)
 
 
 def _labels(axes: Axes, budgets: Budgets, ratio: Shares, accuracy: Shares | None) -> None:
@@ -98,7 +68,7 @@ class _Room:
 
     def __init__(self, axes: Axes, text: str) -> None:
         self.low, self.high = axes.get_xlim()
-        per_x = (WIDTH - _MARGINS["left"] - _MARGINS["right"]) / (self.high - self.low)
-        per_y = _HEIGHT - _MARGINS["top"] - _MARGINS["bottom"]
+        per_x = (WIDTH - MARGINS["left"] - MARGINS["right"]) / (self.high - self.low)
+        per_y = HEIGHT - MARGINS["top"] - MARGINS["bottom"]
         self.width, self.height = len(text) * LETTER / per_x, TEXT / per_y
         self.gap_x, self.gap_y = _GAP / per_x, _GAP / per_y

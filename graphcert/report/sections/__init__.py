@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from graphcert.report.content import ReportContent
 from graphcert.report.sections.abstentions import abstentions
+from graphcert.report.sections.clusters import clusters
+from graphcert.report.sections.collective import collective
 from graphcert.report.sections.figures import curves, heat_maps
 from graphcert.report.sections.particulars import particulars
 from graphcert.report.sections.result import result
@@ -11,7 +13,8 @@ from graphcert.report.sections.section import Section
 from graphcert.report.sections.words import guarantee, limits, reading
 
 SECTIONS: tuple[Callable[[ReportContent], Section | None], ...] = (
-    result, reading, guarantee, curves, heat_maps, abstentions, limits, particulars,
+    result, reading, guarantee, curves, heat_maps, collective, clusters, abstentions, limits,
+    particulars,
 )  # fmt: skip
 """In the order of the page."""
 

@@ -1,0 +1,107 @@
+"""Places for the names of curves: close to their own curve, on top of none, with a line to it where that is unclear."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphcert.report.plots.canvas import LETTER, TEXT
+
+Boxes = NDArray[np.float64]
+"""(…, 4) left, bottom, right, top in points; a level or an upright line is a box without height or width."""
+
+_GAP = 3.0
+_THIN = 1.0
+_STEP = 3.0
+_NEAR = 9.0
+_UNCLEAR = 25.0
+_SAMPLES = 24
+
+
+class Named(NamedTuple):
+    """A curve and what is written beside it.
+
+    Attributes:
+        text: its name.
+        lines: (S, 4) all of the curve.
+        aim: (s, 4) the part of it by which it is told from the other curves.
+    """
+
+    text: str
+    lines: Boxes
+    aim: Boxes
+
+
+class Place(NamedTuple):
+    """Lower left corner of a name, and the two ends of the line that leads from it to its curve if one is needed."""
+
+    x: float
+    y: float
+    leader: Boxes | None
+
+
+def place_names(curves: Sequence[Named], width: float, height: float) -> list[Place]:
+    """A place within 0…`width` × 0…`height` for every name, off all curves, names and lines that lead to a curve.
+
+    A name is put as near to its curve as there is room. A line leads to the curve unless that is next to the name and no
+    other one is about as near. Earlier names have the first choice.
+    """
+    taken, drawn = np.empty((0, 4)), np.concatenate([curve.lines for curve in curves])
+    places = []
+    for i, curve in enumerate(curves):
+        boxes = _boxes(len(curve.text) * LETTER, width, height)
+        others = np.concatenate([np.empty((0, 4)), *(other.lines for k, other in enumerate(curves) if k != i)])
+        away = _distance(boxes, curve.aim)
+        unclear = (away > _NEAR) | (_distance(boxes, others) < away + _GAP)
+        covered = np.minimum(_distance(boxes, drawn), _distance(boxes, taken)) < _GAP
+        cost = away + _UNCLEAR * unclear
+        order = [k for k in np.argsort(cost, kind="stable") if not covered[k]] or [int(np.argmin(cost))]
+        k = next((k for k in order if not unclear[k] or _free(_leader(boxes[k], curve.aim), taken)), order[0])
+        leader = _leader(boxes[k], curve.aim) if unclear[k] else None
+        taken = np.concatenate([taken, boxes[k : k + 1]])
+        if leader is not None:
+            drawn = np.concatenate([drawn, _points(leader)])
+        places.append(Place(float(boxes[k, 0]), float(boxes[k, 1]), leader))
+    return places
+
+
+def _boxes(length: float, width: float, height: float) -> Boxes:
+    """(K, 4) where a text of some length can stand, row by row from below."""
+    x = np.arange(_GAP, max(width - length, 2 * _GAP), _STEP)
+    left, bottom = np.meshgrid(x, np.arange(_GAP, height - TEXT, _STEP))
+    return np.stack([left, bottom, left + length, bottom + TEXT], axis=-1).reshape(-1, 4)
+
+
+def _distance(boxes: Boxes, lines: Boxes) -> NDArray[np.float64]:
+    """(K,) how far each box is from the nearest line; ∞ if there is none."""
+    if not len(lines):
+        return np.full(len(boxes), np.inf)
+    box, line = boxes[:, None], lines[None]
+    apart = [np.maximum(line[..., a] - box[..., a + 2], box[..., a] - line[..., a + 2]).clip(0) for a in (0, 1)]
+    return np.asarray(np.hypot(*apart).min(axis=1))
+
+
+def _leader(box: Boxes, aim: Boxes) -> Boxes:
+    """(4,) from the box (x, y) to the nearest point (x, y) of the curve."""
+    nearest = aim[np.argmin([_distance(box[None], line[None])[0] for line in aim])]
+    ends = np.empty((2, 2))
+    for axis in (0, 1):
+        low, high = max(box[axis], nearest[axis]), min(box[axis + 2], nearest[axis + 2])
+        if low <= high:
+            ends[:, axis] = (low + high) / 2
+        else:
+            # Apart along this axis: `low` is where the farther one begins, `high` where the nearer one ends.
+            ends[:, axis] = (low, high) if low == box[axis] else (high, low)
+    return ends.reshape(4)
+
+
+def _free(leader: Boxes, taken: Boxes) -> bool:
+    """Whether a line passes by all names."""
+    return bool(_distance(_points(leader), taken).min() > _THIN)
+
+
+def _points(leader: Boxes) -> Boxes:
+    """(n, 4) a slanted line as points on it."""
+    along = np.linspace(leader[:2], leader[2:], _SAMPLES)
+    return np.concatenate([along, along], axis=1)

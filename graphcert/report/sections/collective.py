@@ -1,0 +1,241 @@
+"""All targets at once: how many survive one and the same perturbation."""
+
+import math
+
+import numpy as np
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from graphcert.noise import AXES
+from graphcert.report.content import ReportContent
+from graphcert.report.ladder import Ladder, ladders, largest_gain
+from graphcert.report.measures import MILESTONES
+from graphcert.report.page import block
+from graphcert.report.plots import heat_map_plot, ladder_plot
+from graphcert.report.sections.section import Section
+from graphcert.report.theme import GAIN_CELL, RATIO_CELL
+from graphcert.report.wording import (
+    NOTHING,
+    axis_words,
+    besides,
+    budget_words,
+    method_name,
+    method_words,
+    number,
+    percent,
+    points,
+)
+
+_ROWS = 6
+_PROVED = ("optimal", "not solved")
+_STEPS_OF_SCALE = 20
+
+
+def collective(content: ReportContent) -> Section | None:
+    """What is certified about one perturbation for all targets, by every method, and what it rests on."""
+    swept = ladders(content)
+    if not swept:
+        return None
+    numbers = Markup().join(_numbers(content, ladder) for ladder in swept)
+    parts = [
+        block("paragraphs", _introduction(content)),
+        _facts(content),
+        *(block("figures", items) for items in (_curves(swept), _maps(swept)) if items),
+        _at_budgets(content, swept),
+        block("points", _proofs(swept)),
+        block("folded", "The numbers behind all this, budget by budget", numbers),
+    ]
+    return Section("All targets at once", Markup().join(parts))
+
+
+def _introduction(content: ReportContent) -> list[str]:
+    sentences = [
+        "Judged alone, every target faces the worst perturbation for itself. But an adversary has only one perturbation",
+        "for the whole graph, and what changes some targets may spare others. The numbers here take that into account:",
+        f"whichever single perturbation within the budget is made, at least so many of the "
+        f"{number(content.certificate.claims)} targets keep their label. Which ones these are depends on the "
+        "perturbation.",
+    ]
+    return [" ".join(sentences)]
+
+
+def _facts(content: ReportContent) -> Markup:
+    """The largest gain in large numbers."""
+    found = largest_gain(content)
+    if found is None:
+        return Markup()
+    ladder, i = found
+    if ladder.gain[i] <= 0:
+        sentence = f"At none of these budgets does this certify more than {method_words(ladder.weakest)}."
+        return block("paragraphs", [sentence])
+    claims, against = content.certificate.claims, f"against {budget_words(ladder.budgets[i])}"
+    weakest, strongest = ladder.weakest, ladder.strongest
+    alone, together = (int(ladder.curves[method].certified[i]) for method in (weakest, strongest))
+    facts = [
+        (percent(together, claims), "certified at once", f"{number(together)} of {number(claims)}, {against}"),
+        (percent(alone, claims), method_words(weakest), f"{number(alone)} of {number(claims)}, {against}"),
+        (
+            points(together - alone, claims),
+            "percentage points gained",
+            f"the most at any budget, by {method_words(strongest)}",
+        ),
+    ]
+    return block("facts", facts)
+
+
+def _curves(swept: list[Ladder]) -> list[tuple[str, Markup]]:
+    """A plot per sweep of one axis."""
+    items = []
+    for i, ladder in enumerate(swept):
+        grid = ladder.grid(ladder.best.ratio)
+        if grid is None or len(grid.axes) != 1:
+            continue
+        ratios = {method_name(method): _along(ladder, curve.ratio) for method, curve in ladder.curves.items()}
+        gain = f"{points(int(ladder.gain.max()), ladder.best.targets)} points"
+        svg = ladder_plot(grid.axes[0], grid.values[0], ratios, gain, f"ladder{i}")
+        items.append((f"{axis_words(grid.axes[0]).capitalize()}{besides(grid.fixed)}", Markup(svg)))
+    return items
+
+
+def _along(ladder: Ladder, shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Numbers per budget in the order of the grid of a sweep that has one."""
+    grid = ladder.grid(shares)
+    assert grid is not None
+    return grid.ratio
+
+
+def _maps(swept: list[Ladder]) -> list[tuple[str, Markup]]:
+    """Two heat maps per full sweep of two axes: what is certified, and what of it is gained."""
+    items = []
+    for i, ladder in enumerate(swept):
+        grid = ladder.grid(ladder.best.ratio)
+        if grid is None or len(grid.axes) != 2:
+            continue
+        svg = heat_map_plot(grid, grid.ratio, RATIO_CELL, f"together{i}", "Ratio certified at once")
+        items.append((f"Certified at once{besides(grid.fixed)}", Markup(svg)))
+        gain = _along(ladder, ladder.gain.clip(0) / ladder.best.targets)
+        if gain.any():
+            full = math.ceil(_STEPS_OF_SCALE * float(gain.max())) / _STEPS_OF_SCALE
+            svg = heat_map_plot(grid, gain, GAIN_CELL, f"gain{i}", "Gain in ratio", full)
+            items.append((f"Gain over {method_words(ladder.weakest)}{besides(grid.fixed)}", Markup(svg)))
+    return items
+
+
+def _at_budgets(content: ReportContent, swept: list[Ladder]) -> Markup:
+    """A table per set of methods, with a few budgets of every sweep that has them."""
+    claims, tables = content.certificate.claims, []
+    for methods in dict.fromkeys(tuple(ladder.curves) for ladder in swept):
+        those = [ladder for ladder in swept if tuple(ladder.curves) == methods]
+        gained = len(methods) > 1
+        accurate = all(_accuracy(content, ladder) is not None for ladder in those)
+        rows: dict[str, list[str]] = {}
+        for ladder in those:
+            correct = _accuracy(content, ladder)
+            for i in _chosen(ladder):
+                cells = [percent(int(curve.certified[i]), claims) for curve in ladder.curves.values()]
+                cells += [points(int(ladder.gain[i]), claims)] * gained
+                if accurate and correct is not None:
+                    cells.append(percent(int(correct[i]), claims))
+                rows.setdefault(budget_words(ladder.budgets[i]), cells)
+        header = ["budget", *map(method_name, methods)] + ["gain"] * gained + ["accuracy"] * accurate
+        lines = [[words, *cells] for words, cells in rows.items()]
+        tables.append(block("table", f"Certified at once, of {number(claims)} targets", header, lines))
+    return Markup().join(tables)
+
+
+def _chosen(ladder: Ladder) -> list[int]:
+    """Places of at most `_ROWS` budgets: that of the largest gain, and others that leave somebody certified."""
+    columns = [AXES.index(axis) for axis in ladder.axes] or slice(None)
+    changed = ladder.best.budgets[:, columns]
+    alive = np.flatnonzero((ladder.best.certified > 0) & (changed > 0).all(axis=1))
+    if len(ladder.axes) == 1:
+        alive = alive[np.isin(changed[alive, 0], MILESTONES)]
+    size = ladder.best.budgets.sum(axis=1)
+    alive = alive[np.lexsort((alive, size[alive]))]
+    picked = alive[np.linspace(0, len(alive) - 1, min(_ROWS - 1, len(alive))).round().astype(int)]
+    return sorted({ladder.peak, *picked.tolist()}, key=lambda i: (int(size[i]), i))
+
+
+def _proofs(swept: list[Ladder]) -> list[str]:
+    """What the numbers rest on, method by method, and where they could be larger."""
+    methods = {method for ladder in swept for method in ladder.curves}
+    found = [
+        "Every number is a proved bound, rounded towards fewer certified targets. It follows from the claims about single "
+        "targets and holds whenever these hold."
+    ]
+    if "lp" in methods:
+        found.append(
+            "Linear program: the bound is recomputed from the dual values that the solver found, with negative ones set "
+            "to 0 and every rounding outwards. A solver that errs makes it worse, never false."
+        )
+    if "milp" in methods:
+        found.append(
+            "Integer program: the bound is the best one of branch and bound plus a slack for the solver’s tolerances. If "
+            "the time limit ends the search, it is what had been proved by then."
+        )
+    found.append(_open(swept))
+    return found
+
+
+def _open(swept: list[Ladder]) -> str:
+    """How much more could be certified."""
+    gaps = np.concatenate([ladder.best.gap for ladder in swept])
+    known = gaps[~np.isnan(gaps)]
+    sentences = [
+        "Gap: the best attack that was found bounds what can be certified at all. A gap of k means that at most k more "
+        f"targets could be certified by this method, 0 that none could; {NOTHING} says that no attack is known."
+    ]
+    if known.size:
+        sentences.append(f"The largest known gap here is {number(round(known.max()))} targets.")
+    stopped = sum(_unproved(status) for ladder in swept for status in ladder.best.status.tolist())
+    if stopped:
+        sentences.append(f"The solver stopped before its optimum at {number(stopped)} of {number(len(gaps))} budgets.")
+    return " ".join(sentences)
+
+
+def _unproved(status: str) -> bool:
+    return status not in _PROVED
+
+
+def _numbers(content: ReportContent, ladder: Ladder) -> Markup:
+    """Everything that is known at every budget of a sweep; all but the first counts are those of the strongest method."""
+    claims, best = content.certificate.claims, ladder.best
+    accuracy = _accuracy(content, ladder)
+    stopped = any(map(_unproved, best.status.tolist()))
+    rows = []
+    for i, row in enumerate(best.rows()):
+        cells = [_budget(ladder, i), *(number(int(curve.certified[i])) for curve in ladder.curves.values())]
+        cells.append(percent(row["certified"], claims))
+        if accuracy is not None:
+            cells.append(percent(int(accuracy[i]), claims))
+        cells += [_upwards(row["bound"]), _gap(row["gap"]), method_name(row["method"])]
+        rows.append(cells + [row["status"] if _unproved(row["status"]) else ""] * stopped)
+    header = ["budget", *map(method_name, ladder.curves), "ratio"] + ["accuracy"] * (accuracy is not None)
+    header += ["at most changed", "gap", "proved by"] + ["solver"] * stopped
+    axes = " and ".join(map(axis_words, ladder.axes)).capitalize() or "One budget"
+    one_axis = besides(ladder.fixed) if len(ladder.axes) == 1 else ""
+    return block("table", f"{axes}{one_axis}", header, rows)
+
+
+def _budget(ladder: Ladder, i: int) -> str:
+    """A number on the axis of a sweep of one axis, words otherwise."""
+    if len(ladder.axes) == 1:
+        return number(getattr(ladder.budgets[i], ladder.axes[0]))
+    return budget_words(ladder.budgets[i])
+
+
+def _upwards(bound: float) -> str:
+    """A bound from above with two decimals."""
+    return f"{math.ceil(100 * bound) / 100:,.2f}" if math.isfinite(bound) else NOTHING
+
+
+def _gap(gap: float) -> str:
+    return NOTHING if math.isnan(gap) else number(round(gap))
+
+
+def _accuracy(content: ReportContent, ladder: Ladder) -> NDArray[np.int64] | None:
+    """(B,) targets that stay correct by the strongest method, or None where no true label is known."""
+    best = ladder.best
+    if best.correct_upper is None or best.correct_targets is None or not content.has_truth:
+        return None
+    return best.correct_targets - best.correct_upper
