@@ -271,6 +271,22 @@ def test_no_placement_of_rows_and_bits_is_worse_than_the_worst_trade_off(
 
 
 @pytest.mark.filterwarnings("ignore:the probability of selection falls")
+def test_rows_go_where_selection_is_rarest_once_every_level_with_bits_has_one() -> None:
+    two = Partition([0, 1], [[0, 1], [1, 0]])
+    near, far = NOISY, BernoulliFlip(0.25, 0.5)
+    scheme = Hierarchical([0.9375, 0.75], Smoothing([near, far], None, two))
+    found = budget_trade_offs(scheme, Budget(4, 0, nodes=3))
+    rows = {0: (0, 3), 1: (1, 2), 2: (1, 2), 3: (2, 1), 4: (3, 0)}
+    expected = [
+        escape(trade_off(near, k) * trade_off(far, 4 - k), 1 - Fraction(0.9375) ** n * Fraction(0.75) ** f)
+        for k, (n, f) in rows.items()
+    ]
+    assert set(found) == set(expected)
+    single = budget_trade_offs(scheme, Budget(4, 0, nodes=1))
+    assert set(single) == {Escape(trade_off(near, 4), Fraction(1, 16)), Escape(trade_off(far, 4), Fraction(1, 4))}
+
+
+@pytest.mark.filterwarnings("ignore:the probability of selection falls")
 def test_too_many_ways_fall_back_on_a_sound_corner() -> None:
     laws = [NOISY, BernoulliFlip(0.25, 0.5), BernoulliFlip(0.375, 0.625)]
     three = Partition.of_affinity(np.arange(3), np.eye(3))
