@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from graphcert.certificates import BudgetGrid, Certificate
 from graphcert.collective import CollectiveCurve
 from graphcert.errors import InputError, UnsupportedError
+from graphcert.ladders import Isotropic
 from graphcert.noise import AXES, Partition
 from graphcert.votes import Votes
 
@@ -29,6 +30,8 @@ class ReportContent:
         collective: one ladder per sweep of budgets: curves by method ("naive", "lp", "milp", …), the weakest first, over
             the same (B, 4) budgets in the order of `AXES`. Sweeps of one axis become curves, all combinations over two
             axes heat maps, and every sweep a table.
+        isotropic: the same model under isotropic noise at equal accuracy, one curve per ladder; None if not compared.
+        mean_score: the classifier of the largest mean score, one curve per ladder; empty if votes carry no scores.
         links: (C, C) undirected edges between clusters, inside them on the diagonal; None without clusters, or if they
             are not known.
 
@@ -48,6 +51,8 @@ class ReportContent:
     warnings: tuple[str, ...] = ()
     collective: tuple[Mapping[str, CollectiveCurve], ...] = ()
     links: NDArray[np.int64] | None = None
+    isotropic: Isotropic | None = None
+    mean_score: tuple[CollectiveCurve, ...] = ()
 
     def __post_init__(self) -> None:
         claimed, cast = self.certificate, self.votes
@@ -62,6 +67,11 @@ class ReportContent:
                 )
         for ladder in self.collective:
             _check_ladder(ladder, claimed.claims)
+        for curves in (self.mean_score, () if self.isotropic is None else self.isotropic.curves):
+            if curves and len(curves) != len(self.collective):
+                raise InputError(
+                    f"{len(curves)} curves of another classifier do not match {len(self.collective)} sweeps"
+                )
         _check_links(self.links, claimed.smoothing.partition)
 
     @property

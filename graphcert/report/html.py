@@ -5,7 +5,8 @@ from pathlib import Path
 
 from graphcert import __version__
 from graphcert.files import atomic_write_text
-from graphcert.noise import CHANNELS, BernoulliFlip
+from graphcert.noise import CHANNELS, BernoulliFlip, Gaussian, Selected
+from graphcert.noise.laws import Law
 from graphcert.report.content import ReportContent
 from graphcert.report.notices import notices
 from graphcert.report.page import page
@@ -40,10 +41,19 @@ def _subtitle(content: ReportContent) -> list[str]:
     return [f"{number(certificate.claims)} targets", *noise, f"α = {certificate.alpha:g}"]
 
 
-def _noise(channel: str, levels: Sequence[BernoulliFlip]) -> str:
-    """The rates of a channel, or their ranges over the levels of a localized scheme."""
-    add, delete = _range([law.add for law in levels]), _range([law.delete for law in levels])
-    return f"{channel} θ⁺ = {add}, θ⁻ = {delete}"
+def _noise(channel: str, levels: Sequence[Law]) -> str:
+    """The parameters of a channel's noise, or their ranges over the levels of a localized scheme."""
+    rows = [level.law if isinstance(level, Selected) else level for level in levels]
+    flips = [law for law in rows if isinstance(law, BernoulliFlip)]
+    sigmas = [law.sigma for law in rows if isinstance(law, Gaussian)]
+    words = f"{channel} hidden"
+    if flips:
+        add, delete = _range([law.add for law in flips]), _range([law.delete for law in flips])
+        words = f"{channel} θ⁺ = {add}, θ⁻ = {delete}"
+    elif sigmas:
+        words = f"{channel} σ = {_range(sigmas)}"
+    selects = [level.select for level in levels if isinstance(level, Selected)]
+    return f"{words}, in rows selected with probability {_range(selects)}" if selects else words
 
 
 def _range(rates: Sequence[float]) -> str:

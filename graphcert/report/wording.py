@@ -1,6 +1,7 @@
 """Numbers and budgets as words; every percentage is rounded down, towards "not certified"."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from graphcert.noise import AXES, Budget
 
@@ -20,6 +21,9 @@ _METHODS: Mapping[str, tuple[str, str]] = {
     "naive": ("each node alone", "each alone"),
     "lp": ("collective, linear program", "linear program"),
     "milp": ("collective, integer program", "integer program"),
+    "tight": ("collective, exact trade-offs", "exact trade-offs"),
+    "lp-2": ("published, linear program", "published LP"),
+    "milp-2": ("published, integer program", "published MILP"),
 }
 """Methods of collective certificates: in a text, and where there is little room."""
 
@@ -44,20 +48,32 @@ def number(count: int) -> str:
 
 
 def axis_words(axis: str) -> str:
-    """The name of an axis: "feature additions"."""
+    """The name of an axis: "feature additions", "touched nodes"."""
+    if axis == "nodes":
+        return "touched nodes"
     channel, _, operation = axis.partition("_")
     return f"{channel} {_OPERATIONS[operation]}"
 
 
 def budget_words(budget: Budget) -> str:
-    """A budget in words: "2 feature bits added and 1 deleted, 1 edge deleted"."""
+    """A budget in words: "2 feature bits added and 1 deleted in at most 2 nodes, 1 edge deleted"."""
     channels: dict[str, list[str]] = {}
     for axis, count in zip(AXES, budget.as_tuple(), strict=True):
         if count:
             thing, change = OBJECTS[axis]
             noun = "" if thing in channels else f" {thing}" if count == 1 else f" {thing}s"
             channels.setdefault(thing, []).append(f"{number(count)}{noun} {change}")
-    return ", ".join(" and ".join(parts) for parts in channels.values()) or "no change"
+    words = {thing: " and ".join(parts) for thing, parts in channels.items()}
+    if budget.nodes:
+        bits = words.pop("feature bit", "")
+        # Without bits a number of nodes is a budget of its own: any change of so many rows.
+        changed = f"{bits} in at most {_nodes(budget.nodes)}" if bits else f"{_nodes(budget.nodes)} changed"
+        words = {"feature bit": changed, **words}
+    return ", ".join(words.values()) or "no change"
+
+
+def _nodes(count: int) -> str:
+    return f"{number(count)} node{'' if count == 1 else 's'}"
 
 
 def method_words(method: str) -> str:
@@ -71,8 +87,10 @@ def method_name(method: str) -> str:
 
 
 def besides(fixed: Budget) -> str:
-    """What is changed at every point of a grid besides its axes, as an addition to a heading."""
-    return "" if fixed == Budget() else f", besides {budget_words(fixed)}"
+    """What is changed at every point of a grid besides its axes, and where, as an addition to a heading."""
+    always = replace(fixed, nodes=None)
+    words = "" if always == Budget() else f", besides {budget_words(always)}"
+    return words if fixed.nodes is None else f"{words}, in at most {_nodes(fixed.nodes)}"
 
 
 def alternatives(words: Sequence[str]) -> str:

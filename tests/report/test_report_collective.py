@@ -97,6 +97,7 @@ def test_the_table_of_a_few_budgets_is_true_and_holds_the_largest_gains() -> Non
             counts = [int(curve.certified[i]) for curve in ladder.curves.values()]
             correct = round(float(ladder.best.accuracy[i]) * ladder.best.targets)
             known[budget_words(budget)] = (counts, correct)
+        assert ladder.gain.max() > 0
         assert budget_words(ladder.budgets[int(np.argmax(ladder.gain))]) in shown
     claims = LOCALIZED.certificate.claims
     for words, cells in shown.items():
@@ -126,6 +127,8 @@ def test_without_a_gain_that_is_what_is_said() -> None:
     assert "At none of these budgets does this certify more than each node alone." in words_of(content)
     assert "all at once: no more than each alone" in summary_lines(content)
     assert "Gain over" not in words_of(content)
+    rows = Page(render(content)).tables[f"Certified at once, of {number(CLAIMS)} targets"]
+    assert [row[0] for row in rows] == ["budget", "1 feature bit added"]
     assert not any(line.startswith("all at once") for line in summary_lines(with_ladder(milp=same)))
     assert largest_gain(PLAIN) is None
     assert "All targets at once" not in words_of(PLAIN)

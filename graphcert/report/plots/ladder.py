@@ -86,13 +86,17 @@ def _sheet(figure: Figure) -> Axes:
 def _named(text: str, lines: Mapping[str, Shares], sweep: BudgetAxis) -> Named:
     """The level and the upright parts of a line on the sheet; it is known by the level parts that no other line has."""
     shares = lines[text]
-    x, y = _x(sweep), shares * _UPWARDS
-    level = np.stack([x[:-1], y[:-1], x[1:], y[:-1]], axis=1) if len(x) > 1 else np.array([[x[0], y[0], x[0], y[0]]])
-    upright = np.stack([x[1:], np.minimum(y[:-1], y[1:]), x[1:], np.maximum(y[:-1], y[1:])], axis=1)
     others = [other for name, other in lines.items() if name != text]
-    alone = np.all([np.abs(other - shares) > _EQUAL for other in others], axis=0) if others else np.ones(len(x), bool)
-    alone = alone[: len(level)]
-    return Named(text, np.concatenate([level, upright]), level[alone] if alone.any() else level)
+    alone = (
+        np.all([np.abs(other - shares) > _EQUAL for other in others], axis=0) if others else np.ones(len(shares), bool)
+    )
+    # A level part lasts until the line steps or begins or ceases to be alone.
+    begins = np.flatnonzero(np.append(True, (np.diff(shares) != 0) | (alone[1:] != alone[:-1])))
+    x, y = np.append(_x(sweep)[begins], _ACROSS), shares[begins] * _UPWARDS
+    level = np.stack([x[:-1], y, x[1:], y], axis=1)
+    upright = np.stack([x[1:-1], np.minimum(y[:-1], y[1:]), x[1:-1], np.maximum(y[:-1], y[1:])], axis=1)
+    aim = level[alone[begins]]
+    return Named(text, np.concatenate([level, upright]), aim if len(aim) else level)
 
 
 def _span(sweep: BudgetAxis, weakest: Shares, strongest: Shares) -> Boxes:

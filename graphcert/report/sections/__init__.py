@@ -7,13 +7,14 @@ from graphcert.report.sections.abstentions import abstentions
 from graphcert.report.sections.clusters import clusters
 from graphcert.report.sections.collective import collective
 from graphcert.report.sections.figures import curves, heat_maps
+from graphcert.report.sections.others import others
 from graphcert.report.sections.particulars import particulars
 from graphcert.report.sections.result import result
 from graphcert.report.sections.section import Section
 from graphcert.report.sections.words import guarantee, limits, reading
 
 SECTIONS: tuple[Callable[[ReportContent], Section | None], ...] = (
-    result, reading, guarantee, curves, heat_maps, collective, clusters, abstentions, limits,
+    result, reading, guarantee, curves, heat_maps, collective, others, clusters, abstentions, limits,
     particulars,
 )  # fmt: skip
 """In the order of the page."""

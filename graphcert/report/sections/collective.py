@@ -77,7 +77,7 @@ def _facts(content: ReportContent) -> Markup:
         (
             points(together - alone, claims),
             "percentage points gained",
-            f"the most at any budget, by {method_words(strongest)}",
+            f"the most at any budget ({method_words(strongest)})",
         ),
     ]
     return block("facts", facts)
@@ -153,7 +153,8 @@ def _chosen(ladder: Ladder) -> list[int]:
     size = ladder.best.budgets.sum(axis=1)
     alive = alive[np.lexsort((alive, size[alive]))]
     picked = alive[np.linspace(0, len(alive) - 1, min(_ROWS - 1, len(alive))).round().astype(int)]
-    return sorted({ladder.peak, *picked.tolist()}, key=lambda i: (int(size[i]), i))
+    peak = {ladder.peak} if ladder.gain.any() or not picked.size else set()
+    return sorted(peak | set(picked.tolist()), key=lambda i: (int(size[i]), i))
 
 
 def _proofs(swept: list[Ladder]) -> list[str]:
