@@ -13,11 +13,11 @@ from graphcert.collective.tight import TightProblem, collective_tight, solve
 from graphcert.noise import BernoulliFlip
 
 WAYS = {
-    "all bounds": (1000, (3e6, 10.0)),
+    "all bounds": (10_000, (3e6, 10.0)),
     "prices from the start": (0, (3e6, 10.0)),
     "prices alone": (0, (0.0, 10.0)),
     "one round of prices": (0, (0.0, 1.0)),
-    "greedy alone": (1000, (0.0, 0.0)),
+    "greedy alone": (10_000, (0.0, 0.0)),
 }
 """Boxes before prices are made, work of a star bound, rounds of prices."""
 

@@ -10,18 +10,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graphcert.collective.linear import FloatArray, IntArray
+from graphcert.collective.linear import BoolArray, FloatArray, IntArray
 from graphcert.collective.tight.count_table import LARGEST, CountTable, table_size
-from graphcert.collective.tight.hockey_stick import critical_by_weight, flip_rows, grid
+from graphcert.collective.tight.hockey_stick import SLOTS, critical_by_weight, flip_rows, grid
 from graphcert.collective.tight.problem import TightProblem
 from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, order_weight
 
-SLOTS = 4
-_WORK = 5e8
-"""Elementary steps that one direction may take (about half a second)."""
+_STEPS_PER_SECOND = 6e8
+"""Elementary steps of the hockey-stick program, about."""
 _MEMORY = 3e7
 """Numbers that one direction may hold at a time (a quarter of a gigabyte)."""
-_FINEST, _COARSEST, _TABLE_WEIGHTS = 400, 60, 2000
+_FINEST, _COARSEST, _TABLE_WEIGHTS = 800, 60, 2000
 """Most and least number of whole weights up to that of the largest budget, and their number where c is tabulated."""
 
 
@@ -31,8 +30,8 @@ class Direction:
 
     Attributes:
         weight: (L, 2) whole numbers, of an addition and of a deletion under each law.
-        slot: (classes,) which of four counts each class belongs to.
-        critical: (n_0 + 1, n_1 + 1, …, Z + 1) upper bound on c by counts and weight.
+        slot: (classes,) which of the numbers of changes each class belongs to.
+        critical: (n_0 + 1, n_1 + 1, …, Z + 1) upper bound on c by numbers of changes and weight.
     """
 
     weight: IntArray
@@ -48,71 +47,115 @@ class Direction:
         return eta
 
 
+@dataclass(frozen=True, eq=False)
+class _Ways:
+    """The ways to spend a change: a law, as an addition or a deletion, out of the budget of a class.
+
+    Attributes:
+        law, delete, of_class: (F,) of each way.
+        most: (classes,) the largest budget.
+    """
+
+    law: IntArray
+    delete: IntArray
+    of_class: IntArray
+    most: IntArray
+
+    def weights(self, weight: FloatArray) -> FloatArray:
+        """(F,) the weight of each way, from weights (L, 2)."""
+        found: FloatArray = weight[self.law, self.delete]
+        return found
+
+    def heaviest(self, weight: FloatArray) -> float:
+        """The weight (L, 2) of the largest budget spent where it weighs most."""
+        top = np.zeros(self.most.size)
+        np.maximum.at(top, self.of_class, self.weights(weight))
+        return float(top @ self.most)
+
+
 def tight_directions(
-    problem: TightProblem, most: IntArray, orders: Sequence[Order] = DEFAULT_ORDERS
+    problem: TightProblem, most: IntArray, seconds: float, orders: Sequence[Order] = DEFAULT_ORDERS
 ) -> tuple[Direction, ...]:
-    """One direction per order, good for all budgets up to `most` (one number per class)."""
-    deletes = np.array([name.endswith("delete") for name in problem.classes])
+    """One direction per order, good for all budgets up to `most` (one number per class), in about so many seconds."""
     laws_of_class = [
         np.unique(problem.law_of_axis[:, problem.axis_class == index]) if amount else np.zeros(0, np.int64)
         for index, amount in enumerate(most)
     ]
-    ways = [(int(law), index) for index, laws in enumerate(laws_of_class) for law in laws]
-    if not ways:
+    of_class = np.repeat(np.arange(most.size), [laws.size for laws in laws_of_class])
+    deletes = np.array([name.endswith("delete") for name in problem.classes], dtype=np.int64)
+    ways = _Ways(np.concatenate(laws_of_class), deletes[of_class], of_class, most)
+    if not ways.law.size:
         return ()
-    table = None
+    table, plan = None, _Plan(np.arange(most.size), np.zeros(most.size, np.bool_), _TABLE_WEIGHTS)
     if table_size(laws_of_class, most) <= LARGEST:
         table = CountTable(problem, laws_of_class, most)
-        slot, finest = np.arange(most.size), _TABLE_WEIGHTS
     else:
-        slot, finest = _slots(most, len(ways))
-    rows = [flip_rows(problem.laws[law], bool(deletes[index])) for law, index in ways]
-    kinds = np.array([slot[index] for _, index in ways])
-    amounts = np.bincount(slot, most, SLOTS).astype(np.int64)
+        plan = _plan(ways, _STEPS_PER_SECOND * seconds / len(orders))
     found: dict[bytes, Direction] = {}
     for order in orders:
-        weight = _whole_weights(problem, ways, deletes, most, order, finest)
-        spent = np.array([weight[law, int(deletes[index])] for law, index in ways])
-        if weight.tobytes() not in found and spent.any():
-            heaviest = np.array([spent[[index == k for _, index in ways]].max(initial=0) for k in range(most.size)])
-            total = int(heaviest @ most)
-            if table is None:
-                critical = critical_by_weight(rows, kinds, spent, amounts, total)
-            else:
-                critical = table.by_weight(weight, total)
-            found[weight.tobytes()] = Direction(weight, slot, critical)
+        weight = _whole_weights(problem, ways, order, plan.finest)
+        if weight.tobytes() in found or not ways.weights(weight).any():
+            continue
+        total = int(ways.heaviest(weight))
+        critical = _by_weight(problem, ways, plan, weight, total) if table is None else table.by_weight(weight, total)
+        found[weight.tobytes()] = Direction(weight, plan.slot, critical)
     return tuple(found.values())
 
 
-def _whole_weights(
-    problem: TightProblem, ways: list[tuple[int, int]], deletes: IntArray, most: IntArray, order: Order, finest: int
-) -> IntArray:
+def _whole_weights(problem: TightProblem, ways: _Ways, order: Order, finest: int) -> IntArray:
     """(L, 2) the order's weights in units of which the largest budget holds about `finest`."""
     exact = np.array([order_weight(law, *order) for law in problem.laws])
     finite = np.isfinite(exact)
     # A change that voids the divergence counts like two of the largest that do not; every w ≥ 0 is a direction.
     exact = np.where(finite, exact, 2.0 * np.where(finite, exact, 0.0).max(initial=0.5))
-    heaviest = np.zeros(most.size)
-    for law, index in ways:
-        heaviest[index] = max(heaviest[index], exact[law, int(deletes[index])])
-    whole = float(heaviest @ most)
-    if whole <= 0:
-        return np.zeros(exact.shape, dtype=np.int64)
-    # Rounding to whole numbers can add half a unit per change.
-    units = max(finest - int(most.sum() + 1) // 2, finest // 2) / whole
-    return np.round(np.minimum(exact * units, finest)).astype(np.int64)
+    whole = ways.heaviest(exact)
+    return np.round(exact * (finest / whole if whole > 0 else 0.0)).astype(np.int64)
 
 
-def _slots(most: IntArray, ways: int) -> tuple[IntArray, int]:
-    """Which classes are counted together, so that the program stays small, and how fine its weights are."""
-    slot = np.arange(most.size)
+def _by_weight(problem: TightProblem, ways: _Ways, plan: "_Plan", weight: IntArray, total: int) -> FloatArray:
+    """The hockey-stick program of one direction."""
+    rows = np.array([
+        flip_rows(problem.laws[law], bool(delete)) for law, delete in zip(ways.law, ways.delete, strict=True)
+    ])  # fmt: skip
+    spent, kinds = ways.weights(weight), plan.slot[ways.of_class]
+    near = np.zeros(spent.size, dtype=np.bool_)
+    for slot in np.flatnonzero(plan.apart):
+        mine = np.flatnonzero(kinds == slot)
+        if mine.size:
+            near[mine[np.argmax(spent[mine])]] = True
+    amounts = np.bincount(plan.slot, ways.most, SLOTS).astype(np.int64)
+    return critical_by_weight(rows, kinds, spent, amounts, near, total)
+
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """How the hockey-stick program is kept small.
+
+    Attributes:
+        slot: (classes,) classes with one slot are counted together.
+        apart: (classes,) whether the heaviest way of a slot is counted by itself.
+        finest: the number of whole weights.
+    """
+
+    slot: IntArray
+    apart: BoolArray
+    finest: int
+
+
+def _plan(ways: _Ways, steps: float) -> _Plan:
+    """The finest program of at most so many steps: first the heaviest ways lose their own count, then classes theirs."""
+    slot, points = np.arange(ways.most.size), grid().size
     while True:
-        amounts = np.bincount(slot, most, SLOTS)
-        states, points = float(np.prod(amounts + 1.0)), grid().size
-        inner = states / (amounts[0] + 1.0)
-        finest = min(_FINEST, _WORK / (states * ways * points), _MEMORY / (2 * inner * points))
-        used = np.unique(slot[most > 0])
-        if finest >= _COARSEST or used.size <= 1:
-            return slot, int(max(finest, _COARSEST))
+        amounts = np.bincount(slot, ways.most, SLOTS)
+        states = float(np.prod(amounts + 1.0))
+        together = min(_FINEST, _MEMORY * (amounts[0] + 1.0) / (2 * states * points))
+        for apart in (True, False):
+            cells = float(np.prod((amounts + 1.0) * (amounts + 2.0) / 2)) if apart else states
+            finest = min(together, steps / ((states * ways.law.size + cells) * points))
+            if finest >= _COARSEST:
+                return _Plan(slot, np.full(ways.most.size, apart), int(finest))
+        used = np.unique(slot[ways.most > 0])
+        if used.size == 1:
+            return _Plan(slot, np.zeros(ways.most.size, np.bool_), _COARSEST)
         one, two = sorted(used, key=lambda k: amounts[k])[:2]
         slot = np.where(slot == max(one, two), min(one, two), slot)

@@ -11,13 +11,15 @@ of slope at most 1: chords between the points of a grid, and these limits beyond
 """
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
-from graphcert.collective.linear import FloatArray, IntArray
+from graphcert.collective.linear import BoolArray, FloatArray, IntArray
 from graphcert.kernel import kernel
 from graphcert.noise import BernoulliFlip
+
+SLOTS = 4
+"""Numbers of changes that are kept apart."""
 
 STEP = 0.05
 """Of the grid in ln λ: 1 − c then comes out about one part in 200 too small after 20 flips."""
@@ -55,21 +57,28 @@ def _term(clean: float, perturbed: float) -> tuple[float, float, float]:
 
 
 def critical_by_weight(
-    rows: Sequence[FloatArray], kinds: IntArray, weights: IntArray, amounts: IntArray, most: int
+    rows: FloatArray, kinds: IntArray, weights: IntArray, amounts: IntArray, near: BoolArray, most: int
 ) -> FloatArray:
     """(n_0 + 1, …, n_3 + 1, most + 1) an upper bound on c of all allocations with so many changes of so much weight.
 
     Args:
-        rows: one `flip_rows` per way to spend a change (a law and an operation).
+        rows: (F, 2, 3) `flip_rows` of every way to spend a change (a law and an operation).
         kinds: (F,) which of the four numbers of changes it counts to.
         weights: (F,) whole numbers ≥ 0.
         amounts: (4,) the largest numbers of changes n_k.
+        near: (F,) ways whose every number is looked at by itself, at most one per kind; the curves of allocations that
+            differ in them are not thrown together.
         most: the largest weight; allocations of more are left out. 0 where there is no allocation.
     """
     shape = tuple(int(n) + 1 for n in amounts)
     found = np.zeros((int(np.prod(shape)), most + 1))
-    if len(rows):
-        _sweep(np.array(rows), kinds, weights, np.array(shape), most, grid(), found)
+    apart, apart_weight = np.zeros((SLOTS, 2, 3)), np.full(SLOTS, -1)
+    for way in np.flatnonzero(near):
+        apart[kinds[way]], apart_weight[kinds[way]] = rows[way], weights[way]
+    far = ~near
+    heaviest = [int(weights[far & (kinds == k)].max(initial=0)) for k in range(SLOTS)]
+    furthest = min(int(np.dot(heaviest, amounts)), most)
+    _sweep(rows[far], kinds[far], weights[far], apart, apart_weight, np.array(shape), furthest, grid(), found)
     found[0, 0] = 0.5
     return np.minimum(found * (1 + _GUARD), 1.0).reshape(*shape, most + 1)
 
@@ -98,41 +107,87 @@ def _shifted(values, points, factor, shift, linear, out):  # type: ignore[no-unt
 
 
 @kernel
-def _sweep(rows, kinds, weights, shape, most, points, found):  # type: ignore[no-untyped-def]
-    """Fill found (states, most + 1); V of the states with one first number is kept only until the next is done."""
+def _flip(values, points, row, out):  # type: ignore[no-untyped-def]
+    """The curve after one more flip."""
+    out[:] = 0.0
+    for term in range(2):
+        _shifted(values, points, row[term, 0], row[term, 1], row[term, 2], out)
+
+
+@kernel
+def _least(values, points):  # type: ignore[no-untyped-def]
+    """The smallest (1/2 + H(λ))/λ on the grid; it falls and then rises, because H is convex."""
+    low, high = 0, points.size - 1
+    while low < high:
+        middle = (low + high) // 2
+        if (0.5 + values[middle]) * points[middle + 1] <= (0.5 + values[middle + 1]) * points[middle]:
+            high = middle
+        else:
+            low = middle + 1
+    return min((0.5 + values[low]) / points[low], 1.0)
+
+
+@kernel
+def _enter(values, number, z, apart, apart_weight, shape, points, layers, found):  # type: ignore[no-untyped-def]
+    """Add every possible number of near changes to one curve, and note the c that results."""
+    room = np.empty(SLOTS, np.int64)
+    for k in range(SLOTS):
+        room[k] = shape[k] - number[k] if apart_weight[k] >= 0 else 1
+    moved = layers[SLOTS]
+    layers[0, :] = values
+    for i in range(room[0]):
+        if i > 0:
+            _flip(layers[0], points, apart[0], moved)
+            layers[0, :] = moved
+        layers[1, :] = layers[0]
+        for j in range(room[1]):
+            if j > 0:
+                _flip(layers[1], points, apart[1], moved)
+                layers[1, :] = moved
+            layers[2, :] = layers[1]
+            for k in range(room[2]):
+                if k > 0:
+                    _flip(layers[2], points, apart[2], moved)
+                    layers[2, :] = moved
+                layers[3, :] = layers[2]
+                for m in range(room[3]):
+                    if m > 0:
+                        _flip(layers[3], points, apart[3], moved)
+                        layers[3, :] = moved
+                    weight = z + i * apart_weight[0] + j * apart_weight[1] + k * apart_weight[2] + m * apart_weight[3]
+                    if weight < found.shape[1]:
+                        flat = (number[0] + i) * shape[1] + number[1] + j
+                        flat = (flat * shape[2] + number[2] + k) * shape[3] + number[3] + m
+                        found[flat, weight] = max(found[flat, weight], _least(layers[3], points))
+
+
+@kernel
+def _sweep(rows, kinds, weights, apart, apart_weight, shape, most, points, found):  # type: ignore[no-untyped-def]
+    """Fill found (states, …); V of the states with one first number is kept only until the next is done."""
     inner = shape[1] * shape[2] * shape[3]
     size = points.size
     # V < 0 marks what cannot be reached.
     before, here = np.full((inner, most + 1, size), -1.0), np.full((inner, most + 1, size), -1.0)
     stride = np.array([0, shape[2] * shape[3], shape[3], 1])
-    number = np.zeros(4, np.int64)
-    moved = np.empty(size)
+    number = np.zeros(SLOTS, np.int64)
+    moved, layers = np.empty(size), np.empty((SLOTS + 1, size))
     for first in range(shape[0]):
         number[0] = first
         for state in range(inner):
             number[1], number[2], number[3] = state // stride[1], state // stride[2] % shape[2], state % shape[3]
             here[state] = -1.0
-            if first == 0 and state == 0:
-                here[0, 0] = np.maximum(points - 1.0, 0.0)
-                continue
             for z in range(most + 1):
-                reached = False
+                if first == 0 and state == 0 and z == 0:
+                    here[state, z] = np.maximum(points - 1.0, 0.0)
                 for flip in range(kinds.size):
                     kind = kinds[flip]
                     if number[kind] == 0 or weights[flip] > z:
                         continue
                     layer = before if kind == 0 else here
                     values = layer[state - stride[kind], z - weights[flip]]
-                    if values[0] < 0.0:
-                        continue
-                    moved[:] = 0.0
-                    for term in range(2):
-                        _shifted(values, points, rows[flip, term, 0], rows[flip, term, 1], rows[flip, term, 2], moved)
-                    reached = True
-                    np.maximum(here[state, z], moved, here[state, z])
-                if reached:
-                    least = 1.0
-                    for g in range(size):
-                        least = min(least, (0.5 + here[state, z, g]) / points[g])
-                    found[first * inner + state, z] = least
+                    if values[0] >= 0.0:
+                        _flip(values, points, rows[flip], moved)
+                        np.maximum(here[state, z], moved, here[state, z])
+                if here[state, z, 0] >= 0.0:
+                    _enter(here[state, z], number, z, apart, apart_weight, shape, points, layers, found)
         before, here = here, before

@@ -24,16 +24,23 @@ from graphcert.collective.tight.tree import (
     OPEN,
     SEEN,
     make_tree,
+    naive_bound,
     search,
     start_search,
     upper_bound,
 )
 
-_FIRST_BOXES = 1000
-"""Boxes that are searched before prices are made; small budgets are closed by then."""
+_FIRST_BOXES = 10_000
+"""Boxes that are searched at most before prices are made; small budgets are closed by then."""
 
-_ATTACK_WORK = 200_000
-"""Critical probabilities that the first attacks look at per second of time limit, of which at most four count."""
+_FIRST_SHARE, _DIRECTIONS_SHARE = 0.1, 0.1
+"""Shares of the time for that, and for finding half-spaces."""
+
+_PATIENCE = 60.0
+"""Seconds of which shares are taken if there is no limit."""
+
+_ATTACK_WORK = 40_000
+"""Critical probabilities that the first attacks look at per second of time limit, of which at most ten count."""
 
 _SLICE = 0.1
 """Seconds between two looks at the clock."""
@@ -83,20 +90,19 @@ class BudgetSolver:
         game = make_game(problem, axes, budget, problem.p_lower[chosen], start)
         allocation = axes.gather(begin_with, game.budget, game.first)
         first_attack(game, self._memo, allocation, self._attack_work())
-        first = _Search(game, self._memo, no_prices(*axes.law.shape), allocation, end)
-        attacked, method = first.upper, "naive"
-        outcome = first.run(_FIRST_BOXES)
-        if first.upper < attacked:
-            attacked, method = first.upper, "tight"
-        last = first
-        if outcome == OPEN and first.seconds_left > 0:
-            staircase = self._staircase(axes, budget, game, first.seconds_left)
+        nothing = no_prices(*axes.law.shape)
+        first = last = _Search(game, self._memo, nothing, allocation)
+        attacked, method = int(naive_bound(game, self._memo)), "naive"
+        outcome = first.run(_FIRST_BOXES, time.monotonic() + _FIRST_SHARE * self._limit)
+        if outcome == OPEN and time.monotonic() < end:
+            staircase = self._staircase(axes, budget, game, end - time.monotonic())
             if staircase.value < attacked:
                 attacked, method = math.floor(staircase.value), "tight-lp"
-            last = _Search(game, self._memo, staircase.prices, first.allocation, end)
-            outcome = last.run(None)
-            if last.upper < attacked:
-                attacked, method = last.upper, "tight"
+            if staircase.value < first.upper:
+                last = _Search(game, self._memo, staircase.prices, first.allocation)
+            outcome = last.run(None, end)
+        if last.upper < attacked:
+            attacked, method = last.upper, "tight"
         status = "closed" if attacked == last.best else "memory limit" if outcome == FULL else "time limit"
         bound = Bound(float(attacked), attacked, method, status, float(last.best))
         boxes = first.boxes if last is first else first.boxes + last.boxes
@@ -104,29 +110,30 @@ class BudgetSolver:
 
     def _attack_work(self) -> int:
         """Allocations that the first attacks look at."""
-        return int(_ATTACK_WORK * min(self._limit, 4.0)) // self._problem.law_of_axis.shape[0]
+        return int(_ATTACK_WORK * min(self._limit, 10.0) / self._problem.law_of_axis.shape[0])
 
     def _staircase(self, axes: ReducedAxes, budget: IntArray, game: Game, seconds: float) -> StaircaseBound:
         key = budget.tobytes()
         if key not in self._directions:
-            self._directions[key] = tight_directions(self._problem, budget)
+            share = _DIRECTIONS_SHARE * min(seconds, _PATIENCE)
+            self._directions[key] = tight_directions(self._problem, budget, share)
         solver = HighsSolver(seconds if math.isfinite(seconds) else None)
         steps = make_steps(game.p, game.start, self._bins)
         return staircase_bound(self._problem, axes, budget, steps, self._directions[key], solver)
 
 
 class _Search:
-    """Branch and bound on one game, with the bound, the best attack and the clock in view."""
+    """Branch and bound on one game, in slices short enough to look at the clock."""
 
-    def __init__(self, game: Game, memo: Memo, prices: Prices, allocation: IntArray, end: float) -> None:
-        self._game, self._memo, self._prices, self._end = game, memo, prices, end
+    def __init__(self, game: Game, memo: Memo, prices: Prices, allocation: IntArray) -> None:
+        self._game, self._memo, self._prices = game, memo, prices
         self._tree = make_tree(allocation.size, prices)
         start_search(game, memo, prices, self._tree, allocation, EFFORT)
 
-    def run(self, boxes: int | None) -> int:
-        """Look at up to `boxes` more boxes, as long as there is time; OPEN, CLOSED or FULL."""
+    def run(self, boxes: int | None, end: float) -> int:
+        """Look at boxes, `boxes` in all, until the clock shows `end`; OPEN, CLOSED or FULL."""
         outcome, slice_ = OPEN, 8
-        while outcome == OPEN and self.seconds_left > 0 and (boxes is None or self.boxes < boxes):
+        while outcome == OPEN and time.monotonic() < end and (boxes is None or self.boxes < boxes):
             began = time.monotonic()
             outcome = search(self._game, self._memo, self._prices, self._tree, slice_, EFFORT)
             took = time.monotonic() - began
@@ -152,8 +159,3 @@ class _Search:
     def boxes(self) -> int:
         """Boxes looked at."""
         return int(self._tree.state[SEEN])
-
-    @property
-    def seconds_left(self) -> float:
-        """Until the end."""
-        return float(self._end - time.monotonic())

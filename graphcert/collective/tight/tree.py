@@ -27,7 +27,8 @@ class Tree(NamedTuple):
         heap: (M,) slots in heap order.
         free: (M,) slots that were given back.
         age: (M,) when a box was made.
-        state: (6,) heap size, slots given back, boxes made, what the best attack breaks, boxes looked at, slots ever used.
+        state: (9,) heap size, slots given back, boxes made, what the best attack breaks, boxes looked at, slots ever used,
+            recent star bounds, those of them that pruned, boxes since the last one.
         attack: (A,) the best attack.
         price: (M, C, D) multipliers of the boxes.
     """
@@ -43,7 +44,7 @@ class Tree(NamedTuple):
     price: FloatArray
 
 
-HEAP, FREE, MADE, BEST, SEEN, USED = range(6)
+HEAP, FREE, MADE, BEST, SEEN, USED, STARS, PRUNED, SINCE = range(9)
 
 
 def make_tree(axes: int, prices: Prices, boxes: int | None = None) -> Tree:
@@ -51,7 +52,7 @@ def make_tree(axes: int, prices: Prices, boxes: int | None = None) -> Tree:
     slots = max(16, _TREE_BYTES // (4 * axes + 32 + prices.start.nbytes)) if boxes is None else boxes
     return Tree(
         np.zeros((slots, axes), np.int16), np.zeros((slots, axes), np.int16), np.zeros(slots, np.int64),
-        np.zeros(slots, np.int64), np.zeros(slots, np.int64), np.zeros(slots, np.int64), np.zeros(6, np.int64),
+        np.zeros(slots, np.int64), np.zeros(slots, np.int64), np.zeros(slots, np.int64), np.zeros(9, np.int64),
         np.zeros(axes, np.int64), np.zeros((slots, *prices.start.shape)),
     )  # fmt: skip
 
@@ -141,6 +142,23 @@ def _consider(game, memo, tree, b, counts):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def _star_is_worth_it(tree):  # type: ignore[no-untyped-def]
+    """Whether star bounds have been pruning lately, or it is time to see whether they do now.
+
+    They take long, and the more groups share their best axes, the less they say.
+    """
+    tree.state[SINCE] += 1
+    if 8 * tree.state[PRUNED] < tree.state[STARS] - 32 and tree.state[SINCE] < 16:
+        return False
+    tree.state[SINCE] = 0
+    if tree.state[STARS] >= 256:
+        tree.state[STARS] //= 2
+        tree.state[PRUNED] //= 2
+    tree.state[STARS] += 1
+    return True
+
+
+@kernel
 def _enter(game, memo, prices, tree, lo, hi, bound, price, effort):  # type: ignore[no-untyped-def]
     """Bound a box and store it if it may beat the best attack; `price` (C, D) is overwritten."""
     rest = np.zeros(CLASSES, np.int64)
@@ -158,7 +176,7 @@ def _enter(game, memo, prices, tree, lo, hi, bound, price, effort):  # type: ign
     if bound > tree.state[BEST] and price.shape[1] > 0:
         rounds, goal = int(effort[1]), tree.state[BEST]
         bound = min(bound, price_bound(game, prices, lo, hi, rest, surely, most, price, rounds, goal))
-    if bound > tree.state[BEST]:
+    if bound > tree.state[BEST] and _star_is_worth_it(tree):
         attack = np.zeros(lo.size, np.int64)
         shared = star_bound(game, memo, base, lo, hi, rest, effort[0], attack)
         if shared >= 0:
@@ -166,6 +184,8 @@ def _enter(game, memo, prices, tree, lo, hi, bound, price, effort):  # type: ign
             if bound > tree.state[BEST]:
                 _complete(game, hi, attack)
                 _consider(game, memo, tree, attack, base[0])
+            else:
+                tree.state[PRUNED] += 1
     if bound > tree.state[BEST]:
         _push(tree, lo, hi, bound, price)
 
@@ -184,6 +204,18 @@ def _complete(game, hi, attack):  # type: ignore[no-untyped-def]
                     left -= 1
             if left == before:
                 break
+
+
+@kernel
+def naive_bound(game, memo):  # type: ignore[no-untyped-def]
+    """What falls when every group is attacked with the whole budget, each by an allocation of its own."""
+    groups, axes = game.law.shape
+    lo, hi, rest = np.zeros(axes, np.int64), game.capacity.copy(), np.zeros(CLASSES, np.int64)
+    _tighten(game, lo, hi, rest)
+    base = np.zeros((groups, 2 * game.table.shape[0]), np.int16)
+    for group in range(groups):
+        count_changes(game, group, lo, base[group])
+    return greedy_bound(game, memo, base, lo, hi, rest, np.empty(groups, np.int64), np.empty(groups, np.int64))
 
 
 @kernel

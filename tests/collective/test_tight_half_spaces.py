@@ -1,0 +1,93 @@
+"""Tight half-spaces from above and below: no allocation that breaks a majority weighs less than its η*."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from localized_oracle import allocations
+from tight_oracle import FIVE, LAWS, exact_critical, problems
+
+from graphcert.collective.tight import TightProblem, directions
+from graphcert.collective.tight.directions import tight_directions
+from graphcert.collective.tight.hockey_stick import critical_by_weight, flip_rows
+from graphcert.noise import BernoulliFlip
+from graphcert.tradeoff import trade_off
+
+
+@pytest.mark.parametrize("table", [True, False])
+@settings(max_examples=50)
+@given(problem=problems(), data=st.data())
+def test_what_breaks_a_majority_weighs_at_least_its_support_value(table, problem, data):
+    budget = np.array(data.draw(st.tuples(*[st.integers(0, 2) for _ in problem.classes])))
+    with pytest.MonkeyPatch.context() as patch:
+        if not table:
+            patch.setattr(directions, "LARGEST", 0)
+        found = tight_directions(problem, budget + np.array(data.draw(st.integers(0, 1))), 0.1)
+    removes = problem.deletes.astype(int)
+    for b in allocations(problem.axis_class, problem.capacity, budget):
+        for group in range(problem.law_of_axis.shape[0]):
+            critical = exact_critical(problem, group, b)
+            for direction in found:
+                spent = int(direction.weight[problem.law_of_axis[group], removes] @ np.array(b))
+                assert direction.support(np.array([critical]), budget)[0] <= spent
+
+
+def test_the_table_is_the_support_value():
+    """Against the definition, over all allocations of one group that sees five levels."""
+    problem = five_levels()
+    budget = np.array([3, 1])
+    p = np.linspace(0.5, 0.999, 40)
+    spendings = list(allocations(problem.axis_class, problem.capacity, budget))
+    critical = np.array([exact_critical(problem, 0, b) for b in spendings])
+    for direction in tight_directions(problem, budget, 0.1):
+        spent = np.array(spendings) @ direction.weight[problem.law_of_axis[0], problem.deletes.astype(int)]
+        least = [spent[critical >= one].min(initial=10**6) for one in p]
+        found = direction.support(p, budget)
+        assert (found <= least).all()
+        reached = np.array(least) < 10**6
+        assert found[reached].tolist() == np.array(least)[reached].tolist()
+        assert (found[~reached] > spent.max()).all()
+
+
+def test_the_hockey_stick_program_is_nearly_the_table():
+    problem, budget = five_levels(), np.array([3, 2])
+    exact = tight_directions(problem, budget, 0.1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(directions, "LARGEST", 0)
+        rough = tight_directions(problem, budget, 2.0)
+    p = np.linspace(0.6, 0.98, 20)
+    for one, other in zip(exact, rough, strict=True):
+        unit, unit2 = one.weight.max(), other.weight.max()
+        eta, eta2 = one.support(p, budget) / unit, other.support(p, budget) / unit2
+        assert (eta2 <= eta + 0.05).all()
+        assert eta2.mean() >= 0.8 * eta.mean()
+
+
+def five_levels():
+    return TightProblem(
+        np.zeros(1, int), np.array([0.9]), FIVE, np.tile(np.arange(5), 2)[None], np.repeat([0, 1], 5), np.full(10, 9),
+        ("feature_add", "feature_delete"),
+    )  # fmt: skip
+
+
+@settings(max_examples=80)
+@given(LAWS, st.integers(0, 4), st.integers(0, 4), st.sampled_from([(False, False), (True, False), (True, True)]))
+def test_one_law_is_bounded_closely(law, add, delete, near):
+    rows = np.array([flip_rows(law, False), flip_rows(law, True)])
+    weight = np.array([1, 1])
+    found = critical_by_weight(
+        rows, np.array([0, 1]), weight, np.array([add, delete, 0, 0]), np.array(near), add + delete
+    )
+    truth = trade_off(law, add, delete).critical
+    assert truth <= found[add, delete, 0, 0, add + delete] <= truth + 0.02
+
+
+@pytest.mark.parametrize(
+    "law", [BernoulliFlip(0, 0.3), BernoulliFlip(0.3, 0), BernoulliFlip(1, 0.4), BernoulliFlip(0, 0)]
+)
+def test_laws_that_tell_something_for_certain(law):
+    rows = np.array([flip_rows(law, True)])
+    found = critical_by_weight(rows, np.array([0]), np.array([2]), np.array([2, 0, 0, 0]), np.array([False]), 4)
+    for amount in range(3):
+        truth = trade_off(law, delete=amount).critical
+        assert truth <= found[amount, 0, 0, 0, 2 * amount] <= truth + 0.02

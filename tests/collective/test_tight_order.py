@@ -1,0 +1,104 @@
+"""The tight certificate among the others: it is the strongest, and moves the right way with everything it depends on."""
+
+from dataclasses import replace
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from localized_oracle import allocations
+from tight_oracle import FIVE, RATES, ROUNDING, budgets_of, fallen, problems
+
+from graphcert.collective import collective_localized
+from graphcert.collective.tight import TightProblem, collective_tight, tight_problem
+from graphcert.noise import BernoulliFlip, Partition, Smoothing
+from graphcert.tradeoff import trade_off
+from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order
+
+
+def safe(problem):
+    """The problem with majorities a little larger, so that none is exactly critical."""
+    return replace(problem, p_lower=np.minimum(problem.p_lower + 1e-9, 1.0))
+
+
+@settings(max_examples=60)
+@given(problems(), st.data())
+def test_tight_is_at_least_milp_with_all_orders_and_with_order_2_and_naive(problem, data):
+    budget = data.draw(budgets_of(problem))
+    problem = safe(problem)
+    tight = collective_tight(problem, [budget]).certified[0]
+    published = problem.half_spaces([Order(2.0)])
+    all_orders = problem.half_spaces([Order(2.0), *DEFAULT_ORDERS])
+    milp = collective_localized(all_orders, [budget], method="milp", bins=None).certified[0]
+    order_2 = collective_localized(published, [budget], method="milp", bins=None).certified[0]
+    naive = collective_localized(published, [budget], method="naive").certified[0]
+    assert tight >= milp >= order_2 >= naive
+    found = allocations(problem.axis_class, problem.capacity, budget)
+    assert tight >= (~np.any([fallen(problem, b) for b in found], axis=0)).sum(), "each output alone, exactly"
+
+
+@settings(max_examples=60)
+@given(problems(), st.data())
+def test_monotone_in_budget_capacity_and_majority(problem, data):
+    budget = np.array(data.draw(budgets_of(problem)))
+    more = budget + np.array(data.draw(budgets_of(problem, 2)))
+    one = collective_tight(problem, [budget]).certified[0]
+    assert collective_tight(problem, [more]).certified[0] <= one
+    assert collective_tight(replace(problem, capacity=problem.capacity + 1), [budget]).certified[0] <= one
+    higher = problem.p_lower + np.array(data.draw(st.lists(st.floats(0, 0.1), min_size=1, max_size=1)))
+    assert collective_tight(replace(problem, p_lower=np.minimum(higher, 1.0)), [budget]).certified[0] >= one
+    sweep = collective_tight(problem, [more, budget, more])
+    assert sweep.certified[0] == sweep.certified[2] <= sweep.certified[1]
+
+
+@settings(max_examples=40)
+@given(problems(), RATES, RATES, st.data())
+def test_equal_levels_are_the_isotropic_certificate(problem, add, delete, data):
+    law = BernoulliFlip(add, delete)
+    same = replace(problem, laws=(law,) * len(problem.laws), capacity=np.full(problem.capacity.size, 9))
+    budget = data.draw(budgets_of(problem))
+    spent = {"add": 0, "delete": 0}
+    for index, (name, amount) in enumerate(zip(problem.classes, budget, strict=True)):
+        spent["delete" if name.endswith("delete") else "add"] += amount if (problem.axis_class == index).any() else 0
+    critical = trade_off(law, **spent).critical
+    certified = collective_tight(same, [budget]).certified[0]
+    assert (same.p_lower > critical + ROUNDING).sum() <= certified <= (same.p_lower > critical).sum()
+
+
+def test_a_scheme_becomes_its_problem():
+    """Ranks, not sorted blocks; edges at the larger rank; capacities of the graph."""
+    affinity = np.array([[9, 1, 3], [1, 9, 2], [3, 2, 9]])
+    partition = Partition.of_affinity(np.array([0, 0, 1, 1, 2, 2]), affinity)
+    features, edges = list(FIVE[:3]), [BernoulliFlip(0.1, 0.5), BernoulliFlip(0.2, 0.6), BernoulliFlip(0.3, 0.65)]
+    p = np.linspace(0.6, 0.999, 6)
+    problem = tight_problem(Smoothing(features, edges, partition), p)
+    assert problem.law_of_axis[0].tolist()[:3] == [0, 2, 1]
+    low, high = np.triu_indices(3)
+    expected = 3 + np.maximum(partition.rank[0][low], partition.rank[0][high])
+    assert problem.law_of_axis[0].tolist()[6:12] == expected.tolist()
+    curve = collective_tight(problem, [(1, 0, 0, 0), (0, 1, 1, 0), (0, 0, 1, 1)])
+    assert (curve.gap == 0).all()
+    assert curve.attacks.shape == (3, 2 * 3 + 2 * 6)
+    for budget, b, upper in zip(curve.budgets, curve.attacks, curve.attacked_upper, strict=True):
+        assert np.bincount(problem.axis_class, b, 4).tolist() == budget.tolist()
+        assert fallen(problem, b, ROUNDING).sum() == upper
+
+
+def test_the_linear_program_alone_helps_where_the_search_has_no_time(monkeypatch):
+    """Twelve groups: the naive bound, the staircase program with prices and the closed search, in this order."""
+    rng = np.random.default_rng(0)
+    groups = 12
+    rank = np.array([np.roll(np.arange(groups), i) for i in range(groups)])
+    problem = TightProblem(
+        rng.integers(0, groups, 600), 1 - 0.4 * rng.beta(0.4, 2, 600), FIVE[:4], rank // 3, np.zeros(groups, int),
+        np.full(groups, 99), ("feature_add",),
+    )  # fmt: skip
+    closed = collective_tight(problem, [6])
+    assert closed.method.tolist() == ["tight"]
+    from graphcert.collective.tight import solve
+
+    monkeypatch.setattr(solve, "_FIRST_BOXES", 0)
+    monkeypatch.setattr(solve._Search, "run", lambda self, boxes, end: 0)
+    stopped = collective_tight(problem, [6])
+    assert stopped.method.tolist() == ["tight-lp"]
+    naive = collective_localized(problem.half_spaces(), [6], method="naive").attacked_upper[0]
+    assert closed.attacked_upper[0] <= stopped.attacked_upper[0] < naive
