@@ -8,42 +8,84 @@ from numpy.typing import NDArray
 from graphcert.certificates import BudgetGrid, Certificate
 from graphcert.config import CertificateConfig, CollectiveConfig, budget_values
 from graphcert.errors import UnsupportedError
+from graphcert.noise import Ablation, BernoulliFlip, Gaussian, Selected
+from graphcert.noise.laws import Law
 
 LONGEST_AXIS = 512
 LONGEST_SWEEP = 64
 HEAT_MAP_CELLS = 24
+_GLANCE = 1.0
+"""Seconds per budget of the search for the end of a sweep."""
 
 _CHANNELS = (("features", "add", "delete"), ("edges", "edge_add", "edge_delete"))
+_Truth = NDArray[np.int64] | None
+Radii = NDArray[np.float64]
 
 
-def budget_grids(
-    certificate: Certificate, truth: NDArray[np.int64] | None, settings: CertificateConfig
-) -> tuple[BudgetGrid, ...]:
+def budget_grids(certificate: Certificate, truth: _Truth, settings: CertificateConfig) -> tuple[BudgetGrid, ...]:
     """One curve per operation of each smoothed channel and one heat map add × delete per channel.
 
     An axis whose end is not set runs to the first budget at which nothing is certified (at most `LONGEST_AXIS`). A heat map
-    takes every k-th budget of long axes, so that it has at most `HEAT_MAP_CELLS` cells a side.
+    takes every k-th budget of long axes, so that it has at most `HEAT_MAP_CELLS` cells a side. Limits of touched nodes get
+    curves and heat maps of features of their own. Under ablation the number of touched nodes is the axis; Gaussian noise
+    has no axis of whole numbers, see `Certificate.radius`.
     """
     grids: list[BudgetGrid] = []
-    for channel, add, delete in _CHANNELS:
-        if not certificate.smoothing.perturbs(channel):
-            continue
-        ends = {}
-        for axis in (add, delete):
-            chosen = getattr(settings, f"max_{axis}")
-            ends[axis] = _last_certified(certificate, axis) + 1 if chosen is None else chosen
-            grids.append(certificate.grid(**{axis: range(ends[axis] + 1)}, truth=truth))
-        cells = {axis: range(0, end + 1, -(-(end + 1) // HEAT_MAP_CELLS)) for axis, end in ends.items()}
-        grids.append(certificate.grid(**cells, truth=truth))
+    limits: tuple[int | None, ...] = settings.node_limits or (None,)
+    law = _law_of_rows(certificate)
+    if isinstance(law, Ablation):
+        # Limits that are asked for come after the graph as it is.
+        asked = settings.node_limits
+        values = (0, *asked) if asked else range(_last_certified(certificate, "nodes") + 2)
+        grids.append(certificate.grid(nodes=values, truth=truth))
+    elif isinstance(law, BernoulliFlip):
+        for limit in limits:
+            grids += _channel_grids(certificate, truth, settings, "add", "delete", limit)
+    if certificate.smoothing.perturbs("edges"):
+        grids += _channel_grids(certificate, truth, settings, "edge_add", "edge_delete", None)
     return tuple(grids)
 
 
-def _last_certified(certificate: Certificate, axis: str) -> int:
+def _law_of_rows(certificate: Certificate) -> Law | None:
+    """The kind of feature noise, None if there is none; any level shows it."""
+    if not certificate.smoothing.perturbs("features"):
+        return None
+    law: Law = certificate.smoothing.levels("features")[0]
+    return law.law if isinstance(law, Selected) else law
+
+
+def certified_radii(certificate: Certificate, settings: CertificateConfig) -> tuple[tuple[int | None, Radii], ...]:
+    """Under Gaussian noise: (limit, radii (N,)) for every limit of touched nodes asked for, or for none; else empty."""
+    if not isinstance(_law_of_rows(certificate), Gaussian):
+        return ()
+    return tuple((limit, certificate.radius(limit)) for limit in settings.node_limits or (None,))
+
+
+def _channel_grids(
+    certificate: Certificate,
+    truth: _Truth,
+    settings: CertificateConfig,
+    add: str,
+    delete: str,
+    limit: int | None,
+) -> list[BudgetGrid]:
+    """Two curves and a heat map of one channel, with at most `limit` touched nodes."""
+    ends = {}
+    for axis in (add, delete):
+        chosen = getattr(settings, f"max_{axis}")
+        ends[axis] = _last_certified(certificate, axis, limit) + 1 if chosen is None else chosen
+    curves: list[Any] = [{axis: range(end + 1)} for axis, end in ends.items()]
+    cells: Any = {axis: range(0, end + 1, -(-(end + 1) // HEAT_MAP_CELLS)) for axis, end in ends.items()}
+    return [certificate.grid(**budgets, nodes=limit, truth=truth) for budgets in (*curves, cells)]
+
+
+def _last_certified(certificate: Certificate, axis: str, limit: int | None = None) -> int:
     """The largest budget on one axis at which some node is robust (certificates are monotone: bisection)."""
 
     def any_robust(budget: int) -> bool:
         try:
-            return bool(certificate.robust(**{axis: budget}).any())
+            given: dict[str, Any] = {"nodes": limit, axis: budget}
+            return bool(certificate.robust(**given).any())
         except UnsupportedError:
             return False
 
@@ -62,16 +104,18 @@ def _last_certified(certificate: Certificate, axis: str) -> int:
 def collective_sweeps(certificate: Certificate, data: Any, settings: CollectiveConfig) -> tuple[dict[str, Any], ...]:
     """The budgets of each sweep, per axis that is not 0.
 
-    Sweeps that are not given run along each operation of a localized channel, up to the first budget at which the linear
-    program certifies nothing (at most `LONGEST_SWEEP`). Isotropic noise has none: nothing is gained there.
+    Sweeps that are not given run along each operation of a localized channel, up to the first budget at which nothing is
+    certified by a linear program or, if it is asked for, a short search (at most `LONGEST_SWEEP`). Isotropic noise has
+    none: nothing is gained there. Nor has noise other than flips, under which every node is certified by itself only.
     """
     if settings.method == "none":
         return ()
     given: tuple[dict[str, Any], ...] = tuple(
         {axis: budget_values(axis, text) for axis, text in sweep.items()} for sweep in settings.sweeps
     )
-    possible = certificate.smoothing.localized and certificate.simultaneous and certificate.method == "binary"
-    if given or not possible:
+    noise = certificate.smoothing
+    gains = noise.localized and noise.flips_only
+    if given or not (gains and certificate.simultaneous and certificate.method == "binary"):
         return given
     found: list[dict[str, Any]] = []
     for channel, *axes in _CHANNELS:
@@ -79,7 +123,8 @@ def collective_sweeps(certificate: Certificate, data: Any, settings: CollectiveC
             if settings.receptive_field and axis == "edge_add":  # it creates new reach
                 continue
             budgets: dict[str, Any] = {axis: range(LONGEST_SWEEP + 1)}
-            curve = certificate.collective(**budgets, method="lp", data=data)
+            way = "tight" if settings.method in ("tight", "all") and not settings.receptive_field else "lp"
+            curve = certificate.collective(**budgets, method=way, data=data, time_limit=_GLANCE)
             hopeless = np.flatnonzero(curve.certified == 0)
             found.append({axis: tuple(range(1 + (int(hopeless[0]) if hopeless.size else LONGEST_SWEEP)))})
     return tuple(found)

@@ -46,6 +46,24 @@ Add = Annotated[
 Delete = Annotated[str, typer.Option(help="θ⁻ of features: probability that a one becomes zero.", metavar="RATE")]
 EdgeAdd = Annotated[str, typer.Option(help="θ⁺ of undirected edges.", metavar="RATE")]
 EdgeDelete = Annotated[str, typer.Option(help="θ⁻ of undirected edges.", metavar="RATE")]
+Select = Annotated[
+    str | None,
+    typer.Option(
+        help="Hierarchical noise: probability that a node's row gets the feature noise; near:far with --clusters.",
+        metavar="RATE",
+    ),
+]
+Ablate = Annotated[
+    bool,
+    typer.Option(
+        "--ablate",
+        help="Hide selected rows instead of flipping bits; then --select is the probability of being ablated.",
+    ),
+]
+Sigma = Annotated[
+    str | None,
+    typer.Option(help="Gaussian feature noise of this deviation in place of --add and --delete.", metavar="SIGMA"),
+]
 Clusters = Annotated[int, typer.Option(help="Clusters of localized smoothing; 1 is isotropic.")]
 Levels = Annotated[int | None, typer.Option(help="Noise levels of localized smoothing (default: one per cluster).")]
 PartitionMethod = Annotated[str, typer.Option("--partition", help="metis, spectral, louvain or label_propagation.")]
@@ -67,10 +85,19 @@ PerNode = Annotated[
     bool | None,
     typer.Option("--per-node/--simultaneous", help="Spend alpha on each node instead of on all claims together."),
 ]
+Nodes = Annotated[
+    str | None,
+    typer.Option(
+        help='Most nodes that an adversary touches, with --select: "2", "1:3" or "1,2,5"; curves for each of them.',
+        metavar="NODES",
+    ),
+]
 MaxAdd = Annotated[int | None, typer.Option(help="End of the budget axis (default: where nothing is certified).")]
 CollectiveMethod = Annotated[
     str | None,
-    typer.Option("--collective", help="All targets at once: naive, lp, milp or none (default: lp if localized)."),
+    typer.Option(
+        "--collective", help="All targets at once: naive, lp, milp, tight, all or none (default: tight if localized)."
+    ),
 ]
 ReceptiveField = Annotated[
     bool | None,
@@ -82,7 +109,7 @@ ReceptiveField = Annotated[
 Budgets = Annotated[
     str | None, typer.Option(help='Budgets of the sweep: "5", "0:20", "0:20:5" or "1,2,5".', metavar="BUDGETS")
 ]
-TimeLimit = Annotated[float | None, typer.Option(help="Seconds per integer program (default: 20).")]
+TimeLimit = Annotated[float | None, typer.Option(help="Seconds per budget and solve (default: 20).")]
 RunFolder = Annotated[Path, typer.Argument(help="Folder of the run.")]
 
 
@@ -122,6 +149,9 @@ def train_command(
     delete: Delete = "0",
     edge_add: EdgeAdd = "0",
     edge_delete: EdgeDelete = "0",
+    select: Select = None,
+    ablate: Ablate = False,
+    sigma: Sigma = None,
     clusters: Clusters = 1,
     levels: Levels = None,
     partition: PartitionMethod = "metis",
@@ -134,7 +164,9 @@ def train_command(
 ) -> None:
     """Train a model under the noise it will be certified with."""
     run = _run(out, data_root)
-    noise = _noise(add, delete, edge_add, edge_delete, clusters, levels, partition, affinity)
+    noise = _noise(
+        (add, delete), (edge_add, edge_delete), (select, ablate, sigma), clusters, levels, partition, affinity
+    )
     run.train(_config(dataset, model, noise, seed, dataset_option, model_option, training_option))
 
 
@@ -166,6 +198,9 @@ def certify_command(
     delete: Delete = "0",
     edge_add: EdgeAdd = "0",
     edge_delete: EdgeDelete = "0",
+    select: Select = None,
+    ablate: Ablate = False,
+    sigma: Sigma = None,
     clusters: Clusters = 1,
     levels: Levels = None,
     partition: PartitionMethod = "metis",
@@ -181,6 +216,7 @@ def certify_command(
     max_delete: MaxAdd = None,
     max_edge_add: MaxAdd = None,
     max_edge_delete: MaxAdd = None,
+    nodes: Nodes = None,
     collective: CollectiveMethod = None,
     time_limit: TimeLimit = None,
     receptive_field: ReceptiveField = None,
@@ -205,7 +241,7 @@ def certify_command(
         )
     run = _run(run_folder or out, data_root, workers, batch_size)
     given = {"alpha": alpha, "method": method, "max_add": max_add, "max_delete": max_delete}
-    given |= {"max_edge_add": max_edge_add, "max_edge_delete": max_edge_delete}
+    given |= {"max_edge_add": max_edge_add, "max_edge_delete": max_edge_delete, "nodes": nodes}
     given["simultaneous"] = None if per_node is None else not per_node
     given = {key: value for key, value in given.items() if value is not None}
     asked = {"method": collective, "time_limit": time_limit, "receptive_field": receptive_field}
@@ -219,7 +255,8 @@ def certify_command(
         content = run.report()
     else:
         if settings is None:
-            noise = _noise(add, delete, edge_add, edge_delete, clusters, levels, partition, affinity)
+            rows = select, ablate, sigma
+            noise = _noise((add, delete), (edge_add, edge_delete), rows, clusters, levels, partition, affinity)
             config = _config(dataset, model, noise, seed, dataset_option, model_option, training_option)
         else:
             config = _read_settings(settings, dataset)
@@ -244,7 +281,7 @@ def collective_command(
     delete: Budgets = None,
     edge_add: Budgets = None,
     edge_delete: Budgets = None,
-    method: Annotated[str, typer.Option(help="naive, lp or milp.")] = "milp",
+    method: Annotated[str, typer.Option(help="naive, lp, milp, tight, or all of them.")] = "tight",
     time_limit: TimeLimit = None,
     compare: Annotated[
         bool, typer.Option("--compare", help="Also vote under isotropic noise at equal accuracy, and show its curve.")
@@ -261,7 +298,7 @@ def collective_command(
     from graphcert.report import summary_lines
 
     if method == "none":
-        raise InputError("name a method: naive, lp or milp")
+        raise InputError("name a method: naive, lp, milp, tight or all")
     run = _run(run_folder, data_root, workers)
     old = run.load_config().collective
     sweep = {"add": add, "delete": delete, "edge_add": edge_add, "edge_delete": edge_delete}
@@ -344,10 +381,9 @@ def _read_settings(path: Path, dataset: str | None) -> "RunConfig":
 
 
 def _noise(
-    add: str,
-    delete: str,
-    edge_add: str,
-    edge_delete: str,
+    flips: tuple[str, str],
+    edges: tuple[str, str],
+    rows: tuple[str | None, bool, str | None],
     clusters: int,
     levels: int | None,
     partition: str,
@@ -356,17 +392,26 @@ def _noise(
     """The noise from the command line."""
     from graphcert.config import RatesConfig, SmoothingConfig
 
-    features = RatesConfig(_rate("--add", add), _rate("--delete", delete))
-    edges = RatesConfig(_rate("--edge-add", edge_add), _rate("--edge-delete", edge_delete))
-    return SmoothingConfig(features, edges, clusters, levels, partition, affinity)
+    select, ablate, sigma = rows
+    return SmoothingConfig(
+        RatesConfig(_rate("--add", flips[0]), _rate("--delete", flips[1])),
+        RatesConfig(_rate("--edge-add", edges[0]), _rate("--edge-delete", edges[1])),
+        clusters,
+        levels,
+        partition,
+        affinity,
+        select=None if select is None else _rate("--select", select),
+        ablate=ablate,
+        sigma=None if sigma is None else _rate("--sigma", sigma, "a number above 0"),
+    )
 
 
-def _rate(flag: str, text: str) -> float | tuple[float, ...]:
+def _rate(flag: str, text: str, kind: str = "a probability") -> float | tuple[float, ...]:
     """A number, or near:far."""
     try:
         rates = tuple(float(part) for part in text.split(":"))
     except ValueError:
-        raise InputError(f"{flag} takes a probability, or near:far with --clusters, got {text!r}") from None
+        raise InputError(f"{flag} takes {kind}, or near:far with --clusters, got {text!r}") from None
     return rates[0] if len(rates) == 1 else rates
 
 

@@ -10,17 +10,17 @@ import numpy as np
 import tomli_w
 
 from graphcert.certificates import METHODS
-from graphcert.collective.localized import METHODS as METHODS_OF_SWEEPS
 from graphcert.errors import DataError, InputError
 from graphcert.files import atomic_write_text
 from graphcert.models import Training
-from graphcert.noise import CHANNELS, BernoulliFlip, Partition, Smoothing
+from graphcert.noise import CHANNELS, Ablation, BernoulliFlip, Gaussian, Hierarchical, Partition, Selected, Smoothing
 from graphcert.noise.budget import count
+from graphcert.noise.laws import FeatureLaw
 from graphcert.statistics import check_level
 
 Section = TypeVar("Section")
 
-COLLECTIVE_METHODS = ("none", *METHODS_OF_SWEEPS)
+COLLECTIVE_METHODS = ("none", "naive", "lp", "milp", "tight", "all")
 SWEEP_AXES = ("add", "delete", "edge_add", "edge_delete")
 
 
@@ -43,6 +43,24 @@ class ModelConfig:
 Rate = float | tuple[float, ...]
 
 
+def _near_far(what: str, value: Any) -> Rate:
+    """One number, or (level 0, last level) of a localized scheme."""
+    rates = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+    if len(rates) not in (1, 2):
+        raise InputError(f"{what} is one number or the two numbers first:last, got {value!r}")
+    return rates[0] if len(rates) == 1 else rates
+
+
+def _per_level(rate: Rate, levels: int) -> list[float]:
+    """So many numbers, rising linearly from the first to the last."""
+    near, far = rate if isinstance(rate, tuple) else (rate, rate)
+    return [float(number) for number in np.linspace(near, far, levels)]
+
+
+def _ends(rate: Rate) -> tuple[float, ...]:
+    return rate if isinstance(rate, tuple) else (rate,)
+
+
 @dataclass(frozen=True)
 class RatesConfig:
     """Flip rates of one channel: a number each, or (level 0, last level) of a localized scheme."""
@@ -52,13 +70,10 @@ class RatesConfig:
 
     def __post_init__(self) -> None:
         for name in ("add", "delete"):
-            value = getattr(self, name)
-            rates = tuple(value) if isinstance(value, (list, tuple)) else (value,)
-            if len(rates) not in (1, 2):
-                raise InputError(f"a flip rate is one number or the two numbers first:last, got {value!r}")
-            for rate in rates:
+            value = _near_far("a flip rate", getattr(self, name))
+            for rate in _ends(value):
                 BernoulliFlip(rate, 0.0)
-            object.__setattr__(self, name, rates[0] if len(rates) == 1 else rates)
+            object.__setattr__(self, name, value)
 
     @property
     def silent(self) -> bool:
@@ -67,12 +82,8 @@ class RatesConfig:
 
     def laws(self, levels: int) -> tuple[BernoulliFlip, ...]:
         """The laws of so many levels, rates rising linearly from the first to the last."""
-        adds, deletes = (np.linspace(*self._ends(rate), levels) for rate in (self.add, self.delete))
-        return tuple(BernoulliFlip(float(a), float(d)) for a, d in zip(adds, deletes, strict=True))
-
-    @staticmethod
-    def _ends(rate: Rate) -> tuple[float, float]:
-        return (rate[0], rate[-1]) if isinstance(rate, tuple) else (rate, rate)
+        adds, deletes = (_per_level(rate, levels) for rate in (self.add, self.delete))
+        return tuple(BernoulliFlip(a, d) for a, d in zip(adds, deletes, strict=True))
 
 
 @dataclass(frozen=True)
@@ -85,6 +96,10 @@ class SmoothingConfig:
         levels: number of noise levels; by default one per cluster.
         partition: how to cluster, see `partition_graph`.
         affinity: how to rank clusters, see `partition_graph`.
+        select: the probability that a row gets the feature noise, or (level 0, last level); None noises every row
+            without a mark (Scholten et al. 2023).
+        ablate: selected rows are hidden instead of flipped; then `select` is the probability of being ablated.
+        sigma: standard deviation of Gaussian feature noise in place of flips, or (level 0, last level).
     """
 
     features: RatesConfig = field(default_factory=RatesConfig)
@@ -93,9 +108,13 @@ class SmoothingConfig:
     levels: int | None = None
     partition: str = "metis"
     affinity: str = "edges"
+    select: Rate | None = None
+    ablate: bool = False
+    sigma: Rate | None = None
 
     def __post_init__(self) -> None:
-        if self.features.silent and self.edges.silent:
+        self._check_rows()
+        if self.features.silent and self.edges.silent and self.sigma is None and not self.ablate:
             raise InputError(
                 "no noise was given; set --add and --delete for features, --edge-add and --edge-delete for edges"
             )
@@ -107,17 +126,50 @@ class SmoothingConfig:
             )
         if self.levels == 1 and self.clusters > 1:
             raise InputError("one level is the same noise for all clusters; leave --levels out or ask for at least 2")
-        rates = (self.features.add, self.features.delete, self.edges.add, self.edges.delete)
+        rates = (self.features.add, self.features.delete, self.edges.add, self.edges.delete, self.select, self.sigma)
         if self.clusters == 1 and any(isinstance(rate, tuple) for rate in rates):
             raise InputError("rates first:last need several clusters; set --clusters")
 
-    def scheme(self, partition: Partition | None) -> Smoothing:
+    def _check_rows(self) -> None:
+        """What can happen to a row of features, and which rows it happens to."""
+        if not isinstance(self.ablate, bool):
+            raise InputError(f"ablate must be true or false, got {self.ablate!r}")
+        if self.sigma is not None:
+            object.__setattr__(self, "sigma", _near_far("sigma", self.sigma))
+            for sigma in _ends(self.sigma):
+                Gaussian(sigma)
+        kinds = [not self.features.silent, self.sigma is not None, self.ablate]
+        if sum(kinds) > 1:
+            raise InputError(
+                "feature noise is of one kind: give either --add and --delete (flips of bits), or --sigma (Gaussian "
+                "noise), or --ablate"
+            )
+        if self.select is None:
+            if self.ablate:
+                raise InputError("ablation hides selected rows; give --select, the probability that a row is ablated")
+            return
+        object.__setattr__(self, "select", _near_far("select", self.select))
+        for select in _ends(self.select):
+            Selected(select, Ablation())
+        if not any(kinds):
+            raise InputError(
+                "--select chooses the rows that get feature noise, and there is none; give --add and --delete, --sigma or "
+                "--ablate"
+            )
+
+    def scheme(self, partition: Partition | None) -> Smoothing | Hierarchical:
         """The frozen scheme over a partition (None for one cluster)."""
-        levels = self.levels or self.clusters
-        features, edges = (None if rates.silent else rates.laws(levels) for rates in (self.features, self.edges))
-        if partition is None:
-            return Smoothing(features and features[0], edges and edges[0])
-        return Smoothing(features, edges, partition)
+        levels = 1 if partition is None else self.levels or self.clusters
+        features, edges = self._feature_laws(levels), None if self.edges.silent else self.edges.laws(levels)
+        lower = Smoothing(features, edges, partition)
+        return lower if self.select is None else Hierarchical(_per_level(self.select, levels), lower)
+
+    def _feature_laws(self, levels: int) -> tuple[FeatureLaw, ...] | None:
+        if self.ablate:
+            return (Ablation(),) * levels
+        if self.sigma is not None:
+            return tuple(Gaussian(sigma) for sigma in _per_level(self.sigma, levels))
+        return None if self.features.silent else self.features.laws(levels)
 
 
 @dataclass(frozen=True)
@@ -136,7 +188,11 @@ class SamplingConfig:
 
 @dataclass(frozen=True)
 class CertificateConfig:
-    """Which claims. `max_add` … are the ends of the budget grid; None extends it until nothing is certified."""
+    """Which claims. `max_add` … are the ends of the budget grid; None extends it until nothing is certified.
+
+    `nodes` limits how many nodes are touched, under hierarchical noise: numbers as `budget_values` reads them, each with
+    curves of its own. Without it a budget of r bits may touch r nodes.
+    """
 
     alpha: float = 0.01
     method: str = "binary"
@@ -145,6 +201,7 @@ class CertificateConfig:
     max_delete: int | None = None
     max_edge_add: int | None = None
     max_edge_delete: int | None = None
+    nodes: str | None = None
 
     def __post_init__(self) -> None:
         check_level(self.alpha)
@@ -153,6 +210,13 @@ class CertificateConfig:
         for name in ("max_add", "max_delete", "max_edge_add", "max_edge_delete"):
             if getattr(self, name) is not None:
                 count(name, getattr(self, name))
+        if any(limit < 1 for limit in self.node_limits):
+            raise InputError(f"the limits of nodes must be at least 1, got {self.nodes!r}")
+
+    @property
+    def node_limits(self) -> tuple[int, ...]:
+        """The numbers of nodes that an adversary may touch; empty for no limit."""
+        return () if self.nodes is None else budget_values("nodes", self.nodes)
 
 
 @dataclass(frozen=True)
@@ -160,15 +224,15 @@ class CollectiveConfig:
     """Which collective certificates.
 
     Attributes:
-        method: the strongest one of "naive", "lp" and "milp"; "none" for no collective certificate.
-        time_limit: seconds per solve of an integer program; what has been proved by then is reported.
+        method: the strongest one of "naive", "lp", "milp" and "tight"; "all" of them with the published ones; or "none".
+        time_limit: seconds per solve; what has been proved by then is reported.
         sweeps: budgets per axis (named as in `Certificate.collective`), each as `budget_values` reads them. Without any,
             every axis of a smoothed channel is swept alone, up to where nothing is certified, if the noise is localized.
         receptive_field: count only the changes that a node can perceive through the model's layers.
         isotropic: also take votes of the same model under isotropic noise at equal accuracy, and show its curve.
     """
 
-    method: str = "lp"
+    method: str = "tight"
     time_limit: float = 20.0
     sweeps: tuple[dict[str, str], ...] = ()
     receptive_field: bool = False
@@ -227,6 +291,27 @@ class RunConfig:
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     certificate: CertificateConfig = field(default_factory=CertificateConfig)
     collective: CollectiveConfig = field(default_factory=CollectiveConfig)
+
+    def __post_init__(self) -> None:
+        noise = self.smoothing
+        if noise.select is not None or noise.sigma is not None:
+            self._check_beyond_flips()
+        if self.certificate.nodes is not None and noise.select is None:
+            raise InputError(
+                "a limit of touched nodes makes a difference under hierarchical noise only; give --select, or leave "
+                "--nodes out"
+            )
+
+    def _check_beyond_flips(self) -> None:
+        """Refuse, before anything is sampled, what is offered under flips only."""
+        together = self.collective
+        if self.sampling.scores:
+            raise InputError("mean-score certificates are offered for flips of bits and edges; leave --scores out")
+        if together.isotropic or together.receptive_field or (together.sweeps and together.method != "naive"):
+            raise InputError(
+                "under hierarchical and Gaussian noise every node is certified by itself only; set the collective method "
+                "to naive, without receptive fields and without a comparison"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain nested values without None, as TOML has them."""

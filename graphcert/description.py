@@ -18,9 +18,13 @@ from graphcert.votes import Votes
 
 
 def certificate_summary(
-    certificate: Certificate, votes: Votes, truth: NDArray[np.int64] | None, grids: tuple[BudgetGrid, ...]
+    certificate: Certificate,
+    votes: Votes,
+    truth: NDArray[np.int64] | None,
+    grids: tuple[BudgetGrid, ...],
+    radii: tuple[tuple[int | None, NDArray[np.float64]], ...] = (),
 ) -> dict[str, Any]:
-    """The content of certificate.json."""
+    """The content of certificate.json; `radii` per limit of touched nodes, under Gaussian noise."""
     return {
         "guarantee": certificate.guarantee(),
         "alpha": certificate.alpha,
@@ -42,6 +46,7 @@ def certificate_summary(
             }
             for grid in grids
         ],
+        "radii": [{"nodes": limit, "radius": radius.tolist()} for limit, radius in radii],
         "nodes": {
             "label": certificate.labels.tolist(),
             "p_lower": certificate.p_lower.tolist(),
@@ -100,11 +105,15 @@ def cluster_links(partition: Partition | None, data: Data) -> NDArray[np.int64] 
 
 
 def _noise_settings(smoothing: SmoothingConfig) -> dict[str, Any]:
-    """Rates and, for a localized scheme, clusters."""
+    """Rates, the selection of rows and, for a localized scheme, clusters."""
     rows: dict[str, Any] = {}
     for channel, rates in (("features", smoothing.features), ("edges", smoothing.edges)):
         if not rates.silent:
             rows[f"{channel} θ⁺"], rows[f"{channel} θ⁻"] = (_rate(rate) for rate in (rates.add, rates.delete))
+    if smoothing.sigma is not None:
+        rows["features σ"] = _rate(smoothing.sigma)
+    if smoothing.select is not None:
+        rows["rows ablated" if smoothing.ablate else "rows selected"] = _rate(smoothing.select)
     if smoothing.clusters > 1:
         rows |= {"clusters": smoothing.clusters, "levels": smoothing.levels or smoothing.clusters}
         rows |= {"partition": smoothing.partition, "affinity": smoothing.affinity}

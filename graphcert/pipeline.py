@@ -13,19 +13,19 @@ from typing import Any
 
 from torch_geometric.data import Data
 
-from graphcert.budgets import budget_grids, collective_sweeps
+from graphcert.budgets import budget_grids, certified_radii, collective_sweeps
 from graphcert.certificates import Certificate, certify, certify_scores
 from graphcert.collective import CollectiveCurve
 from graphcert.comparison import Accuracy, isotropic_votes
 from graphcert.config import CollectiveConfig, RunConfig
-from graphcert.data import data_fingerprint, load_dataset, partition_graph
+from graphcert.data import data_fingerprint, load_dataset, partition_graph, without_test_nodes
 from graphcert.description import certificate_summary, cluster_links, environment, settings_table
 from graphcert.errors import DataError, InputError, VotesError
 from graphcert.files import atomic_write_text
 from graphcert.ladders import Collective, Isotropic, climb
 from graphcert.models import build_model, load_model, save_model, train
 from graphcert.models.checkpoint import model_fingerprint
-from graphcert.noise import Partition, Smoothing
+from graphcert.noise import Partition, Scheme
 from graphcert.report import ReportContent, write_report
 from graphcert.statistics import check_sample_size
 from graphcert.votes import Votes
@@ -84,7 +84,7 @@ class Run:
         """The graph of this run, split."""
         return load_dataset(config.dataset.name, self.data_root, seed=config.seed, **config.dataset.options)
 
-    def smoothing(self, config: RunConfig) -> Smoothing:
+    def smoothing(self, config: RunConfig) -> Scheme:
         """The frozen scheme of this run, over the partition that the model was trained with."""
         if config.smoothing.clusters == 1:
             return config.smoothing.scheme(None)
@@ -131,18 +131,20 @@ class Run:
         _check_samples(config, int(data.test_mask.sum()))
         partition = self._partition(config, data)
         # A localized scheme is trained under the noise that clusters put on themselves, see `train`.
-        problem = Problem.of(data, config.smoothing.scheme(partition).nearest(), config.seed)
+        graph = without_test_nodes(data) if config.training.inductive else data
+        problem = Problem.of(graph, config.smoothing.scheme(partition).nearest(), config.seed)
         if self.path(MODEL).is_file():
             self.say(f"model: {self.path(MODEL)} is there already")
             config.save(self.path(CONFIG))
             return
-        features, classes = int(data.x.shape[1]), int(data.classes)
+        # Hierarchical noise shows one column more than the data have.
+        features, classes = int(problem.x.shape[1]), int(data.classes)
         model = build_model(config.model.name, features, classes, seed=config.seed, **config.model.options)
         self.say(
-            f"training {config.model.name} on {config.dataset.name}: {data.x.shape[0]:,} nodes, {features:,} features"
+            f"training {config.model.name} on {config.dataset.name}: {graph.x.shape[0]:,} nodes, {features:,} features"
         )
         began = time.perf_counter()
-        log = train(model, problem.sampler, data.y, data.train_mask, data.val_mask, config.training, config.seed)
+        log = train(model, problem.sampler, graph.y, graph.train_mask, graph.val_mask, config.training, config.seed)
         seconds = time.perf_counter() - began
         self.say(
             f"trained in {seconds:.1f} s: best epoch {log.best_epoch}, validation accuracy {log.best_accuracy:.3f}"
@@ -181,12 +183,17 @@ class Run:
         )
         return votes
 
-    def certify(self, alpha: float, method: str, simultaneous: bool, **ends: int | None) -> Certificate:
-        """Turn the votes into a certificate about the test nodes and evaluate it over the budget grid."""
+    def certify(self, alpha: float, method: str, simultaneous: bool, **grid: Any) -> Certificate:
+        """Turn the votes into a certificate about the test nodes and evaluate it over the budget grid.
+
+        Args:
+            alpha, method, simultaneous: see `graphcert.certify`.
+            **grid: the ends of the budget axes and the limits of nodes, see `CertificateConfig`.
+        """
         config = self.load_config()
         config = replace(
             config,
-            certificate=replace(config.certificate, alpha=alpha, method=method, simultaneous=simultaneous, **ends),
+            certificate=replace(config.certificate, alpha=alpha, method=method, simultaneous=simultaneous, **grid),
         )
         data = self.load_data(config)
         votes = self._load_votes(config, data)
@@ -194,11 +201,12 @@ class Run:
         certificate = _certificate(config, votes, data)
         truth = data.y.numpy()
         grids = budget_grids(certificate, truth, config.certificate)
+        summary = certificate_summary(
+            certificate, votes, truth, grids, certified_radii(certificate, config.certificate)
+        )
         seconds = time.perf_counter() - began
         config.save(self.path(CONFIG))
-        atomic_write_text(
-            self.path(CERTIFICATE), json.dumps(certificate_summary(certificate, votes, truth, grids), indent=1)
-        )
+        atomic_write_text(self.path(CERTIFICATE), json.dumps(summary, indent=1))
         self._record(
             {"timings": {"certifying": seconds}, "alpha": alpha, "claims": certificate.claims, "method": method}
         )
@@ -226,7 +234,7 @@ class Run:
         found = Collective(
             tuple(ladders),
             isotropic,
-            self._mean_score(certificate, votes, sweeps, {**options, "method": settings.method}),
+            self._mean_score(certificate, votes, sweeps, options, settings.method),
         )
         seconds = time.perf_counter() - began
         config.save(self.path(CONFIG))
@@ -240,13 +248,21 @@ class Run:
         return found
 
     def _mean_score(
-        self, certificate: Certificate, votes: Votes, sweeps: tuple[dict[str, Any], ...], options: dict[str, Any]
+        self,
+        certificate: Certificate,
+        votes: Votes,
+        sweeps: tuple[dict[str, Any], ...],
+        options: dict[str, Any],
+        method: str,
     ) -> tuple[CollectiveCurve, ...]:
         """The same sweeps for the classifier of the largest mean score, if the votes carry scores."""
         if votes.scores is None:
             return ()
         claims = certify_scores(votes, certificate.alpha, targets=certificate.targets)
-        return tuple(claims.collective(**sweep, **options) for sweep in sweeps)
+        way = (
+            method if method in ("naive", "lp") else "milp"
+        )  # mean and variance have one half-space and nothing tighter
+        return tuple(claims.collective(**sweep, method=way, **options) for sweep in sweeps)
 
     def _isotropic(self, config: RunConfig, data: Data, votes: Votes, sweeps: tuple[dict[str, Any], ...]) -> Isotropic:
         """The same model under isotropic noise at equal accuracy over the same budgets."""
@@ -293,6 +309,8 @@ class Run:
             timings=manifest.get("timings", {}),
             warnings=warnings,
             collective=collective.ladders,
+            isotropic=collective.isotropic,
+            mean_score=collective.mean_score,
             links=cluster_links(votes.smoothing.partition, data),
         )
 

@@ -5,7 +5,7 @@ from graphcert.data.fingerprint import data_fingerprint
 from graphcert.data.load import load_dataset, load_npz_graph
 from graphcert.data.partition import partition_graph
 from graphcert.data.registry import REGISTRY
-from graphcert.data.splits import split_nodes
+from graphcert.data.splits import split_nodes, without_test_nodes
 from graphcert.data.validate import check_binary_features, check_features, check_undirected, validate
 
 __all__ = [
@@ -21,4 +21,5 @@ __all__ = [
     "partition_graph",
     "split_nodes",
     "validate",
+    "without_test_nodes",
 ]

@@ -5,7 +5,7 @@ import io
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, SupportsIndex
+from typing import Any, SupportsFloat, SupportsIndex
 
 import torch
 from torch_geometric.data import Data
@@ -31,6 +31,7 @@ def load_dataset(
     seed: SupportsIndex = 0,
     per_class_train: SupportsIndex = 20,
     per_class_validation: SupportsIndex = 20,
+    test_share: SupportsFloat = 1.0,
     **options: Any,
 ) -> Data:
     """Load a graph in standard form: undirected, without loops, with binary features, split into three sets of nodes.
@@ -45,6 +46,7 @@ def load_dataset(
         seed: of the split, and of the graph itself if it is synthetic.
         per_class_train: training nodes per class.
         per_class_validation: validation nodes per class; all others are test nodes.
+        test_share: the share of these others that are test nodes; the rest is in no set (see `split_nodes`).
         **options: of digits (neighbours, threshold), of synthetic (nodes, classes, features, degree, homophily,
             present, background) and of npz files (standardise).
 
@@ -66,6 +68,7 @@ def load_dataset(
             seed=seed,
             per_class_train=per_class_train,
             per_class_validation=per_class_validation,
+            test_share=test_share,
             **options,
         )
     if label not in REGISTRY:
@@ -74,7 +77,7 @@ def load_dataset(
     graph = standard_form(_read(entry, root, seed, options))
     if entry.largest_component if largest_component is None else largest_component:
         graph = keep_largest_component(graph)
-    return _split_data(graph, label, per_class_train, per_class_validation, seed)
+    return _split_data(graph, label, per_class_train, per_class_validation, seed, test_share)
 
 
 def load_npz_graph(
@@ -85,6 +88,7 @@ def load_npz_graph(
     seed: SupportsIndex = 0,
     per_class_train: SupportsIndex = 20,
     per_class_validation: SupportsIndex = 20,
+    test_share: SupportsFloat = 1.0,
 ) -> Data:
     """Load a user's own graph from an npz file in any of the layouts of `read_npz`.
 
@@ -98,6 +102,7 @@ def load_npz_graph(
         seed: of the split.
         per_class_train: training nodes per class.
         per_class_validation: validation nodes per class; all others are test nodes.
+        test_share: the share of these others that are test nodes; the rest is in no set (see `split_nodes`).
 
     Returns:
         As `load_dataset`; `name` is the file's name without its ending.
@@ -115,7 +120,7 @@ def load_npz_graph(
         graph = standard_form(graph)
         if largest_component:
             graph = keep_largest_component(graph)
-        return _split_data(graph, file.stem, per_class_train, per_class_validation, seed)
+        return _split_data(graph, file.stem, per_class_train, per_class_validation, seed, test_share)
     except DataError as error:
         raise DataError(f"{file}: {error}") from None
 
@@ -165,11 +170,16 @@ def _tensors(graph: RawGraph) -> Data:
 
 
 def _split_data(
-    graph: RawGraph, name: str, per_class_train: SupportsIndex, per_class_validation: SupportsIndex, seed: SupportsIndex
+    graph: RawGraph,
+    name: str,
+    per_class_train: SupportsIndex,
+    per_class_validation: SupportsIndex,
+    seed: SupportsIndex,
+    test_share: SupportsFloat,
 ) -> Data:
     """Turn a graph in standard form into what `load_dataset` returns."""
     data = _tensors(graph)
-    masks = split_nodes(graph.labels, per_class_train, per_class_validation, seed)
+    masks = split_nodes(graph.labels, per_class_train, per_class_validation, seed, test_share)
     data.train_mask, data.val_mask, data.test_mask = (torch.from_numpy(mask) for mask in masks)
     data.name, data.classes = name, graph.classes
     return data

@@ -1,11 +1,13 @@
 """Which nodes train, which validate, which are certified."""
 
-from typing import SupportsIndex
+import math
+from typing import SupportsFloat, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from torch_geometric.data import Data
 
-from graphcert.data.arguments import whole
+from graphcert.data.arguments import real, whole
 from graphcert.errors import DataError, InputError
 
 Mask = NDArray[np.bool_]
@@ -18,14 +20,19 @@ def split_nodes(
     per_class_train: SupportsIndex = 20,
     per_class_validation: SupportsIndex = 20,
     seed: SupportsIndex = 0,
+    test_share: SupportsFloat = 1.0,
 ) -> tuple[Mask, Mask, Mask]:
     """Draw the same number of training and of validation nodes from every class; all others are test nodes.
+
+    With a smaller `test_share` only that share of the others is drawn for testing and the rest is in no set: nodes that an
+    inductive model sees in training without their labels.
 
     Args:
         y: integer labels (N,) in 0..K−1; nodes with a negative label are unlabelled and stay out of all three sets.
         per_class_train: training nodes per class, ≥ 1.
         per_class_validation: validation nodes per class, ≥ 0.
         seed: whole number ≥ 0; the same seed gives the same split.
+        test_share: number in [0, 1], the share of the other labelled nodes (rounded up) that are test nodes.
 
     Returns:
         Three disjoint boolean masks (N,): train, validation, test.
@@ -55,6 +62,20 @@ def split_nodes(
         train[members[:train_count]] = True
         validation[members[train_count : train_count + validation_count]] = True
     test = (labels >= 0) & ~train & ~validation
+    share = real("test_share", test_share, 0, 1)
+    if share < 1:
+        others = generator.permutation(np.flatnonzero(test))
+        test[others[math.ceil(share * len(others)) :]] = False
     if not test.any():
-        raise DataError("the split leaves no node for testing; lower per_class_train or per_class_validation")
+        raise DataError(
+            "the split leaves no node for testing; lower per_class_train or per_class_validation, or raise test_share"
+        )
     return train, validation, test
+
+
+def without_test_nodes(data: Data) -> Data:
+    """The graph that an inductive model is trained on: all nodes but the test nodes, and the edges between them.
+
+    Nodes keep their order. Features, labels and masks are those of the nodes that are left.
+    """
+    return data.subgraph(~data.test_mask)

@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from graphcert.sampling.csr import CSR
 from graphcert.sampling.gather import LANES, aligned
-from graphcert.sampling.sampler import CSR
 
 Floats = NDArray[np.float32]
 CompiledForward = Callable[[Floats, CSR], Floats]

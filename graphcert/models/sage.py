@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from graphcert.models import kernels
 from graphcert.models.base import CompiledForward, Floats, SparseFirstModel, glorot, padded
 from graphcert.models.scatter import segment_mean
+from graphcert.sampling.csr import CSR
 from graphcert.sampling.gather import aligned
-from graphcert.sampling.sampler import CSR
 
 
 class GraphSAGE(SparseFirstModel):

@@ -7,7 +7,7 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from graphcert.sampling.sampler import CSR
+from graphcert.sampling.csr import CSR
 
 
 def feature_tensor(features: CSR, width: int) -> Tensor:

@@ -30,6 +30,8 @@ class Training:
         patience: stop after so many epochs without a lower validation loss.
         validate_every: epochs between validations.
         validation_samples: noisy graphs a validation averages over; the same ones each time, never a training sample.
+        inductive: train and validate on the graph without its test nodes (the pipeline takes them out, see
+            `graphcert.data.without_test_nodes`); the votes are taken on the whole graph.
     """
 
     epochs: int = 1000
@@ -38,12 +40,15 @@ class Training:
     patience: int = 100
     validate_every: int = 10
     validation_samples: int = 5
+    inductive: bool = False
 
     def __post_init__(self) -> None:
         for name in ("epochs", "patience", "validate_every", "validation_samples"):
             count = getattr(self, name)
             if isinstance(count, bool) or not isinstance(count, Integral) or count < 1:
                 raise InputError(f"training option {name} must be a whole number of at least 1, got {count!r}")
+        if not isinstance(self.inductive, bool):
+            raise InputError(f"training option inductive must be true or false, got {self.inductive!r}")
         if not (_is_finite(self.learning_rate) and self.learning_rate > 0):
             raise InputError(f"the learning rate must be a number above 0, got {self.learning_rate!r}")
         if not (_is_finite(self.weight_decay) and self.weight_decay >= 0):
@@ -132,7 +137,7 @@ def _copy_of_state(model: SparseFirstModel) -> dict[str, Tensor]:
 
 
 class NoisyInput:
-    """Noisy (x, edge_index) tensors of addressed samples, x in sparse form."""
+    """Noisy (x, edge_index) tensors of addressed samples."""
 
     def __init__(self, sampler: Sampler) -> None:
         self.sampler = sampler
@@ -140,9 +145,13 @@ class NoisyInput:
         self.clean = edge_index_tensor(sampler.clean_graph)
 
     def __call__(self, purpose: int, sample: int) -> tuple[Tensor, Tensor]:
-        """The sample's features (N, D) as sparse CSR and its edges (2, 2E)."""
+        """The sample's features (N, columns), sparse where the noise leaves zeros, and its edges (2, 2E)."""
         sampler, work = self.sampler, self.work
-        x = feature_tensor(sampler.features(purpose, sample, work), sampler.width)
+        if sampler.dense:
+            x = torch.zeros(sampler.nodes, sampler.columns)
+            sampler.fill_features(purpose, sample, work, 0, x.numpy())
+        else:
+            x = feature_tensor(sampler.features(purpose, sample, work), sampler.columns)
         if not sampler.noisy_edges:
             return x, self.clean
         return x, edge_index_tensor(sampler.graph(purpose, sample, work))

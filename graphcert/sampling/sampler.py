@@ -1,47 +1,21 @@
 """The sampler of one smoothing scheme around one clean graph."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from graphcert.noise import Smoothing, Views
+from graphcert.noise import Ablation, Gaussian, Scheme, Selected
 from graphcert.sampling import philox
 from graphcert.sampling.channel import Channel, Scratch
+from graphcert.sampling.csr import CSR, Floats
 from graphcert.sampling.edges import STRIP, adjacency, edge_marks, noisy_edges
+from graphcert.sampling.gaussian import GaussianRows
 from graphcert.sampling.localized import localized_edges, localized_first_layer, localized_rows
 from graphcert.sampling.rows import first_layer, noisy_rows
-
-Integers = NDArray[np.int32]
-Floats = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class CSR:
-    """A sparse matrix: row i has its non-zeros in the columns indices[indptr[i] : indptr[i + 1]].
-
-    `values` is None for binary matrices, whose non-zeros are ones.
-    """
-
-    indptr: Integers
-    indices: Integers
-    values: Floats | None = None
-
-    @property
-    def rows(self) -> int:
-        """Number of rows."""
-        return self.indptr.size - 1
-
-    @classmethod
-    def of(cls, matrix: "sparse.coo_array[Any] | sparse.csr_array[Any]") -> "CSR":
-        """The non-zeros of a SciPy matrix, ascending in each row."""
-        compressed = sparse.csr_array(matrix)
-        compressed.eliminate_zeros()
-        compressed.sort_indices()
-        values = None if bool((compressed.data == 1).all()) else compressed.data.astype(np.float32)
-        return cls(compressed.indptr.astype(np.int32), compressed.indices.astype(np.int32), values)
+from graphcert.sampling.scheme_views import scheme_views
+from graphcert.sampling.selection import Selection, marked, show_selection
 
 
 def packed_bits(ones: CSR, width: int) -> NDArray[np.uint64]:
@@ -65,21 +39,28 @@ class Sampler:
     """Draws samples of a noisy graph, each addressed by (purpose, sample index) alone.
 
     Immutable and shared between threads; every thread brings its own `workspace()`. A localized scheme shows every sample
-    in V views, one per kind of output; an isotropic one has V = 1.
+    in V views, one per kind of output; an isotropic one has V = 1. A hierarchical scheme shows D + 1 columns: the last one
+    marks the rows that are selected in that view.
 
     Args:
-        features: (N, D) clean features; binary if they are perturbed.
+        features: (N, D) clean features; binary if their bits are flipped.
         width: D.
         edges: (N, N) upper triangle of the clean adjacency.
         smoothing: the scheme. Channels without a law stay clean.
         seed: whole number from 0 to 2^64 − 1.
     """
 
-    def __init__(self, features: CSR, width: int, edges: CSR, smoothing: Smoothing, seed: int) -> None:
+    def __init__(self, features: CSR, width: int, edges: CSR, smoothing: Scheme, seed: int) -> None:
         self.key = philox.seed_key(seed)
         self.smoothing = smoothing
         self.nodes, self.width = features.rows, width
-        self.views = Views.of(smoothing, self.nodes)
+        self.views, laws, view_law = scheme_views(smoothing, self.nodes)
+        self.selection = Selection.of(laws, view_law, self.views.block)
+        kinds = [law.law if isinstance(law, Selected) else law for law in laws]
+        sigmas = [law.sigma for law in kinds if isinstance(law, Gaussian)]
+        sigma = np.array(sigmas)[view_law] if sigmas else None
+        self._gaussian = None if sigma is None else GaussianRows(features, width, sigma, self.views.block)
+        self._hidden = isinstance(kinds[0], Ablation)
         self.clean_features, self.clean_edges = features, edges
         sources = np.repeat(np.arange(self.nodes, dtype=np.int32), np.diff(edges.indptr))
         self.clean_graph = CSR(*adjacency(sources, edges.indices, self.nodes))
@@ -92,7 +73,22 @@ class Sampler:
     @property
     def noisy_features(self) -> bool:
         """Whether the features change from sample to sample."""
-        return self._features is not None
+        return self.smoothing.perturbs("features")
+
+    @property
+    def columns(self) -> int:
+        """Number of columns of the noisy features: D, and one more under hierarchical noise."""
+        return self.width + (self.selection is not None)
+
+    @property
+    def dense(self) -> bool:
+        """Whether noisy rows have no zeros, so that `fill_features` is the way to draw them."""
+        return self._gaussian is not None
+
+    @property
+    def shows_clean_rows(self) -> bool:
+        """Whether `first_layer` needs the product of the clean features."""
+        return self.dense or self.selection is not None
 
     @property
     def noisy_edges(self) -> bool:
@@ -103,9 +99,10 @@ class Sampler:
     def total_variation(self) -> float:
         """Bound on the total-variation distance between the law of one sample and the law described.
 
-        About 1e-18 for Cora-ML; it is subtracted from every `p_lower` all the same.
+        About 1e-18 for Cora-ML; it is subtracted from every `p_lower` all the same. Rounding of Gaussian noise is not part
+        of it, see `graphcert.sampling.gaussian`.
         """
-        total = 0.0
+        total = 0.0 if self.selection is None else self.selection.total_variation()
         if self._features is not None:
             total += self._features.total_variation(self.nodes, self.width, self.clean_features.indices.size)
         if self._edges is not None:
@@ -123,15 +120,31 @@ class Sampler:
             Scratch(0, strip_room, longest_strip, self._edges),
         )
 
-    def first_layer(self, purpose: int, sample: int, weight: Floats, out: Floats, work: Workspace) -> None:
+    def first_layer(
+        self, purpose: int, sample: int, weight: Floats, out: Floats, work: Workspace, clean: Floats | None = None
+    ) -> None:
         """out[v] = X̃_v @ weight for every view v of one sample, never building X̃; for noisy features.
 
         Args:
             purpose, sample: the address of the sample.
-            weight: (D, H), H a multiple of `gather.LANES`.
+            weight: (columns, H), H a multiple of `gather.LANES`.
             out: (V, N, H), overwritten.
             work: this thread's scratch.
+            clean: (N, H) the product of the clean features, where the sampler `shows_clean_rows`.
         """
+        lower = weight[: self.width]
+        if self._gaussian is not None:
+            assert clean is not None
+            self._gaussian.first_layer(self.key, purpose, sample, lower, clean, out)
+        elif self._hidden:
+            out[:] = 0
+        else:
+            self._flipped_first_layer(purpose, sample, lower, out, work)
+        if self.selection is not None:
+            show_selection(self.selection.rows(self.key, purpose, sample), clean, weight[self.width], out)
+
+    def _flipped_first_layer(self, purpose: int, sample: int, weight: Floats, out: Floats, work: Workspace) -> None:
+        """The first layer under flips of all rows."""
         channel, clean = self._features, self.clean_features
         assert channel is not None, "clean features need no sampling: multiply them once"
         address = (self.key, *channel.streams(purpose), sample)
@@ -146,8 +159,36 @@ class Sampler:
             self.views.feature_law, weight, work.rows.of_levels, sums, out,
         )  # fmt: skip
 
+    def fill_features(self, purpose: int, sample: int, work: Workspace, view: int, out: Floats) -> None:
+        """Write the noisy features of one view over the zeros of `out` (N, columns)."""
+        if self._gaussian is None:
+            self.features(purpose, sample, work, view).write(out)
+            return
+        self._gaussian.fill(self.key, purpose, sample, view, out)
+        if self.selection is not None:
+            selected = self.selection.rows(self.key, purpose, sample)[view]
+            clean = np.zeros((self.nodes, self.columns), np.float32)
+            self.clean_features.write(clean)
+            out[~selected] = clean[~selected]
+            out[selected, self.width] = 1
+
     def features(self, purpose: int, sample: int, work: Workspace, view: int = 0) -> CSR:
-        """The noisy ones of the feature matrix in one view (within a row: survivors, then additions)."""
+        """The noisy features of one view as non-zeros, in no particular order within a row."""
+        if self.dense:
+            filled = np.zeros((self.nodes, self.columns), np.float32)
+            self.fill_features(purpose, sample, work, view, filled)
+            return CSR.of(sparse.csr_array(filled))
+        if self._hidden:
+            lower = CSR(np.zeros(self.nodes + 1, np.int32), np.empty(0, np.int32))
+        else:
+            lower = self._flipped_features(purpose, sample, work, view)
+        if self.selection is None:
+            return lower
+        selected = self.selection.rows(self.key, purpose, sample)[view]
+        return marked(selected, lower, self.clean_features, self.width)
+
+    def _flipped_features(self, purpose: int, sample: int, work: Workspace, view: int) -> CSR:
+        """The ones of the feature matrix under flips of all rows (within a row: survivors, then additions)."""
         channel, clean = self._features, self.clean_features
         if channel is None:
             return clean

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from graphcert.errors import ModelError
 from graphcert.models.base import Floats, SparseFirstModel, padded
 from graphcert.models.tensors import edge_index_tensor
+from graphcert.sampling.csr import CSR
 from graphcert.sampling.gather import aligned
 from graphcert.sampling.philox import CHECK
-from graphcert.sampling.sampler import CSR
 from graphcert.voting.inspection import NAN_LOGITS, check_logits
 from graphcert.voting.problem import Problem
 from graphcert.voting.tally import Tally, VoteTally
@@ -60,13 +60,15 @@ class SparsePath(Path):
         self.problem, self.model = problem, model
         weight = model.first_weight().detach()
         if weight.shape[0] != problem.x.shape[1]:
-            raise ModelError(f"the model takes {weight.shape[0]} features but the data have {problem.x.shape[1]}")
+            raise ModelError(_wrong_width(problem, weight.shape[0]))
         self._weight = padded(weight, 1)
         self._work = problem.sampler.workspace()
         self._forward = model.compiled(problem.nodes)
         self._hidden = aligned(problem.sampler.views.count, problem.nodes, self._weight.shape[1])
         # Clean features need their product once. In float64, so that its rounding does not depend on threads.
-        self._clean = None if problem.sampler.noisy_features else _product(problem.x, self._weight)
+        sampler = problem.sampler
+        needed = sampler.shows_clean_rows or not sampler.noisy_features
+        self._clean = _product(problem.x, self._weight) if needed else None
         self.classes = check_logits(self._plain_logits(), problem.nodes, *problem.classes).shape[1]
 
     def _plain_logits(self) -> Tensor:
@@ -87,8 +89,8 @@ class SparsePath(Path):
     def _padded_logits(self, purpose: int, sample: int) -> Iterator[Floats]:
         """(N, ≥ K) logits of every view, each valid until the next one."""
         sampler = self.problem.sampler
-        if self._clean is None:
-            sampler.first_layer(purpose, sample, self._weight, self._hidden, self._work)
+        if sampler.noisy_features:
+            sampler.first_layer(purpose, sample, self._weight, self._hidden, self._work, self._clean)
         else:
             self._hidden[:] = self._clean
         for hidden, graph in zip(self._hidden, sampler.graphs(purpose, sample, self._work), strict=True):
@@ -153,8 +155,7 @@ class GenericInput:
         if not sampler.noisy_features:
             rows.copy_(self.problem.x)
             return
-        ones = sampler.features(purpose, sample, self.work, view)
-        rows.numpy()[np.repeat(np.arange(ones.rows), np.diff(ones.indptr)), ones.indices] = 1
+        sampler.fill_features(purpose, sample, self.work, view, rows.numpy())
 
     def _edges(self, purpose: int, sample: int, view: int) -> Tensor:
         sampler = self.problem.sampler
@@ -255,3 +256,14 @@ def _product(x: Tensor, weight: Floats) -> Floats:
     """x @ weight in float64, rounded once."""
     product: Floats = (x.numpy().astype(np.float64) @ weight.astype(np.float64)).astype(np.float32)
     return product
+
+
+def _wrong_width(problem: Problem, takes: int) -> str:
+    """Why a model does not fit the features that it is shown."""
+    width, columns = problem.sampler.width, problem.sampler.columns
+    if columns == width:
+        return f"the model takes {takes} features but the data have {width}"
+    return (
+        f"the model takes {takes} features but hierarchical noise shows it {columns}: the {width} of the data and the "
+        f"column that marks selected rows; build it with features={columns}"
+    )

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from graphcert.data import check_binary_features, check_features, check_undirected
 from graphcert.errors import DataError
 from graphcert.models.tensors import sparse_features, upper_triangle
-from graphcert.noise import Smoothing
+from graphcert.noise import BernoulliFlip, Scheme, Selected
 from graphcert.sampling.sampler import Sampler
 
 
@@ -20,7 +21,7 @@ class Problem:
     """A clean graph and the sampler around it.
 
     Attributes:
-        x: (N, D) clean features, float32, on the CPU.
+        x: (N, D) clean features, float32, on the CPU; under hierarchical noise (N, D + 1), and no row is marked.
         sampler: draws noisy versions of it.
         classes: (least, most) number of classes that a model of these data can have; most is None if unknown.
     """
@@ -41,11 +42,11 @@ class Problem:
         return self.sampler.nodes
 
     @classmethod
-    def of(cls, data: Any, smoothing: Smoothing, seed: int) -> "Problem":
+    def of(cls, data: Any, smoothing: Scheme, seed: int) -> "Problem":
         """Check `data` (anything with `x` and `edge_index`) and prepare it.
 
         Raises:
-            DataError: for non-binary features under feature noise, directed edges, self-loops, repeated edges, NaN,
+            DataError: for non-binary features under flips of them, directed edges, self-loops, repeated edges, NaN,
                 no nodes.
         """
         x, edge_index = getattr(data, "x", None), getattr(data, "edge_index", None)
@@ -54,7 +55,7 @@ class Problem:
                 "the data need tensors x (N, D) and edge_index (2, 2E), as torch_geometric.data.Data has them"
             )
         x = x.detach().cpu()
-        if smoothing.perturbs("features"):
+        if any(_flips(law) for law in smoothing.levels("features")):
             check_binary_features(x)
         else:
             check_features(x)
@@ -62,7 +63,13 @@ class Problem:
             raise DataError("the graph has no nodes; give one that has some")
         check_undirected(edge_index, x.shape[0])
         sampler = Sampler(sparse_features(x), x.shape[1], upper_triangle(edge_index, x.shape[0]), smoothing, seed)
-        return cls(x, sampler, _classes(data))
+        return cls(F.pad(x, (0, sampler.columns - x.shape[1])), sampler, _classes(data))
+
+
+def _flips(law: object) -> bool:
+    """Whether a law of features changes bits."""
+    rows = law.law if isinstance(law, Selected) else law
+    return isinstance(rows, BernoulliFlip) and not rows.silent
 
 
 def _classes(data: Any) -> tuple[int, int | None]:

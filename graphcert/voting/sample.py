@@ -19,7 +19,7 @@ from graphcert.errors import InputError, UnsupportedError
 from graphcert.models.base import SparseFirstModel
 from graphcert.models.checkpoint import model_fingerprint
 from graphcert.models.threads import single_torch_thread
-from graphcert.noise import Smoothing
+from graphcert.noise import Scheme
 from graphcert.sampling.philox import MAIN, PILOT
 from graphcert.scores import Scores, mean_score_labels
 from graphcert.sealed import to_json
@@ -41,7 +41,7 @@ PATHS = ("auto", "sparse", "generic")
 def sample_votes(
     model: nn.Module,
     data: Any,
-    smoothing: Smoothing,
+    smoothing: Scheme,
     samples: int,
     pilot_samples: int = 1000,
     seed: int = 0,
@@ -64,8 +64,9 @@ def sample_votes(
         model: any module called as model(x, edge_index) that returns logits (N, K). Models of `graphcert.models` take
             the sparse path, all others the generic one. The model is put into evaluation mode while it votes.
         data: anything with `x` (N, D) and `edge_index` (2, 2E), undirected, without self-loops; binary features if the
-            smoothing perturbs features.
-        smoothing: the noise.
+            smoothing flips them.
+        smoothing: the noise. Under `Hierarchical` noise the model is shown D + 1 columns; the last one marks the rows that
+            are noised.
         samples: number of final samples, which bound the probabilities.
         pilot_samples: number of independent samples that choose the labels.
         seed: whole number from 0 to 2^64 − 1.
@@ -146,7 +147,7 @@ def choose_path(problem: Problem, model: nn.Module, path: str = "auto") -> Path:
     return GenericPath(problem, model)
 
 
-def _identity(model: nn.Module, data: Any, smoothing: Smoothing, seed: int, path: str) -> dict[str, Any]:
+def _identity(model: nn.Module, data: Any, smoothing: Scheme, seed: int, path: str) -> dict[str, Any]:
     """Everything that determines the votes."""
     return {
         "graphcert": __version__,

@@ -6,7 +6,7 @@ from scipy import sparse
 
 from graphcert.models import build_model
 from graphcert.models.tensors import edge_index_tensor
-from graphcert.sampling.sampler import CSR
+from graphcert.sampling.csr import CSR
 
 FEATURES = 23
 CASES = [

@@ -9,7 +9,7 @@ from scipy import sparse
 from graphcert.models import MODELS, SparseFirstModel
 from graphcert.models.base import padded
 from graphcert.models.tensors import feature_tensor, sparse_features, upper_triangle
-from graphcert.sampling.sampler import CSR
+from graphcert.sampling.csr import CSR
 
 every_model = pytest.mark.parametrize(("name", "options"), CASES, ids=[case_name(case) for case in CASES])
 GRAPHS = {

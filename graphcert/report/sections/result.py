@@ -2,17 +2,22 @@
 
 from markupsafe import Markup
 
-from graphcert.noise import Budget
+from graphcert.noise import Budget, Gaussian, Selected
 from graphcert.report.content import ReportContent
 from graphcert.report.measures import Reach, headline, reach, standing
 from graphcert.report.page import block
 from graphcert.report.sections.section import Section
 from graphcert.report.wording import NOTHING, axis_words, besides, budget_words, number, percent
 
+_SHARES = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
+"""Norms of changes, in standard deviations of the noise."""
+
+_LIMITS = (1, 2, 3)
+
 
 def result(content: ReportContent) -> Section:
     """The numbers to remember: as large facts, at a few budgets, and how far shares of the targets hold."""
-    tables = block("columns", [_at_budgets(content), *_reaches(content)])
+    tables = block("columns", [_at_budgets(content), *_reaches(content), *_radii(content)])
     return Section("Result", block("facts", _facts(content)) + tables)
 
 
@@ -52,6 +57,22 @@ def _reaches(content: ReportContent) -> list[Markup]:
         for grid in content.curves
     ]
     return [block("table", "Largest budget at which so many targets are certified", ["budget of", *shares], rows)]
+
+
+def _radii(content: ReportContent) -> list[Markup]:
+    """Under Gaussian noise: how many targets survive a change of all features together of so large an ℓ2 norm."""
+    certificate, claims = content.certificate, content.certificate.claims
+    levels = certificate.smoothing.levels("features")
+    rows = [level.law if isinstance(level, Selected) else level for level in levels]
+    sigmas = [law.sigma for law in rows if isinstance(law, Gaussian)]
+    if not sigmas:
+        return []
+    limits = _LIMITS if isinstance(levels[0], Selected) else (None,)
+    radii = [certificate.radius(limit) for limit in limits]
+    norms = [f"{share * min(sigmas):.3g}" for share in _SHARES]
+    found = [[norm, *(percent(int((r > float(norm)).sum()), claims) for r in radii)] for norm in norms]
+    header = ["ℓ2 norm", *("ratio" if limit is None else f"in ≤ {limit} nodes" for limit in limits)]
+    return [block("table", "Certified ratio against moved features", header, found)]
 
 
 def reach_words(found: Reach) -> str:

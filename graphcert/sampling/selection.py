@@ -1,0 +1,140 @@
+"""Which rows of a sample are noised, and what the classifier sees of it (theory, section 6; Scholten et al. 2023).
+
+Every node is selected on its own. Its uniform number is compared with the selection probabilities of all levels, so the
+nodes selected at a smaller one are among those at a larger one. An extra column of the features marks the selected rows;
+the other rows are the clean ones, bit for bit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphcert.kernel import kernel
+from graphcert.noise import Selected
+from graphcert.sampling import philox
+from graphcert.sampling.csr import CSR, Floats
+from graphcert.sampling.flips import draw_lanes
+from graphcert.sampling.tables import bit_threshold
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """The selection probabilities of every view and block.
+
+    Attributes:
+        high, low: (L,) 128 digits of each distinct probability.
+        level: (V, J) the place in these lists of the probability with which a view selects the rows of a block.
+        block: (N,) the block of every row.
+        threshold_error: bound on the total-variation error of selecting one row.
+    """
+
+    high: NDArray[np.uint64]
+    low: NDArray[np.uint64]
+    level: NDArray[np.int64]
+    block: NDArray[np.int64]
+    threshold_error: float
+
+    @classmethod
+    def of(cls, laws: Sequence[object], view_law: NDArray[np.int64], block: NDArray[np.int64]) -> "Selection | None":
+        """From the laws of rows and the (V, J) index of each view's law; None if rows are not selected at all."""
+        selects = [law.select for law in laws if isinstance(law, Selected)]
+        if not selects:
+            return None
+        distinct = sorted(set(selects))
+        digits = [bit_threshold(select) for select in distinct]
+        place = np.array([distinct.index(select) for select in selects], np.int64)
+        return cls(
+            np.array([d.high for d in digits], np.uint64),
+            np.array([d.low for d in digits], np.uint64),
+            place[view_law],
+            block,
+            # A probability of 1 leaves nothing to chance, whatever its digits are.
+            max(0.0 if select == 1 else d.total_variation for select, d in zip(distinct, digits, strict=True)),
+        )
+
+    def total_variation(self) -> float:
+        """Bound on the total-variation error of one sample: every node is selected once."""
+        return self.threshold_error * self.block.size
+
+    def rows(self, key: np.uint64, purpose: int, sample: int) -> Mask:
+        """(V, N) the rows that every view of a sample noises."""
+        stream = philox.stream_word(purpose, philox.SELECT)
+        chosen = np.empty((self.high.size, self.block.size), np.bool_)
+        draw_selection(key, stream, sample, self.high, self.low, np.empty(16, np.uint32), chosen)
+        if self.level.size == 1:
+            return chosen
+        return np.asarray(chosen[self.level[:, self.block], np.arange(self.block.size)])
+
+
+@kernel
+def draw_selection(key, stream, sample, high, low, words, chosen):  # type: ignore[no-untyped-def]
+    """chosen[l, i] = whether node i is selected at the l-th probability; all compare the same digits of node i.
+
+    Args:
+        high, low: (L,) 128 digits of the probabilities; all ones stands for 1.
+        words: scratch of 16 random words.
+        chosen: (L, N) bool, overwritten.
+    """
+    nodes = chosen.shape[1]
+    for level in range(high.size):
+        always = (~high[level] | ~low[level]) == np.uint64(0)
+        for word in range((nodes + 63) // 64):
+            first = 64 * word
+            size = min(64, nodes - first)
+            lanes = ~np.uint64(0) >> np.uint64(64 - size)
+            mask = lanes
+            if not always:
+                mask = draw_lanes(key, stream, sample, word, 0, lanes, high[level], low[level], words)
+            for lane in range(size):
+                chosen[level, first + lane] = (mask >> np.uint64(lane)) & np.uint64(1) == np.uint64(1)
+
+
+@kernel
+def show_selection(selected, clean, token, out):  # type: ignore[no-untyped-def]
+    """Turn the first layer of the lower noise into that of hierarchical noise, in place.
+
+    Args:
+        selected: (V, N) bool.
+        clean: (N, H) product of the clean features; an unselected row is a copy of it.
+        token: (H,) the weights of the extra column, added to selected rows.
+        out: (V, N, H).
+    """
+    for v in range(out.shape[0]):
+        for i in range(out.shape[1]):
+            if selected[v, i]:
+                for h in range(out.shape[2]):
+                    out[v, i, h] += token[h]
+            else:
+                for h in range(out.shape[2]):
+                    out[v, i, h] = clean[i, h]
+
+
+def marked(selected: Mask, noisy: CSR, clean: CSR, column: int) -> CSR:
+    """The noisy rows where selected, with a one in the extra `column`, and the clean rows elsewhere.
+
+    Args:
+        selected: (N,) bool.
+        noisy, clean: N rows each.
+    """
+    parts = (noisy, selected), (clean, ~selected)
+    row = [np.repeat(np.arange(ones.rows), np.diff(ones.indptr)) for ones, _ in parts]
+    kept = [keep[rows] for rows, (_, keep) in zip(row, parts, strict=True)]
+    marks = np.flatnonzero(selected)
+    rows = np.concatenate([*(rows[keep] for rows, keep in zip(row, kept, strict=True)), marks])
+    columns = [ones.indices[keep] for (ones, _), keep in zip(parts, kept, strict=True)]
+    indices = np.concatenate([*columns, np.full(marks.size, column, np.int32)])
+    order = np.argsort(rows, kind="stable")
+    indptr = np.zeros(selected.size + 1, np.int32)
+    np.cumsum(np.bincount(rows, minlength=selected.size), out=indptr[1:])
+    values: Floats | None = None
+    if noisy.values is not None or clean.values is not None:
+        pieces = [
+            (np.ones(ones.indices.size, np.float32) if ones.values is None else ones.values)[keep]
+            for (ones, _), keep in zip(parts, kept, strict=True)
+        ]
+        values = np.concatenate([*pieces, np.ones(marks.size, np.float32)])[order]
+    return CSR(indptr, indices[order], values)
