@@ -1,0 +1,87 @@
+"""Other classifiers over the budgets of the collective certificate: isotropic noise, and the largest mean score."""
+
+from collections.abc import Mapping
+
+from markupsafe import Markup
+
+from graphcert.collective import CollectiveCurve
+from graphcert.noise import CHANNELS, Smoothing
+from graphcert.report.content import ReportContent
+from graphcert.report.ladder import Ladder, ladders
+from graphcert.report.page import block
+from graphcert.report.plots import ladder_plot
+from graphcert.report.sections.section import Section
+from graphcert.report.wording import axis_words, besides, budget_words, method_name, number, percent, points
+
+_ISOTROPIC, _MEAN_SCORE = "isotropic", "mean score"
+
+
+def others(content: ReportContent) -> Section | None:
+    """The same budgets for the same model smoothed in another way."""
+    swept = ladders(content)
+    if not swept or (content.isotropic is None and not content.mean_score):
+        return None
+    parts = [block("points", _sentences(content))]
+    figures = [plot for i, ladder in enumerate(swept) for plot in _curves(content, ladder, i)]
+    if figures:
+        parts.append(block("figures", figures))
+    tables = [_table(ladder, {method_name(ladder.strongest): ladder.best, **_beside(content, i)})
+              for i, ladder in enumerate(swept)]  # fmt: skip
+    parts.append(block("folded", "The numbers behind the curves", block("columns", tables)))
+    return Section("Compared with other classifiers", Markup().join(parts))
+
+
+def _beside(content: ReportContent, sweep: int) -> dict[str, CollectiveCurve]:
+    """The curves of the other classifiers over one sweep."""
+    found = {} if content.isotropic is None else {_ISOTROPIC: content.isotropic.curves[sweep]}
+    return found | ({_MEAN_SCORE: content.mean_score[sweep]} if content.mean_score else {})
+
+
+def _sentences(content: ReportContent) -> list[str]:
+    found = []
+    if (other := content.isotropic) is not None:
+        accuracy = f"{100 * other.accuracy:.1f}% against {100 * other.localized_accuracy:.1f}% of the targets right"
+        found.append(
+            f"Isotropic: the same model under the same noise everywhere, as strong as leaves it at equal accuracy "
+            f"({accuracy}): {_noise(other.smoothing)}. Each node is judged alone; under such noise all targets together "
+            "survive exactly what each survives alone."
+        )
+    if content.mean_score:
+        found.append(
+            "Mean score: the classifier of the largest mean score in place of the most votes, by the mean and variance of "
+            "its scores (the published certificate of localized smoothing). It may give other labels; its claims are its "
+            "own and are never mixed with those of the votes."
+        )
+    return found
+
+
+def _noise(smoothing: Smoothing) -> str:
+    laws = {channel: smoothing.levels(channel) for channel in CHANNELS}
+    return ", ".join(f"{c} θ⁺ = {law[0].add:.4g}, θ⁻ = {law[0].delete:.4g}" for c, law in laws.items() if law)
+
+
+def _curves(content: ReportContent, ladder: Ladder, sweep: int) -> list[tuple[str, Markup]]:
+    """One plot per other classifier, if the sweep has one axis."""
+    grid = ladder.grid(ladder.best.ratio)
+    if grid is None or len(grid.axes) != 1:
+        return []
+    plots = []
+    for name, curve in _beside(content, sweep).items():
+        theirs = ladder.grid(curve.ratio)
+        assert theirs is not None  # the budgets are those of the ladder
+        most = int((ladder.best.certified - curve.certified).max())
+        ratios = {name: theirs.ratio, f"votes, {method_name(ladder.strongest)}": grid.ratio}
+        svg = ladder_plot(
+            grid.axes[0], grid.values[0], ratios, f"{points(most, curve.targets)} points", f"{name[0]}{sweep}"
+        )
+        plots.append((f"{axis_words(grid.axes[0]).capitalize()}{besides(grid.fixed)}", Markup(svg)))
+    return plots
+
+
+def _table(ladder: Ladder, curves: Mapping[str, CollectiveCurve]) -> Markup:
+    rows = [
+        [budget_words(budget), *(f"{number(int(c.certified[i]))} ({percent(int(c.certified[i]), c.targets)})"
+                                 for c in curves.values())]
+        for i, budget in enumerate(ladder.budgets)
+    ]  # fmt: skip
+    return block("table", f"Certified, of {number(ladder.best.targets)}", ["budget", *curves], rows)
