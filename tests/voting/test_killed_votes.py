@@ -35,7 +35,7 @@ def server():
     process.stdout.close()
 
 
-@pytest.fixture(scope="module", params=["sparse", "generic", "scored"])
+@pytest.fixture(scope="module", params=["sparse", "generic", "scored", "hierarchical"])
 def uninterrupted(request, tmp_path_factory):
     """(kind of path, its votes, the content of every shard, seconds per shard)."""
     folder = tmp_path_factory.mktemp(request.param)

@@ -6,8 +6,10 @@ Run as a script. Answers every line (a folder) with the child's process number.
 import os
 import sys
 
-from voting_cases import NOISE, generic_model, small_graph, sparse_model
+from voting_cases import CLASSES, FEATURES, NOISE, generic_model, randomise, small_graph, sparse_model
 
+from graphcert.models import build_model
+from graphcert.noise import Hierarchical
 from graphcert.voting import sample_votes
 
 SAMPLES, PILOT, SHARD = 1000, 200, 100
@@ -15,13 +17,15 @@ MODELS = {
     "sparse": lambda: sparse_model("gcn"),
     "generic": lambda: generic_model("perceptron"),
     "scored": lambda: sparse_model("gcn"),
+    "hierarchical": lambda: randomise(build_model("gcn", FEATURES + 1, CLASSES)),
 }
 
 
 def take(kind, folder):
     """About half a second of voting."""
     model, options = MODELS[kind](), {"store": folder, "shard_samples": SHARD, "workers": 1, "scores": kind == "scored"}
-    return sample_votes(model, small_graph(800), NOISE["both"], SAMPLES, PILOT, 7, **options)
+    noise = Hierarchical(0.7, NOISE["both"]) if kind == "hierarchical" else NOISE["both"]
+    return sample_votes(model, small_graph(800), noise, SAMPLES, PILOT, 7, **options)
 
 
 def serve():
