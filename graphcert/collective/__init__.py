@@ -10,19 +10,23 @@ from graphcert.collective.receptive import receptive_field, undirected_edges
 from graphcert.collective.scheme_perception import scheme_perception
 from graphcert.collective.smoothing_problem import smoothing_problem
 from graphcert.collective.strictly_local import collective_strictly_local, naive_bound
+from graphcert.collective.tight import TightProblem, collective_tight, tight_problem
 
 __all__ = [
     "CollectiveCurve",
     "LocalizedProblem",
+    "TightProblem",
     "axis_weights",
     "check_reach",
     "collective_localized",
     "collective_perceived",
     "collective_strictly_local",
+    "collective_tight",
     "naive_bound",
     "receptive_field",
     "scheme_perception",
     "smoothing_places",
     "smoothing_problem",
+    "tight_problem",
     "undirected_edges",
 ]

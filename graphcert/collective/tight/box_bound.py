@@ -14,6 +14,7 @@ A box fixes lo ≤ b ≤ hi; of every class's budget `rest` is still free after 
 
 import numpy as np
 
+from graphcert.collective.tight.copying import copy_into
 from graphcert.collective.tight.game import fallen, recall
 from graphcert.collective.tight.law_order import OUTSIDE
 from graphcert.kernel import kernel
@@ -76,7 +77,7 @@ def most_critical(game, memo, group, lo, hi, amounts, without, counts, other):  
     for k in range(classes):
         if amounts[k] > 0:
             over[k], last[k] = _fill_chain(game, group, k, lo, hi, amounts[k], without[k], counts)
-    other[:] = counts
+    copy_into(other, counts)
     for k in range(classes):
         if amounts[k] > 0:
             outside[k] = _fill_outside(game, group, k, lo, hi, amounts[k], other)
@@ -175,7 +176,7 @@ def greedy_bound(game, memo, base, lo, hi, rest, surely, most):  # type: ignore[
     for group in range(game.law.shape[0]):
         surely[group], most[group] = 0, 0
         if game.start[group + 1] > game.start[group]:
-            counts[:] = base[group]
+            copy_into(counts, base[group])
             surely[group] = fallen(game, group, recall(game, memo, counts))
             value = most_critical(game, memo, group, lo, hi, rest, without, counts, other)
             most[group] = fallen(game, group, value)
@@ -215,7 +216,7 @@ def star_bound(game, memo, base, lo, hi, rest, work, attack):  # type: ignore[no
     for leader in range(groups):
         if unit[leader] != leader:
             continue
-        extended[:] = reached
+        copy_into(extended, reached)
         size = ranges[leader]
         for flat in range(np.prod(size)):
             rem = flat
@@ -226,13 +227,13 @@ def star_bound(game, memo, base, lo, hi, rest, work, attack):  # type: ignore[no
             gain = 0
             for group in range(leader, groups):
                 if unit[group] == leader:
-                    counts[:] = base[group]
+                    copy_into(counts, base[group])
                     _give_best(game, group, best[group], lo, hi, share, counts)
                     value = most_critical(game, memo, group, lo, hi, left, best[group], counts, other)
                     gain += fallen(game, group, value)
             _extend(reached, extended, chosen[leader], total, share, gain, flat)
         reached, extended = extended, reached
-    attack[:] = lo
+    copy_into(attack, lo)
     _follow(game, lo, hi, best, unit, ranges, total, chosen, rest, attack)
     return reached[states - 1]
 

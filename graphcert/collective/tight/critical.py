@@ -63,10 +63,11 @@ def _lattice(law, adds, deletes):  # type: ignore[no-untyped-def]
     base = adds * law[PER_ADD] + deletes * law[PER_DELETE]
     for m in range(size):
         ratio[m] = (first + m) * law[STEP] + base
-    clean, perturbed = clean[first : first + size], perturbed[first : first + size]
-    if law[STEP] < 0.0:
-        return clean[::-1].copy(), perturbed[::-1].copy(), ratio[::-1].copy()
-    return clean, perturbed, ratio
+    kept, kept_perturbed, sorted_ratio = np.empty(size), np.empty(size), np.empty(size)
+    for m in range(size):
+        place = m if law[STEP] >= 0.0 else size - 1 - m
+        kept[place], kept_perturbed[place], sorted_ratio[place] = clean[first + m], perturbed[first + m], ratio[m]
+    return kept, kept_perturbed, sorted_ratio
 
 
 @kernel

@@ -61,15 +61,10 @@ class _Ways:
     of_class: IntArray
     most: IntArray
 
-    def weights(self, weight: FloatArray) -> FloatArray:
-        """(F,) the weight of each way, from weights (L, 2)."""
-        found: FloatArray = weight[self.law, self.delete]
-        return found
-
-    def heaviest(self, weight: FloatArray) -> float:
+    def heaviest(self, weight: FloatArray | IntArray) -> float:
         """The weight (L, 2) of the largest budget spent where it weighs most."""
         top = np.zeros(self.most.size)
-        np.maximum.at(top, self.of_class, self.weights(weight))
+        np.maximum.at(top, self.of_class, weight[self.law, self.delete])
         return float(top @ self.most)
 
 
@@ -94,7 +89,7 @@ def tight_directions(
     found: dict[bytes, Direction] = {}
     for order in orders:
         weight = _whole_weights(problem, ways, order, plan.finest)
-        if weight.tobytes() in found or not ways.weights(weight).any():
+        if weight.tobytes() in found or not weight[ways.law, ways.delete].any():
             continue
         total = int(ways.heaviest(weight))
         critical = _by_weight(problem, ways, plan, weight, total) if table is None else table.by_weight(weight, total)
@@ -117,7 +112,7 @@ def _by_weight(problem: TightProblem, ways: _Ways, plan: "_Plan", weight: IntArr
     rows = np.array([
         flip_rows(problem.laws[law], bool(delete)) for law, delete in zip(ways.law, ways.delete, strict=True)
     ])  # fmt: skip
-    spent, kinds = ways.weights(weight), plan.slot[ways.of_class]
+    spent, kinds = weight[ways.law, ways.delete], plan.slot[ways.of_class]
     near = np.zeros(spent.size, dtype=np.bool_)
     for slot in np.flatnonzero(plan.apart):
         mine = np.flatnonzero(kinds == slot)

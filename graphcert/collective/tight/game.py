@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graphcert.collective.linear import FloatArray, IntArray
+from graphcert.collective.tight.copying import copy_into
 from graphcert.collective.tight.critical import critical
 from graphcert.collective.tight.law_order import OUTSIDE, chain_ranks
 from graphcert.collective.tight.law_table import law_table
@@ -112,7 +113,7 @@ def recall(game, memo, counts):  # type: ignore[no-untyped-def]
     laws = width // 2
     value = critical(game.table, counts[:laws], counts[laws:])
     if 4 * memo.filled[0] < 3 * slots:
-        memo.keys[slot] = counts
+        copy_into(memo.keys[slot], counts)
         memo.values[slot] = value
         memo.filled[0] += 1
     return value

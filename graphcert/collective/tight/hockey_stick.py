@@ -15,6 +15,7 @@ import math
 import numpy as np
 
 from graphcert.collective.linear import BoolArray, FloatArray, IntArray
+from graphcert.collective.tight.copying import copy_into
 from graphcert.kernel import kernel
 from graphcert.noise import BernoulliFlip
 
@@ -134,26 +135,26 @@ def _enter(values, number, z, apart, apart_weight, shape, points, layers, found)
     for k in range(SLOTS):
         room[k] = shape[k] - number[k] if apart_weight[k] >= 0 else 1
     moved = layers[SLOTS]
-    layers[0, :] = values
+    copy_into(layers[0], values)
     for i in range(room[0]):
         if i > 0:
             _flip(layers[0], points, apart[0], moved)
-            layers[0, :] = moved
-        layers[1, :] = layers[0]
+            copy_into(layers[0], moved)
+        copy_into(layers[1], layers[0])
         for j in range(room[1]):
             if j > 0:
                 _flip(layers[1], points, apart[1], moved)
-                layers[1, :] = moved
-            layers[2, :] = layers[1]
+                copy_into(layers[1], moved)
+            copy_into(layers[2], layers[1])
             for k in range(room[2]):
                 if k > 0:
                     _flip(layers[2], points, apart[2], moved)
-                    layers[2, :] = moved
-                layers[3, :] = layers[2]
+                    copy_into(layers[2], moved)
+                copy_into(layers[3], layers[2])
                 for m in range(room[3]):
                     if m > 0:
                         _flip(layers[3], points, apart[3], moved)
-                        layers[3, :] = moved
+                        copy_into(layers[3], moved)
                     weight = z + i * apart_weight[0] + j * apart_weight[1] + k * apart_weight[2] + m * apart_weight[3]
                     if weight < found.shape[1]:
                         flat = (number[0] + i) * shape[1] + number[1] + j
@@ -178,7 +179,8 @@ def _sweep(rows, kinds, weights, apart, apart_weight, shape, most, points, found
             here[state] = -1.0
             for z in range(most + 1):
                 if first == 0 and state == 0 and z == 0:
-                    here[state, z] = np.maximum(points - 1.0, 0.0)
+                    for g in range(size):
+                        here[state, z, g] = max(points[g] - 1.0, 0.0)
                 for flip in range(kinds.size):
                     kind = kinds[flip]
                     if number[kind] == 0 or weights[flip] > z:
@@ -187,7 +189,8 @@ def _sweep(rows, kinds, weights, apart, apart_weight, shape, most, points, found
                     values = layer[state - stride[kind], z - weights[flip]]
                     if values[0] >= 0.0:
                         _flip(values, points, rows[flip], moved)
-                        np.maximum(here[state, z], moved, here[state, z])
+                        for g in range(size):
+                            here[state, z, g] = max(here[state, z, g], moved[g])
                 if here[state, z, 0] >= 0.0:
                     _enter(here[state, z], number, z, apart, apart_weight, shape, points, layers, found)
         before, here = here, before

@@ -24,7 +24,7 @@ def chain_ranks(laws: Sequence[BernoulliFlip], used: IntArray) -> IntArray:
         for a in members for b in members if a != b
     }  # fmt: skip
     # Whoever dominates more laws comes first: a topological order of a transitive relation.
-    members.sort(key=lambda a: (-sum(stronger[a, b] for b in members if b != a), a))
+    members = sorted(members, key=lambda a: (-sum(stronger[a, b] for b in members if b != a), a))
     longest: dict[int, list[int]] = {}
     for a in reversed(members):
         tails = [longest[b] for b in longest if stronger[a, b]]

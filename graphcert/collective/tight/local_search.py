@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from graphcert.collective.tight.copying import copy_into
 from graphcert.collective.tight.game import attacked
 from graphcert.kernel import kernel
 
@@ -75,11 +76,14 @@ def first_attack(game, memo, best, work):  # type: ignore[no-untyped-def]
                 continue
             fill(game, game.queue[start], starts[start])
         values[start] = attacked(game, memo, starts[start], counts)
-    order = np.argsort(-values, kind="mergesort")
     top = -1
-    for start in order[:_IMPROVED]:
+    for _ in range(min(_IMPROVED, groups + 2)):
+        start = int(np.argmax(values))
+        if values[start] < 0:
+            break
         found = improve(game, memo, starts[start], values[start], work // _IMPROVED)
+        values[start] = -1
         if found > top:
             top = found
-            best[:] = starts[start]
+            copy_into(best, starts[start])
     return top

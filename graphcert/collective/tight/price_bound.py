@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from graphcert.collective.linear import FloatArray, IntArray
+from graphcert.collective.tight.copying import copy_into
 from graphcert.kernel import kernel
 
 _ERROR = 1e-10
@@ -126,7 +127,8 @@ def price_bound(game, prices, lo, hi, rest, surely, most, y, rounds, goal):  # t
                 stride, stale = stride / 2.0, 0
         if value < lowest:
             lowest = value
-            y[:] = here
+            for group in range(groups):
+                copy_into(y[group], here[group])
             if lowest < goal + 1.0:
                 break
         length = 0.0

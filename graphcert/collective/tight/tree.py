@@ -6,6 +6,7 @@ import numpy as np
 
 from graphcert.collective.linear import FloatArray, IntArray
 from graphcert.collective.tight.box_bound import CLASSES, greedy_bound, star_bound
+from graphcert.collective.tight.copying import copy_into
 from graphcert.collective.tight.game import Counts, attacked, count_changes
 from graphcert.collective.tight.price_bound import Prices, price_bound
 from graphcert.kernel import kernel
@@ -73,8 +74,11 @@ def _push(tree, lo, hi, bound, price):  # type: ignore[no-untyped-def]
     else:
         slot = tree.state[USED]
         tree.state[USED] += 1
-    tree.lo[slot], tree.hi[slot], tree.bound[slot], tree.age[slot] = lo, hi, bound, tree.state[MADE]
-    tree.price[slot] = price
+    copy_into(tree.lo[slot], lo)
+    copy_into(tree.hi[slot], hi)
+    for group in range(price.shape[0]):
+        copy_into(tree.price[slot, group], price[group])
+    tree.bound[slot], tree.age[slot] = bound, tree.state[MADE]
     tree.state[MADE] += 1
     place = tree.state[HEAP]
     tree.state[HEAP] += 1
@@ -137,7 +141,7 @@ def _consider(game, memo, tree, b, counts):  # type: ignore[no-untyped-def]
     found = attacked(game, memo, b, counts)
     if found > tree.state[BEST]:
         tree.state[BEST] = found
-        tree.attack[:] = b
+        copy_into(tree.attack, b)
     return found
 
 
@@ -222,7 +226,7 @@ def naive_bound(game, memo):  # type: ignore[no-untyped-def]
 def start_search(game, memo, prices, tree, attack, effort):  # type: ignore[no-untyped-def]
     """Put the box of all allocations into an empty tree, with a first attack."""
     counts = np.zeros(2 * game.table.shape[0], np.int16)
-    tree.attack[:] = attack
+    copy_into(tree.attack, attack)
     tree.state[BEST] = attacked(game, memo, attack, counts)
     lo, hi = np.zeros(attack.size, np.int64), game.capacity.copy()
     _enter(game, memo, prices, tree, lo, hi, game.p.size, prices.start.copy(), effort)
@@ -241,8 +245,8 @@ def search(game, memo, prices, tree, boxes, effort):  # type: ignore[no-untyped-
         slot = _pop(tree)
         tree.state[SEEN] += 1
         bound = tree.bound[slot]
-        lo[:] = tree.lo[slot]
-        hi[:] = tree.hi[slot]
+        copy_into(lo, tree.lo[slot])
+        copy_into(hi, tree.hi[slot])
         price = tree.price[slot].copy()
         axis = int(np.argmax(hi - lo))
         middle = (lo[axis] + hi[axis]) // 2
