@@ -1,5 +1,6 @@
 """The sections in words: how to read the numbers, what is guaranteed, what is not."""
 
+from graphcert.noise import Ablation, Gaussian, Selected
 from graphcert.report.content import ReportContent
 from graphcert.report.page import block
 from graphcert.report.sections.section import Section
@@ -10,15 +11,34 @@ def reading(content: ReportContent) -> Section:
     """Four sentences for a reader who sees such a report for the first time."""
     targets = number(content.certificate.claims)
     sentences = [
-        "A budget says how many feature bits or edges an adversary may add or delete, wherever in the graph it",
+        f"A budget says {_threat(content)}, wherever in the graph it",
         f"hurts most; the certified ratio is the share of the {targets} targets whose predicted label provably",
         "survives every such change, and the certified accuracy counts only those whose label is also correct.",
         "Every target is judged by itself against the whole budget, so one attack that has to serve against many",
         "targets at once may well change fewer of them.",
+        *_limits(content),
         "A target that is not certified is not proved to be fragile: nothing is known about it at that budget.",
         "A target abstains if its votes do not even prove the label of the unchanged graph.",
     ]
     return Section("How to read this", block("paragraphs", [" ".join(sentences)]))
+
+
+def _threat(content: ReportContent) -> str:
+    """What a budget counts."""
+    levels = content.certificate.smoothing.levels("features")
+    law = levels[0].law if levels and isinstance(levels[0], Selected) else next(iter(levels), None)
+    if isinstance(law, Ablation):
+        return "how many nodes an adversary may touch, changing their features at will"
+    if isinstance(law, Gaussian):
+        return "how far an adversary may move the features, in ℓ2 norm over all of them together"
+    return "how many feature bits or edges an adversary may add or delete"
+
+
+def _limits(content: ReportContent) -> list[str]:
+    """What a limit of touched nodes means, if a grid has one."""
+    if all(grid.fixed.nodes is None for grid in content.grids):
+        return []
+    return ["A budget in at most r nodes may change the features of no more than r nodes, whichever they are."]
 
 
 def guarantee(content: ReportContent) -> Section:
