@@ -183,9 +183,9 @@ def _proofs(swept: list[Ladder]) -> list[str]:
         )
     if "tight" in methods:
         found.append(
-            "Exact trade-offs: nothing is linearised. A search over where the changes are made compares every target’s votes "
-            "with the exact critical probability; where it ends, no certificate from these votes can say more. If the time "
-            "limit ends it, the number is what had been proved by then."
+            "Exact trade-offs: nothing is linearised. A search over where the changes are made compares every target’s "
+            "votes with the exact critical probability; where it ends, no certificate from these votes can say "
+            "more. If the time limit ends it, the number is what had been proved by then."
         )
     found.append(_open(swept))
     return found
