@@ -44,6 +44,7 @@ def test_one_command_certifies_against_few_touched_nodes(run, tmp_path):
     for nodes in ("1 node", "2 nodes", "3 nodes"):
         assert f"Feature deletions, in at most {nodes}" in page
     assert "rows selected" in page
+    assert "may change the features of no more than r nodes" in page
 
     votes = (folder / "votes/votes.npz").read_bytes()
     assert run("certify", folder, "--nodes", "2")[0] == 0
@@ -65,7 +66,9 @@ def test_ablation_counts_touched_nodes(run, tmp_path):
     assert grid["values"][0] == list(range(len(grid["values"][0])))
     assert grid["certified_ratio"][-1] == 0
     assert "Touched nodes" in (folder / "report.html").read_text()
-    assert "rows ablated" in (folder / "report.html").read_text()
+    page = (folder / "report.html").read_text()
+    assert "rows ablated" in page
+    assert "how many nodes an adversary may touch" in page
     assert run("certify", folder, "--nodes", "1,4")[0] == 0
     assert summary(folder)["grids"][0]["values"] == [[0, 1, 4]]
 
