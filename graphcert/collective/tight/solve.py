@@ -22,7 +22,9 @@ from graphcert.collective.tight.tree import (
     EFFORT,
     FULL,
     OPEN,
+    PRUNED,
     SEEN,
+    STARS,
     make_tree,
     naive_bound,
     search,
@@ -33,8 +35,11 @@ from graphcert.collective.tight.tree import (
 _FIRST_BOXES = 10_000
 """Boxes that are searched at most before prices are made; small budgets are closed by then."""
 
-_FIRST_SHARE, _DIRECTIONS_SHARE = 0.1, 0.1
-"""Shares of the time for that, and for finding half-spaces."""
+_STAR_BOXES = 100_000
+"""Boxes that are searched at most before prices are made, if star bounds do well: few groups share their best axes."""
+
+_FIRST_SHARE, _STAR_SHARE, _DIRECTIONS_SHARE = 0.1, 0.6, 0.1
+"""Shares of the time for these, and for finding half-spaces."""
 
 _PATIENCE = 60.0
 """Seconds of which shares are taken if there is no limit."""
@@ -93,7 +98,10 @@ class BudgetSolver:
         nothing = no_prices(*axes.law.shape)
         first = last = _Search(game, self._memo, nothing, allocation)
         attacked, method = int(naive_bound(game, self._memo)), "naive"
-        outcome = first.run(_FIRST_BOXES, time.monotonic() + _FIRST_SHARE * self._limit)
+        began = time.monotonic()
+        outcome = first.run(_FIRST_BOXES, began + _FIRST_SHARE * self._limit)
+        if outcome == OPEN and first.prunes_by_stars:
+            outcome = first.run(_STAR_BOXES, began + _STAR_SHARE * self._limit)
         if outcome == OPEN and time.monotonic() < end:
             staircase = self._staircase(axes, budget, game, end - time.monotonic())
             if staircase.value < attacked:
@@ -139,6 +147,11 @@ class _Search:
             took = time.monotonic() - began
             slice_ = max(1, slice_ // 2) if took > 2 * _SLICE else 2 * slice_ if took < _SLICE / 2 else slice_
         return CLOSED if self.upper == self.best else int(outcome)
+
+    @property
+    def prunes_by_stars(self) -> bool:
+        """Whether star bounds have settled a good part of the latest boxes."""
+        return bool(8 * self._tree.state[PRUNED] >= self._tree.state[STARS])
 
     @property
     def upper(self) -> int:
