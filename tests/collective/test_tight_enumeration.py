@@ -18,6 +18,7 @@ WAYS = {
     "prices alone": (0, (0.0, 10.0)),
     "one round of prices": (0, (0.0, 1.0)),
     "greedy alone": (10_000, (0.0, 0.0)),
+    "prices that are never evaluated": (0, (0.0, 0.0)),
 }
 """Boxes before prices are made, work of a star bound, rounds of prices."""
 

@@ -19,6 +19,9 @@ from graphcert.kernel import kernel
 _ERROR = 1e-10
 """Relative to the sum of the sizes of all terms: far above the rounding of up to 10⁵ of them."""
 
+_NOTHING_PROVED = 2.0**62
+"""More than any number of outputs."""
+
 
 class Prices(NamedTuple):
     """Rows of the staircase program of one budget.
@@ -142,4 +145,5 @@ def price_bound(game, prices, lo, hi, rest, surely, most, y, rounds, goal):  # t
         for group in range(groups):
             for d in range(directions):
                 here[group, d] = max(here[group, d] - move * slope[group, d], 0.0)
-    return int(np.floor(lowest))
+    # Nothing was evaluated, or a NaN: then nothing is proved, and no whole number stands for infinity.
+    return int(np.floor(lowest)) if lowest < _NOTHING_PROVED else int(_NOTHING_PROVED)
