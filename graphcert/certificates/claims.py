@@ -18,6 +18,7 @@ from graphcert.collective import (
     scheme_perception,
     smoothing_problem,
 )
+from graphcert.collective.curve import strengthened
 from graphcert.collective.localized import BINS
 from graphcert.collective.tight import TightProblem, collective_tight
 from graphcert.errors import InputError, UnsupportedError
@@ -208,7 +209,11 @@ class Claims(ABC):
         }
         exact = self._tight_problem(data) if method == "tight" or (method is None and layers is None) else None
         if exact is not None and layers is None:
-            return collective_tight(exact, sweep, bins=bins or BINS, **options)
+            found = collective_tight(exact, sweep, bins=bins or BINS, **options)
+            if not found.gap.any():
+                return found
+            # Where the search did not end, the half-spaces of the orders may prove more.
+            return strengthened(found, collective_localized(exact.half_spaces(), sweep, method="lp", **options))
         if method == "tight":
             raise UnsupportedError(
                 "the tight certificate is about votes that see the whole graph; use method='milp' for scores or with layers"

@@ -4,7 +4,7 @@ import csv
 import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +107,28 @@ class CollectiveCurve:
             return cls(**values)
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"this does not describe a collective curve: {error}") from None
+
+
+def strengthened(curve: CollectiveCurve, other: CollectiveCurve) -> CollectiveCurve:
+    """`curve` with the smaller of two proved bounds at every budget; its attacks stay, so a gap can only close.
+
+    Both are about the same targets and budgets.
+    """
+    better = other.attacked_upper < curve.attacked_upper
+    attack = curve.attacked_upper - curve.gap
+    attacked = np.where(better, other.attacked_upper, curve.attacked_upper)
+    correct = curve.correct_upper
+    if correct is not None and other.correct_upper is not None:
+        correct = np.minimum(correct, other.correct_upper)
+    return replace(
+        curve,
+        bound=np.where(better, other.bound, curve.bound),
+        attacked_upper=attacked,
+        method=np.where(better, other.method, curve.method),
+        status=np.where(better, other.status, curve.status),
+        gap=attacked - attack,
+        correct_upper=correct,
+    )
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]], header: Sequence[str]) -> str:

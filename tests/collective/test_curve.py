@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from graphcert.collective import CollectiveCurve, collective_strictly_local, receptive_field
+from graphcert.collective.curve import strengthened
 from graphcert.errors import InputError
 
 
@@ -81,3 +82,14 @@ def test_attacks_are_written_down_and_curves_from_before_there_were_any_still_re
     attacked = replace(plain, attacks=np.array([[0, 0], [1, 0], [1, 1]]))
     again = CollectiveCurve.from_dict(json.loads(json.dumps(attacked.to_dict())))
     assert again.attacks.tolist() == attacked.attacks.tolist()
+
+
+def test_of_two_bounds_the_smaller_one_counts():
+    one, two = curve(), curve(integer=True)
+    best = strengthened(one, two)
+    assert best.attacked_upper.tolist() == np.minimum(one.attacked_upper, two.attacked_upper).tolist()
+    assert (best.gap <= one.gap).all()
+    assert [m for m, a, b in zip(best.method, one.attacked_upper, two.attacked_upper, strict=True) if b < a] == [
+        m for m, a, b in zip(two.method, one.attacked_upper, two.attacked_upper, strict=True) if b < a
+    ]
+    assert strengthened(two, one).attacked_upper.tolist() == best.attacked_upper.tolist()
