@@ -15,6 +15,7 @@ from graphcert.collective.linear import BoolArray, FloatArray, IntArray
 from graphcert.collective.localized_attack import improved, whole_changes
 from graphcert.collective.localized_problem import LocalizedProblem
 from graphcert.collective.localized_program import encode_localized
+from graphcert.collective.masks import mask_of, proved_alone
 from graphcert.collective.sweep import Bound, Solver, curve_of, monotone
 from graphcert.collective.threat import check_budgets
 from graphcert.errors import InputError
@@ -176,21 +177,3 @@ def check_options(method: str, solver: str, bins: Any, time_limit: float | None)
         raise InputError(f"bins must be a whole number of at least 1, or None for no rounding, got {bins!r}")
     if time_limit is not None and not time_limit >= 0:
         raise InputError(f"time_limit must be a number of seconds of at least 0, got {time_limit!r}")
-
-
-def mask_of(name: str, values: Any, shape: tuple[int, ...]) -> BoolArray:
-    """`values` as a boolean mask of this shape, or one sentence naming the argument."""
-    mask = np.asarray(values)
-    if mask.dtype != np.bool_ or mask.shape != shape:
-        raise InputError(f"{name} must be a boolean mask of shape {shape}, got {mask.dtype} of shape {mask.shape}")
-    return mask
-
-
-def proved_alone(robust_alone: Any, budgets: int, outputs: int) -> BoolArray | None:
-    """(B, n) the mask `robust_alone`; one row may come without its dimension."""
-    if robust_alone is None:
-        return None
-    mask = np.asarray(robust_alone)
-    if budgets == 1 and mask.ndim == 1:
-        mask = mask[None, :]
-    return mask_of("robust_alone", mask, (budgets, outputs))

@@ -15,8 +15,9 @@ from graphcert.collective.curve import CollectiveCurve
 from graphcert.collective.cvxpy_solver import CvxpySolver
 from graphcert.collective.highs import HighsSolver
 from graphcert.collective.linear import BoolArray, IntArray, Sparse
-from graphcert.collective.localized import better, check_options, mask_of, proved_alone
+from graphcert.collective.localized import better, check_options
 from graphcert.collective.localized_problem import LocalizedProblem
+from graphcert.collective.masks import mask_of, proved_alone
 from graphcert.collective.perceived_attack import greedy_changes
 from graphcert.collective.perceived_problem import PerceivedProblem, perceived_problem
 from graphcert.collective.perceived_program import PerceivedEncoding, encode_perceived

@@ -17,7 +17,9 @@ from graphcert.tradeoff.half_spaces import Order
 def smoothing_problem(
     smoothing: Smoothing, eta: FloatArray, orders: Sequence[Order], data: Any = None
 ) -> LocalizedProblem:
-    """The collective problem of N outputs under a scheme, over the axes of `smoothing_axes`.
+    """The collective problem of N outputs under a scheme, over the four classes of `AXES`.
+
+    Axes of change stand in this order: per feature class the blocks, per edge class the pairs of blocks j ≤ k, row by row.
 
     Args:
         smoothing: isotropic or localized; a channel without noise shows every change, so its weights are infinite.

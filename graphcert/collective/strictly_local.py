@@ -11,6 +11,7 @@ from graphcert.collective.cvxpy_solver import CvxpySolver
 from graphcert.collective.encoding import encode
 from graphcert.collective.highs import HighsSolver
 from graphcert.collective.linear import BoolArray, IntArray, Sparse
+from graphcert.collective.masks import mask_of
 from graphcert.collective.staircase import check_grid, minimal_broken_points
 from graphcert.collective.sweep import Bound, Solver, curve_of, run_sweep
 from graphcert.collective.threat import Threat, check_budgets, threat
@@ -126,17 +127,10 @@ def _problem(
 def _masks(checked: Threat, targets: Any, correct: Any) -> tuple[BoolArray, BoolArray | None]:
     """The counted nodes, and the correct ones among them if labels are known."""
     size = checked.perception[0].shape[0]
-    counted = np.ones(size, dtype=np.bool_) if targets is None else _mask("targets", targets, size)
+    counted = np.ones(size, dtype=np.bool_) if targets is None else mask_of("targets", targets, (size,))
     if not counted.any():
         raise InputError("there are no targets; mark at least one node in the boolean mask targets")
-    return counted, None if correct is None else counted & _mask("correct", correct, size)
-
-
-def _mask(name: str, values: Any, size: int) -> BoolArray:
-    mask = np.asarray(values)
-    if mask.dtype != np.bool_ or mask.shape != (size,):
-        raise InputError(f"{name} must be a boolean mask of shape ({size},), got {mask.dtype} of shape {mask.shape}")
-    return mask
+    return counted, None if correct is None else counted & mask_of("correct", correct, (size,))
 
 
 def _curve(

@@ -9,9 +9,9 @@ import numpy.typing as npt
 from graphcert.collective.curve import CollectiveCurve
 from graphcert.collective.linear import BoolArray, IntArray
 from graphcert.collective.localized import BINS
+from graphcert.collective.masks import mask_of, proved_alone
 from graphcert.collective.sweep import Bound, curve_of, monotone
 from graphcert.collective.threat import check_budgets
-from graphcert.collective.tight.masks import output_mask, proof_masks
 from graphcert.collective.tight.problem import TightProblem
 from graphcert.collective.tight.solve import Answer, BudgetSolver
 from graphcert.errors import InputError
@@ -61,11 +61,11 @@ def collective_tight(
     sweep = check_budgets(budgets, len(problem.classes))
     counted = np.ones(problem.outputs, dtype=np.bool_)
     if targets is not None:
-        counted = output_mask("targets", targets, counted.shape)
+        counted = mask_of("targets", targets, counted.shape)
     if not counted.any():
         raise InputError("there are no targets; mark at least one output in the boolean mask targets")
-    right = None if correct is None else counted & output_mask("correct", correct, counted.shape)
-    proved = proof_masks(robust_alone, len(sweep), problem.outputs)
+    right = None if correct is None else counted & mask_of("correct", correct, counted.shape)
+    proved = proved_alone(robust_alone, len(sweep), problem.outputs)
     solver = BudgetSolver(problem, time_limit, int(bins))
     attacks: list[IntArray] = []
 

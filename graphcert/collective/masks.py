@@ -7,7 +7,7 @@ from graphcert.collective.linear import BoolArray
 from graphcert.errors import InputError
 
 
-def output_mask(name: str, values: npt.ArrayLike, shape: tuple[int, ...]) -> BoolArray:
+def mask_of(name: str, values: npt.ArrayLike, shape: tuple[int, ...]) -> BoolArray:
     """`values` as a boolean array of this shape, or one sentence naming the argument."""
     mask = np.asarray(values)
     if mask.dtype != np.bool_ or mask.shape != shape:
@@ -15,11 +15,11 @@ def output_mask(name: str, values: npt.ArrayLike, shape: tuple[int, ...]) -> Boo
     return mask
 
 
-def proof_masks(robust_alone: npt.ArrayLike | None, budgets: int, outputs: int) -> BoolArray | None:
+def proved_alone(robust_alone: npt.ArrayLike | None, budgets: int, outputs: int) -> BoolArray | None:
     """(B, n) what is proved robust on its own at each budget; (n,) will do for one budget."""
     if robust_alone is None:
         return None
     mask = np.asarray(robust_alone)
     if budgets == 1 and mask.ndim == 1:
         mask = mask[None, :]
-    return output_mask("robust_alone", mask, (budgets, outputs))
+    return mask_of("robust_alone", mask, (budgets, outputs))
