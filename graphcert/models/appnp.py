@@ -2,13 +2,15 @@
 
 import numpy as np
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from graphcert.models import kernels
-from graphcert.models.base import CompiledForward, Floats, SparseFirstModel, glorot, padded
+from graphcert.models.base import CompiledForward, Floats, SparseFirstModel, glorot, padded, side_by_side
 from graphcert.models.propagation import propagate, symmetric_weights, with_self_loops
 from graphcert.sampling.csr import CSR
 from graphcert.sampling.gather import aligned
+from graphcert.sampling.rows import RowLayer, rectified_rows
 
 
 class APPNP(SparseFirstModel):
@@ -46,24 +48,40 @@ class APPNP(SparseFirstModel):
             state = (1 - self.restart) * propagate(state, edges, norm) + self.restart * predictions
         return state
 
+    def row_layer(self) -> RowLayer:
+        """The perceptron, but for its last bias."""
+        return padded(self.bias_in, 0), padded(self.weight_out.T, 1)
+
     def compiled(self, nodes: int) -> CompiledForward:
-        """The same in kernels, on the scaled state S = s ∘ Z: one pass a step, (1 − r) s² ∘ (A + I)S + r s ∘ H."""
-        bias_in, bias_out = padded(self.bias_in, 0), padded(self.bias_out, 0)
-        transposed = padded(self.weight_out.T, 1)
-        anchor, state, odd = (aligned(nodes, bias_out.size) for _ in range(3))
+        """The perceptron, then the propagation of one view."""
+        layer = self.row_layer()
+        predictions = aligned(nodes, side_by_side(1, self.bias_out.numel()))
+        propagated = self.compiled_views(nodes, np.zeros(nodes, np.int64))
+
+        def forward(hidden: Floats, graph: CSR) -> Floats:
+            rectified_rows(hidden, *layer, predictions)
+            return propagated(predictions, graph)
+
+        return forward
+
+    def compiled_views(self, nodes: int, view_of_node: NDArray[np.int64]) -> CompiledForward:
+        """Propagation of the predictions of all views side by side.
+
+        On the scaled state S = s ∘ Z it takes one pass a step, (1 − r) s² ∘ (A + I)S + r s ∘ H.
+        """
+        classes, views = self.bias_out.numel(), int(view_of_node.max()) + 1
+        bias = padded(self.bias_out.repeat(views), 0)
+        anchor, odd, even = (aligned(nodes, bias.size) for _ in range(3))
+        logits = aligned(nodes, side_by_side(1, classes))
         scale = np.empty(nodes, np.float32)
         keep, restart, hops = np.float32(1 - self.restart), np.float32(self.restart), self.hops
 
-        def forward(hidden: Floats, graph: CSR) -> Floats:
-            kernels.add_bias(hidden, bias_in, True)
-            kernels.dense(hidden, transposed, state)
-            kernels.add_bias(state, bias_out, False)
+        def forward(predictions: Floats, graph: CSR) -> Floats:
             kernels.symmetric_scale(graph.indptr, scale)
-            kernels.scale_rows(state, scale, anchor)
-            step = keep * scale * scale
-            if hops > 0:
-                kernels.restarting_walk(graph.indptr, graph.indices, anchor, step, restart, hops, odd, state)
-                kernels.scale_rows(odd if hops % 2 else state, 1 / scale, state)
-            return state
+            kernels.scale_sums(predictions, bias, scale, anchor)
+            kernels.restarting_walk(graph.indptr, graph.indices, anchor, keep * scale * scale, restart, hops, odd, even)
+            last = (odd if hops % 2 else even) if hops > 0 else anchor
+            kernels.own_columns(last, 1 / scale, view_of_node, classes, logits)
+            return logits
 
         return forward

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from graphcert.sampling.csr import CSR
 from graphcert.sampling.gather import LANES, aligned
+from graphcert.sampling.rows import RowLayer
 
 Floats = NDArray[np.float32]
 CompiledForward = Callable[[Floats, CSR], Floats]
@@ -47,6 +48,36 @@ class SparseFirstModel(nn.Module, ABC):
     def compiled(self, nodes: int) -> CompiledForward:
         """`after_first` in evaluation mode as compiled kernels, with its own buffers (one per thread)."""
 
+    def row_layer(self) -> RowLayer | None:
+        """The layer that takes the first product row by row before any message passes, if the model begins with one."""
+        return None
+
+    def compiled_views(self, nodes: int, view_of_node: NDArray[np.int64]) -> CompiledForward:
+        """`compiled` for V views of the features on one graph; the logits of every node are those of its own view.
+
+        Args:
+            view_of_node: (N,) the view of every node, 0 … V − 1.
+
+        Returns:
+            A function of the first products (V, N, H), or for models with a row layer of its results for all views side by
+            side (N, `side_by_side(V, K)`), and of the graph.
+        """
+        forward = self.compiled(nodes)
+        members = [np.flatnonzero(view_of_node == view) for view in range(view_of_node.max() + 1)]
+
+        def own_views(first: Floats, graph: CSR) -> Floats:
+            if len(members) == 1:
+                return forward(first[0], graph)
+            own: Floats | None = None
+            for hidden, rows in zip(first, members, strict=True):
+                logits = forward(hidden, graph)
+                own = np.empty_like(logits) if own is None else own
+                own[rows] = logits[rows]
+            assert own is not None
+            return own
+
+        return own_views
+
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
         """Logits (N, K)."""
         return self.after_first(x @ self.first_weight(), edge_index)
@@ -59,9 +90,14 @@ def glorot(*shape: int) -> nn.Parameter:
     return nn.Parameter(weight)
 
 
+def side_by_side(views: int, columns: int) -> int:
+    """Columns of so many matrices side by side, filled up to a multiple of the vector width."""
+    return -(-views * columns // LANES) * LANES
+
+
 def padded(tensor: Tensor, *axes: int) -> Floats:
     """An aligned float32 copy whose given axes are filled up with zeros to a multiple of the vector width."""
     array = tensor.detach().cpu().numpy()
-    result = aligned(*(-(-size // LANES) * LANES if axis in axes else size for axis, size in enumerate(array.shape)))
+    result = aligned(*(side_by_side(1, size) if axis in axes else size for axis, size in enumerate(array.shape)))
     result[tuple(slice(size) for size in array.shape)] = array
     return result

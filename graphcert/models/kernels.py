@@ -33,6 +33,27 @@ def scale_rows(x, scale, out):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def scale_sums(x, bias, scale, out):  # type: ignore[no-untyped-def]
+    """out[i] = scale[i] · (x[i] + bias)."""
+    for i in range(x.shape[0]):
+        for h in range(x.shape[1]):
+            out[i, h] = scale[i] * (x[i, h] + bias[h])
+
+
+@kernel
+def own_columns(x, scale, view_of_node, classes, out):  # type: ignore[no-untyped-def]
+    """out[i, k] = scale[i] · x[i, v · classes + k] for the view v of node i and k < `classes`.
+
+    Args:
+        x: (N, ≥ V · classes), the views side by side; view_of_node: (N,) int64; out: (N, ≥ classes).
+    """
+    for i in range(x.shape[0]):
+        first = view_of_node[i] * classes
+        for k in range(classes):
+            out[i, k] = scale[i] * x[i, first + k]
+
+
+@kernel
 def gather_sum(indptr, indices, x, own, scale, out):  # type: ignore[no-untyped-def]
     """out[i] = scale[i] · (x[i] if own + Σ_{j ~ i} x[j]); `out` must not be `x`."""
     for i in range(indptr.size - 1):

@@ -1,5 +1,6 @@
 """One noisy channel (features or edges): its laws turned into thresholds, and the scratch memory its kernels need."""
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -9,10 +10,16 @@ from numpy.typing import NDArray
 
 from graphcert.noise import BernoulliFlip
 from graphcert.sampling import philox
+from graphcert.sampling.gather import LANES, aligned
+from graphcert.sampling.lanes import DIGITS, GROUP, WORD
 from graphcert.sampling.tables import GAP_BITS, GapTable, bit_threshold, gap_table
 
-BLOCK = 64
-"""Rows whose columns are drawn before the first of them is summed."""
+_BLOCK_WORDS = 4096
+"""Random words of a block of rows: what follows from them stays in the caches."""
+
+
+_STRIPS = 32
+"""Strips whose deletions are drawn together."""
 
 
 @dataclass(frozen=True)
@@ -63,33 +70,48 @@ class Channel:
             max(d.total_variation for d in digits),
         )
 
-    @property
-    def single(self) -> bool:
-        """Whether there is one law only, which has simpler kernels."""
-        return len(self.ranks) == 1
-
-    @property
-    def addition_classes(self) -> int:
-        """Number of distinct addition rates."""
-        return self.level_high.size + 1
-
     def streams(self, purpose: int) -> tuple[int, int]:
         """Counter words of the additions and of the deletions."""
         return philox.stream_word(purpose, self.add_channel), philox.stream_word(purpose, self.delete_channel)
 
-    def law_thresholds(self) -> tuple[Any, ...]:
-        """What the kernels of a single law take."""
-        return self.gaps.high, self.gaps.low, self.gaps.guide, self.del_high[0], self.del_low[0]
-
-    def level_thresholds(self) -> tuple[Any, ...]:
-        """What the localized kernels take."""
+    @property
+    def thresholds(self) -> tuple[Any, ...]:
+        """What the kernels take: (high, low, cells) of gaps, (high, low) of deletion rates, (high, low) of levels."""
         gaps = self.gaps
-        return gaps.high, gaps.low, gaps.guide, self.del_high, self.del_low, self.level_high, self.level_low
+        return gaps.high, gaps.low, gaps.cells, self.del_high, self.del_low, self.level_high, self.level_low
+
+    @property
+    def sums_of_laws(self) -> NDArray[np.int64]:
+        """(laws, 2) the rows of `RowScratch.sums` that make up X̃W at each law.
+
+        Survivors of all classes from the law's own on, which are summed last class first, and
+        additions of all classes up to the law's own.
+        """
+        kept, added = self.ranks.T
+        return np.stack([self.deletions - kept, self.deletions + 1 + added], axis=1)
+
+    @property
+    def deletions(self) -> int:
+        """Number of distinct deletion rates."""
+        return self.del_high.size
+
+    @property
+    def additions(self) -> int:
+        """Number of distinct addition rates."""
+        return self.level_high.size + 1
 
     def room(self, elements: int) -> int:
         """Room for the additions among so many elements that hardly ever needs to grow."""
+        return int(min(elements, self._likely(elements, 8) + 64))
+
+    def draws(self, elements: int) -> int:
+        """Draws that suffice for most rows of so many elements, in whole groups."""
+        return -(-int(self._likely(elements, 1.5) + 1) // GROUP) * GROUP
+
+    def _likely(self, elements: int, deviations: float) -> float:
+        """Mean number of additions plus so many standard deviations."""
         mean = self.add_rate * elements
-        return int(min(elements, mean + 8 * mean**0.5 + 64))
+        return mean + deviations * math.sqrt(mean)
 
     def total_variation(self, rows: int, elements: int, ones: int) -> float:
         """Every row draws at most elements + 1 gaps, each with its level; every one draws one lane."""
@@ -97,36 +119,76 @@ class Channel:
         return per_gap * rows * (elements + 1) + self.threshold_error * ones
 
 
-class Scratch:
-    """Scratch memory of one channel and thread; results never depend on it.
+class RowScratch:
+    """Scratch memory for blocks of feature rows, of one thread; results never depend on it.
 
     Args:
-        elements: length of a row, if rows are collected (features).
-        hits: room for the additions of one row or strip.
-        ones: the most clean ones in a row or strip.
-        channel: the channel, if it is noisy.
+        channel: the channel of the features.
+        elements: length of a row; longest: the most clean ones in a row.
     """
 
-    def __init__(self, elements: int, hits: int, ones: int, channel: Channel | None) -> None:
-        additions, deletions = (1, 1) if channel is None else (channel.addition_classes, channel.del_high.size)
-        self.words = np.empty(64, np.uint32)
-        self.columns = np.empty(2 * (ones + additions * elements), np.int32)
-        self.row_ends = np.empty(BLOCK, np.int64)
-        self.hits = np.empty(hits, np.int32)
-        self.classes = np.empty(hits, np.uint8)
-        self.masks = np.empty((ones // 64 + 1, deletions), np.uint64)
-        self.begins, self.ends = (np.empty(deletions + additions, np.int64) for _ in range(2))
+    def __init__(self, channel: Channel, elements: int, longest: int) -> None:
+        draws = channel.draws(elements)
+        width = _whole_words(draws) * WORD
+        rows = max(1, _BLOCK_WORDS // width)
+        room = rows * (width // WORD + 1) + _whole_words(max(elements, width) + GROUP)
+        self.words, self.steps = np.empty((rows, width), np.uint32), np.empty((rows, draws), np.uint32)
+        self.begins, self.counts = (np.empty(rows, np.int64) for _ in range(2))
+        self.hits, self.added = np.empty(room * WORD, np.int32), np.empty((channel.additions, room), np.uint64)
+        self.lanes = LaneScratch(channel, rows, rows * _whole_words(longest))
+        self._sums = aligned(channel.deletions + channel.additions + 1, LANES)
+
+    def sums(self, width: int) -> NDArray[np.float32]:
+        """One running sum over table rows of that width per class, below a row of zeros."""
+        if self._sums.shape[1] != width:
+            self._sums = aligned(len(self._sums), width)
+        return self._sums
+
+    @property
+    def arrays(self) -> tuple[Any, ...]:
+        """What the row kernels take."""
+        return self.words, self.steps, self.begins, self.counts, self.hits, self.added, *self.lanes.arrays
+
+
+class StripScratch:
+    """Scratch memory for one strip of pairs of nodes, of one thread; results never depend on it.
+
+    Args:
+        channel: the channel of the edges.
+        elements: the most pairs in a strip; longest: the most clean edges in a strip.
+    """
+
+    def __init__(self, channel: Channel, elements: int, longest: int) -> None:
+        self.words = np.empty((1, WORD), np.uint32)
+        self.begins, self.counts = (np.empty(1, np.int64) for _ in range(2))
+        self.lanes = LaneScratch(channel, _STRIPS, _STRIPS * _whole_words(longest))
+        self._additions = channel.additions
+        self.grow(channel.room(elements))
 
     def grow(self, hits: int) -> None:
-        """More room for additions."""
-        self.hits, self.classes = np.empty(hits, np.int32), np.empty(hits, np.uint8)
+        """Room for so many additions."""
+        self.hits, self.added = np.empty(hits, np.int32), np.empty((self._additions, _whole_words(hits)), np.uint64)
 
     @property
-    def of_rows(self) -> tuple[Any, ...]:
-        """What the row kernels of a single law take."""
-        return self.words, self.columns, self.row_ends
+    def arrays(self) -> tuple[Any, ...]:
+        """What the edge kernel takes."""
+        return self.words, self.begins, self.counts, self.hits, self.added, *self.lanes.arrays
+
+
+class LaneScratch:
+    """The part of it that deletions need, for so many rows and words of lanes."""
+
+    def __init__(self, channel: Channel, rows: int, words: int) -> None:
+        self.places, self.units = np.empty(rows, np.int64), np.empty((words, 2), np.int64)
+        self.digits, self.numbers = np.empty((words, 2 * DIGITS), np.uint32), np.empty((1, WORD), np.uint16)
+        self.kept = np.empty((channel.deletions, words), np.uint64)
 
     @property
-    def of_levels(self) -> tuple[Any, ...]:
-        """What the localized kernels take."""
-        return self.words, self.columns, self.hits, self.classes, self.masks, self.begins, self.ends
+    def arrays(self) -> tuple[Any, ...]:
+        """What `draw_kept` takes."""
+        return self.places, self.units, self.digits, self.numbers, self.kept
+
+
+def _whole_words(lanes: int) -> int:
+    """Masks that hold so many lanes."""
+    return -(-lanes // WORD)

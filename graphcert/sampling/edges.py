@@ -7,7 +7,9 @@ a strip shares the start-up of a random stream between them. The strip, not the 
 import numpy as np
 
 from graphcert.kernel import kernel
-from graphcert.sampling.flips import draw_gaps, draw_lanes
+from graphcert.sampling.flips import draw_gaps
+from graphcert.sampling.lanes import WORD, lowest_one
+from graphcert.sampling.localized import class_of, draw_kept, mark_levels
 
 STRIP = 32
 
@@ -28,59 +30,66 @@ def is_edge(indptr, indices, marks, i, j):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _surviving_edges(  # type: ignore[no-untyped-def]
-    key, stream, sample, strip, indptr, indices, del_high, del_low, words, sources, targets, count
-):
-    """Append the clean edges of one strip that are not deleted; return the new count."""
-    nodes = indptr.size - 1
-    i = strip * STRIP
-    begin, stop = indptr[i], indptr[min(nodes, i + STRIP)]
-    for start in range(begin, stop, 64):
-        size = min(64, stop - start)
-        lanes = ~np.uint64(0) >> np.uint64(64 - size)
-        deleted = np.uint64(0)
-        if del_high | del_low:
-            deleted = draw_lanes(key, stream, sample, strip, (start - begin) >> 6, lanes, del_high, del_low, words)
-        for lane in range(size):
-            while indptr[i + 1] <= start + lane:
-                i += 1
-            if count < sources.size:
-                sources[count] = i
-                targets[count] = indices[start + lane]
-            count += 1 - np.int64((deleted >> np.uint64(lane)) & np.uint64(1))
-    return count
-
-
-@kernel
 def noisy_edges(  # type: ignore[no-untyped-def]
-    key, add_stream, delete_stream, sample, indptr, indices, marks, high, low, guide, del_high, del_low, words, hits,
-    sources, targets,
-):  # fmt: skip
-    """The noisy undirected edges {sources[e], targets[e]} of one sample, in an order that the address alone fixes.
+    key,
+    add_stream,
+    delete_stream,
+    sample,
+    indptr,
+    indices,
+    rows,
+    strips,
+    marks,
+    thresholds,
+    scratch,
+    sources,
+    targets,
+    classes,
+):
+    """The undirected edges {sources[e], targets[e]} of a sample at any level, in an order that the address alone fixes.
 
     Args:
-        indptr, indices: upper triangle of the clean adjacency, CSR, ascending in each row.
-        marks: (N,) see `edge_marks`.
-        words, hits: scratch for random words and for the additions of one strip.
+        indptr, indices: upper triangle of the clean adjacency, CSR, ascending in each row; rows: the row of each index.
+        strips: where the strips of `indices` begin and end; marks: (N,) see `edge_marks`.
+        thresholds: see `Channel.thresholds`; scratch: see `StripScratch.arrays`.
         sources, targets: written; i < j for every pair.
+        classes: written; the class of a survivor, or the number of deletion rates plus the class of an addition.
 
     Returns:
-        The number of edges, which may exceed the room: then enlarge `sources` and `targets` and ask again. Or minus the
-        room that `hits` lacks.
+        The number of edges, which may exceed the room: then enlarge the three arrays and ask again. Or minus the room that
+        the scratch for additions lacks.
     """
+    high, low, cells, del_high, del_low, level_high, level_low = thresholds
+    words, begins, counts, hits, added, places, units, digits, numbers, kept = scratch
     nodes = indptr.size - 1
     count = 0
-    for strip in range((nodes + STRIP - 1) // STRIP):
-        count = _surviving_edges(
-            key, delete_stream, sample, strip, indptr, indices, del_high, del_low, words, sources, targets, count
-        )
+    for strip in range(strips.size - 1):
+        if strip % places.size == 0:
+            some = min(places.size, strips.size - 1 - strip)
+            draw_kept(
+                key, delete_stream, sample, strip, some, strips, del_high, del_low, places, units, digits, numbers, kept
+            )
+        for start in range(strips[strip], strips[strip + 1], WORD):
+            for rank in range(del_high.size):
+                left = kept[rank, places[strip % places.size] + (start - strips[strip]) // WORD]
+                while left:
+                    at = start + lowest_one(left)
+                    left &= left - np.uint64(1)
+                    if count < sources.size:
+                        sources[count] = rows[at]
+                        targets[count] = indices[at]
+                        classes[count] = rank
+                    count += 1
         # The strip's pairs lie in a rectangle: rows first … and columns first + 1 …; its few pairs j ≤ i are void.
         first = strip * STRIP
         width = nodes - first - 1
         elements = min(STRIP, nodes - first) * width
-        drawn = draw_gaps(key, add_stream, sample, strip, elements, high, low, guide, words, hits, 0)
+        drawn = draw_gaps(key, add_stream, sample, strip, elements, high, low, cells, words, 0, 0, hits, 0)
         if drawn > hits.size:
             return -drawn
+        if level_high.size > 0:
+            begins[0], counts[0] = 0, drawn
+            mark_levels(key, add_stream, sample, strip, 1, level_high, level_low, begins, counts, words, added)
         i, row_start = first, 0
         for hit in range(drawn):
             while hits[hit] >= row_start + width:
@@ -91,7 +100,29 @@ def noisy_edges(  # type: ignore[no-untyped-def]
                 if count < sources.size:
                     sources[count] = i
                     targets[count] = j
+                    classes[count] = del_high.size + (class_of(added, hit) if level_high.size > 0 else 0)
                 count += 1
+    return count
+
+
+@kernel
+def seen_edges(  # type: ignore[no-untyped-def]
+    sources, targets, classes, ranks, deletions, block, laws, seen_sources, seen_targets
+):
+    """Those edges of `noisy_edges` that one view sees, in the same order; returns how many.
+
+    Args:
+        ranks: see `Channel.ranks`; deletions: number of deletion rates.
+        block: (N,) block of every node; laws: (J, J) law that the view puts on the pairs of two blocks.
+        seen_sources, seen_targets: written; room for all edges.
+    """
+    count = 0
+    for e in range(sources.size):
+        law = laws[block[sources[e]], block[targets[e]]]
+        rank = classes[e] - deletions
+        seen_sources[count] = sources[e]
+        seen_targets[count] = targets[e]
+        count += ranks[law, 1] >= rank if rank >= 0 else ranks[law, 0] <= classes[e]
     return count
 
 

@@ -6,6 +6,7 @@ registers by construction, through LLVM's portable vector types (16 lanes; narro
 additions is fixed by this file, so that the same numbers come out everywhere.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from numba.core import cgutils, types
 from numpy.typing import NDArray
 
 from graphcert.kernel import intrinsic
+from graphcert.sampling.operands import LONG, Operands, number, row_start, spread
 
 LANES = 16
 """Tables have a multiple of so many columns; pad them with zeros."""
@@ -29,103 +31,91 @@ def aligned(*shape: int) -> NDArray[np.float32]:
     return memory[start : start + size].view(np.float32).reshape(shape)
 
 
-_FLOAT, _INT = ir.FloatType(), ir.IntType(64)
-_VECTOR = ir.VectorType(_FLOAT, LANES)
+VECTOR = ir.VectorType(ir.FloatType(), LANES)
+ZEROS = ir.Constant(VECTOR, [0.0] * LANES)
+MATRIX = types.Array(types.float32, 2, "C")
 
 
-class _Loop:
-    """Emits the loops over columns and rows for one call of `sum_rows`."""
+def load(builder: Any, base: Any, offset: Any, vector: int = 0) -> Any:
+    """16 floats at base[offset + 16 · vector], without any assumption about alignment."""
+    return builder.load(_place(builder, base, offset, vector), align=4)
 
-    def __init__(
-        self,
-        builder: Any,
-        table: Any,
-        rows: Any,
-        out: Any,
-        numbers: tuple[Any, ...],
-        anchor: Any = None,
-        restart: Any = None,
-    ) -> None:
-        self.builder = builder
-        self.table, self.rows, self.out = table, rows, out
-        self.anchor, self.restart = anchor, restart
-        self.width, self.begin, self.end, self.first, self.scale, self.target = numbers
 
-    def _number(self, value: int) -> Any:
-        return ir.Constant(_INT, value)
+def store(builder: Any, value: Any, base: Any, offset: Any, vector: int = 0) -> None:
+    """The inverse of `load`."""
+    builder.store(value, _place(builder, base, offset, vector), align=4)
 
-    def _load(self, base: Any, offset: Any) -> Any:
-        """16 floats at base[offset], without any assumption about alignment."""
-        builder = self.builder
-        return builder.load(builder.bitcast(builder.gep(base, [offset]), _VECTOR.as_pointer()), align=4)
 
-    def columns(self, start: Any, vectors: int, unroll: int) -> None:
-        """Sum `vectors` · 16 columns from `start` on, with `unroll` independent running sums per vector."""
-        builder = self.builder
-        zero = ir.Constant(_VECTOR, [0.0] * LANES)
-        sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(vectors)] for _ in range(unroll)]
-        for bank in sums:
-            for slot in bank:
-                builder.store(zero, slot)
+def _place(builder: Any, base: Any, offset: Any, vector: int) -> Any:
+    place = builder.gep(base, [builder.add(offset, number(vector * LANES))])
+    return builder.bitcast(place, VECTOR.as_pointer())
 
-        def add_row(row: Any, bank: list[Any]) -> None:
-            base = builder.add(builder.mul(row, self.width), start)
-            for v, slot in enumerate(bank):
-                value = self._load(self.table, builder.add(base, self._number(v * LANES)))
-                builder.store(builder.fadd(builder.load(slot), value), slot)
 
-        def row_at(position: Any) -> Any:
-            return builder.zext(builder.load(builder.gep(self.rows, [position])), _INT)
+def registers(builder: Any, values: list[Any]) -> list[Any]:
+    """Variables of a loop that hold vectors."""
+    slots = [cgutils.alloca_once(builder, VECTOR) for _ in values]
+    for slot, value in zip(slots, values, strict=True):
+        builder.store(value, slot)
+    return slots
 
-        with builder.if_then(builder.icmp_signed(">=", self.first, self._number(0))):
-            add_row(self.first, sums[0])
-        count = builder.sub(self.end, self.begin)
-        turns = builder.udiv(count, self._number(unroll))
-        with cgutils.for_range(builder, turns, intp=_INT) as loop:
-            position = builder.add(self.begin, builder.mul(loop.index, self._number(unroll)))
-            for k, bank in enumerate(sums):
-                add_row(row_at(builder.add(position, self._number(k))), bank)
-        done = builder.add(self.begin, builder.mul(turns, self._number(unroll)))
-        with cgutils.for_range(builder, builder.sub(self.end, done), intp=_INT) as loop:
-            add_row(row_at(builder.add(done, loop.index)), sums[0])
-        self._finish(start, sums)
 
-    def _spread(self, number: Any) -> Any:
-        """A float in all lanes."""
-        zero = ir.Constant(_VECTOR, [0.0] * LANES)
-        lane = self.builder.insert_element(zero, number, ir.Constant(ir.IntType(32), 0))
-        return self.builder.shuffle_vector(lane, zero, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
+def add_row(builder: Any, slots: list[Any], table: Any, offset: Any) -> None:
+    """Add the vectors at table[offset] to the running sums."""
+    for v, slot in enumerate(slots):
+        builder.store(builder.fadd(builder.load(slot), load(builder, table, offset, v)), slot)
 
-    def _finish(self, start: Any, sums: list[list[Any]]) -> None:
-        """Add the banks pairwise, scale, add the anchor's share, and store."""
-        builder = self.builder
-        spread = self._spread(self.scale)
-        base = builder.add(builder.mul(self.target, self.width), start)
-        for v in range(len(sums[0])):
-            parts = [builder.load(bank[v]) for bank in sums]
+
+def for_columns(builder: Any, width: Any, emit: Callable[[Any, int], None]) -> None:
+    """Emit code for blocks of 64 columns (four vectors), then for the one, two or three vectors that are left."""
+    wide = builder.udiv(width, number(4 * LANES))
+    with cgutils.for_range(builder, wide, intp=LONG) as loop:
+        emit(builder.mul(loop.index, number(4 * LANES)), 4)
+    covered = builder.mul(wide, number(4 * LANES))
+    left = builder.udiv(builder.sub(width, covered), number(LANES))
+    for vectors in (1, 2, 3):
+        with builder.if_then(builder.icmp_unsigned("==", left, number(vectors))):
+            emit(covered, vectors)
+
+
+def _emit_sums(builder: Any, operands: Operands, restarting: bool) -> None:
+    """The loops of `sum_rows` (arguments as there), with four running sums where rows are wide."""
+    table, rows, out = (operands.data(index) for index in (0, 1, 6))
+    begin, end, first, scale, target = (operands[index] for index in (2, 3, 4, 5, 7))
+    _, width = operands.shape(0)
+
+    def row_at(position: Any) -> Any:
+        return builder.zext(builder.load(builder.gep(rows, [position])), LONG)
+
+    def emit(start: Any, vectors: int) -> None:
+        unroll = 4 if vectors == 4 else 1
+        banks = [registers(builder, [ZEROS] * vectors) for _ in range(unroll)]
+        with builder.if_then(builder.icmp_signed(">=", first, number(0))):
+            add_row(builder, banks[0], table, row_start(builder, first, width, start))
+        turns = builder.udiv(builder.sub(end, begin), number(unroll))
+        with cgutils.for_range(builder, turns, intp=LONG) as loop:
+            position = builder.add(begin, builder.mul(loop.index, number(unroll)))
+            for k, bank in enumerate(banks):
+                row = row_at(builder.add(position, number(k)))
+                add_row(builder, bank, table, row_start(builder, row, width, start))
+        done = builder.add(begin, builder.mul(turns, number(unroll)))
+        with cgutils.for_range(builder, builder.sub(end, done), intp=LONG) as loop:
+            row = row_at(builder.add(done, loop.index))
+            add_row(builder, banks[0], table, row_start(builder, row, width, start))
+        there = row_start(builder, target, width, start)
+        for v in range(vectors):
+            parts = [builder.load(bank[v]) for bank in banks]
             while len(parts) > 1:
                 parts = [builder.fadd(a, b) for a, b in zip(parts[::2], parts[1::2], strict=True)]
-            offset = builder.add(base, self._number(v * LANES))
-            total = builder.fmul(parts[0], spread)
-            if self.anchor is not None:
-                share = builder.fmul(self._load(self.anchor, offset), self._spread(self.restart))
+            total = builder.fmul(parts[0], spread(builder, scale, LANES))
+            if restarting:
+                share = builder.fmul(load(builder, operands.data(8), there, v), spread(builder, operands[9], LANES))
                 total = builder.fadd(total, share)
-            place = builder.gep(self.out, [offset])
-            builder.store(total, builder.bitcast(place, _VECTOR.as_pointer()), align=4)
+            store(builder, total, out, there, v)
 
-    def all_columns(self) -> None:
-        """Blocks of 64 columns with four running sums each, then blocks of 16 with one (fastest for few rows)."""
-        builder = self.builder
-        wide = builder.udiv(self.width, self._number(4 * LANES))
-        with cgutils.for_range(builder, wide, intp=_INT) as loop:
-            self.columns(builder.mul(loop.index, self._number(4 * LANES)), vectors=4, unroll=4)
-        covered = builder.mul(wide, self._number(4 * LANES))
-        narrow = builder.udiv(builder.sub(self.width, covered), self._number(LANES))
-        with cgutils.for_range(builder, narrow, intp=_INT) as loop:
-            self.columns(builder.add(covered, builder.mul(loop.index, self._number(LANES))), vectors=1, unroll=1)
+    for_columns(builder, width, emit)
 
 
-_MATRIX, _ROWS = types.Array(types.float32, 2, "C"), types.Array(types.int32, 1, "C")
+_INDICES = types.Array(types.int32, 1, "C")
 _NUMBERS = (types.int64, types.int64, types.int64, types.float32)
 
 
@@ -141,10 +131,10 @@ def sum_rows(typing_context, table, rows, begin, end, first, scale, out, target)
         first: int64; scale: float32.
         out: (…, H) float32, C-contiguous, not `table`; target: int64 row of it.
     """
-    signature = types.void(_MATRIX, _ROWS, *_NUMBERS, _MATRIX, types.int64)
+    signature = types.void(MATRIX, _INDICES, *_NUMBERS, MATRIX, types.int64)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        _emit(context, builder, signature, arguments, anchor=None)
+        _emit_sums(builder, Operands(context, builder, signature, arguments), restarting=False)
         return context.get_dummy_value()
 
     return signature, generate
@@ -155,23 +145,10 @@ def sum_rows_restarting(  # type: ignore[no-untyped-def]
     typing_context, table, rows, begin, end, first, scale, out, target, anchor, restart
 ):
     """As `sum_rows`, plus restart · anchor[target] for an `anchor` (…, H) and a float32 `restart`."""
-    signature = types.void(_MATRIX, _ROWS, *_NUMBERS, _MATRIX, types.int64, _MATRIX, types.float32)
+    signature = types.void(MATRIX, _INDICES, *_NUMBERS, MATRIX, types.int64, MATRIX, types.float32)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        _emit(context, builder, signature, arguments, anchor=8)
+        _emit_sums(builder, Operands(context, builder, signature, arguments), restarting=True)
         return context.get_dummy_value()
 
     return signature, generate
-
-
-def _emit(context: Any, builder: Any, signature: Any, arguments: Any, anchor: int | None) -> None:
-    """Emit the loops; arguments 0, 1 and 6 are arrays, and number `anchor` too if there is one."""
-
-    def array(index: int) -> Any:
-        return context.make_array(signature.args[index])(context, builder, value=arguments[index])
-
-    table = array(0)
-    width = cgutils.unpack_tuple(builder, table.shape, 2)[1]
-    numbers = (width, *arguments[2:6], arguments[7])
-    extra = (None, None) if anchor is None else (array(anchor).data, arguments[anchor + 1])
-    _Loop(builder, table.data, array(1).data, array(6).data, numbers, *extra).all_columns()

@@ -69,17 +69,17 @@ def draw_normals(key, stream, sample, row, words, out):  # type: ignore[no-untyp
     """Write independent standard normal numbers of one address to `out` (D,) float64.
 
     Args:
-        words: scratch of random words, a multiple of four.
+        words: (1, a multiple of four) uint32 scratch for random words.
     """
     turn = np.float64(2 * np.pi)
     unit = np.float64(2.0**-64)
     half = np.uint64(32)
-    size = words.size // 4
+    size = words.shape[1] // 4
     for begin in range(0, (out.size + 1) // 2, size):
-        fill_blocks(key, stream, sample, row, begin, size, words)
+        fill_blocks(key, stream, sample, row, 1, begin, words)
         for k in range(min(size, (out.size + 1) // 2 - begin)):
-            first = (np.uint64(words[4 * k]) << half) | np.uint64(words[4 * k + 1])
-            second = (np.uint64(words[4 * k + 2]) << half) | np.uint64(words[4 * k + 3])
+            first = (np.uint64(words[0, 4 * k]) << half) | np.uint64(words[0, 4 * k + 1])
+            second = (np.uint64(words[0, 4 * k + 2]) << half) | np.uint64(words[0, 4 * k + 3])
             # In (0, 1], so that the logarithm is finite.
             radius = np.sqrt(-2 * np.log((np.float64(first) + 1) * unit))
             angle = turn * (np.float64(second) * unit)
@@ -97,7 +97,7 @@ def gaussian_rows(key, stream, sample, indptr, indices, values, sigma, normals, 
         indptr, indices, values: the clean features in CSR form.
         normals: (D,) float64 scratch.
     """
-    words = np.empty(4 * _BLOCKS, np.uint32)
+    words = np.empty((1, 4 * _BLOCKS), np.uint32)
     for i in range(indptr.size - 1):
         draw_normals(key, stream, sample, i, words, normals)
         for c in range(normals.size):
@@ -115,7 +115,7 @@ def gaussian_first_layer(key, stream, sample, sigma, clean, weight, normals, out
     Args:
         sigma: (V, N) float64; clean: (N, H); weight: (D, H); normals: (D,) float64 scratch.
     """
-    words = np.empty(4 * _BLOCKS, np.uint32)
+    words = np.empty((1, 4 * _BLOCKS), np.uint32)
     sums = np.empty(weight.shape[1], np.float32)
     for i in range(out.shape[1]):
         draw_normals(key, stream, sample, i, words, normals)

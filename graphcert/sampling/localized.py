@@ -1,245 +1,161 @@
-"""Kernels of localized smoothing: all noise levels of a sample from one pass over its elements.
+"""All noise levels of a sample from one pass over its elements.
 
 All levels come from the same uniform numbers: an element flips at a level iff its number is below that level's rate, so the
-flips at a smaller rate are a subset of those at a larger one. Elements are drawn once at the largest rate and sorted into
-*classes*: an addition of class a happens at the a-th smallest addition rate and all larger ones; a survivor of class d
-survives the d-th smallest deletion rate and all smaller ones. With running sums over classes, one pass yields X̃W at every
-level. The dependence this makes between outputs is harmless (union bound); samples stay independent (theory, section 10).
+flips at a smaller rate are a subset of those at a larger one. Elements are drawn once and sorted into *classes*: a survivor
+of class d survives the d-th smallest deletion rate and all smaller ones; an addition of class a happens at the a-th smallest
+addition rate and all larger ones. Isotropic noise has one class of each. The dependence this makes between outputs is
+harmless (union bound); samples stay independent (theory, section 10).
+
+A class is a set of lanes, bits of 64-bit masks, so that comparing 64 numbers with a rate is a matter of a few instructions.
 """
 
 import numpy as np
 
 from graphcert.kernel import kernel
-from graphcert.sampling.edges import STRIP, is_edge
-from graphcert.sampling.flips import draw_gaps, draw_lanes, lowest_one
-from graphcert.sampling.gather import sum_rows
-from graphcert.sampling.philox import LEVEL, REFINE, fill_blocks
+from graphcert.sampling.flips import BLOCKS_PER_WORD, draw_lanes, refined
+from graphcert.sampling.lanes import DIGITS, WORD, below, digits_to_numbers, equal, lowest_one
+from graphcert.sampling.philox import LEVEL, fill_blocks
 
 
 @kernel
-def classify_additions(key, stream, sample, row, high, low, words, count, classes):  # type: ignore[no-untyped-def]
-    """Write the classes of the additions 0 … count − 1 of a row (or strip), in the order in which they were drawn.
+def draw_kept(  # type: ignore[no-untyped-def]
+    key, stream, sample, first, rows, indptr, high, low, places, units, digits, numbers, kept
+):
+    """Sort the ones of the rows `first` … `first + rows − 1` into classes of survivors; others are deleted always.
 
     Args:
-        stream: counter word of the additions; the level bits have an address of their own.
+        indptr: where the ones of a row begin and end.
+        high, low: (rates,) 128 digits of each deletion rate, ascending.
+        places: (≥ rows,) int64, written: the ones 64·w … of row `first` + k are the lanes of kept[:, places[k] + w].
+        kept: (rates, U) uint64, written; U words of lanes suffice for any block of rows.
+        units, digits, numbers: (U, 2) int64, (U, 32) uint32 and (1, 64) uint16 scratch.
+    """
+    count = 0
+    for k in range(rows):
+        places[k] = count
+        for start in range(0, indptr[first + k + 1] - indptr[first + k], WORD):
+            units[count, 0], units[count, 1] = first + k, start // WORD * BLOCKS_PER_WORD
+            count += 1
+    fill_blocks(key, stream, sample, 0, count, 0, digits, units)
+    for k in range(rows):
+        ones = indptr[first + k + 1] - indptr[first + k]
+        for start in range(0, ones, WORD):
+            w = places[k] + start // WORD
+            digits_to_numbers(digits, w, numbers)
+            alive = ~np.uint64(0) >> np.uint64(WORD - min(WORD, ones - start))
+            for d in range(high.size):
+                leading = np.uint16(high[d] >> np.uint64(64 - DIGITS))
+                dead = below(numbers, 0, 0, leading)
+                tied = alive & equal(numbers, 0, 0, leading)
+                if tied:
+                    dead |= _exact_lanes(key, stream, sample, first + k, start // WORD, tied, high[d], low[d])
+                # Lanes alive at the previous rate and dead at this one.
+                if d > 0:
+                    kept[d - 1, w] = alive & dead
+                alive &= ~dead
+            kept[high.size - 1, w] = alive
+
+
+@kernel
+def _exact_lanes(key, stream, sample, row, word, lanes, high, low):  # type: ignore[no-untyped-def]
+    """The flips among lanes that 16 digits do not decide."""
+    return draw_lanes(key, stream, sample, row, word, lanes, high, low, np.empty((1, 32), np.uint32))
+
+
+@kernel
+def mark_levels(  # type: ignore[no-untyped-def]
+    key, stream, sample, first, rows, high, low, begins, counts, words, added
+):
+    """Sort the additions of the rows `first` … `first + rows − 1` into classes.
+
+    Args:
+        stream: counter word of the additions; the bits that decide here have an address of their own.
         high, low: 96-bit thresholds θ_a / θ_max of all addition rates but the largest, ascending.
-        words: scratch, a multiple of four; classes: uint8, written.
+        begins, counts: (≥ rows,) where the additions of a row begin, a multiple of 64, and how many there are.
+        words: (≥ rows, W) uint32 scratch, W a multiple of 64.
+        added: (rates, …) uint64, written: addition number i is lane i mod 64 of added[:, i div 64].
     """
-    for begin in range(0, count, words.size):
-        fill_blocks(key, stream + LEVEL, sample, row, begin // 4, words.size // 4, words)
-        size = min(words.size, count - begin)
-        undecided = False
-        for i in range(size):
-            u = words[i]
-            a = np.int64(0)
-            for k in range(high.size):
-                a += np.int64(high[k] < u)
-                undecided |= high[k] == u
-            classes[begin + i] = a
-        if undecided:
-            for i in range(size):
-                _settle_class(key, stream, sample, row, begin + i, words[i], high, low, classes)
+    width = words.shape[1]
+    if high.size > 0:
+        fill_blocks(key, stream + LEVEL, sample, first, rows, 0, words)
+    for k in range(rows):
+        for start in range(0, counts[k], width):
+            if start > 0 and high.size > 0:
+                fill_blocks(key, stream + LEVEL, sample, first + k, 1, start // 4, words[k : k + 1])
+            for i in range(0, min(width, counts[k] - start), WORD):
+                w = (begins[k] + start + i) // WORD
+                left = ~np.uint64(0) >> np.uint64(WORD - min(WORD, counts[k] - start - i))
+                tied = np.uint64(0)
+                for a in range(high.size):
+                    happen = below(words, k, i, high[a])
+                    tied |= left & equal(words, k, i, high[a])
+                    added[a, w] = left & happen
+                    left &= ~happen
+                added[high.size, w] = left
+                if tied:
+                    _settle_levels(key, stream, sample, first + k, start + i, tied, high, low, words, k, i, added, w)
 
 
 @kernel
-def _settle_class(key, stream, sample, row, draw, u, high, low, classes):  # type: ignore[no-untyped-def]
-    """Draw 64 more bits where the first 32 equal those of a threshold."""
-    a = np.int64(classes[draw])
-    if a < high.size and high[a] == u:
-        extra = np.empty(4, np.uint32)
-        fill_blocks(key, stream + LEVEL + REFINE, sample, row, draw, 1, extra)
-        v = (np.uint64(extra[0]) << np.uint64(32)) | np.uint64(extra[1])
-        while a < high.size and high[a] == u and low[a] <= v:
-            a += 1
-        classes[draw] = a
+def _settle_levels(  # type: ignore[no-untyped-def]
+    key, stream, sample, row, draw, tied, high, low, words, k, i, added, w
+):
+    """Sort again the lanes whose leading 32 bits equal those of a threshold, with 64 bits more."""
+    while tied:
+        lane = lowest_one(tied)
+        bit = np.uint64(1) << np.uint64(lane)
+        tied &= ~bit
+        u, v = words[k, i + lane], refined(key, stream + LEVEL, sample, row, draw + lane)
+        place = 0
+        while place < high.size and (high[place] < u or (high[place] == u and low[place] <= v)):
+            place += 1
+        for a in range(high.size + 1):
+            added[a, w] = added[a, w] | bit if a == place else added[a, w] & ~bit
 
 
 @kernel
-def survivors(key, stream, sample, row, begin, stop, del_high, del_low, words, masks):  # type: ignore[no-untyped-def]
-    """masks[w, d] = the lanes of the ones 64·w … of begin … stop − 1 whose class is d; other lanes are deleted always.
-
-    The same random digits are compared with every rate, so the masks of deleted lanes are nested.
-    """
-    rates = del_high.size
-    for start in range(begin, stop, 64):
-        w = (start - begin) >> 6
-        lanes = ~np.uint64(0) >> np.uint64(64 - min(64, stop - start))
-        alive = lanes
-        for d in range(rates):
-            deleted = np.uint64(0)
-            if del_high[d] | del_low[d]:
-                deleted = draw_lanes(key, stream, sample, row, w, lanes, del_high[d], del_low[d], words)
-            # Lanes alive at the previous rate and dead at this one have the previous class.
-            if d > 0:
-                masks[w, d - 1] = alive & deleted
-            alive &= ~deleted
-        masks[w, rates - 1] = alive
+def class_of(masks, lane):  # type: ignore[no-untyped-def]
+    """The class of one lane of masks (classes, words), −1 if it is in none."""
+    for rank in range(masks.shape[0]):
+        if (masks[rank, lane // WORD] >> np.uint64(lane % WORD)) & np.uint64(1):
+            return rank
+    return -1
 
 
 @kernel
 def localized_row(  # type: ignore[no-untyped-def]
-    key, add_stream, delete_stream, sample, row, elements, indptr, indices, bits, thresholds, scratch
+    begin, stop, indices, kept_rank, kept, kept_place, hits, start, count, added_rank, added, bits, row, out, at
 ):
-    """Sort one row's possible ones by class: class k is columns[begins[k]] … columns[ends[k] − 1].
+    """Write the columns of the ones that a row has at a law, survivors first; return where they end.
 
-    The classes of survivors come first, then the classes of additions.
+    What finds no room in `out` is counted, not written.
 
     Args:
-        thresholds: (high, low, guide) of the gaps at the largest addition rate, (del_high, del_low) of the deletion rates,
-            (level_high, level_low) of the addition rates.
-        scratch: (words, columns, hits, classes, masks, begins, ends).
+        begin, stop: where the clean ones of the row are in `indices`; kept[:, kept_place] is their first word of lanes.
+        hits, start, count: its additions, see `draw_hits`.
+        kept_rank, added_rank: the ranks of the law's deletion rate and addition rate.
+        bits: (N, ⌈D / 64⌉) the clean ones as bits; row: which row it is.
     """
-    high, low, guide, del_high, del_low, level_high, level_low = thresholds
-    words, columns, hits, classes, masks, begins, ends = scratch
     one = np.uint64(1)
-    begin, stop = indptr[row], indptr[row + 1]
-    survivors(key, delete_stream, sample, row, begin, stop, del_high, del_low, words, masks)
-    deletions = del_high.size
-    count = 0
-    for d in range(deletions):
-        begins[d] = count
-        for start in range(begin, stop, 64):
-            mask = masks[(start - begin) >> 6, d]
-            while mask:
-                columns[count] = indices[start + lowest_one(mask)]
-                count += 1
-                mask &= mask - one
-        ends[d] = count
-    drawn = draw_gaps(key, add_stream, sample, row, elements, high, low, guide, words, hits, 0)
-    classify_additions(key, add_stream, sample, row, level_high, level_low, words, drawn, classes)
-    # Every class of additions has a part of `columns` of its own, so that one pass sorts them.
-    for a in range(level_high.size + 1):
-        begins[deletions + a] = columns.size - (a + 1) * elements
-        ends[deletions + a] = begins[deletions + a]
-    for i in range(drawn):
-        position = np.uint64(hits[i])
-        k = deletions + np.int64(classes[i])
-        columns[ends[k]] = hits[i]
-        ends[k] += np.int64(one - ((bits[row, position >> np.uint64(6)] >> (position & np.uint64(63))) & one))
-
-
-@kernel
-def localized_first_layer(  # type: ignore[no-untyped-def]
-    key, add_stream, delete_stream, sample, indptr, indices, bits, thresholds, ranks, block, view_law, weight, scratch,
-    sums, out,
-):  # fmt: skip
-    """out[v] = X̃_v W for every view v of one sample.
-
-    Args:
-        ranks: (laws, 2) the deletion class and the addition class of every law.
-        block: (N,) block of every row; view_law: (V, J) law that a view puts on a block.
-        sums: (classes + 1, H) float32 scratch.
-        out: (V, N, H) float32, overwritten.
-    """
-    _, columns, _, _, _, begins, ends = scratch
-    deletions = thresholds[3].size
-    total = deletions + thresholds[5].size + 1
-    width = weight.shape[1]
-    for row in range(indptr.size - 1):
-        localized_row(
-            key, add_stream, delete_stream, sample, row, weight.shape[0], indptr, indices, bits, thresholds, scratch
-        )
-        for k in range(total):
-            sum_rows(weight, columns, begins[k], ends[k], np.int64(-1), np.float32(1), sums, np.int64(k))
-        # Survivors of a class survive all smaller rates too; additions of a class happen at all larger rates too.
-        for d in range(deletions - 2, -1, -1):
-            for h in range(width):
-                sums[d, h] += sums[d + 1, h]
-        for a in range(deletions + 1, total):
-            for h in range(width):
-                sums[a, h] += sums[a - 1, h]
-        for v in range(out.shape[0]):
-            law = view_law[v, block[row]]
-            kept, added = ranks[law, 0], deletions + ranks[law, 1]
-            for h in range(width):
-                out[v, row, h] = sums[kept, h] + sums[added, h]
-
-
-@kernel
-def localized_rows(  # type: ignore[no-untyped-def]
-    key, add_stream, delete_stream, sample, elements, indptr, indices, bits, thresholds, ranks, block, laws, scratch,
-    noisy_indptr, noisy_indices,
-):  # fmt: skip
-    """The ones that one view sees, in CSR form; returns how many, which may exceed the room of `noisy_indices`.
-
-    Args:
-        laws: (J,) the law that the view puts on every block.
-    """
-    _, columns, _, _, _, begins, ends = scratch
-    deletions = thresholds[3].size
-    total = 0
-    noisy_indptr[0] = 0
-    for row in range(indptr.size - 1):
-        localized_row(key, add_stream, delete_stream, sample, row, elements, indptr, indices, bits, thresholds, scratch)
-        law = laws[block[row]]
-        for k in range(deletions + thresholds[5].size + 1):
-            if k < ranks[law, 0] or k > deletions + ranks[law, 1]:
-                continue
-            for i in range(begins[k], ends[k]):
-                if total < noisy_indices.size:
-                    noisy_indices[total] = columns[i]
-                total += 1
-        noisy_indptr[row + 1] = total
-    return total
-
-
-@kernel
-def localized_edges(  # type: ignore[no-untyped-def]
-    key, add_stream, delete_stream, sample, indptr, indices, marks, thresholds, ranks, block, view_law, scratch, sources,
-    targets, counts,
-):  # fmt: skip
-    """The undirected edges {sources[v, e], targets[v, e]} of every view v of one sample; counts (V,) says how many.
-
-    Args:
-        indptr, indices, marks: upper triangle of the clean adjacency, CSR, ascending in each row, and its `edge_marks`.
-        view_law: (V, J, J) law that a view puts on the pairs of two blocks.
-
-    Returns:
-        0; or minus the room that the scratch for additions lacks. A count may exceed the room: enlarge and ask again.
-    """
-    high, low, guide, del_high, del_low, level_high, level_low = thresholds
-    words, _, hits, classes, masks, _, _ = scratch
-    nodes = indptr.size - 1
-    counts[:] = 0
-    for strip in range((nodes + STRIP - 1) // STRIP):
-        first = strip * STRIP
-        i = first
-        begin, stop = indptr[first], indptr[min(nodes, first + STRIP)]
-        survivors(key, delete_stream, sample, strip, begin, stop, del_high, del_low, words, masks)
-        for at in range(begin, stop):
-            while indptr[i + 1] <= at:
-                i += 1
-            kept = -1
-            for d in range(del_high.size):
-                if (masks[(at - begin) >> 6, d] >> np.uint64((at - begin) & 63)) & np.uint64(1):
-                    kept = d
-            if kept >= 0:
-                _show(i, indices[at], kept, 0, ranks, block, view_law, sources, targets, counts)
-        width = nodes - first - 1
-        elements = min(STRIP, nodes - first) * width
-        drawn = draw_gaps(key, add_stream, sample, strip, elements, high, low, guide, words, hits, 0)
-        if drawn > hits.size:
-            return -drawn
-        classify_additions(key, add_stream, sample, strip, level_high, level_low, words, drawn, classes)
-        i, row_start = first, 0
-        for hit in range(drawn):
-            while hits[hit] >= row_start + width:
-                row_start += width
-                i += 1
-            j = first + 1 + hits[hit] - row_start
-            if i < j and not is_edge(indptr, indices, marks, i, j):
-                _show(i, j, classes[hit], 1, ranks, block, view_law, sources, targets, counts)
-    return 0
-
-
-@kernel
-def _show(i, j, order, kind, ranks, block, view_law, sources, targets, counts):  # type: ignore[no-untyped-def]
-    """Append an edge of class `order` (kind 0: survivor, 1: addition) to every view that has it."""
-    for v in range(counts.size):
-        rank = ranks[view_law[v, block[i], block[j]], kind]
-        if (kind == 0 and rank <= order) or (kind == 1 and rank >= order):
-            at = counts[v]
-            if at < sources.shape[1]:
-                sources[v, at] = i
-                targets[v, at] = j
-            counts[v] = at + 1
+    for first in range(begin, stop, WORD):
+        left = np.uint64(0)
+        for d in range(kept_rank, kept.shape[0]):
+            left |= kept[d, kept_place + (first - begin) // WORD]
+        while left:
+            if at < out.size:
+                out[at] = indices[first + lowest_one(left)]
+            at += 1
+            left &= left - one
+    for first in range(start, start + count, WORD):
+        left = np.uint64(0)
+        for a in range(added_rank + 1):
+            left |= added[a, first // WORD]
+        while left:
+            column = hits[first + lowest_one(left)]
+            # The bit of a clean one was drawn above; an addition there is void.
+            if (bits[row, column // WORD] >> np.uint64(column % WORD)) & one == np.uint64(0):
+                if at < out.size:
+                    out[at] = column
+                at += 1
+            left &= left - one
+    return at

@@ -37,32 +37,41 @@ def seed_key(seed: int) -> np.uint64:
 
 
 @kernel
-def fill_blocks(key, stream, sample, row, first, blocks, out):  # type: ignore[no-untyped-def]
-    """Write blocks `first` … `first + blocks − 1` of one address to `out`, four 32-bit words a block.
+def fill_blocks(key, stream, sample, row, rows, first, out, units=None):  # type: ignore[no-untyped-def]
+    """Write the blocks `first`, `first` + 1, … of each of the rows `row` … `row + rows − 1`, four 32-bit words a block.
 
     The loop over blocks carries nothing from one turn to the next, so the compiler turns it into vector code.
+
+    Args:
+        out: (≥ rows, 4 · blocks) uint32, written.
+        units: (≥ rows, 2) int64; if given, line k of `out` is row units[k, 0] from block units[k, 1] on.
     """
     low = np.uint64(0xFFFFFFFF)
     shift = np.uint64(32)
     k0_start = key & low
     k1_start = key >> shift
-    for i in range(blocks):
-        c0 = np.uint64(first + i)
-        c1 = np.uint64(row)
-        c2 = np.uint64(sample)
-        c3 = np.uint64(stream)
-        k0 = k0_start
-        k1 = k1_start
-        for _ in range(10):
-            p0 = np.uint64(0xD2511F53) * c0
-            p1 = np.uint64(0xCD9E8D57) * c2
-            c0 = ((p1 >> shift) ^ c1 ^ k0) & low
-            c2 = ((p0 >> shift) ^ c3 ^ k1) & low
-            c1 = p1 & low
-            c3 = p0 & low
-            k0 = (k0 + np.uint64(0x9E3779B9)) & low
-            k1 = (k1 + np.uint64(0xBB67AE85)) & low
-        out[4 * i] = np.uint32(c0)
-        out[4 * i + 1] = np.uint32(c1)
-        out[4 * i + 2] = np.uint32(c2)
-        out[4 * i + 3] = np.uint32(c3)
+    for k in range(rows):
+        if units is None:
+            its_row, its_first = row + k, first
+        else:
+            its_row, its_first = units[k, 0], units[k, 1]
+        for i in range(out.shape[1] // 4):
+            c0 = np.uint64(its_first + i) & low
+            c1 = np.uint64(its_row)
+            c2 = np.uint64(sample)
+            c3 = np.uint64(stream)
+            k0 = k0_start
+            k1 = k1_start
+            for _ in range(10):
+                p0 = np.uint64(0xD2511F53) * c0
+                p1 = np.uint64(0xCD9E8D57) * c2
+                c0 = ((p1 >> shift) ^ c1 ^ k0) & low
+                c2 = ((p0 >> shift) ^ c3 ^ k1) & low
+                c1 = p1 & low
+                c3 = p0 & low
+                k0 = (k0 + np.uint64(0x9E3779B9)) & low
+                k1 = (k1 + np.uint64(0xBB67AE85)) & low
+            out[k, 4 * i] = np.uint32(c0)
+            out[k, 4 * i + 1] = np.uint32(c1)
+            out[k, 4 * i + 2] = np.uint32(c2)
+            out[k, 4 * i + 3] = np.uint32(c3)

@@ -6,79 +6,121 @@ Each kernel does one sample and allocates nothing that grows with the number of 
 import numpy as np
 
 from graphcert.kernel import kernel
-from graphcert.sampling.flips import draw_rows
-from graphcert.sampling.gather import sum_rows
+from graphcert.sampling.blocks import draw_block
+from graphcert.sampling.csr import Floats
+from graphcert.sampling.lanes import WORD
+from graphcert.sampling.localized import localized_row
+from graphcert.sampling.marked import rectified_products, sum_marked
+
+RowLayer = tuple[Floats, Floats]
+"""A bias (H,) and a weight (K, H), H a multiple of the vector width: every row x becomes weight · max(x + bias, 0)."""
 
 
 @kernel
 def first_layer(  # type: ignore[no-untyped-def]
-    key,
-    add_stream,
-    delete_stream,
-    sample,
-    indptr,
-    indices,
-    bits,
-    high,
-    low,
-    guide,
-    del_high,
-    del_low,
-    weight,
-    scratch,
-    out,
-):
-    """out = X̃ W for one sample, straight from the positions of the noisy ones; X̃ itself never exists.
+    key, add_stream, delete_stream, sample, indptr, indices, bits, thresholds, block, seen, weight, scratch, sums, bias,
+    products, out,
+):  # fmt: skip
+    """X̃_v W for every view v of one sample, straight from the positions of the noisy ones; X̃_v itself never exists.
+
+    Survivors of a class survive all smaller rates too, additions of a class happen at all larger rates too: running sums
+    over classes yield every rate, and a view adds one sum of survivors and one of additions.
 
     Args:
         indptr, indices, bits: the clean ones in CSR form, ascending in each row, and as packed bits.
+        thresholds: see `Channel.thresholds`.
+        block: (N,) the block of every row.
+        seen: (V, J, 2) the two rows of `sums` that a view adds up for the rows of a block.
         weight: (D, H) float32, H a multiple of the vector width.
-        scratch: (words, columns, ends) of one thread; half of `columns` holds any row.
-        out: (N, H) float32, overwritten.
+        scratch: see `RowScratch.arrays`.
+        sums: (deletion rates + addition rates + 1, H) float32 scratch; the first row is zero.
+        bias, products: (H,) and (K, H) float32, the layer ReLU(· + bias) @ products.T that follows; K may be 0.
+        out: (N, ≥ V · K) float32, the results of that layer side by side; if K = 0, (V · N, H), the X̃_v W one below another.
     """
-    words, columns, ends = scratch
-    elements = weight.shape[0]
-    rows = indptr.size - 1
+    _, _, begins, counts, hits, added, places, _, _, _, kept = scratch
+    nodes = indptr.size - 1
     first = 0
-    # The columns of a block of rows are drawn first and their rows of the weight added up afterwards: in turns, the two
-    # would push each other's tables out of the first-level cache.
-    while first < rows:
-        drawn = draw_rows(
-            key, add_stream, delete_stream, sample, first, elements, indptr, indices, bits, high, low, guide, del_high,
-            del_low, words, columns, ends,
-        )  # fmt: skip
-        begin = np.int64(0)
-        for k in range(drawn):
-            end = np.int64(ends[k])
-            sum_rows(weight, columns, begin, end, np.int64(-1), np.float32(1), out, np.int64(first + k))
-            begin = end
-        first += drawn
+    while first < nodes:
+        rows = draw_block(key, add_stream, delete_stream, sample, first, weight.shape[0], indptr, thresholds, scratch)
+        for k in range(rows):
+            row = first + k
+            begin, words = np.int64(indptr[row]), _words(np.int64(indptr[row + 1] - indptr[row]))
+            for turn in range(kept.shape[0]):
+                # Survivors of the largest rate first.
+                place = (kept.shape[0] - 1 - turn) * kept.shape[1] + places[k]
+                sum_marked(
+                    weight, indices, begin, kept, np.int64(place), words, None, np.int64(0), sums, np.int64(turn),
+                    np.int64(turn + 1),
+                )  # fmt: skip
+            # The bit of a clean one was drawn above; an addition there is void.
+            origin, words = 0, _words(counts[k])
+            for rank in range(added.shape[0]):
+                place, target = rank * added.shape[1] + begins[k] // WORD, kept.shape[0] + 1 + rank
+                sum_marked(
+                    weight, hits, begins[k], added, np.int64(place), words, bits, np.int64(row), sums, np.int64(origin),
+                    np.int64(target),
+                )  # fmt: skip
+                origin = target
+            for v in range(seen.shape[0]):
+                one, two = seen[v, block[row], 0], seen[v, block[row], 1]
+                if products.shape[0] > 0:
+                    column = np.int64(v * products.shape[0])
+                    rectified_products(sums, one, two, bias, products, out, np.int64(row), column)
+                else:
+                    for h in range(sums.shape[1]):
+                        out[v * nodes + row, h] = sums[one, h] + sums[two, h]
+        first += rows
+
+
+@kernel
+def _words(lanes):  # type: ignore[no-untyped-def]
+    """Masks that so many lanes need."""
+    return (lanes + WORD - 1) // WORD
+
+
+@kernel
+def rectified_rows(hidden, bias, products, out):  # type: ignore[no-untyped-def]
+    """The layer that `first_layer` can go on with, for given first layers of all views side by side.
+
+    Args:
+        hidden: (V · N, H) the views one below another; bias, products: (H,) and (K, H); out: (N, ≥ V · K).
+    """
+    nodes = out.shape[0]
+    for v in range(hidden.shape[0] // nodes):
+        for i in range(nodes):
+            rectified_products(
+                hidden, np.int64(v * nodes + i), None, bias, products, out, np.int64(i),
+                np.int64(v * products.shape[0]),
+            )  # fmt: skip
 
 
 @kernel
 def noisy_rows(  # type: ignore[no-untyped-def]
-    key, add_stream, delete_stream, sample, elements, indptr, indices, bits, high, low, guide, del_high, del_low,
-    scratch, noisy_indptr, noisy_indices,
+    key, add_stream, delete_stream, sample, elements, indptr, indices, bits, thresholds, block, ranks, scratch,
+    noisy_indptr, noisy_indices,
 ):  # fmt: skip
-    """The ones of one sample in CSR form; returns how many there are, maybe more than `noisy_indices` has room for.
+    """The ones of one view of one sample in CSR form: in each row survivors, then additions, both ascending.
 
-    If the room does not suffice, the caller enlarges it and asks again: the same address gives the same sample.
+    Args:
+        ranks: (J, 2) rank of the deletion rate and of the addition rate that the view puts on the rows of a block.
+
+    Returns:
+        How many ones there are, maybe more than `noisy_indices` has room for. Then enlarge it and ask again: the same
+        address gives the same sample.
     """
-    words, columns, ends = scratch
-    rows = indptr.size - 1
+    _, _, begins, counts, hits, added, places, _, _, _, kept = scratch
+    nodes = indptr.size - 1
     first, total = 0, 0
     noisy_indptr[0] = 0
-    while first < rows:
-        drawn = draw_rows(
-            key, add_stream, delete_stream, sample, first, elements, indptr, indices, bits, high, low, guide, del_high,
-            del_low, words, columns, ends,
-        )  # fmt: skip
-        count = ends[drawn - 1]
-        if total + count <= noisy_indices.size:
-            for i in range(count):
-                noisy_indices[total + i] = columns[i]
-        for k in range(drawn):
-            noisy_indptr[first + k + 1] = total + ends[k]
-        first += drawn
-        total += count
+    while first < nodes:
+        rows = draw_block(key, add_stream, delete_stream, sample, first, elements, indptr, thresholds, scratch)
+        for k in range(rows):
+            row = first + k
+            kept_rank, added_rank = ranks[block[row], 0], ranks[block[row], 1]
+            total = localized_row(
+                indptr[row], indptr[row + 1], indices, kept_rank, kept, places[k], hits, begins[k], counts[k], added_rank,
+                added, bits, row, noisy_indices, total,
+            )  # fmt: skip
+            noisy_indptr[row + 1] = total
+        first += rows
     return total

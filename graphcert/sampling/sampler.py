@@ -8,14 +8,15 @@ from scipy import sparse
 
 from graphcert.noise import Ablation, Gaussian, Scheme, Selected
 from graphcert.sampling import philox
-from graphcert.sampling.channel import Channel, Scratch
+from graphcert.sampling.channel import Channel, RowScratch, StripScratch
 from graphcert.sampling.csr import CSR, Floats
-from graphcert.sampling.edges import STRIP, adjacency, edge_marks, noisy_edges
+from graphcert.sampling.edges import STRIP, adjacency, edge_marks, noisy_edges, seen_edges
 from graphcert.sampling.gaussian import GaussianRows
-from graphcert.sampling.localized import localized_edges, localized_first_layer, localized_rows
-from graphcert.sampling.rows import first_layer, noisy_rows
+from graphcert.sampling.rows import RowLayer, first_layer, noisy_rows
 from graphcert.sampling.scheme_views import scheme_views
 from graphcert.sampling.selection import Selection, marked, show_selection
+
+_NO_LAYER: RowLayer = (np.empty(0, np.float32), np.empty((0, 0), np.float32))
 
 
 def packed_bits(ones: CSR, width: int) -> NDArray[np.uint64]:
@@ -31,8 +32,8 @@ def packed_bits(ones: CSR, width: int) -> NDArray[np.uint64]:
 class Workspace:
     """Scratch memory of one thread; results never depend on it."""
 
-    rows: Scratch
-    strips: Scratch
+    rows: RowScratch | None
+    strips: StripScratch | None
 
 
 class Sampler:
@@ -62,13 +63,15 @@ class Sampler:
         self._gaussian = None if sigma is None else GaussianRows(features, width, sigma, self.views.block)
         self._hidden = isinstance(kinds[0], Ablation)
         self.clean_features, self.clean_edges = features, edges
-        sources = np.repeat(np.arange(self.nodes, dtype=np.int32), np.diff(edges.indptr))
-        self.clean_graph = CSR(*adjacency(sources, edges.indices, self.nodes))
+        self._sources = np.repeat(np.arange(self.nodes, dtype=np.int32), np.diff(edges.indptr))
+        self._strips = np.append(edges.indptr[:-1:STRIP], edges.indices.size)
+        self.clean_graph = CSR(*adjacency(self._sources, edges.indices, self.nodes))
         self._bits = packed_bits(features, width)
         self._marks = edge_marks(edges.indptr, edges.indices)
         self._strip = STRIP * self.nodes
         self._features = Channel.of(self.views.feature_laws, width, philox.FEATURE_ADD, philox.FEATURE_DELETE)
         self._edges = Channel.of(self.views.edge_laws, self._strip, philox.EDGE_ADD, philox.EDGE_DELETE)
+        self._seen = None if self._features is None else self._features.sums_of_laws[self.views.feature_law]
 
     @property
     def noisy_features(self) -> bool:
@@ -91,9 +94,19 @@ class Sampler:
         return self.dense or self.selection is not None
 
     @property
+    def takes_layer(self) -> bool:
+        """Whether `first_layer` can go on with a layer that follows row by row."""
+        return self._features is not None and self.selection is None
+
+    @property
     def noisy_edges(self) -> bool:
         """Whether the edges change from sample to sample."""
         return self._edges is not None
+
+    @property
+    def one_graph(self) -> bool:
+        """Whether all views of a sample share one graph."""
+        return self._edges is None or len(self.views.edge_laws) == 1
 
     @property
     def total_variation(self) -> float:
@@ -112,25 +125,33 @@ class Sampler:
 
     def workspace(self) -> Workspace:
         """Scratch for one thread."""
-        longest_row = int(np.diff(self.clean_features.indptr).max(initial=0))
-        longest_strip = int(np.diff(self.clean_edges.indptr[::STRIP], append=self.clean_edges.indices.size).max())
-        strip_room = 0 if self._edges is None else self._edges.room(self._strip)
-        return Workspace(
-            Scratch(self.width, self.width, longest_row, self._features),
-            Scratch(0, strip_room, longest_strip, self._edges),
-        )
+        rows = strips = None
+        if self._features is not None:
+            longest = int(np.diff(self.clean_features.indptr).max(initial=0))
+            rows = RowScratch(self._features, self.width, longest)
+        if self._edges is not None:
+            strips = StripScratch(self._edges, self._strip, int(np.diff(self._strips).max()))
+        return Workspace(rows, strips)
 
     def first_layer(
-        self, purpose: int, sample: int, weight: Floats, out: Floats, work: Workspace, clean: Floats | None = None
+        self,
+        purpose: int,
+        sample: int,
+        weight: Floats,
+        out: Floats,
+        work: Workspace,
+        clean: Floats | None = None,
+        layer: RowLayer | None = None,
     ) -> None:
-        """out[v] = X̃_v @ weight for every view v of one sample, never building X̃; for noisy features.
+        """X̃_v @ weight for every view v of one sample, never building X̃_v; for noisy features.
 
         Args:
             purpose, sample: the address of the sample.
             weight: (columns, H), H a multiple of `gather.LANES`.
-            out: (V, N, H), overwritten.
+            out: (V, N, H), overwritten; or with a layer (N, ≥ V · K), its results for all views side by side.
             work: this thread's scratch.
             clean: (N, H) the product of the clean features, where the sampler `shows_clean_rows`.
+            layer: a layer that follows row by row, where the sampler `takes_layer`.
         """
         lower = weight[: self.width]
         if self._gaussian is not None:
@@ -139,24 +160,21 @@ class Sampler:
         elif self._hidden:
             out[:] = 0
         else:
-            self._flipped_first_layer(purpose, sample, lower, out, work)
+            self._flipped_first_layer(purpose, sample, lower, out, work, layer)
         if self.selection is not None:
             show_selection(self.selection.rows(self.key, purpose, sample), clean, weight[self.width], out)
 
-    def _flipped_first_layer(self, purpose: int, sample: int, weight: Floats, out: Floats, work: Workspace) -> None:
+    def _flipped_first_layer(
+        self, purpose: int, sample: int, weight: Floats, out: Floats, work: Workspace, layer: RowLayer | None
+    ) -> None:
         """The first layer under flips of all rows."""
         channel, clean = self._features, self.clean_features
         assert channel is not None, "clean features need no sampling: multiply them once"
-        address = (self.key, *channel.streams(purpose), sample)
-        if channel.single:
-            thresholds, scratch = channel.law_thresholds(), work.rows.of_rows
-            first_layer(*address, clean.indptr, clean.indices, self._bits, *thresholds, weight, scratch, out[0])
-            out[1:] = out[0]
-            return
-        sums = np.empty((work.rows.begins.size, weight.shape[1]), np.float32)
-        localized_first_layer(
-            *address, clean.indptr, clean.indices, self._bits, channel.level_thresholds(), channel.ranks, self.views.block,
-            self.views.feature_law, weight, work.rows.of_levels, sums, out,
+        assert work.rows is not None
+        first_layer(
+            self.key, *channel.streams(purpose), sample, clean.indptr, clean.indices, self._bits, channel.thresholds,
+            self.views.block, self._seen, weight, work.rows.arrays, work.rows.sums(weight.shape[1]),
+            *(_NO_LAYER if layer is None else layer), out.reshape(-1, out.shape[-1]),
         )  # fmt: skip
 
     def fill_features(self, purpose: int, sample: int, work: Workspace, view: int, out: Floats) -> None:
@@ -192,19 +210,16 @@ class Sampler:
         channel, clean = self._features, self.clean_features
         if channel is None:
             return clean
-        address = (self.key, *channel.streams(purpose), sample)
-        source = (self.width, clean.indptr, clean.indices, self._bits)
+        assert work.rows is not None
+        ranks = channel.ranks[self.views.feature_law[view]]
         room = clean.indices.size + channel.room(self.nodes * self.width)
         indptr = np.empty(clean.indptr.size, np.int32)
         while True:
             indices = np.empty(room, np.int32)
-            if channel.single:
-                thresholds, scratch = channel.law_thresholds(), work.rows.of_rows
-                total = noisy_rows(*address, *source, *thresholds, scratch, indptr, indices)
-            else:
-                laws, scratch = self.views.feature_law[view], work.rows.of_levels
-                thresholds, ranks, block = channel.level_thresholds(), channel.ranks, self.views.block
-                total = localized_rows(*address, *source, thresholds, ranks, block, laws, scratch, indptr, indices)
+            total = noisy_rows(
+                self.key, *channel.streams(purpose), sample, self.width, clean.indptr, clean.indices, self._bits,
+                channel.thresholds, self.views.block, ranks, work.rows.arrays, indptr, indices,
+            )  # fmt: skip
             if total <= room:
                 return CSR(indptr, indices[:total])
             room = total
@@ -214,31 +229,31 @@ class Sampler:
         channel, clean = self._edges, self.clean_edges
         if channel is None:
             return [self.clean_graph] * self.views.count
-        address = (self.key, *channel.streams(purpose), sample)
-        seen = 1 if channel.single else self.views.count
+        assert work.strips is not None
         room = clean.indices.size + channel.room(self.nodes * self.nodes // 2)
-        counts = np.empty(seen, np.int64)
         while True:
-            sources, targets = np.empty((seen, room), np.int32), np.empty((seen, room), np.int32)
-            if channel.single:
-                thresholds, scratch = channel.law_thresholds(), (work.strips.words, work.strips.hits)
-                counts[0] = noisy_edges(
-                    *address, clean.indptr, clean.indices, self._marks, *thresholds, *scratch, sources[0], targets[0]
-                )  # fmt: skip
-                lacking = min(0, int(counts[0]))
-            else:
-                lacking = localized_edges(
-                    *address, clean.indptr, clean.indices, self._marks, channel.level_thresholds(), channel.ranks,
-                    self.views.block, self.views.edge_law, work.strips.of_levels, sources, targets, counts,
-                )  # fmt: skip
-            if lacking < 0:
-                work.strips.grow(-lacking)
-            elif counts.max() > room:
-                room = int(counts.max())
+            sources, targets, classes = (np.empty(room, np.int32) for _ in range(3))
+            count = noisy_edges(
+                self.key, *channel.streams(purpose), sample, clean.indptr, clean.indices, self._sources, self._strips,
+                self._marks, channel.thresholds, work.strips.arrays, sources, targets, classes,
+            )  # fmt: skip
+            if count < 0:
+                work.strips.grow(-count)
+            elif count > room:
+                room = count
             else:
                 break
-        graphs = [CSR(*adjacency(sources[v, : counts[v]], targets[v, : counts[v]], self.nodes)) for v in range(seen)]
-        return graphs if seen == self.views.count else graphs * self.views.count
+        edges = sources[:count], targets[:count]
+        if self.one_graph:
+            return [CSR(*adjacency(*edges, self.nodes))] * self.views.count
+        graphs = []
+        for laws in self.views.edge_law:
+            seen = np.empty((2, count), np.int32)
+            number = seen_edges(
+                *edges, classes[:count], channel.ranks, channel.deletions, self.views.block, laws, *seen
+            )
+            graphs.append(CSR(*adjacency(*seen[:, :number], self.nodes)))
+        return graphs
 
     def graph(self, purpose: int, sample: int, work: Workspace, view: int = 0) -> CSR:
         """The noisy adjacency of one view."""

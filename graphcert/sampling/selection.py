@@ -64,7 +64,7 @@ class Selection:
         """(V, N) the rows that every view of a sample noises."""
         stream = philox.stream_word(purpose, philox.SELECT)
         chosen = np.empty((self.high.size, self.block.size), np.bool_)
-        draw_selection(key, stream, sample, self.high, self.low, np.empty(16, np.uint32), chosen)
+        draw_selection(key, stream, sample, self.high, self.low, np.empty((1, 32), np.uint32), chosen)
         if self.level.size == 1:
             return chosen
         return np.asarray(chosen[self.level[:, self.block], np.arange(self.block.size)])
@@ -76,7 +76,7 @@ def draw_selection(key, stream, sample, high, low, words, chosen):  # type: igno
 
     Args:
         high, low: (L,) 128 digits of the probabilities; all ones stands for 1.
-        words: scratch of 16 random words.
+        words: (1, 32) uint32 scratch.
         chosen: (L, N) bool, overwritten.
     """
     nodes = chosen.shape[1]

@@ -15,7 +15,10 @@ GAP_BITS = 96
 """Resolution of gap thresholds: 32 bits decide almost always, 64 more are drawn when they do not."""
 
 LONGEST_TABLE = 65_535
-GUIDE_BITS = 13
+CELL_BITS, SPLIT_BITS = 12, 15
+OPEN = 2**SPLIT_BITS
+"""Marks the cells of a gap table in which more than one gap ends."""
+
 _WORKING_BITS = 256
 
 
@@ -29,13 +32,14 @@ class GapTable:
     Attributes:
         high: (length + 1,) the leading 32 bits of each threshold, then a sentinel that no number exceeds.
         low: (length,) the 64 bits behind them.
-        guide: (2^13,) for each value of the leading 13 bits, the first gap that is still possible.
+        cells: (2^12,) by the leading 12 bits of a number: in the upper half the first gap that is still possible, in the
+            lower half the value of the next 15 bits at which the gap after it takes over, or `OPEN` if that is not all.
         total_variation: bound on the total-variation error of one gap.
     """
 
     high: NDArray[np.uint32]
     low: NDArray[np.uint64]
-    guide: NDArray[np.uint16]
+    cells: NDArray[np.uint32]
     total_variation: float
 
 
@@ -51,9 +55,19 @@ def gap_table(rate: float, elements: int) -> GapTable:
         thresholds.append(min((2**_WORKING_BITS - none_yet) >> (_WORKING_BITS - GAP_BITS), top))
     high = np.array([t >> 64 for t in thresholds] + [2**32 - 1], np.uint32)
     low = np.array([t & (2**64 - 1) for t in thresholds], np.uint64)
-    cells = np.arange(2**GUIDE_BITS, dtype=np.uint64) << np.uint64(32 - GUIDE_BITS)
-    guide = np.searchsorted(high[:-1], cells.astype(np.uint32), side="left").astype(np.uint16)
-    return GapTable(high, low, guide, total_variation=(length + 1) * 2.0 ** (1 - GAP_BITS))
+    return GapTable(high, low, cells_of(high[:-1]), total_variation=(length + 1) * 2.0 ** (1 - GAP_BITS))
+
+
+def cells_of(high: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """What 27 bits of a number say about its gap (see `GapTable`), from the leading bits of the thresholds."""
+    borders = np.arange(2**CELL_BITS + 1, dtype=np.int64) << 32 - CELL_BITS
+    gaps = np.searchsorted(high, borders, side="left")
+    first, last = gaps[:-1], gaps[1:]
+    takes_over = np.append(high, 0).astype(np.int64)[first]
+    split = np.where(first == last, OPEN - 1, (takes_over - borders[:-1]) >> 32 - CELL_BITS - SPLIT_BITS)
+    # A gap as long as the table is no flip, and needs a closer look as well.
+    split[(last > first + 1) | (last == high.size)] = OPEN
+    return (first << 16 | split).astype(np.uint32)
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,18 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from graphcert.errors import ModelError
-from graphcert.models.base import Floats, SparseFirstModel, padded
+from graphcert.models.base import Floats, SparseFirstModel, padded, side_by_side
 from graphcert.models.tensors import edge_index_tensor
 from graphcert.sampling.csr import CSR
 from graphcert.sampling.gather import aligned
 from graphcert.sampling.philox import CHECK
+from graphcert.sampling.rows import rectified_rows
 from graphcert.voting.inspection import NAN_LOGITS, check_logits
 from graphcert.voting.problem import Problem
 from graphcert.voting.tally import Tally, VoteTally
 
 Counts = NDArray[np.int64]
+Members = NDArray[np.int64]
 
 
 class Path(ABC):
@@ -62,14 +64,24 @@ class SparsePath(Path):
         if weight.shape[0] != problem.x.shape[1]:
             raise ModelError(_wrong_width(problem, weight.shape[0]))
         self._weight = padded(weight, 1)
-        self._work = problem.sampler.workspace()
-        self._forward = model.compiled(problem.nodes)
-        self._hidden = aligned(problem.sampler.views.count, problem.nodes, self._weight.shape[1])
-        # Clean features need their product once. In float64, so that its rounding does not depend on threads.
         sampler = problem.sampler
+        self._layer = model.row_layer() if sampler.one_graph else None
+        self._take_buffers()
+        # Clean features need their product once. In float64, so that its rounding does not depend on threads.
         needed = sampler.shows_clean_rows or not sampler.noisy_features
         self._clean = _product(problem.x, self._weight) if needed else None
         self.classes = check_logits(self._plain_logits(), problem.nodes, *problem.classes).shape[1]
+
+    def _take_buffers(self) -> None:
+        """Everything that a sample writes to."""
+        sampler, nodes, views = self.problem.sampler, self.problem.nodes, self.problem.sampler.views
+        self._work = sampler.workspace()
+        self._forward = (
+            self.model.compiled_views(nodes, views.of_node) if sampler.one_graph else self.model.compiled(nodes)
+        )
+        self._hidden = self._rows = aligned(views.count, nodes, self._weight.shape[1])
+        if self._layer is not None:
+            self._rows = aligned(nodes, side_by_side(views.count, self._layer[1].shape[0]))
 
     def _plain_logits(self) -> Tensor:
         with torch.inference_mode():
@@ -81,32 +93,44 @@ class SparsePath(Path):
     def fork(self) -> "SparsePath":
         """A path with its own buffers; weights and clean product are shared."""
         twin = copy.copy(self)
-        twin._work = self.problem.sampler.workspace()
-        twin._forward = self.model.compiled(self.problem.nodes)
-        twin._hidden = aligned(*self._hidden.shape)
+        twin._take_buffers()
         return twin
 
-    def _padded_logits(self, purpose: int, sample: int) -> Iterator[Floats]:
-        """(N, ≥ K) logits of every view, each valid until the next one."""
+    def _first(self, purpose: int, sample: int) -> Floats:
+        """The first products of all views (V, N, H), or what the row layer makes of them (N, ≥ V · K)."""
         sampler = self.problem.sampler
+        if self._layer is not None and sampler.takes_layer:
+            sampler.first_layer(purpose, sample, self._weight, self._rows, self._work, layer=self._layer)
+            return self._rows
         if sampler.noisy_features:
             sampler.first_layer(purpose, sample, self._weight, self._hidden, self._work, self._clean)
         else:
             self._hidden[:] = self._clean
-        for hidden, graph in zip(self._hidden, sampler.graphs(purpose, sample, self._work), strict=True):
-            yield self._forward(hidden, graph)
+        if self._layer is not None:
+            rectified_rows(self._hidden.reshape(-1, self._hidden.shape[-1]), *self._layer, self._rows)
+        return self._rows
+
+    def _shown(self, purpose: int, sample: int) -> Iterator[tuple[Members, Floats]]:
+        """(nodes, logits (N, ≥ K) that are theirs in one sample), each valid until the next ones; every node comes once."""
+        sampler = self.problem.sampler
+        first, graphs = self._first(purpose, sample), sampler.graphs(purpose, sample, self._work)
+        if sampler.one_graph:
+            yield np.arange(self.problem.nodes), self._forward(first, graphs[0])
+            return
+        for members, hidden, graph in zip(self.problem.members, first, graphs, strict=True):
+            yield members, self._forward(hidden, graph)
 
     def logits(self, purpose: int, sample: int) -> Floats:
         """(N, K) logits of one sample, each node's under its own view."""
         result = np.empty((self.problem.nodes, self.classes), np.float32)
-        for members, logits in zip(self.problem.members, self._padded_logits(purpose, sample), strict=True):
+        for members, logits in self._shown(purpose, sample):
             result[members] = logits[members, : self.classes]
         return result
 
     def add_to(self, tally: Tally, purpose: int, start: int, stop: int) -> None:
-        """Sample by sample and view by view."""
+        """Sample by sample."""
         for sample in range(start, stop):
-            for members, logits in zip(self.problem.members, self._padded_logits(purpose, sample), strict=True):
+            for members, logits in self._shown(purpose, sample):
                 if not tally.add(logits, members):
                     raise ModelError(NAN_LOGITS)
 
@@ -114,14 +138,15 @@ class SparsePath(Path):
         """Whether the kernels reproduce the model's own forward pass on a noisy sample that no vote uses."""
         device = self.model.first_weight().device
         inputs = GenericInput(self.problem)
-        for view, found in enumerate(self._padded_logits(CHECK, 0)):
+        found = self.logits(CHECK, 0)
+        for view, members in enumerate(self.problem.members):
             x, edges = inputs.union(CHECK, view, 1)
             with torch.inference_mode():
                 expected = self.model(x.to(device), edges.to(device)).cpu().numpy()
             # Relative to the largest logit: small logits must not pass for equal.
             largest = np.abs(expected).max(initial=0)
             if not np.isfinite(largest) or not np.allclose(
-                found[:, : self.classes], expected, rtol=0, atol=1e-3 * largest
+                found[members], expected[members], rtol=0, atol=1e-3 * largest
             ):
                 return False
         return True

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from philox_reference import gap_thresholds
 
-from graphcert.sampling.tables import GUIDE_BITS, LONGEST_TABLE, bit_threshold, gap_table
+from graphcert.sampling.tables import CELL_BITS, LONGEST_TABLE, OPEN, SPLIT_BITS, bit_threshold, gap_table
 
 TINY = 5e-324
 RATES = st.floats(0, 1, allow_subnormal=True)
@@ -61,19 +61,31 @@ def test_thresholds_are_exact_numbers_rounded_by_at_most_one_unit(rate, elements
     assert (len(found) + 1) * 2.0**-96 <= table.total_variation <= 1e-24
 
 
-@pytest.mark.parametrize(("rate", "elements"), [(1e-3, 3000), (0.02, 3000), (0.5, 9), (1.0, 9), (1e-5, 10**6)])
-def test_the_guide_points_to_the_first_gap_still_possible(rate, elements):
+CELL, SPLIT = 2 ** (32 - CELL_BITS), 2 ** (32 - CELL_BITS - SPLIT_BITS)
+
+
+@pytest.mark.parametrize(
+    ("rate", "elements"), [(1e-3, 3000), (0.02, 3000), (0.08, 2879), (0.5, 9), (1.0, 9), (1e-5, 10**6), (0.3, 0)]
+)
+def test_a_cell_says_which_gaps_its_numbers_may_have(rate, elements):
+    """The first of them; where there are two, all numbers of either; otherwise it is open, as where no flip is possible."""
     table = gap_table(rate, elements)
-    cells = 2**GUIDE_BITS
-    assert table.guide.size == cells
     high = table.high[:-1].tolist()
-    for cell in (*range(0, cells, 37), cells - 1):
-        assert table.guide[cell] == bisect_left(high, cell << 32 - GUIDE_BITS)
+    assert table.cells.size == 2**CELL_BITS
+    for cell in (*range(0, 2**CELL_BITS, 37), 2**CELL_BITS - 1):
+        first, last = (bisect_left(high, border * CELL) for border in (cell, cell + 1))
+        gap, split = divmod(int(table.cells[cell]), 2**16)
+        assert gap == first
+        assert (split == OPEN) == (last > first + 1 or last == len(high))
+        if split < OPEN:
+            below, beyond = cell * CELL + split * SPLIT, cell * CELL + (split + 1) * SPLIT
+            assert bisect_left(high, below) == first
+            assert bisect_left(high, beyond) == last
 
 
 def test_nothing_to_flip_needs_no_table():
     assert gap_table(0.0, 100).low.size == gap_table(0.5, 0).low.size == 0
-    assert gap_table(0.0, 100).guide.max() == 0
+    assert (gap_table(0.0, 100).cells == OPEN).all()
 
 
 def test_a_table_never_outgrows_its_limit():

@@ -19,9 +19,11 @@ from philox_reference import (
 from sampler_cases import csr, edge_set, pairs_of, row_sets
 
 from graphcert.noise import BernoulliFlip, Partition, Smoothing
+from graphcert.sampling import channel
 from graphcert.sampling.channel import Channel
 from graphcert.sampling.gather import LANES
 from graphcert.sampling.philox import LEVEL, MAIN
+from graphcert.sampling.rows import rectified_rows
 from graphcert.sampling.sampler import Sampler
 
 NODES, WIDTH = 70, 40
@@ -123,6 +125,20 @@ def test_every_group_sees_the_levels_of_the_reference(scheme, seed):
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize(("rows", "draws"), [(1, 16), (3, 16), (70, 64)])
+def test_the_size_of_the_scratch_changes_nothing(scheme, rows, draws, monkeypatch):
+    """Rows that need more random words than are drawn at once, and more than one block of them."""
+    x = np.random.default_rng(2).random((NODES, 300)) < 0.3
+    one = sampler_of(scheme, x=x)
+    views = range(one.views.count)
+    expected = [row_sets(one.features(MAIN, 1, one.workspace(), v)) for v in views]
+    monkeypatch.setattr(channel, "_BLOCK_WORDS", rows * 64)
+    monkeypatch.setattr(Channel, "draws", lambda self, elements: draws)
+    assert one.workspace().rows.words.shape == (rows, 64)
+    assert [row_sets(one.features(MAIN, 1, one.workspace(), v)) for v in views] == expected
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
 def test_too_little_room_at_first_gives_the_same_sample(scheme, monkeypatch):
     one = sampler_of(scheme)
     work = one.workspace()
@@ -148,6 +164,26 @@ def test_the_first_layer_of_every_view_is_the_product_with_its_features(scheme, 
         for row, ones in enumerate(row_sets(one.features(MAIN, 2, work, view))):
             dense[row, sorted(ones)] = 1
         np.testing.assert_allclose(out[view, :, :width], dense @ weight.astype(np.float64), rtol=0, atol=5e-5)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize(("width", "classes"), [(16, 1), (64, 3), (112, 16)])
+def test_a_layer_that_follows_row_by_row_is_the_same_layer_of_the_first_layer(scheme, width, classes):
+    one = sampler_of(scheme)
+    work = one.workspace()
+    generator = np.random.default_rng(3)
+    weight, products = (generator.normal(size=size).astype(np.float32) for size in ((WIDTH, width), (classes, width)))
+    bias = generator.normal(size=width).astype(np.float32)
+    first = np.full((one.views.count, NODES, width), np.nan, np.float32)
+    one.first_layer(MAIN, 2, weight, first, work)
+    columns = one.views.count * classes
+    fused, after = (np.full((NODES, columns + 3), np.nan, np.float32) for _ in range(2))
+    one.first_layer(MAIN, 2, weight, fused, work, layer=(bias, products))
+    rectified_rows(first.reshape(-1, width), bias, products, after)
+    expected = np.maximum(first.astype(np.float64) + bias, 0) @ products.T.astype(np.float64)
+    for found in (fused, after):
+        np.testing.assert_allclose(found[:, :columns], np.concatenate(expected, axis=1), rtol=0, atol=2e-3)
+        assert np.isnan(found[:, columns:]).all()
 
 
 def test_equal_levels_are_isotropic_bit_for_bit():

@@ -25,8 +25,8 @@ def words(text):
 
 
 def blocks(seed, stream, sample, row, first, count):
-    out = np.zeros(4 * count, np.uint32)
-    philox.fill_blocks(np.uint64(seed), stream, sample, row, first, count, out)
+    out = np.zeros((1, 4 * count), np.uint32)
+    philox.fill_blocks(np.uint64(seed), stream, sample, row, 1, first, out)
     return out.reshape(count, 4).tolist()
 
 
@@ -42,6 +42,21 @@ def test_known_answers(counter, key, answer):
 def test_blocks_are_philox_of_their_address(seed, stream, sample, row, first, count):
     expected = [list(block(seed, stream, sample, row, first + k)) for k in range(count)]
     assert blocks(seed, stream, sample, row, first, count) == expected
+
+
+@given(st.integers(0, 2**64 - 1), st.integers(1, 5), st.integers(1, 20), st.lists(WORD, min_size=5, max_size=5))
+@settings(max_examples=30)
+def test_many_rows_at_once_are_the_rows_one_by_one(seed, rows, count, firsts):
+    """Consecutive rows, and lines that are any rows from any blocks on; other lines stay as they are."""
+    out = np.zeros((7, 4 * count), np.uint32)
+    philox.fill_blocks(np.uint64(seed), 1, 2, 30, rows, 4, out)
+    lines = out.reshape(7, count, 4).tolist()
+    assert lines[:rows] == [blocks(seed, 1, 2, 30 + k, 4, count) for k in range(rows)]
+    assert not out[rows:].any()
+    units = np.array([(7 - k, first // 2) for k, first in enumerate(firsts)], np.int64)
+    philox.fill_blocks(np.uint64(seed), 1, 2, 0, rows, 0, out, units)
+    lines = out.reshape(7, count, 4).tolist()
+    assert lines[:rows] == [blocks(seed, 1, 2, row, first, count) for row, first in units[:rows].tolist()]
 
 
 def test_addresses_that_differ_in_one_place_share_no_block():

@@ -11,6 +11,7 @@ from sampler_cases import WIDTH, edge_set, feature_matrix, make_sampler, pairs_o
 
 from graphcert.errors import InputError
 from graphcert.noise import BernoulliFlip
+from graphcert.sampling import channel
 from graphcert.sampling.channel import Channel
 from graphcert.sampling.gather import LANES
 from graphcert.sampling.philox import CHECK, MAIN, PILOT, TRAIN, VALIDATION
@@ -105,12 +106,18 @@ def everything(one, purpose=MAIN, index=4, work=None):
     return rows_of(one.features(purpose, index, work)), rows_of(one.graph(purpose, index, work))
 
 
-@pytest.mark.parametrize("words", [16, 24, 64, 1024])
-def test_the_size_of_the_scratch_changes_nothing(words):
+@pytest.mark.parametrize(("rows", "draws"), [(1, 16), (1, 64), (2, 48), (7, 80), (50, 1024)])
+def test_the_size_of_the_scratch_changes_nothing(rows, draws, monkeypatch):
+    """However many rows and strips are drawn together, and however many random words for each."""
+    expected = everything(sampler(**BOTH))
+    monkeypatch.setattr(channel, "_BLOCK_WORDS", rows * -(-draws // 64) * 64)
+    monkeypatch.setattr(channel, "_STRIPS", rows)
+    monkeypatch.setattr(Channel, "draws", lambda self, elements: draws)
     one = sampler(**BOTH)
     work = one.workspace()
-    work.rows.words, work.strips.words = np.empty(words, np.uint32), np.empty(words, np.uint32)
-    assert everything(one, work=work) == everything(one)
+    assert work.rows.words.shape == (rows, -(-draws // 64) * 64)
+    work.strips.words = np.empty((1, draws), np.uint32)
+    assert everything(one, work=work) == expected
 
 
 def test_a_sample_alone_equals_the_same_sample_in_any_order():

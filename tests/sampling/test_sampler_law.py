@@ -67,9 +67,9 @@ def test_a_table_cut_short_keeps_the_law(lines):
     samples, elements, rate = 6000, 60, 0.11
     table = gap_table(rate, lines)
     flips = np.zeros((samples, elements), bool)
-    out, words = np.empty(elements, np.int32), np.empty(32, np.uint32)
+    out, words = np.empty(elements, np.int32), np.empty((1, 32), np.uint32)
     for row in range(samples):
-        end = draw_gaps(np.uint64(4), 0, 0, row, elements, table.high, table.low, table.guide, words, out, 0)
+        end = draw_gaps(np.uint64(4), 0, 0, row, elements, table.high, table.low, table.cells, words, 0, 0, out, 0)
         flips[row, out[:end]] = True
     assert_independent_bits(flips, np.full(elements, rate))
 

@@ -7,7 +7,6 @@ from voting_cases import (
     CLASSES,
     GENERIC_MODELS,
     NODES,
-    NOISE,
     SPARSE_MODELS,
     Perceptron,
     generic_model,
@@ -15,16 +14,25 @@ from voting_cases import (
     small_graph,
     sparse_model,
 )
+from voting_cases import NOISE as COMMON_NOISE
 
 from graphcert.errors import ModelError, UnsupportedError
 from graphcert.models import GCN
 from graphcert.models.tensors import edge_index_tensor
+from graphcert.noise import Smoothing
 from graphcert.sampling.philox import CHECK, MAIN, PILOT
 from graphcert.voting import sample_votes
 from graphcert.voting.paths import GenericPath, SparsePath
 from graphcert.voting.problem import Problem
 from graphcert.voting.sample import choose_path
 
+LOCALIZED = COMMON_NOISE["localized"]
+NOISE = {
+    **COMMON_NOISE,
+    "localized features": Smoothing(LOCALIZED.features, partition=LOCALIZED.partition),
+    "localized features, common edges": Smoothing(LOCALIZED.features, LOCALIZED.edges[-1], LOCALIZED.partition),
+}
+VIEWS = {"localized": 3, "localized features": 2, "localized features, common edges": 2}
 every_noise = pytest.mark.parametrize("noise", NOISE)
 pytestmark = pytest.mark.usefixtures("small_unions")
 
@@ -92,7 +100,9 @@ def test_both_paths_give_the_same_votes(name, noise):
     """Whole votes, with logits far enough from ties: a difference would be another noisy graph."""
     data, model = small_graph(), sparse_model(name)
     one, two = (sample_votes(model, data, NOISE[noise], 60, 20, path=path, workers=1) for path in ("sparse", "generic"))
-    assert len(np.unique(Problem.of(data, NOISE[noise], 0).sampler.views.of_node)) == (3 if noise == "localized" else 1)
+    sampler = Problem.of(data, NOISE[noise], 0).sampler
+    assert len(np.unique(sampler.views.of_node)) == VIEWS.get(noise, 1)
+    assert sampler.one_graph == (noise != "localized")
     assert (one.manifest["path"], two.manifest["path"]) == ("sparse", "generic")
     assert np.abs(one.counts - two.counts).sum() <= 2
     assert np.abs(one.pilot_counts - two.pilot_counts).sum() <= 2
