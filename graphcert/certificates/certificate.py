@@ -65,7 +65,7 @@ class Certificate(Claims):
             UnsupportedError: if the budget is too large for exact arithmetic, counts bits under Gaussian noise, or changes
                 edges besides a shift.
         """
-        budget, distance = _as_budget(add, delete, edge_add, edge_delete, nodes), checked_shift(shift)
+        budget, distance = as_budget(add, delete, edge_add, edge_delete, nodes), checked_shift(shift)
         if distance and budget.nodes is None:
             budget = replace(budget, nodes=self.nodes)
         survives = [self._survives(trade_off) for trade_off in budget_trade_offs(self.smoothing, budget, distance)]
@@ -151,7 +151,8 @@ class Certificate(Claims):
         )
 
 
-def _as_budget(add: int | Budget, delete: int, edge_add: int, edge_delete: int, nodes: int | None = None) -> Budget:
+def as_budget(add: int | Budget, delete: int, edge_add: int, edge_delete: int, nodes: int | None = None) -> Budget:
+    """A `Budget` as it is, or one of the numbers."""
     if not isinstance(add, Budget):
         return Budget(add, delete, edge_add, edge_delete, nodes)
     if (delete, edge_add, edge_delete, nodes) != (0, 0, 0, None):

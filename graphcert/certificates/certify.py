@@ -40,7 +40,7 @@ def certify(
     level = check_level(alpha)
     if method not in _BOUNDS:
         raise InputError(f"the certificate method must be one of {', '.join(METHODS)}; got {method!r}")
-    mask = _target_mask(targets, votes.nodes)
+    mask = target_mask(targets, votes.nodes)
     claims = int(mask.sum()) if simultaneous else 1
     p_lower, p_other_upper = _BOUNDS[method](votes, level / claims)
     return Certificate(
@@ -57,7 +57,7 @@ def certify(
     )
 
 
-def _target_mask(targets: ArrayLike | None, nodes: int) -> NDArray[np.bool_]:
+def target_mask(targets: ArrayLike | None, nodes: int) -> NDArray[np.bool_]:
     """Targets as a mask (N,) with at least one node."""
     if targets is None:
         return np.ones(nodes, dtype=bool)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from graphcert.certificates.certify import _target_mask
+from graphcert.certificates.certify import target_mask
 from graphcert.certificates.score_certificate import ScoreCertificate
 from graphcert.errors import InputError
 from graphcert.scores import UNIT, Scores
@@ -47,7 +47,7 @@ def certify_scores(
         raise InputError("these votes have no scores; take them with sample_votes(…, scores=True)")
     if bounds not in BOUNDS:
         raise InputError(f"the bounds must be one of {', '.join(BOUNDS)}; got {bounds!r}")
-    mask = _target_mask(targets, votes.nodes)
+    mask = target_mask(targets, votes.nodes)
     share = level / (int(mask.sum()) if simultaneous else 1)
     mean, variance = _charged(*_sampled(votes.scores, bounds, share), votes.total_variation)
     return ScoreCertificate(

@@ -50,14 +50,14 @@ def describe_noise(smoothing: Scheme) -> str:
             select = _rates(sorted({level.select for level in levels}))
             parts[0] += f" in selected nodes (each with probability {select}, seen by the classifier)"
     if smoothing.perturbs("edges"):
-        parts.append(f"edges are {_flips(smoothing.levels('edges'))}")
+        parts.append(f"edges are {flip_words(smoothing.levels('edges'))}")
     return " and ".join(parts)
 
 
 def _features(laws: list[FeatureLaw]) -> str:
     flips = tuple(law for law in laws if isinstance(law, BernoulliFlip))
     if flips:
-        return f"feature bits are {_flips(flips)}"
+        return f"feature bits are {flip_words(flips)}"
     sigmas = sorted({law.sigma for law in laws if isinstance(law, Gaussian)})
     return f"features carry Gaussian noise of standard deviation {_rates(sigmas)}" if sigmas else "features are hidden"
 
@@ -77,7 +77,8 @@ def _threat(smoothing: Scheme) -> str:
     return "adds and deletes at most that many feature bits and undirected edges"
 
 
-def _flips(levels: tuple[BernoulliFlip, ...]) -> str:
+def flip_words(levels: tuple[BernoulliFlip, ...]) -> str:
+    """The rates of one law, or their range over levels."""
     add, delete = (_rates(sorted({getattr(law, rate) for law in levels})) for rate in ("add", "delete"))
     return f"added with probability {add} and deleted with probability {delete}"
 

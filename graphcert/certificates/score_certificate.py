@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from graphcert.certificates.certificate import _as_budget
+from graphcert.certificates.certificate import as_budget
 from graphcert.certificates.claims import Claims, Floats, Mask
 from graphcert.certificates.score_guarantee import describe_mean_score
 from graphcert.errors import UnsupportedError
@@ -66,7 +66,7 @@ class ScoreCertificate(Claims):
         Raises:
             InputError: if a count is not a whole number ≥ 0.
         """
-        cost = worst_divergence(self.smoothing, _as_budget(add, delete, edge_add, edge_delete))
+        cost = worst_divergence(self.smoothing, as_budget(add, delete, edge_add, edge_delete))
         return np.asarray(cost < self._eta())
 
     def _eta(self) -> Floats:

@@ -1,6 +1,6 @@
 """The guarantee of a mean-score certificate in plain words."""
 
-from graphcert.certificates.guarantee import _flips
+from graphcert.certificates.guarantee import flip_words
 from graphcert.noise import CHANNELS, Smoothing
 
 _BOUNDS = {"bernstein": "empirical Bernstein bounds", "dkw": "a band around the distribution of the score"}
@@ -11,7 +11,7 @@ def describe_mean_score(
 ) -> str:
     """One paragraph: the classifier, the threat, the probability, the scope and what is left open."""
     noise = " and ".join(
-        f"{what} are {_flips(smoothing.levels(channel))}"
+        f"{what} are {flip_words(smoothing.levels(channel))}"
         for what, channel in (("feature bits", "features"), ("edges", "edges"))
         if smoothing.perturbs(channel)
     )
