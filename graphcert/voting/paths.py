@@ -33,7 +33,6 @@ class Path(ABC):
 
     name: str
     classes: int
-    problem: Problem
     unit: int = 1
 
     @abstractmethod
