@@ -10,6 +10,7 @@ import numpy as np
 import tomli_w
 
 from graphcert.certificates import METHODS
+from graphcert.certificates.rungs import BESIDE
 from graphcert.errors import DataError, InputError
 from graphcert.files import atomic_write_text
 from graphcert.models import Training
@@ -20,7 +21,7 @@ from graphcert.statistics import check_level
 
 Section = TypeVar("Section")
 
-COLLECTIVE_METHODS = ("none", "naive", "lp", "milp", "tight", "all")
+COLLECTIVE_METHODS = ("none", *BESIDE)
 SWEEP_AXES = ("add", "delete", "edge_add", "edge_delete")
 
 

@@ -5,35 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from graphcert.certificates import Claims
 from graphcert.collective import CollectiveCurve
 from graphcert.collective.curve import csv_text
 from graphcert.errors import DataError, InputError
 from graphcert.noise import AXES, Smoothing
-from graphcert.tradeoff.half_spaces import Order
 
 Ladder = dict[str, CollectiveCurve]
 """One sweep by several methods, the weakest first."""
-
-_PUBLISHED = (Order(2.0),)
-_NAIVE, _LP, _MILP, _TIGHT = (
-    ("naive", "naive", None),
-    ("lp", "lp", None),
-    ("milp", "milp", None),
-    ("tight", "tight", None),
-)
-
-LADDERS: dict[str, tuple[tuple[str, str, tuple[Order, ...] | None], ...]] = {
-    "naive": (_NAIVE,),
-    "lp": (_NAIVE, _LP),
-    "milp": (_NAIVE, _LP, _MILP),
-    "tight": (_NAIVE, _LP, _TIGHT),
-    "all": (_NAIVE, ("lp-2", "lp", _PUBLISHED), ("milp-2", "milp", _PUBLISHED), _LP, _MILP, _TIGHT),
-}
-"""What is shown beside each method: names, methods and orders of `Claims.collective`, the weakest first.
-
-"lp-2" and "milp-2" are the published certificate, half-spaces of order 2.
-"""
 
 
 @dataclass(frozen=True)
@@ -117,19 +95,6 @@ class Collective:
             named = {**ladder, **self.beside(i)}
             rows += [{"sweep": i, "asked": name, **row} for name, curve in named.items() for row in curve.rows()]
         return csv_text(rows, ["sweep", "asked", *AXES])
-
-
-def climb(certificate: Claims, sweep: Mapping[str, Any], method: str, options: Mapping[str, Any]) -> Ladder:
-    """One sweep by the methods that `method` stands for; `options` are those of `Claims.collective`.
-
-    Raises:
-        InputError: if `method` is unknown.
-    """
-    if method not in LADDERS:
-        raise InputError(f"the collective method must be one of {', '.join(LADDERS)}, got {method!r}")
-    # What a node perceives through its layers is known to half-spaces only.
-    steps = [step for step in LADDERS[method] if step[1] != "tight" or "layers" not in options]
-    return {name: certificate.collective(**sweep, method=way, orders=orders, **options) for name, way, orders in steps}
 
 
 def _isotropic(content: Mapping[str, Any]) -> Isotropic:

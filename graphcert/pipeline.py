@@ -15,6 +15,7 @@ from torch_geometric.data import Data
 
 from graphcert.budgets import budget_grids, certified_radii, collective_sweeps
 from graphcert.certificates import Certificate, certify, certify_scores
+from graphcert.certificates.rungs import BESIDE
 from graphcert.collective import CollectiveCurve
 from graphcert.comparison import Accuracy, isotropic_votes
 from graphcert.config import CollectiveConfig, RunConfig
@@ -22,7 +23,7 @@ from graphcert.data import data_fingerprint, load_dataset, partition_graph, with
 from graphcert.description import certificate_summary, cluster_links, environment, settings_table
 from graphcert.errors import DataError, InputError, VotesError
 from graphcert.files import atomic_write_text
-from graphcert.ladders import Collective, Isotropic, climb
+from graphcert.ladders import Collective, Isotropic
 from graphcert.models import build_model, load_model, save_model, train
 from graphcert.models.checkpoint import model_fingerprint
 from graphcert.noise import Partition, Scheme
@@ -228,8 +229,10 @@ class Run:
             options |= {"layers": model.layers, "normalisation": model.normalisation}
         ladders = []
         for sweep in sweeps:
-            ladders.append(climb(certificate, sweep, settings.method, options))
-            self.say(f"collective: {' × '.join(sweep)} by {', '.join(ladders[-1])}")
+            ladder = certificate.collective(**sweep, method=BESIDE[settings.method], **options)
+            assert isinstance(ladder, dict)  # several methods, several curves
+            ladders.append(ladder)
+            self.say(f"collective: {' × '.join(sweep)} by {', '.join(ladder)}")
         isotropic = self._isotropic(config, data, votes, sweeps) if settings.isotropic and sweeps else None
         found = Collective(
             tuple(ladders),

@@ -48,7 +48,7 @@ class Votes:
 
     pilot_counts: Counts
     counts: Counts
-    smoothing: Any  # a Scheme; static types of its readers still ask for Smoothing
+    smoothing: Scheme
     total_variation: float = field(default=0.0, kw_only=True)
     scores: Scores | None = field(default=None, kw_only=True)
     manifest: Mapping[str, Any] = field(default_factory=dict, kw_only=True)

@@ -8,7 +8,6 @@ from numpy.typing import ArrayLike
 
 from graphcert.certificates.claims import Claims, Floats, Mask
 from graphcert.certificates.guarantee import describe_guarantee
-from graphcert.collective.tight import TightProblem, tight_problem
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Budget, Views
 from graphcert.noise.budget import count
@@ -136,9 +135,9 @@ class Certificate(Claims):
             raise InputError("name at least one order of divergence in orders")
         return used, np.array([order_eta(self.p_lower, *order) for order in used])
 
-    def _tight_problem(self, data: object | None) -> TightProblem | None:
+    def _majorities(self) -> Floats | None:
         self._refuse_multiclass()
-        return tight_problem(self.smoothing, self.p_lower, data)
+        return self.p_lower
 
     def _refuse_multiclass(self) -> None:
         if self.method != "binary":

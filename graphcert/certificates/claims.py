@@ -8,29 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from graphcert.certificates.alone import alone_curve
-from graphcert.certificates.grid import BudgetGrid, evaluate_grid
+from graphcert.certificates.grid import BudgetGrid, Floats, Mask, evaluate_grid
+from graphcert.certificates.question import Evidence, Question
 from graphcert.certificates.sweep import budget_sweep
-from graphcert.collective import (
-    CollectiveCurve,
-    collective_localized,
-    collective_perceived,
-    scheme_perception,
-    smoothing_problem,
-)
-from graphcert.collective.curve import strengthened
+from graphcert.certificates.together import together
+from graphcert.collective import CollectiveCurve
 from graphcert.collective.localized import BINS
-from graphcert.collective.tight import TightProblem, collective_tight
 from graphcert.errors import InputError, UnsupportedError
-from graphcert.noise import AXES, Budget
+from graphcert.noise import Budget, Scheme
 from graphcert.noise.budget import Counts
 from graphcert.tradeoff.half_spaces import Order
 
-COLLECTIVE_METHODS = ("naive", "lp", "milp", "tight")
-"""The ways to certify all targets together, from the weakest to the strongest."""
-
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+__all__ = ["Claims", "Floats", "Mask"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -52,7 +41,7 @@ class Claims(ABC):
     targets: Mask
     alpha: float
     simultaneous: bool
-    smoothing: Any  # a Scheme; static types of its readers still ask for Smoothing
+    smoothing: Scheme
     samples: int
 
     def __post_init__(self) -> None:
@@ -72,8 +61,8 @@ class Claims(ABC):
     def _half_spaces(self, orders: Sequence[Order] | None) -> tuple[tuple[Order, ...], Floats]:
         """The D directions of change and (D, N) the least amount of each that can take the label away, rounded down."""
 
-    def _tight_problem(self, data: object | None) -> TightProblem | None:
-        """The exact collective problem; None if the claims do not rest on probabilities of labels."""
+    def _majorities(self) -> Floats | None:
+        """(N,) lower bounds of the labels' probabilities; None if the claims rest on something else."""
         return None
 
     @property
@@ -136,7 +125,8 @@ class Claims(ABC):
         edge_delete: Counts = 0,
         nodes: Counts | None = None,
         *,
-        method: str | None = None,
+        shift: float | Iterable[float] | None = None,
+        method: str | Sequence[str] | None = None,
         targets: ArrayLike | None = None,
         truth: ArrayLike | None = None,
         data: object | None = None,
@@ -148,7 +138,7 @@ class Claims(ABC):
         bins: int | None = BINS,
         time_limit: float | None = 60.0,
         solver: str = "highs",
-    ) -> CollectiveCurve:
+    ) -> CollectiveCurve | Any:
         """How many targets keep their label under every *single* perturbation within a budget (theory, section 8).
 
         An adversary has one perturbation for all nodes. Where the noise differs from cluster to cluster, what hurts some
@@ -159,10 +149,13 @@ class Claims(ABC):
             add, delete, edge_add, edge_delete: the global budget, each a number or a sequence; several sequences give
                 all their combinations, the last one running fastest. Or a sequence of `Budget` in place of all four.
             nodes: the most nodes whose features change, likewise; under hierarchical noise only, where it is a fifth axis.
+            shift: a norm of the change of all features together, or several, in place of bits.
             method: "naive" (each node alone, by its exact certificate), "lp" or "milp" (half-spaces; each reports the best
                 of itself and the ones before it) or "tight" (exact trade-offs and an exact search, theory, section 9). By
                 default the strongest that there is: "tight" for votes, "milp" for scores or with `layers`, "naive" under
-                noise other than flips.
+                noise other than flips. "all" gives every rung of the ladder that exists for these claims, a sequence of
+                names those of them that exist: naive, lp-2, milp-2, lp, milp, tight, where "-2" is the published
+                certificate.
             targets: (N,) bool, which of the certificate's targets count; all of them by default.
             truth: (N,) true labels: adds the certified accuracy, from a solve of its own.
             data: the clean graph (`x` and `edge_index`), to which the scheme belongs: a cluster's ones can be deleted and
@@ -180,7 +173,8 @@ class Claims(ABC):
             solver: "highs" or "cvxpy" (the same program through cvxpy, slower).
 
         Returns:
-            A `CollectiveCurve` with one row per budget. Sound side: `certified` is never too large.
+            A `CollectiveCurve` with one row per budget; for "all" or a sequence of names a dictionary of them, the weakest
+            first. Sound side: `certified` is never too large.
 
         Raises:
             InputError: for budgets that are not whole numbers ≥ 0, targets outside the certificate's, an unknown method
@@ -191,62 +185,16 @@ class Claims(ABC):
         """
         if not self.simultaneous:
             raise UnsupportedError("a collective certificate needs claims that hold together; use simultaneous=True")
-        if method is not None and method not in COLLECTIVE_METHODS:
-            raise InputError(f"method must be one of {', '.join(COLLECTIVE_METHODS)}, got {method!r}")
         if layers is None and (local_budget is not None or attackers is not None):
             raise InputError("local_budget and attackers need the depth of the base classifier; give layers")
-        budgets = budget_sweep(add, delete, edge_add, edge_delete, nodes)
-        if not self.smoothing.flips_only:
-            return self._collective_alone(budgets, method or "naive", layers, targets, truth)
-        if any(budget.nodes is not None for budget in budgets):
-            raise UnsupportedError("a limit of nodes makes a difference under hierarchical noise only; leave nodes out")
-        sweep = np.array([budget.as_tuple() for budget in budgets], np.int64)
-        options: dict[str, Any] = {
-            "targets": self._counted(targets),
-            "correct": None if truth is None else self.correct(truth),
-            "robust_alone": np.array([self._robust_if_known(budget) for budget in budgets]),
-            "time_limit": time_limit,
-        }
-        exact = self._tight_problem(data) if method == "tight" or (method is None and layers is None) else None
-        if exact is not None and layers is None:
-            found = collective_tight(exact, sweep, bins=bins or BINS, **options)
-            if not found.gap.any():
-                return found
-            # Where the search did not end, the half-spaces of the orders may prove more.
-            return strengthened(found, collective_localized(exact.half_spaces(), sweep, method="lp", **options))
-        if method == "tight":
-            raise UnsupportedError(
-                "the tight certificate is about votes that see the whole graph; use method='milp' for scores or with layers"
-            )
-        used, eta = self._half_spaces(orders)
-        problem = smoothing_problem(self.smoothing, eta, used, data)
-        options |= {"method": method or "milp", "solver": solver}
-        if layers is None:
-            return collective_localized(problem, sweep, bins=bins, **options)
-        if data is None:
-            raise InputError("layers need the clean graph, on which receptive fields are found; give data")
-        if sweep[:, AXES.index("edge_add")].any():
-            raise UnsupportedError(
-                "added edges create new reach, so receptive fields say nothing against them; leave layers out"
-            )
-        seen = scheme_perception(self.smoothing, self.nodes, data, layers, normalisation)
-        return collective_perceived(
-            problem, seen.perception, seen.axis_of, sweep, local_budget=local_budget, attackers=attackers,
-            endpoints=seen.endpoints, **options,
+        question = Question(
+            budgets=budget_sweep(add, delete, edge_add, edge_delete, nodes), shift=shift,
+            targets=self._counted(targets), correct=None if truth is None else self.correct(truth), data=data,
+            layers=layers, normalisation=normalisation, local_budget=local_budget, attackers=attackers, orders=orders,
+            bins=bins, time_limit=time_limit, solver=solver,
         )  # fmt: skip
-
-    def _collective_alone(
-        self, budgets: list[Budget], method: str, layers: int | None, targets: ArrayLike | None, truth: ArrayLike | None
-    ) -> CollectiveCurve:
-        """What `collective` can say where no half-spaces are known."""
-        if method != "naive" or layers is not None:
-            raise UnsupportedError(
-                "under hierarchical, Gaussian and ablation noise every node is certified by itself only; use "
-                "method='naive' without layers"
-            )
-        counted = self._counted(targets)
-        right = None if truth is None else counted & self.correct(truth)
-        return alone_curve(budgets, np.array([self.robust(budget) for budget in budgets]), counted, right)
+        evidence = Evidence(self.smoothing, self.nodes, self.robust, self._half_spaces, self._majorities)
+        return together(evidence, question, method)
 
     def _counted(self, targets: ArrayLike | None) -> Mask:
         """(N,) which targets count."""
@@ -260,10 +208,3 @@ class Claims(ABC):
         if (mask & ~self.targets).any():
             raise InputError("targets must be among those of the certificate; certify with all of them as targets")
         return mask
-
-    def _robust_if_known(self, budget: Budget) -> Mask:
-        """`robust`, or nobody where the budget is too large for exact arithmetic."""
-        try:
-            return self.robust(budget)
-        except UnsupportedError:
-            return np.zeros(self.nodes, dtype=np.bool_)

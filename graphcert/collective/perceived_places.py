@@ -7,10 +7,10 @@ import numpy as np
 from graphcert.collective.linear import IntArray
 from graphcert.collective.receptive import undirected_edges
 from graphcert.errors import InputError
-from graphcert.noise import AXES, Smoothing, Views
+from graphcert.noise import AXES, Scheme, Views
 
 
-def smoothing_places(smoothing: Smoothing, data: Any) -> dict[str, IntArray]:
+def smoothing_places(smoothing: Scheme, data: Any) -> dict[str, IntArray]:
     """The `axis_of` of `collective_perceived` for the problem that `smoothing_problem` makes of a scheme.
 
     Args:

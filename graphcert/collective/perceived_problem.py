@@ -12,7 +12,7 @@ from graphcert.collective.linear import BoolArray, FloatArray, IntArray, Sparse
 from graphcert.collective.localized_problem import LocalizedProblem
 from graphcert.collective.threat import Threat, largest, threat
 from graphcert.errors import InputError, UnsupportedError
-from graphcert.noise import Smoothing
+from graphcert.noise import Scheme
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +119,7 @@ def perceived_problem(
     return PerceivedProblem(problem, checked, class_of, axes)
 
 
-def check_reach(smoothing: Smoothing, reach_is_masked: bool = False) -> None:
+def check_reach(smoothing: Scheme, reach_is_masked: bool = False) -> None:
     """Refuse noise under which receptive fields of the clean graph say nothing.
 
     Raises:

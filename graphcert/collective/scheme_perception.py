@@ -7,7 +7,7 @@ from graphcert.collective.linear import IntArray, Sparse
 from graphcert.collective.perceived_places import smoothing_places
 from graphcert.collective.perceived_problem import check_reach
 from graphcert.collective.receptive import receptive_field, undirected_edges
-from graphcert.noise import Smoothing
+from graphcert.noise import Scheme
 
 _CLASSES = ("feature_add", "feature_delete", "edge_delete")
 """The changes that create no new reach; edges that are added have no column."""
@@ -28,7 +28,7 @@ class SchemePerception:
     endpoints: IntArray
 
 
-def scheme_perception(smoothing: Smoothing, nodes: int, data: Any, layers: int, normalisation: str) -> SchemePerception:
+def scheme_perception(smoothing: Scheme, nodes: int, data: Any, layers: int, normalisation: str) -> SchemePerception:
     """What nodes perceive through `layers` rounds of message passing on the clean graph `data`.
 
     Raises:

@@ -10,12 +10,12 @@ from graphcert.collective.localized_problem import LocalizedProblem, axis_weight
 from graphcert.collective.receptive import undirected_edges
 from graphcert.collective.threat import UNLIMITED
 from graphcert.errors import InputError
-from graphcert.noise import AXES, Smoothing, Views
+from graphcert.noise import AXES, Scheme, Views
 from graphcert.tradeoff.half_spaces import Order
 
 
 def smoothing_problem(
-    smoothing: Smoothing, eta: FloatArray, orders: Sequence[Order], data: Any = None
+    smoothing: Scheme, eta: FloatArray, orders: Sequence[Order], data: Any = None
 ) -> LocalizedProblem:
     """The collective problem of N outputs under a scheme, over the four classes of `AXES`.
 
@@ -44,7 +44,7 @@ def smoothing_problem(
     )
 
 
-def _capacity(smoothing: Smoothing, views: Views, data: Any) -> IntArray:
+def _capacity(smoothing: Scheme, views: Views, data: Any) -> IntArray:
     """How many zeros and ones of features, and of edges, every block (or pair of blocks) has.
 
     Features that are not smoothed need not be bits; nothing is assumed about how often they can change.

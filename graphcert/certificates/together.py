@@ -1,0 +1,58 @@
+"""All targets at once: which certificate answers under which noise (theory, sections 8 and 9).
+
+A kind of noise brings a file with one `Kind`: the rungs of the ladder that exist there, and the curve of one of them.
+"""
+
+from collections.abc import Iterable
+
+from graphcert.certificates.question import Evidence, Kind, Question
+from graphcert.certificates.rungs import ALL, METHODS, Rung, named_rungs
+from graphcert.certificates.together_alone import ALONE
+from graphcert.certificates.together_flips import FLIPS
+from graphcert.collective import CollectiveCurve
+from graphcert.errors import InputError, UnsupportedError
+from graphcert.noise import Scheme
+
+
+def together(
+    evidence: Evidence, question: Question, method: str | Iterable[str] | None
+) -> CollectiveCurve | dict[str, CollectiveCurve]:
+    """The curve of a method, of the strongest that there is (None), or a ladder of curves, the weakest first.
+
+    Args:
+        evidence: what the claims rest on.
+        question: what is asked.
+        method: one of `METHODS` or None for one curve; "all" or names of rungs for a ladder of those that exist.
+
+    Raises:
+        InputError: for an unknown method or name.
+        UnsupportedError: if the claims have no such certificate.
+    """
+    kind = _kind(evidence.smoothing, question)
+    if method == ALL or not (method is None or isinstance(method, str)):
+        asked = named_rungs(method)
+        existing = kind.rungs(evidence, question)
+        return {rung.name: kind.curve(evidence, question, rung) for rung in asked if rung.name in existing}
+    if method is None:
+        return kind.curve(evidence, question, _rung(kind.rungs(evidence, question)[-1]))
+    if method not in METHODS:
+        raise InputError(f"method must be one of {', '.join(METHODS)} or {ALL}, got {method!r}")
+    if method not in kind.rungs(evidence, question):
+        raise UnsupportedError(kind.refusal)
+    return kind.curve(evidence, question, _rung(method))
+
+
+def _kind(smoothing: Scheme, question: Question) -> Kind:
+    """Who answers."""
+    if question.shift is not None:
+        raise UnsupportedError(
+            "collective certificates count bits and edges; leave shift out, or ask robust(shift=…) about every node alone"
+        )
+    if smoothing.flips_only:
+        return FLIPS
+    return ALONE
+
+
+def _rung(name: str) -> Rung:
+    (rung,) = named_rungs([name])
+    return rung

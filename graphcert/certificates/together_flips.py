@@ -1,0 +1,78 @@
+"""Flips of bits and edges: half-spaces, receptive fields, and the exact search (theory, sections 4, 8 and 9)."""
+
+from typing import Any
+
+from graphcert.certificates.question import Evidence, Kind, Question
+from graphcert.certificates.rungs import RUNGS, Rung
+from graphcert.collective import (
+    CollectiveCurve,
+    collective_localized,
+    collective_perceived,
+    scheme_perception,
+    smoothing_problem,
+    tight_problem,
+)
+from graphcert.collective.curve import strengthened
+from graphcert.collective.localized import BINS
+from graphcert.collective.localized_problem import LocalizedProblem
+from graphcert.collective.tight import collective_tight
+from graphcert.errors import InputError, UnsupportedError
+from graphcert.noise import AXES
+
+_REFUSAL = "the tight certificate is about votes that see the whole graph; use method='milp' for scores or with layers"
+
+
+def _rungs(evidence: Evidence, question: Question) -> tuple[str, ...]:
+    # What a node perceives through its layers, and what takes a mean score away, is known to half-spaces only.
+    exact = question.layers is None and evidence.majorities() is not None
+    return tuple(rung.name for rung in RUNGS if exact or rung.method != "tight")
+
+
+def _curve(evidence: Evidence, question: Question, rung: Rung) -> CollectiveCurve:
+    if any(budget.nodes is not None for budget in question.budgets):
+        raise UnsupportedError("a limit of nodes makes a difference under hierarchical noise only; leave nodes out")
+    options: dict[str, Any] = {
+        "targets": question.targets,
+        "correct": question.correct,
+        "robust_alone": evidence.robust_alone(question.budgets),
+        "time_limit": question.time_limit,
+    }
+    if rung.method == "tight":
+        return _tight(evidence, question, options)
+    used, eta = evidence.half_spaces(rung.orders or question.orders)
+    problem = smoothing_problem(evidence.smoothing, eta, used, question.data)
+    options |= {"method": rung.method, "solver": question.solver}
+    if question.layers is None:
+        return collective_localized(problem, question.counts, bins=question.bins, **options)
+    return _perceived(evidence, question, problem, options)
+
+
+def _tight(evidence: Evidence, question: Question, options: dict[str, Any]) -> CollectiveCurve:
+    majorities = evidence.majorities()
+    assert majorities is not None  # else there is no such rung
+    problem = tight_problem(evidence.smoothing, majorities, question.data)
+    found = collective_tight(problem, question.counts, bins=question.bins or BINS, **options)
+    if not found.gap.any():
+        return found
+    # Where the search did not end, the half-spaces of the orders may prove more.
+    return strengthened(found, collective_localized(problem.half_spaces(), question.counts, method="lp", **options))
+
+
+def _perceived(
+    evidence: Evidence, question: Question, problem: LocalizedProblem, options: dict[str, Any]
+) -> CollectiveCurve:
+    """Only what a node perceives through so many layers counts."""
+    if question.data is None or question.layers is None:
+        raise InputError("layers need the clean graph, on which receptive fields are found; give data")
+    if question.counts[:, AXES.index("edge_add")].any():
+        raise UnsupportedError(
+            "added edges create new reach, so receptive fields say nothing against them; leave layers out"
+        )
+    seen = scheme_perception(evidence.smoothing, evidence.nodes, question.data, question.layers, question.normalisation)
+    return collective_perceived(
+        problem, seen.perception, seen.axis_of, question.counts, local_budget=question.local_budget,
+        attackers=question.attackers, endpoints=seen.endpoints, **options,
+    )  # fmt: skip
+
+
+FLIPS = Kind(_rungs, _curve, _REFUSAL)
