@@ -1,0 +1,98 @@
+"""Files of trained U-Nets with what their classes mean. Loading executes nothing."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from graphcert.errors import DataError, InputError
+from graphcert.files import atomic_write
+from graphcert.models.checkpoint import model_fingerprint
+from graphcert.segmentation.palette import Colour3
+from graphcert.segmentation.unet import UNet
+
+_FORMAT = "graphcert-unet-1"
+_SHAPE = ("channels", "classes", "width", "depth", "context", "cell")
+
+
+@dataclass(frozen=True, eq=False)
+class Segmenter:
+    """A network and what its outputs mean.
+
+    Attributes:
+        model: in evaluation mode; its normalisation of pixel values is part of it.
+        names, palette: of the K classes.
+        ignore: the value of masks that says nothing, or None.
+        sigma: the largest deviation of noise that it was trained with.
+        training: how it was trained, as plain values.
+
+    Raises:
+        InputError: if names and colours do not fit the network.
+    """
+
+    model: UNet
+    names: tuple[str, ...]
+    palette: tuple[Colour3, ...]
+    ignore: int | None
+    sigma: float
+    training: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for kind, given in (("names", self.names), ("colours", self.palette)):
+            if len(given) != self.model.classes:
+                raise InputError(f"the network knows {self.model.classes} classes, but there are {len(given)} {kind}")
+
+    def save(self, path: Path) -> None:
+        """Write everything atomically.
+
+        Raises:
+            DataError: if the file cannot be written.
+        """
+        content = {
+            "format": _FORMAT,
+            "shape": {name: getattr(self.model, name) for name in _SHAPE},
+            "state": self.model.state_dict(),
+            "sha256": model_fingerprint(self.model),
+            "names": list(self.names),
+            "palette": [list(colour) for colour in self.palette],
+            "ignore": self.ignore,
+            "sigma": float(self.sigma),
+            "training": self.training,
+        }
+        try:
+            with atomic_write(path) as stream:
+                torch.save(content, stream)
+        except OSError as error:
+            raise DataError(f"the network cannot be written to {path}: {error.strerror or error}") from None
+
+    @classmethod
+    def load(cls, path: Path) -> "Segmenter":
+        """Read a file that `save` wrote; only tensors and plain containers are read (`weights_only`).
+
+        Raises:
+            DataError: if the file is missing, damaged, altered, or not one of a U-Net.
+        """
+        if not path.is_file():
+            raise DataError(f"there is no network at {path}; train one with `graphcert segment train`")
+        try:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:  # a damaged file makes the reader stumble in any way; it never executes anything
+            raise DataError(
+                f"{path} is damaged or no file of a U-Net ({type(error).__name__}); train it again"
+            ) from None
+        if not isinstance(content, dict) or content.get("format") != _FORMAT:
+            raise DataError(f"{path} is no file of a U-Net; write one with `graphcert segment train`")
+        try:
+            model = UNet(**content["shape"])
+            model.load_state_dict(content["state"])
+            expected = content["sha256"]
+            palette = tuple((int(r), int(g), int(b)) for r, g, b in content["palette"])
+            names, ignore, sigma = tuple(content["names"]), content["ignore"], float(content["sigma"])
+            found = cls(model.eval(), names, palette, ignore, sigma, dict(content["training"]))
+        except (KeyError, TypeError, AttributeError, ValueError, RuntimeError, InputError) as error:
+            raise DataError(f"{path} does not describe a U-Net that this version can build: {error}") from None
+        if model_fingerprint(model) != expected:
+            raise DataError(f"{path} was altered: its weights do not have the sha256 {expected}; train it again")
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return found
