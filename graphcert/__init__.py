@@ -12,9 +12,13 @@ from graphcert._version import __version__
 if TYPE_CHECKING:
     from graphcert import statistics as statistics
     from graphcert.certificates import Certificate as Certificate
+    from graphcert.certificates import Prediction as Prediction
     from graphcert.certificates import ScoreCertificate as ScoreCertificate
+    from graphcert.certificates import SegmentationCertificate as SegmentationCertificate
     from graphcert.certificates import certify as certify
     from graphcert.certificates import certify_scores as certify_scores
+    from graphcert.certificates import predict as predict
+    from graphcert.certificates import seg_certify as seg_certify
     from graphcert.collective import CollectiveCurve as CollectiveCurve
     from graphcert.collective import collective_strictly_local as collective_strictly_local
     from graphcert.collective import naive_bound as naive_bound
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from graphcert.noise import Hierarchical as Hierarchical
     from graphcert.noise import Partition as Partition
     from graphcert.noise import Smoothing as Smoothing
+    from graphcert.noise import Uniform as Uniform
     from graphcert.scores import Scores as Scores
     from graphcert.tradeoff import TradeOff as TradeOff
     from graphcert.tradeoff import trade_off as trade_off
@@ -44,10 +49,13 @@ _HOMES = {
     "Gaussian": "graphcert.noise",
     "Hierarchical": "graphcert.noise",
     "Partition": "graphcert.noise",
+    "Prediction": "graphcert.certificates",
     "ScoreCertificate": "graphcert.certificates",
     "Scores": "graphcert.scores",
+    "SegmentationCertificate": "graphcert.certificates",
     "Smoothing": "graphcert.noise",
     "TradeOff": "graphcert.tradeoff",
+    "Uniform": "graphcert.noise",
     "Votes": "graphcert.votes",
     "certify": "graphcert.certificates",
     "certify_scores": "graphcert.certificates",
@@ -55,8 +63,10 @@ _HOMES = {
     "load_dataset": "graphcert.data",
     "naive_bound": "graphcert.collective",
     "partition_graph": "graphcert.data",
+    "predict": "graphcert.certificates",
     "receptive_field": "graphcert.collective",
     "sample_votes": "graphcert.voting",
+    "seg_certify": "graphcert.certificates",
     "trade_off": "graphcert.tradeoff",
     "undirected_edges": "graphcert.collective",
 }

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from graphcert.certificates import BudgetGrid, Certificate
 from graphcert.config import CertificateConfig, CollectiveConfig, budget_values
 from graphcert.errors import UnsupportedError
-from graphcert.noise import Ablation, BernoulliFlip, Gaussian, Selected
+from graphcert.noise import CONTINUOUS, Ablation, BernoulliFlip, Selected
 from graphcert.noise.laws import Law
 
 LONGEST_AXIS = 512
@@ -27,8 +27,8 @@ def budget_grids(certificate: Certificate, truth: _Truth, settings: CertificateC
 
     An axis whose end is not set runs to the first budget at which nothing is certified (at most `LONGEST_AXIS`). A heat map
     takes every k-th budget of long axes, so that it has at most `HEAT_MAP_CELLS` cells a side. Limits of touched nodes get
-    curves and heat maps of features of their own. Under ablation the number of touched nodes is the axis; Gaussian noise
-    has no axis of whole numbers, see `Certificate.radius`.
+    curves and heat maps of features of their own. Under ablation the number of touched nodes is the axis; Gaussian and
+    uniform noise have no axis of whole numbers, see `Certificate.radius`.
     """
     grids: list[BudgetGrid] = []
     limits: tuple[int | None, ...] = settings.node_limits or (None,)
@@ -55,8 +55,8 @@ def _law_of_rows(certificate: Certificate) -> Law | None:
 
 
 def certified_radii(certificate: Certificate, settings: CertificateConfig) -> tuple[tuple[int | None, Radii], ...]:
-    """Under Gaussian noise: (limit, radii (N,)) for every limit of touched nodes asked for, or for none; else empty."""
-    if not isinstance(_law_of_rows(certificate), Gaussian):
+    """Under continuous noise: (limit, radii (N,)) for every limit of touched nodes asked for, or for none; else empty."""
+    if not isinstance(_law_of_rows(certificate), CONTINUOUS):
         return ()
     return tuple((limit, certificate.radius(limit)) for limit in settings.node_limits or (None,))
 

@@ -11,10 +11,9 @@ from graphcert.certificates.guarantee import describe_guarantee
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Budget, Views
 from graphcert.noise.budget import count
-from graphcert.tradeoff import TradeOff, allocation_trade_offs, budget_trade_offs, selection_escape
+from graphcert.tradeoff import TradeOff, allocation_trade_offs, budget_trade_offs, certified_radius
 from graphcert.tradeoff.gaussian import checked_shift
 from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, order_eta
-from graphcert.tradeoff.radius import gaussian_radius, gaussian_radius_multiclass, worst_gaussian
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -53,16 +52,17 @@ class Certificate(Claims):
             edge_delete: undirected edges removed.
             nodes: the most nodes whose features change; None for no limit. Under ablation rows may change at will, and
                 `nodes` alone is the budget.
-            shift: under Gaussian noise, the ℓ2 norm of the change of all features together, in place of bits.
+            shift: in place of bits, the norm of the change of all features together: ℓ2 under Gaussian noise, ℓ1 under
+                uniform noise. Under noise on a lattice the changed features lie on it too.
 
         Returns:
             (N,) mask; False for abstaining nodes, for nodes that are no targets, and for all nodes if the budget
             changes a channel that the smoothing does not perturb.
 
         Raises:
-            InputError: if a count is not a whole number ≥ 0, or a shift is given for noise that is not Gaussian.
-            UnsupportedError: if the budget is too large for exact arithmetic, counts bits under Gaussian noise, or changes
-                edges besides a shift.
+            InputError: if a count is not a whole number ≥ 0, or a shift is given for noise that has no norm.
+            UnsupportedError: if the budget is too large for exact arithmetic, counts bits under Gaussian or uniform noise,
+                or changes edges besides a shift under Gaussian noise.
         """
         budget, distance = as_budget(add, delete, edge_add, edge_delete, nodes), checked_shift(shift)
         if distance and budget.nodes is None:
@@ -73,8 +73,8 @@ class Certificate(Claims):
     def radius(self, nodes: int | None = None) -> Floats:
         """How far the features can be moved, in ℓ2 norm over all of them together, before a label may change.
 
-        Under hierarchical noise at most `nodes` rows move (theory, sections 5 and 6). Localized noise counts with its
-        smallest σ and its rarest selection.
+        The norm is ℓ2 under Gaussian and ℓ1 under uniform noise. Under hierarchical noise at most `nodes` rows move (theory,
+        sections 5 and 6). Localized noise counts with its smallest σ or λ and its rarest selection.
 
         Args:
             nodes: the most nodes whose features change; None for all.
@@ -85,14 +85,11 @@ class Certificate(Claims):
 
         Raises:
             InputError: if `nodes` is not a whole number ≥ 0.
-            UnsupportedError: if the features do not carry Gaussian noise.
+            UnsupportedError: if the features carry neither Gaussian nor uniform noise.
         """
-        select, sigma = worst_gaussian(self.smoothing)
         rows = self.nodes if nodes is None else min(count("nodes", nodes), self.nodes)
-        delta = selection_escape(select, rows)
-        if self.method == "binary":
-            return gaussian_radius(self.p_lower, sigma, delta)
-        return gaussian_radius_multiclass(self.p_lower, self.p_other_upper, sigma, delta)
+        other = None if self.method == "binary" else self.p_other_upper
+        return certified_radius(self.smoothing, self.p_lower, other, rows)
 
     def robust_at(
         self,

@@ -1,6 +1,6 @@
 """The guarantee of a certificate in plain words."""
 
-from graphcert.noise import CHANNELS, Ablation, BernoulliFlip, Gaussian, Scheme, Selected
+from graphcert.noise import CHANNELS, CONTINUOUS, Ablation, BernoulliFlip, Gaussian, Scheme, Selected, Uniform
 from graphcert.noise.laws import FeatureLaw
 
 
@@ -59,16 +59,27 @@ def _features(laws: list[FeatureLaw]) -> str:
     if flips:
         return f"feature bits are {flip_words(flips)}"
     sigmas = sorted({law.sigma for law in laws if isinstance(law, Gaussian)})
-    return f"features carry Gaussian noise of standard deviation {_rates(sigmas)}" if sigmas else "features are hidden"
+    widths = sorted({law.half_width for law in laws if isinstance(law, Uniform)})
+    if not sigmas and not widths:
+        return "features are hidden"
+    scale = (
+        f"Gaussian noise of standard deviation {_rates(sigmas)}"
+        if sigmas
+        else f"uniform noise of up to ±{_rates(widths)}"
+    )
+    steps = {law.lattice for law in laws if isinstance(law, CONTINUOUS) and law.lattice is not None}
+    return f"features carry {scale}" + "".join(f", rounded to whole multiples of {step:g}" for step in steps)
 
 
 def _threat(smoothing: Scheme) -> str:
     """What a budget lets an adversary do."""
     level = next(iter(smoothing.levels("features")), None)
     law, limit = (level.law, " in at most that many nodes") if isinstance(level, Selected) else (level, "")
-    if isinstance(law, Gaussian):
+    if isinstance(law, CONTINUOUS):
+        steps = "" if law.lattice is None else f" to other whole multiples of {law.lattice:g}"
         return (
-            f"moves the features by at most that ℓ2 norm{limit}, or adds and deletes at most that many undirected edges"
+            f"moves the features{steps} by at most that {law.norm} norm{limit}, or adds and deletes at most that many "
+            f"undirected edges"
         )
     if isinstance(law, Ablation):
         return "changes the features of at most that many nodes and adds and deletes at most that many undirected edges"

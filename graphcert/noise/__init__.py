@@ -2,7 +2,7 @@
 
 from graphcert.noise.budget import AXES, Budget
 from graphcert.noise.hierarchical import Hierarchical, smoothing_from_dict
-from graphcert.noise.laws import Ablation, BernoulliFlip, Gaussian, Selected
+from graphcert.noise.laws import CONTINUOUS, Ablation, BernoulliFlip, Gaussian, Selected, Uniform
 from graphcert.noise.partition import Partition
 from graphcert.noise.scheme import CHANNELS, Scheme
 from graphcert.noise.smoothing import Smoothing
@@ -11,6 +11,7 @@ from graphcert.noise.views import Views
 __all__ = [
     "AXES",
     "CHANNELS",
+    "CONTINUOUS",
     "Ablation",
     "BernoulliFlip",
     "Budget",
@@ -20,6 +21,7 @@ __all__ = [
     "Scheme",
     "Selected",
     "Smoothing",
+    "Uniform",
     "Views",
     "smoothing_from_dict",
 ]

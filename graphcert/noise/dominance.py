@@ -5,7 +5,7 @@ from fractions import Fraction
 from functools import singledispatch
 from typing import TypeVar
 
-from graphcert.noise.laws import Ablation, BernoulliFlip, Gaussian, Law, Selected
+from graphcert.noise.laws import Ablation, BernoulliFlip, Gaussian, Law, Selected, Uniform
 
 AnyLaw = TypeVar("AnyLaw", bound=Law)
 
@@ -38,8 +38,14 @@ def _flips(strong: BernoulliFlip, weak: BernoulliFlip) -> bool:
 
 @dominates.register
 def _gaussians(strong: Gaussian, weak: Gaussian) -> bool:
-    """More noise is less noise and more noise added to it."""
+    """More noise is less noise and more noise added to it. Rounded noise counts as what it was before rounding."""
     return strong.sigma <= weak.sigma
+
+
+@dominates.register
+def _uniforms(strong: Uniform, weak: Uniform) -> bool:
+    """Of any one change, either both laws are seen or neither can tell: all that matters is how often (`box_escape`)."""
+    return strong.half_width <= weak.half_width
 
 
 @dominates.register
@@ -68,7 +74,7 @@ def undominated(laws: Iterable[AnyLaw]) -> tuple[AnyLaw, ...]:
 
 
 def dominating(laws: Sequence[Law]) -> Law:
-    """One law that dominates all of them, for kinds in a total order (Gaussian noise, ablation), selected or not."""
+    """One law that dominates all of them, for kinds in a total order (all but flips), selected or not."""
     selected = [law for law in laws if isinstance(law, Selected)]
     if selected:
         worst = dominating([law.law for law in selected])

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any, Literal, overload
 
 from graphcert.errors import InputError
-from graphcert.noise.laws import Ablation, BernoulliFlip, FeatureLaw, Gaussian, Selected
+from graphcert.noise.laws import BernoulliFlip, FeatureLaw, Selected
 from graphcert.noise.partition import Partition
 from graphcert.noise.scheme import Scheme
 from graphcert.noise.smoothing import Smoothing
@@ -38,7 +38,7 @@ class Hierarchical(Scheme):
     lower: Smoothing
 
     def __init__(self, select: float | list[float] | tuple[float, ...], lower: Smoothing | FeatureLaw) -> None:
-        if isinstance(lower, (BernoulliFlip, Gaussian, Ablation)):
+        if isinstance(lower, FeatureLaw):
             lower = Smoothing(features=lower)
         if not isinstance(lower, Smoothing):
             raise InputError(

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from numbers import Real
-from typing import Any, SupportsFloat
+from typing import Any, ClassVar, SupportsFloat
 
 from graphcert.errors import InputError
 
@@ -16,10 +16,10 @@ def _check_probability(name: str, value: SupportsFloat) -> float:
     return float(value) + 0.0  # a negative zero is the same law and must not be another key
 
 
-def _check_deviation(value: SupportsFloat) -> float:
+def _check_scale(name: str, value: SupportsFloat) -> float:
     """Return `value` as a finite float above 0, or say in one sentence why it is not one."""
     if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < math.inf:
-        raise InputError(f"the standard deviation 'sigma' must be a finite number above 0, got {value!r}")
+        raise InputError(f"{name} must be a finite number above 0, got {value!r}")
     return float(value)
 
 
@@ -48,25 +48,73 @@ class BernoulliFlip:
         return self.add == 0 and self.delete == 0
 
 
-@dataclass(frozen=True)
-class Gaussian:
-    """Independent Gaussian noise N(0, σ²) on every entry of a real feature matrix (theory section 5; Cohen et al. 2019).
+class _Continuous:
+    """What the laws of real features share: never silent, and noise that may be rounded to a lattice."""
 
-    The law of one entry, so a level of noise on whole rows. Perturbations are measured by their ℓ2 norm over all entries.
+    norm: ClassVar[str]
+    lattice: float | None
 
-    Raises:
-        InputError: unless `sigma` is a finite number > 0.
-    """
-
-    sigma: float
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "sigma", _check_deviation(self.sigma))
+    def _check_lattice(self) -> None:
+        if self.lattice is not None:
+            object.__setattr__(self, "lattice", _check_scale("the step 'lattice'", self.lattice))
 
     @property
     def silent(self) -> bool:
         """Whether this law never changes anything: no."""
         return False
+
+
+@dataclass(frozen=True)
+class Gaussian(_Continuous):
+    """Independent Gaussian noise N(0, σ²) on every entry of a real feature matrix (theory section 5; Cohen et al. 2019).
+
+    The law of one entry, so a level of noise on whole rows. Perturbations are measured by their ℓ2 norm over all entries.
+
+    *Lattice.* With `lattice` = h the noise is rounded to whole multiples of h, for clean *and perturbed* features that are
+    whole multiples of h (h = 1/255 for images of 8 bits). For such x, round(x + ε) = x + round(ε): what the classifier sees
+    is a post-processing of x + ε, so the trade-off of Gaussian noise is a sound lower bound. And x + round(ε) is a sum of
+    whole numbers, which a computer adds exactly. Nothing is claimed about perturbed features off the lattice. Without
+    `lattice`, noisy features are floats, and the certificate assumes that their rounding tells the classifier nothing
+    about x (theory, section 11, trap 12; Voráček & Hein 2023).
+
+    Attributes:
+        sigma: standard deviation σ before rounding.
+        lattice: the step h, or None for noise that is not rounded.
+
+    Raises:
+        InputError: unless `sigma` and `lattice` are finite numbers > 0.
+    """
+
+    sigma: float
+    lattice: float | None = None
+    norm = "ℓ2"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sigma", _check_scale("the standard deviation 'sigma'", self.sigma))
+        self._check_lattice()
+
+
+@dataclass(frozen=True)
+class Uniform(_Continuous):
+    """Independent uniform noise on [−λ, λ] on every entry of a real feature matrix (theory section 5).
+
+    Perturbations are measured by their ℓ1 norm over all entries. `lattice` is as for `Gaussian`.
+
+    Attributes:
+        half_width: λ before rounding.
+        lattice: the step h of rounded noise, or None.
+
+    Raises:
+        InputError: unless `half_width` and `lattice` are finite numbers > 0.
+    """
+
+    half_width: float
+    lattice: float | None = None
+    norm = "ℓ1"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "half_width", _check_scale("the half-width 'half_width'", self.half_width))
+        self._check_lattice()
 
 
 @dataclass(frozen=True)
@@ -83,7 +131,10 @@ class Ablation:
         return False
 
 
-FeatureLaw = BernoulliFlip | Gaussian | Ablation
+FeatureLaw = BernoulliFlip | Gaussian | Uniform | Ablation
+
+CONTINUOUS = (Gaussian, Uniform)
+"""The laws of real features, under which a change is measured by a norm and not counted in bits."""
 
 
 @dataclass(frozen=True)
@@ -117,9 +168,19 @@ class Selected:
 Law = FeatureLaw | Selected
 
 
+_NAMED: dict[str, type[Gaussian | Uniform | Ablation]] = {
+    "gaussian": Gaussian,
+    "uniform": Uniform,
+    "ablation": Ablation,
+}
+
+
 def law_to_dict(law: FeatureLaw) -> dict[str, Any]:
     """A plain description; `law_from_dict` inverts it. Flips need no name: theirs is the oldest description."""
-    return asdict(law) if isinstance(law, BernoulliFlip) else {"law": type(law).__name__.lower(), **asdict(law)}
+    if isinstance(law, BernoulliFlip):
+        return asdict(law)
+    # What is not set is not named, so that older descriptions stay what they were.
+    return {"law": type(law).__name__.lower(), **{k: v for k, v in asdict(law).items() if v is not None}}
 
 
 def law_from_dict(description: Mapping[str, Any]) -> FeatureLaw:
@@ -129,11 +190,9 @@ def law_from_dict(description: Mapping[str, Any]) -> FeatureLaw:
     try:
         if name is None:
             return BernoulliFlip(**given)
-        if name == "gaussian":
-            return Gaussian(**given)
-        if name == "ablation":
-            return Ablation(**given)
+        if name in _NAMED:
+            return _NAMED[name](**given)
     except TypeError as error:
         parameters = "add and delete" if name is None else f"the parameters of {name!r}"
         raise InputError(f"a {'flip ' if name is None else ''}law is described by {parameters}: {error}") from None
-    raise InputError(f"the laws are flips (without a name), 'gaussian' and 'ablation'; got {name!r}")
+    raise InputError(f"the laws are flips (without a name), {', '.join(map(repr, _NAMED))}; got {name!r}")

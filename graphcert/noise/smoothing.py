@@ -2,12 +2,12 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Any, Literal, overload
 
 from graphcert.errors import InputError
-from graphcert.noise.laws import Ablation, BernoulliFlip, FeatureLaw, Gaussian, law_from_dict, law_to_dict
+from graphcert.noise.laws import CONTINUOUS, BernoulliFlip, FeatureLaw, law_from_dict, law_to_dict
 from graphcert.noise.partition import Partition
 from graphcert.noise.scheme import CHANNELS, Scheme
 
@@ -26,8 +26,8 @@ class Smoothing(Scheme):
     nearby, much far away. The scheme is frozen: it belongs to the clean graph and is never recomputed.
 
     Attributes:
-        features: None, a law (`BernoulliFlip` for bits, `Gaussian` for real features, `Ablation` of whole rows), or a tuple
-            of laws of one kind, one per level.
+        features: None, a law (`BernoulliFlip` for bits, `Gaussian` or `Uniform` for real features, `Ablation` of whole
+            rows), or a tuple of laws of one kind, one per level; all levels have the same lattice.
         edges: likewise, flips only.
         partition: needed if a channel has more than one level.
 
@@ -56,12 +56,13 @@ class Smoothing(Scheme):
         if given is None:
             return ()
         levels = tuple(given) if isinstance(given, Sequence) else (given,)
-        known = (BernoulliFlip, Gaussian, Ablation) if channel == "features" else (BernoulliFlip,)
         for law in levels:
-            if not isinstance(law, known):
+            if not isinstance(law, FeatureLaw if channel == "features" else BernoulliFlip):
                 raise InputError(f"Smoothing({channel}=…) takes laws such as BernoulliFlip(0.01, 0.6), got {law!r}")
         if len({type(law) for law in levels}) > 1:
             raise InputError(f"all levels of {channel} noise must be laws of one kind, got {levels}")
+        if len({law.lattice for law in levels if isinstance(law, CONTINUOUS)}) > 1:
+            raise InputError(f"all levels of {channel} noise must have the same lattice, got {levels}")
         if not levels:
             raise InputError(f"Smoothing({channel}=[]) has no level; give at least one law, or None for no noise")
         if len(levels) > 1:
@@ -130,7 +131,8 @@ def _laws(description: Any) -> Any:
 
 def _warn_about_order(channel: str, levels: tuple[FeatureLaw, ...]) -> None:
     """Legal but unwise: noise that falls with the distance."""
-    if any(f < n for near, far in pairwise(levels) for n, f in zip(astuple(near), astuple(far), strict=True)):
+    rates = [[getattr(law, field.name) for field in fields(law) if field.name != "lattice"] for law in levels]
+    if any(f < n for near, far in pairwise(rates) for n, f in zip(near, far, strict=True)):
         warnings.warn(
             f"the {channel} noise falls from one level to the next; level 0 is a group's own cluster, which should have "
             f"the least noise",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from graphcert import __version__
 from graphcert.files import atomic_write_text
-from graphcert.noise import CHANNELS, BernoulliFlip, Gaussian, Selected
+from graphcert.noise import CHANNELS, BernoulliFlip, Gaussian, Selected, Uniform
 from graphcert.noise.laws import Law
 from graphcert.report.content import ReportContent
 from graphcert.report.notices import notices
@@ -46,12 +46,15 @@ def _noise(channel: str, levels: Sequence[Law]) -> str:
     rows = [level.law if isinstance(level, Selected) else level for level in levels]
     flips = [law for law in rows if isinstance(law, BernoulliFlip)]
     sigmas = [law.sigma for law in rows if isinstance(law, Gaussian)]
+    widths = [law.half_width for law in rows if isinstance(law, Uniform)]
     words = f"{channel} hidden"
     if flips:
         add, delete = _range([law.add for law in flips]), _range([law.delete for law in flips])
         words = f"{channel} θ⁺ = {add}, θ⁻ = {delete}"
     elif sigmas:
         words = f"{channel} σ = {_range(sigmas)}"
+    elif widths:
+        words = f"{channel} λ = {_range(widths)}"
     selects = [level.select for level in levels if isinstance(level, Selected)]
     return f"{words}, in rows selected with probability {_range(selects)}" if selects else words
 

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from graphcert.noise import Ablation, Gaussian, Scheme, Selected
+from graphcert.errors import UnsupportedError
+from graphcert.noise import Ablation, Gaussian, Scheme, Selected, Uniform
 from graphcert.sampling import philox
 from graphcert.sampling.channel import Channel, RowScratch, StripScratch
 from graphcert.sampling.csr import CSR, Floats
@@ -58,6 +59,8 @@ class Sampler:
         self.views, laws, view_law = scheme_views(smoothing, self.nodes)
         self.selection = Selection.of(laws, view_law, self.views.block)
         kinds = [law.law if isinstance(law, Selected) else law for law in laws]
+        if any(isinstance(law, Uniform) or (isinstance(law, Gaussian) and law.lattice is not None) for law in kinds):
+            raise UnsupportedError("uniform noise and noise on a lattice are certified on given votes, not sampled yet")
         sigmas = [law.sigma for law in kinds if isinstance(law, Gaussian)]
         sigma = np.array(sigmas)[view_law] if sigmas else None
         self._gaussian = None if sigma is None else GaussianRows(features, width, sigma, self.views.block)

@@ -3,7 +3,7 @@
 A new law brings one file that registers itself with `trade_off`; importing it here makes it known.
 """
 
-from graphcert.tradeoff import flip, gaussian, hierarchical
+from graphcert.tradeoff import flip, gaussian, hierarchical, uniform
 from graphcert.tradeoff.allocation import allocation_trade_offs
 from graphcert.tradeoff.base import TradeOff
 from graphcert.tradeoff.budgets import budget_trade_offs
@@ -11,7 +11,8 @@ from graphcert.tradeoff.discrete import DiscreteTradeOff
 from graphcert.tradeoff.dispatch import trade_off
 from graphcert.tradeoff.escape import Escape, escape, selection_escape, subset_escape
 from graphcert.tradeoff.gaussian import GaussianTradeOff
-from graphcert.tradeoff.radius import gaussian_radius, gaussian_radius_multiclass
+from graphcert.tradeoff.radius import certified_radius, gaussian_radius, gaussian_radius_multiclass, uniform_radius
+from graphcert.tradeoff.uniform import box_escape
 
 __all__ = [
     "DiscreteTradeOff",
@@ -19,7 +20,9 @@ __all__ = [
     "GaussianTradeOff",
     "TradeOff",
     "allocation_trade_offs",
+    "box_escape",
     "budget_trade_offs",
+    "certified_radius",
     "escape",
     "flip",
     "gaussian",
@@ -29,4 +32,6 @@ __all__ = [
     "selection_escape",
     "subset_escape",
     "trade_off",
+    "uniform",
+    "uniform_radius",
 ]

@@ -46,7 +46,7 @@ def budget_trade_offs(smoothing: Scheme, budget: Budget, shift: float = 0.0) -> 
     Args:
         smoothing: any scheme.
         budget: counts, and the most nodes whose features change.
-        shift: ℓ2 norm of the change of features under Gaussian noise; that of all levels at once at the worst of them.
+        shift: ℓ2 or ℓ1 norm of the change of features under Gaussian or uniform noise; the whole of it at the worst level.
 
     Raises:
         InputError: if the budget is no measure of changes under the noise.

@@ -13,7 +13,8 @@ def trade_off(
     """The exact trade-off of `law` for the given changes.
 
     For `BernoulliFlip(θ⁺, θ⁻)`: `add` zeros of the clean input become ones and `delete` ones become zeros, and the two
-    laws are those of all bits after independent flips. For `Gaussian(σ)`: entries move by a vector of ℓ2 norm `shift`.
+    laws are those of all bits after independent flips. For `Gaussian(σ)`: entries move by a vector of ℓ2 norm `shift`; for
+    `Uniform(λ)`, by the worst vector of ℓ1 norm `shift`.
     For `Hierarchical(s, law)` the same changes happen in at most `nodes` rows, of which a row that is not selected shows
     itself (theory, section 6); under `Ablation` rows may change at will, and only their number matters. Channels and
     blocks with different laws compose with `*`.
@@ -23,7 +24,7 @@ def trade_off(
         add: number of added elements, ≥ 0.
         delete: number of deleted elements, ≥ 0.
         nodes: the most rows that change; None for no other limit than the number of changed bits.
-        shift: ℓ2 norm, under Gaussian noise.
+        shift: ℓ2 norm, under Gaussian noise; ℓ1 norm, under uniform noise.
 
     Raises:
         InputError: if a budget is not a whole number ≥ 0, or not a measure of changes under this law.

@@ -100,8 +100,11 @@ class Escape(TradeOff):
 
 
 def escape(low: TradeOff, delta: Fraction) -> TradeOff:
-    """`Escape(low, delta)`, or `low` itself, number for number, if nothing escapes."""
-    return Escape(low, delta) if delta else low
+    """`Escape(low, delta)`, or `low` itself, number for number, if nothing escapes; of an `Escape`, one escape."""
+    if not delta:
+        return low
+    # Whatever escapes within the lower pair is told apart as well: one of the two happens, or neither.
+    return Escape(low.low, 1 - (1 - low.delta) * (1 - delta)) if isinstance(low, Escape) else Escape(low, delta)
 
 
 def selection_escape(select: float, rows: int) -> Fraction:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtr, ndtri
 
 from graphcert.errors import InputError, UnsupportedError
-from graphcert.noise.laws import Gaussian
+from graphcert.noise.laws import Gaussian, Uniform
 from graphcert.tradeoff.base import Floats, TradeOff, probabilities, rounded_up
 from graphcert.tradeoff.discrete import IDENTITY
 from graphcert.tradeoff.dispatch import trade_off
@@ -79,24 +79,31 @@ class GaussianTradeOff(TradeOff):
 def gaussian_trade_off(
     law: Gaussian, add: int = 0, delete: int = 0, nodes: int | None = None, shift: float | None = None
 ) -> TradeOff:
-    """The trade-off of Gaussian noise for a shift of ℓ2 norm `shift`; bits are not counted under it."""
-    refuse_bits(add or delete)
+    """The trade-off of Gaussian noise for a shift of ℓ2 norm `shift`; bits are not counted under it.
+
+    Rounding to a lattice is a post-processing of it, see `Gaussian`: the same bound, which is then sound and not tight.
+    """
+    refuse_bits(law, add or delete)
     distance = checked_shift(shift)
     return GaussianTradeOff(math.nextafter(distance / law.sigma, math.inf)) if distance else IDENTITY
 
 
-def refuse_bits(bits: int) -> None:
-    """Raise `UnsupportedError` if bits are counted under Gaussian noise."""
+def refuse_bits(law: Gaussian | Uniform, bits: int) -> None:
+    """Raise `UnsupportedError` if bits are counted under noise of real features."""
     if bits:
-        raise UnsupportedError("perturbations under Gaussian noise are measured by their ℓ2 norm; give shift, no bits")
+        raise UnsupportedError(
+            f"perturbations under {type(law).__name__} noise are measured by their {law.norm} norm; give shift, no bits"
+        )
 
 
 def checked_shift(shift: float | None) -> float:
-    """Return the ℓ2 norm of a shift as a finite float ≥ 0, 0 for None; raises `InputError` for anything else."""
+    """Return the norm of a shift as a finite float ≥ 0, 0 for None; raises `InputError` for anything else."""
     try:
         value = 0.0 if shift is None else float(shift)
     except (TypeError, ValueError):
         value = math.nan
     if not 0 <= value < math.inf:
-        raise InputError(f"the shift must be a finite ℓ2 norm of at least 0, got {shift!r}")
+        raise InputError(
+            f"the shift must be a finite ℓ2 norm of at least 0 (ℓ1 norm under uniform noise), got {shift!r}"
+        )
     return value

@@ -1,7 +1,7 @@
 """Trade-offs of selected rows: hierarchical smoothing and ablation (theory section 6; Scholten et al. 2022, 2023)."""
 
 from graphcert.errors import InputError, UnsupportedError
-from graphcert.noise import Ablation, Gaussian, Hierarchical, Selected
+from graphcert.noise import CONTINUOUS, Ablation, Hierarchical, Selected
 from graphcert.noise.budget import count
 from graphcert.tradeoff.base import TradeOff
 from graphcert.tradeoff.discrete import IDENTITY
@@ -52,13 +52,13 @@ def _touched(law: object, add: int, delete: int, nodes: int | None, shift: float
     """r, the most rows that a budget of features can change."""
     bits = count("add", add) + count("delete", delete)
     limit = None if nodes is None else count("nodes", nodes)
-    if isinstance(law, Gaussian):
-        refuse_bits(bits)
+    if isinstance(law, CONTINUOUS):
+        refuse_bits(law, bits)
         if shift and limit is None:
             raise InputError("a shift can spread over any number of rows; say over how many with nodes")
         return limit if shift and limit is not None else 0
     if shift:
-        raise InputError("only Gaussian noise has a measure for a shift; give add, delete or nodes")
+        raise InputError("only Gaussian and uniform noise have a measure for a shift; give add, delete or nodes")
     if limit is None:
         return bits
     # Ablation withstands any change of a row, so a number of rows is a budget of its own.

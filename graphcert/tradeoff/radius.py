@@ -1,4 +1,4 @@
-"""Certified radii under Gaussian noise (theory sections 5 and 6; Cohen et al. 2019; Scholten et al. 2023)."""
+"""Certified radii under Gaussian and uniform noise (theory, sections 5 and 6; Cohen et al. 2019; Scholten et al. 2023)."""
 
 from fractions import Fraction
 
@@ -7,8 +7,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
 from graphcert.errors import UnsupportedError
-from graphcert.noise import Gaussian, Scheme, Selected
+from graphcert.noise import CONTINUOUS, Gaussian, Scheme, Selected
+from graphcert.noise.dominance import dominating
 from graphcert.tradeoff.base import Floats, probabilities
+from graphcert.tradeoff.escape import selection_escape
 from graphcert.tradeoff.gaussian import FLOOR, GUARD
 
 _FARTHEST = 80.0
@@ -16,19 +18,65 @@ _FARTHEST = 80.0
 
 _HALVINGS = 48
 
+_ALLOWANCE = 2.0**-46
 
-def worst_gaussian(smoothing: Scheme) -> tuple[float, float]:
-    """The smallest probability of selection and the smallest σ among the levels of feature noise.
+
+def certified_radius(smoothing: Scheme, p_lower: ArrayLike, p_other_upper: ArrayLike | None, rows: int) -> Floats:
+    """The largest shift, in the norm of the noise, that every label provably survives.
+
+    Localized noise counts with its smallest scale and its rarest selection.
+
+    Args:
+        smoothing: any scheme.
+        p_lower: lower bounds of the label's probability, any shape.
+        p_other_upper: upper bounds of every other class's for the multi-class rule, None for the binary rule.
+        rows: the most rows that move; under hierarchical noise all of them have to be selected.
+
+    Returns:
+        Radii of the same shape; 0 where nothing is certified. Sound side: never above the exact radius.
 
     Raises:
-        UnsupportedError: if the features do not carry Gaussian noise.
+        UnsupportedError: if the features carry neither Gaussian nor uniform noise.
     """
     levels = smoothing.levels("features")
-    laws = [level.law if isinstance(level, Selected) else level for level in levels]
-    sigmas = [law.sigma for law in laws if isinstance(law, Gaussian)]
-    if not sigmas:  # levels are of one kind
-        raise UnsupportedError("a radius is known under Gaussian feature noise only; ask robust(…) for budgets of bits")
-    return min(getattr(level, "select", 1.0) for level in levels), min(sigmas)
+    law = dominating(levels) if levels else None
+    select, law = (law.select, law.law) if isinstance(law, Selected) else (1.0, law)
+    if not isinstance(law, CONTINUOUS):
+        raise UnsupportedError(
+            "a radius is known under Gaussian and uniform feature noise only; ask robust(…) for budgets of bits"
+        )
+    delta = selection_escape(select, rows)
+    if not isinstance(law, Gaussian):
+        return uniform_radius(p_lower, law.half_width, delta, p_other_upper)
+    if p_other_upper is None:
+        return gaussian_radius(p_lower, law.sigma, delta)
+    return gaussian_radius_multiclass(p_lower, p_other_upper, law.sigma, delta)
+
+
+def uniform_radius(
+    p_lower: ArrayLike, half_width: float, delta: Fraction = Fraction(0), p_other_upper: ArrayLike | None = None
+) -> Floats:
+    """The largest ℓ1 shift that a majority provably survives under uniform noise; by the multi-class rule with pB.
+
+    Both rules ask that the escape be smaller than a margin m: m = p − 1/2, or (pA − pB)/2 (theory, section 5). The escape
+    is 1 − (1 − δ)(1 − R/(2λ)), so R = 2λ (1 − (1 − m)/(1 − δ)), which is 2λm = λ(2p − 1) if no row escapes. The allowance
+    of 2⁻⁴⁶ is more than what rounding does here and in `Escape`.
+
+    Args:
+        p_lower: lower bounds of the label's probability.
+        half_width: λ.
+        delta: the probability that some perturbed row is not noised, see `Escape`.
+        p_other_upper: upper bounds of every other class's, of the same shape; None for the binary rule.
+
+    Returns:
+        Radii ≥ 0 of the same shape, at most λ; 0 where nothing is certified. Sound side: below the exact radius.
+    """
+    p = probabilities(p_lower)
+    margin = p - 0.5 if p_other_upper is None else (p - probabilities(p_other_upper)) / 2
+    if delta == 1:
+        return np.zeros_like(p)
+    radius: Floats = np.maximum(1.0 - (1.0 - margin) / float(1 - delta) - _ALLOWANCE, 0.0) * (2 * half_width)
+    return radius
 
 
 def gaussian_radius(p_lower: ArrayLike, sigma: float, delta: Fraction = Fraction(0)) -> Floats:

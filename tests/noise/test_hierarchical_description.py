@@ -20,6 +20,7 @@ from graphcert.noise import (
     Scheme,
     Selected,
     Smoothing,
+    Uniform,
     Views,
     smoothing_from_dict,
 )
@@ -32,6 +33,9 @@ SCHEMES = [
     Smoothing(Gaussian(0.25)),
     Smoothing(Ablation(), EDGES),
     Smoothing([Gaussian(0.1), Gaussian(0.5)], None, TWO),
+    Smoothing(Gaussian(0.25, 1 / 255)),
+    Smoothing([Uniform(0.1, 0.5), Uniform(0.5, 0.5)], None, TWO),
+    Hierarchical(0.8, Uniform(0.25)),
     Hierarchical(0.8, NEAR),
     Hierarchical(1, NEAR),
     Hierarchical(0.8, Gaussian(0.25)),
@@ -56,11 +60,14 @@ def test_descriptions_survive_json_pickle_and_files_of_votes(scheme: Scheme, tmp
     assert Votes.load(tmp_path / "votes.npz", scheme).smoothing == scheme
 
 
-def test_flips_are_described_as_they_always_were() -> None:
+def test_laws_are_described_as_they_always_were() -> None:
     """Digests of votes cover the description of their scheme."""
     assert Smoothing(NEAR, [EDGES]).to_dict() == {
         "features": {"add": 0.01, "delete": 0.6}, "edges": {"add": 0.0, "delete": 0.4},
     }  # fmt: skip
+    assert Smoothing(Gaussian(0.5)).to_dict() == {"features": {"law": "gaussian", "sigma": 0.5}}
+    assert Smoothing(Gaussian(0.5, 0.1)).to_dict() == {"features": {"law": "gaussian", "sigma": 0.5, "lattice": 0.1}}
+    assert Smoothing(Ablation(), EDGES).to_dict()["features"] == {"law": "ablation"}
 
 
 def test_a_law_stands_for_the_smoothing_of_features_with_it() -> None:
@@ -110,6 +117,12 @@ def test_no_view_of_a_scheme_forgets_its_selection(scheme: Scheme) -> None:
         (lambda: Gaussian(float("inf")), "finite number above 0"),
         (lambda: Gaussian("1"), "finite number above 0"),
         (lambda: Gaussian(True), "finite number above 0"),
+        (lambda: Gaussian(0.5, 0.0), "step 'lattice' must be a finite number above 0"),
+        (lambda: Uniform(0.0), "half-width 'half_width' must be a finite number above 0"),
+        (lambda: Uniform(1.0, float("nan")), "step 'lattice' must be a finite number above 0"),
+        (lambda: Smoothing([Gaussian(0.5, 0.1), Gaussian(1.0)], None, TWO), "same lattice"),
+        (lambda: Smoothing([Gaussian(0.5), Uniform(1.0)], None, TWO), "laws of one kind"),
+        (lambda: Smoothing(edges=Uniform(1.0)), "takes laws such as BernoulliFlip"),
         (lambda: Hierarchical(0, NEAR), "must be above 0"),
         (lambda: Hierarchical(1.1, NEAR), "probability between 0 and 1"),
         (lambda: Hierarchical(float("nan"), NEAR), "probability between 0 and 1"),
@@ -146,6 +159,8 @@ def test_selection_that_falls_with_the_distance_is_legal_but_unwise() -> None:
         Hierarchical([0.9, 0.8], Smoothing([NEAR, FAR], None, TWO))
     with pytest.warns(UserWarning, match="noise falls"):
         Smoothing([Gaussian(0.5), Gaussian(0.1)], None, TWO)
+    with pytest.warns(UserWarning, match="noise falls"):
+        Smoothing([Uniform(0.5, 0.1), Uniform(0.1, 0.1)], None, TWO)
 
 
 def test_a_budget_keeps_its_four_numbers() -> None:
@@ -174,7 +189,8 @@ def test_a_dominating_law_takes_the_worst_of_every_level() -> None:
     assert dominating(levels) == Selected(0.5, Gaussian(1.0))
     assert dominating((Selected(0.5, Ablation()), Selected(0.25, Ablation()))) == Selected(0.25, Ablation())
     assert dominating((Gaussian(2.0), Gaussian(1.0))) == Gaussian(1.0)
+    assert dominating((Selected(0.5, Uniform(2.0)), Selected(0.75, Uniform(1.0)))) == Selected(0.5, Uniform(1.0))
 
 
 def test_public_names() -> None:
-    assert (gc.Gaussian, gc.Ablation, gc.Hierarchical) == (Gaussian, Ablation, Hierarchical)
+    assert (gc.Gaussian, gc.Uniform, gc.Ablation, gc.Hierarchical) == (Gaussian, Uniform, Ablation, Hierarchical)

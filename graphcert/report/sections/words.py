@@ -1,6 +1,6 @@
 """The sections in words: how to read the numbers, what is guaranteed, what is not."""
 
-from graphcert.noise import Ablation, Gaussian, Selected
+from graphcert.noise import CONTINUOUS, Ablation, Selected
 from graphcert.report.content import ReportContent
 from graphcert.report.page import block
 from graphcert.report.sections.section import Section
@@ -29,8 +29,8 @@ def _threat(content: ReportContent) -> str:
     law = levels[0].law if levels and isinstance(levels[0], Selected) else next(iter(levels), None)
     if isinstance(law, Ablation):
         return "how many nodes an adversary may touch, changing their features at will"
-    if isinstance(law, Gaussian):
-        return "how far an adversary may move the features, in ℓ2 norm over all of them together"
+    if isinstance(law, CONTINUOUS):
+        return f"how far an adversary may move the features, in {law.norm} norm over all of them together"
     return "how many feature bits or edges an adversary may add or delete"
 
 
