@@ -5,7 +5,9 @@ from graphcert.certificates.certify import METHODS, certify
 from graphcert.certificates.certify_scores import BOUNDS, certify_scores
 from graphcert.certificates.claims import Claims
 from graphcert.certificates.grid import BudgetGrid
+from graphcert.certificates.predict import Prediction, predict
 from graphcert.certificates.score_certificate import ScoreCertificate
+from graphcert.certificates.segmentation import SegmentationCertificate, seg_certify
 
 __all__ = [
     "BOUNDS",
@@ -13,7 +15,11 @@ __all__ = [
     "BudgetGrid",
     "Certificate",
     "Claims",
+    "Prediction",
     "ScoreCertificate",
+    "SegmentationCertificate",
     "certify",
     "certify_scores",
+    "predict",
+    "seg_certify",
 ]

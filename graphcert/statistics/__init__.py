@@ -2,14 +2,16 @@
 
 from graphcert.statistics.band import dkw_mean_variance
 from graphcert.statistics.bernstein import bernstein_mean_variance
-from graphcert.statistics.binomial import clopper_pearson_lower, clopper_pearson_upper
+from graphcert.statistics.binomial import binomial_tail, clopper_pearson_lower, clopper_pearson_upper
 from graphcert.statistics.level import check_level
-from graphcert.statistics.multiple import bonferroni, holm
+from graphcert.statistics.multiple import bonferroni, check_errors, holm
 from graphcert.statistics.sample_size import check_sample_size, minimum_samples
 
 __all__ = [
     "bernstein_mean_variance",
+    "binomial_tail",
     "bonferroni",
+    "check_errors",
     "check_level",
     "check_sample_size",
     "clopper_pearson_lower",

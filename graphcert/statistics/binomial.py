@@ -1,4 +1,4 @@
-"""One-sided Clopper–Pearson bounds, rounded outward (theory section 10; Clopper & Pearson 1934)."""
+"""Binomial tails and one-sided Clopper–Pearson bounds, rounded outward (theory section 10; Clopper & Pearson 1934)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +17,9 @@ _GUARD = 1e-10
 50-digit arithmetic for up to 10⁹ trials (the tests repeat the comparison)."""
 
 _NUDGES = 12
+
+_TABLE = 10**6
+"""For one number of trials up to this, distinct counts are looked up in a table; otherwise they are sorted."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,35 @@ def clopper_pearson_upper(successes: ArrayLike, trials: ArrayLike, alpha: float)
     no success.
     """
     return _per_distinct_pair(_upper, successes, trials, check_level(alpha))
+
+
+def binomial_tail(successes: ArrayLike, trials: ArrayLike, probability: float) -> Floats:
+    """P[Bin(n, p) ≥ k]: the exact one-sided p-value of the hypothesis that k successes have a probability of at most p.
+
+    Sound side: never below the exact value, and above it by a relative 1e-10 at most.
+
+    Args:
+        successes: k, integers with 0 ≤ k ≤ n, any shape.
+        trials: n, integers ≥ 1, broadcast against `successes`.
+        probability: p in [0, 1].
+
+    Returns:
+        Values in [0, 1] of the broadcast shape, a float for two numbers.
+
+    Raises:
+        InputError: if a count is not an integer in its range, or p is no probability.
+    """
+    if not 0 <= probability <= 1:
+        raise InputError(f"a binomial tail needs a probability between 0 and 1, got {probability!r}")
+    return _per_distinct_pair(_tail, successes, trials, float(probability))
+
+
+def _tail(k: Floats, n: Floats, probability: float) -> Floats:
+    value = np.ones_like(k)
+    some = k > 0
+    tail = special.betainc(k[some], n[some] - k[some] + 1, probability)
+    value[some] = np.minimum(tail * (1 + _GUARD) + (probability > 0) * np.finfo(np.float64).tiny, 1.0)
+    return value
 
 
 def _lower(k: Floats, n: Floats, alpha: float) -> Floats:
@@ -122,6 +154,13 @@ def _per_distinct_pair(
         raise InputError("every number of trials must be at least 1")
     if np.any(k < 0) or np.any(k > n):
         raise InputError("every number of successes must lie between 0 and its number of trials")
+    if np.ndim(trials) == 0 and n.flat[:1].sum() <= _TABLE:
+        table = np.zeros(int(trials) + 1)  # type: ignore[arg-type]
+        table[k] = 1.0
+        distinct = np.flatnonzero(table)
+        table[distinct] = bound(distinct.astype(np.float64), np.full(distinct.shape, float(len(table) - 1)), alpha)
+        looked_up: Floats = table[k]
+        return looked_up
     # NumPy orders complex numbers lexicographically, so one sort finds the distinct pairs.
     pairs, inverse = np.unique(k + 1j * n, return_inverse=True)
     bounds: Floats = bound(pairs.real.copy(), pairs.imag.copy(), alpha)[inverse.reshape(k.shape)]

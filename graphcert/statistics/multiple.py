@@ -1,5 +1,7 @@
 """Family-wise tests: which null hypotheses may be rejected together at level α (theory sections 7 and 10)."""
 
+from typing import SupportsIndex
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -7,36 +9,49 @@ from graphcert.errors import InputError
 from graphcert.statistics.level import check_level
 
 
-def bonferroni(p_values: ArrayLike, alpha: float) -> NDArray[np.bool_]:
+def bonferroni(p_values: ArrayLike, alpha: float, errors: SupportsIndex = 0) -> NDArray[np.bool_]:
     """Reject where p ≤ α/m; the probability of any false rejection is at most α under every dependence.
+
+    If k false rejections may be tolerated, reject where p ≤ (k + 1)α/m: their expected number is at most (k + 1)α, so
+    more than k of them have a probability of at most α by Markov (theorem 2.1 of Lehmann & Romano 2005).
 
     Args:
         p_values: m values in [0, 1], any shape.
-        alpha: family-wise error rate in (0, 1).
+        alpha: error rate in (0, 1) of the family: of more than `errors` false rejections.
+        errors: k ≥ 0, false rejections that are tolerated.
 
     Returns:
         Rejected hypotheses, in the shape of `p_values`.
 
     Raises:
-        InputError: if a p-value is NaN or outside [0, 1], or `alpha` is not a level.
+        InputError: if a p-value is NaN or outside [0, 1], `alpha` is not a level, or `errors` is no whole number ≥ 0.
     """
-    values, level = _checked(p_values), check_level(alpha)
-    return np.asarray(values <= level / max(values.size, 1))
+    values, level, tolerated = _checked(p_values), check_level(alpha), check_errors(errors)
+    return np.asarray(values <= (tolerated + 1) * level / max(values.size, 1))
 
 
-def holm(p_values: ArrayLike, alpha: float) -> NDArray[np.bool_]:
+def holm(p_values: ArrayLike, alpha: float, errors: SupportsIndex = 0) -> NDArray[np.bool_]:
     """Step-down test of Holm (1979): rejects all that `bonferroni` rejects, and more, at the same error rate.
 
-    The i-th smallest value is compared with α/(m − i), i = 0, 1, …, and the first failure ends the rejections. Shapes
-    and errors are those of `bonferroni`. Thresholds are rounded to the nearest float; round p-values up, not down.
+    The i-th smallest value is compared with α/(m − i), i = 0, 1, …, and the first failure ends the rejections. If k false
+    rejections are tolerated, with (k + 1)α/(m − max(i − k, 0)) (theorem 2.2 of Lehmann & Romano 2005). Shapes and errors
+    are those of `bonferroni`. Thresholds are rounded to the nearest float; round p-values up, not down.
     """
-    values, level = _checked(p_values), check_level(alpha)
+    values, level, tolerated = _checked(p_values), check_level(alpha), check_errors(errors)
     flat = values.ravel()
     order = np.argsort(flat, kind="stable")
-    passes = flat[order] <= level / np.arange(flat.size, 0, -1)
+    step = np.maximum(np.arange(flat.size) - tolerated, 0)
+    passes = flat[order] <= (tolerated + 1) * level / (flat.size - step)
     rejected = np.zeros(flat.size, dtype=bool)
     rejected[order] = np.logical_and.accumulate(passes)
     return rejected.reshape(values.shape)
+
+
+def check_errors(errors: SupportsIndex) -> int:
+    """Return a number of tolerated errors as an int ≥ 0; raises `InputError` for anything else."""
+    if isinstance(errors, bool) or not hasattr(errors, "__index__") or errors.__index__() < 0:
+        raise InputError(f"the number of tolerated errors must be a whole number of at least 0, got {errors!r}")
+    return errors.__index__()
 
 
 def _checked(p_values: ArrayLike) -> NDArray[np.float64]:

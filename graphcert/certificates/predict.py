@@ -1,0 +1,82 @@
+"""`predict`: the label of the smoothed classifier, without a claim of robustness (Cohen et al. 2019, PREDICT)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphcert.certificates.guarantee import describe_noise
+from graphcert.statistics import binomial_tail, check_level
+from graphcert.votes import Votes
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Prediction:
+    """Labels of the smoothed classifier on the input as it is; made by `predict`. Arrays are read-only.
+
+    Attributes:
+        labels: (N,) the class with most votes, the smallest among equals; a claim where `abstained` is False.
+        abstained: (N,) nodes about which nothing is said.
+        p_values: (N,) of the two-sided test between the two classes with most votes, rounded up.
+        alpha: error rate of all labels together if `simultaneous`, of each one otherwise.
+        simultaneous: whether all labels are right at once with probability ≥ 1 − alpha.
+        smoothing: the scheme that makes the smoothed classifier.
+        samples: the number of samples behind every label.
+    """
+
+    labels: NDArray[np.int64]
+    abstained: NDArray[np.bool_]
+    p_values: NDArray[np.float64]
+    alpha: float
+    simultaneous: bool
+    smoothing: Any
+    samples: int
+
+    def __post_init__(self) -> None:
+        for array in (self.labels, self.abstained, self.p_values):
+            array.flags.writeable = False
+
+    def guarantee(self) -> str:
+        """What is guaranteed, about what and with which probability, in plain words."""
+        scope = "all labels that are returned are" if self.simultaneous else "each single label, if it is returned, is"
+        return (
+            f"With probability at least {1 - self.alpha:.6g} over the {self.samples:,} independent samples, {scope} the "
+            f"class that the base classifier returns most often when {describe_noise(self.smoothing)}. Nothing is claimed "
+            f"about changed inputs, nor about the {int(self.abstained.sum()):,} of {self.labels.size:,} nodes that abstain."
+        )
+
+
+def predict(votes: Votes, alpha: float = 0.01, simultaneous: bool = True) -> Prediction:
+    """The label of the smoothed classifier at every node, or no label where the votes do not settle it.
+
+    With a and b votes for the two most frequent classes, the label is returned if the two-sided binomial test of "both are
+    equally likely" has a p-value of at most the level (Cohen et al. 2019, after Hung & Fithian 2019: choosing the two
+    classes by the same votes costs nothing). Only `votes.counts` are used. With `simultaneous=False` and one node this is
+    PREDICT of Cohen et al. The distance between the sampled law and the stated one is charged to the level: n samples
+    tell the two apart with probability n · total_variation at most.
+
+    Args:
+        votes: votes of N nodes over K classes.
+        alpha: error rate in (0, 1) of all labels together (or of each one, see `simultaneous`).
+        simultaneous: True tests every node at alpha/N, so that all labels hold at once with probability ≥ 1 − alpha;
+            False tests each at alpha and speaks about single nodes only.
+
+    Raises:
+        InputError: if `alpha` is not a level.
+    """
+    level = check_level(alpha)
+    per_node = level / (votes.nodes if simultaneous else 1) - votes.samples * votes.total_variation * (1 + 2.0**-50)
+    top = np.partition(votes.counts, votes.classes - 2, axis=1)[:, -2:]
+    second, first = top[:, 0], top[:, 1]
+    # A node without any vote for its two classes does not exist: every node has at least one vote.
+    p_values = np.minimum(2 * binomial_tail(first, first + second, 0.5), 1.0)
+    return Prediction(
+        labels=votes.counts.argmax(axis=1).astype(np.int64),
+        abstained=~(p_values <= per_node),
+        p_values=p_values,
+        alpha=level,
+        simultaneous=bool(simultaneous),
+        smoothing=votes.smoothing,
+        samples=votes.samples,
+    )

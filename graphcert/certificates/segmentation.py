@@ -1,0 +1,169 @@
+"""`seg_certify`: all components of an input at one radius (theory section 7; Fischer et al. 2021)."""
+
+from dataclasses import dataclass
+from typing import SupportsFloat, SupportsIndex
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from graphcert.errors import InputError
+from graphcert.statistics import binomial_tail, bonferroni, check_errors, check_level, holm
+from graphcert.tradeoff.radius import gaussian_radius
+
+_TESTS = {"holm": holm, "bonferroni": bonferroni}
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SegmentationCertificate:
+    """Which components (pixels, nodes) keep their label together, and how far; made by `seg_certify`.
+
+    Arrays are read-only and have the shape of the components, (M,) or (H, W).
+
+    Attributes:
+        labels: the pilot's class of every component; claims are made where `abstained` is False.
+        abstained: components about which nothing is said.
+        p_values: of the hypothesis that the label's probability is at most τ, rounded up; not yet corrected.
+        tau: τ, which the probability of every claimed label exceeds.
+        alpha: error rate of all claims together.
+        method: "holm" or "bonferroni".
+        errors: how many of the claims may be wrong all the same; 0 for none.
+        sigma: standard deviation of the Gaussian noise, or None.
+        samples: the number of samples behind every p-value.
+    """
+
+    labels: NDArray[np.int64]
+    abstained: Mask
+    p_values: Floats
+    tau: float
+    alpha: float
+    method: str
+    errors: int
+    sigma: float | None
+    samples: int
+
+    def __post_init__(self) -> None:
+        for array in (self.labels, self.abstained, self.p_values):
+            array.flags.writeable = False
+
+    @property
+    def p_lower(self) -> Floats:
+        """Lower bound of the label's probability: τ where a claim is made, 0 where not."""
+        return np.where(self.abstained, 0.0, self.tau)
+
+    @property
+    def radius(self) -> Floats:
+        """σΦ⁻¹(τ) where a claim is made, 0 where not; rounded down.
+
+        No change of the input of at most that ℓ2 norm, over all entries together, changes a claimed label.
+
+        Raises:
+            InputError: if the standard deviation of the noise was not given.
+        """
+        if self.sigma is None:
+            raise InputError("a radius needs the standard deviation of the Gaussian noise; give seg_certify a sigma")
+        return np.where(self.abstained, 0.0, gaussian_radius(self.tau, self.sigma))
+
+    def guarantee(self) -> str:
+        """What is guaranteed, about what and with which probability, in plain words."""
+        claims, total = int((~self.abstained).sum()), self.abstained.size
+        means = f"the base classifier returns their label with a probability above {self.tau:g} under the noise" + (
+            ""
+            if self.sigma is None
+            else f", and the smoothed classifier keeps it under every change of the input of "
+            f"ℓ2 norm at most {float(gaussian_radius(self.tau, self.sigma)):.6g}"
+        )
+        which = (
+            f"all of the {claims:,} components with a claim"
+            if self.errors == 0
+            else (
+                f"all but at most {self.errors:,} of the {claims:,} components with a claim (generalised family-wise error, "
+                f"k = {self.errors + 1})"
+            )
+        )
+        return (
+            f"With probability at least {1 - self.alpha:.6g} over the {self.samples:,} samples, {which} are right at the "
+            f"same time: {means}. Tested by the {self.method.capitalize()} procedure over {total:,} components; nothing is "
+            f"said about the {total - claims:,} that abstain."
+        )
+
+
+def seg_certify(
+    pilot_counts: ArrayLike,
+    counts: ArrayLike,
+    tau: SupportsFloat = 0.75,
+    alpha: float = 0.001,
+    method: str = "holm",
+    sigma: SupportsFloat | None = None,
+    errors: SupportsIndex = 0,
+    *,
+    total_variation: float = 0.0,
+) -> SegmentationCertificate:
+    """Certify many components of one input at once, and abstain on those that would spoil the rest.
+
+    The pilot's most frequent class of a component is fixed; the other samples test the hypothesis that its probability is
+    at most τ, by the exact binomial tail; a family-wise procedure over all components rejects at `alpha`. Where it
+    rejects, the label is that of the smoothed classifier and survives every shift of ℓ2 norm σΦ⁻¹(τ).
+
+    Args:
+        pilot_counts: (M, K) or (H, W, K) integers, votes of independent pilot samples; every component has the same sum.
+        counts: likewise, of the samples that are tested; independent of the pilot.
+        tau: τ in [1/2, 1), the probability to exceed. Choose it before the samples.
+        alpha: error rate in (0, 1) of all claims together.
+        method: "holm" or "bonferroni"; both hold under every dependence of the components, and Holm never claims less.
+        sigma: standard deviation of the Gaussian noise, for `radius`; None for votes under other noise.
+        errors: k ≥ 0. With probability ≥ 1 − alpha at most k claims are wrong (Lehmann & Romano 2005); 0 is the usual
+            family-wise guarantee.
+        total_variation: bound on the distance, for one sample, between the law that was sampled and the noise that is
+            meant, as in `Votes`; it is added to τ in the test.
+
+    Raises:
+        InputError: if an argument is outside its domain.
+    """
+    level, tolerated, threshold, charged = check_level(alpha), check_errors(errors), float(tau), float(total_variation)
+    if not 0.5 <= threshold < 1:
+        raise InputError(f"the probability to exceed, tau, must lie in [1/2, 1), got {tau!r}")
+    if not 0 <= charged < 1:
+        raise InputError(f"total_variation must lie in [0, 1), got {total_variation!r}")
+    if method not in _TESTS:
+        raise InputError(f"the family-wise method must be one of {', '.join(_TESTS)}; got {method!r}")
+    if sigma is not None and not 0 < float(sigma) < np.inf:
+        raise InputError(f"the standard deviation 'sigma' must be a finite number above 0, got {sigma!r}")
+    pilot, final = (_counts(*pair) for pair in (("pilot_counts", pilot_counts), ("counts", counts)))
+    if pilot.shape != final.shape:
+        raise InputError(f"pilot_counts and counts must agree in shape, got {pilot.shape} and {final.shape}")
+    labels = pilot.argmax(axis=-1)
+    successes = np.take_along_axis(final, labels[..., None], axis=-1)[..., 0].astype(np.int64)
+    samples = int(final.reshape(-1, final.shape[-1])[0].sum(dtype=np.int64))
+    tested = threshold if charged == 0 else min(float(np.nextafter(threshold + charged, 2.0)), 1.0)
+    p_values = binomial_tail(successes, samples, tested)
+    return SegmentationCertificate(
+        labels=labels.astype(np.int64),
+        abstained=~_TESTS[method](p_values, level, tolerated),
+        p_values=p_values,
+        tau=threshold,
+        alpha=level,
+        method=method,
+        errors=tolerated,
+        sigma=None if sigma is None else float(sigma),
+        samples=samples,
+    )
+
+
+def _counts(name: str, counts: ArrayLike) -> NDArray[np.integer]:
+    """Votes as they are, after a check that every component has the same number of them."""
+    array = np.asarray(counts)
+    if array.ndim < 2 or array.size == 0 or array.shape[-1] < 2:
+        raise InputError(f"{name} must have the shape (components ≥ 1, classes ≥ 2), got {array.shape}")
+    if not np.issubdtype(array.dtype, np.integer):
+        raise InputError(f"{name} must hold integers, got {array.dtype}")
+    if array.min() < 0 or array.max() > 2**53 // array.shape[-1]:
+        raise InputError(f"{name} must be numbers of votes of at least 0, got {array.min()} to {array.max()}")
+    totals = array.sum(axis=-1, dtype=np.int64)
+    if totals.min() != totals.max() or totals.min() < 1:
+        raise InputError(
+            f"every component needs the same number ≥ 1 of votes, {name} has {totals.min()} to {totals.max()}"
+        )
+    return array
