@@ -3,6 +3,7 @@
 from graphcert.collective.curve import CollectiveCurve
 from graphcert.collective.localized import collective_localized
 from graphcert.collective.localized_problem import LocalizedProblem, axis_weights
+from graphcert.collective.norm_problem import NormProblem, collective_norm
 from graphcert.collective.perceived import collective_perceived
 from graphcert.collective.perceived_places import smoothing_places
 from graphcert.collective.perceived_problem import check_reach
@@ -15,10 +16,12 @@ from graphcert.collective.tight import TightProblem, collective_tight, tight_pro
 __all__ = [
     "CollectiveCurve",
     "LocalizedProblem",
+    "NormProblem",
     "TightProblem",
     "axis_weights",
     "check_reach",
     "collective_localized",
+    "collective_norm",
     "collective_perceived",
     "collective_strictly_local",
     "collective_tight",

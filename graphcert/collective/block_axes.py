@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from graphcert.collective.linear import BoolArray, FloatArray, IntArray
+from graphcert.collective.linear import Amounts, BoolArray, FloatArray, IntArray
 from graphcert.collective.threat import UNLIMITED
 
 
@@ -23,7 +23,7 @@ class BlockAxes:
     axis_class: IntArray
     capacity: IntArray
 
-    def reach(self, budget: IntArray) -> FloatArray:
+    def reach(self, budget: Amounts) -> FloatArray:
         """(D, C) the largest Σ w·b of each direction and group alone, when all of `budget` is placed to hurt it most.
 
         Sound side: above (rounded up). Each class fills its heaviest blocks first.
@@ -50,7 +50,7 @@ class BlockAxes:
         return found
 
 
-def reduce_axes(weights: FloatArray, axis_class: IntArray, capacity: IntArray, most: IntArray) -> BlockAxes:
+def reduce_axes(weights: FloatArray, axis_class: IntArray, capacity: IntArray, most: Amounts) -> BlockAxes:
     """The axes that suffice for an optimal attack within budgets up to `most` (one number per class).
 
     Axes of one class that weigh the same for every group and direction become one, with the sum of their capacities. An

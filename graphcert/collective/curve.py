@@ -11,8 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from graphcert.collective.linear import FloatArray, IntArray
+from graphcert.collective.linear import Amounts, FloatArray, IntArray
 from graphcert.errors import InputError
+
+SHIFT = "feature_shift"
+"""The axis of budgets that are a norm: how far the features move, in ℓ2 (Gaussian noise) or ℓ1 (uniform noise)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +24,7 @@ class CollectiveCurve:
 
     Attributes:
         axes: names of the A axes, in the order of the columns of `budgets`.
-        budgets: (B, A) int, the global budget per axis.
+        budgets: (B, A) int, the global budget per axis; float if an axis is a norm.
         targets: number of target nodes |T|.
         bound: (B,) float, proved upper bound on the targets that one perturbation can change.
         attacked_upper: (B,) int, ⌊bound⌋ within 0 … |T|. Sound side: above.
@@ -36,7 +39,7 @@ class CollectiveCurve:
     """
 
     axes: tuple[str, ...]
-    budgets: IntArray
+    budgets: Amounts
     targets: int
     bound: FloatArray
     attacked_upper: IntArray
@@ -97,7 +100,8 @@ class CollectiveCurve:
     @classmethod
     def from_dict(cls, description: Mapping[str, Any]) -> "CollectiveCurve":
         """Rebuild a curve from `to_dict`; raises `InputError` on anything else."""
-        kinds = {"budgets": np.int64, "bound": np.float64, "attacked_upper": np.int64, "method": np.str_}
+        measured = np.float64 if SHIFT in description.get("axes", ()) else np.int64
+        kinds = {"budgets": measured, "bound": np.float64, "attacked_upper": np.int64, "method": np.str_}
         kinds |= {"status": np.str_, "gap": np.float64, "correct_upper": np.int64, "attacks": np.int64}
         try:
             values = {"attacks": None, **description, "axes": tuple(description["axes"])}

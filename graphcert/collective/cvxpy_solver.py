@@ -46,9 +46,7 @@ class CvxpySolver:
 
     def _problem(self, program: LinearProgram, integer: bool) -> tuple[Any, Any, Any]:
         cvxpy = self._cvxpy
-        if integer and not program.integer.all():
-            raise InputError("solver='cvxpy' takes integer programs whose columns are all whole; use solver='highs'")
-        x = cvxpy.Variable(len(program.objective), integer=integer)
+        x = cvxpy.Variable(len(program.objective), integer=[np.flatnonzero(program.integer)] if integer else False)
         rows = program.matrix @ x <= program.row_upper
         bounds = [x >= 0, x <= program.column_upper]
         return x, rows, cvxpy.Problem(cvxpy.Maximize(program.objective @ x), [rows, *bounds])

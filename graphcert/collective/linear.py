@@ -8,6 +8,8 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+Amounts = IntArray | FloatArray
+"""Budgets and what is spent of them: whole numbers of changes, or shares of a norm."""
 BoolArray = npt.NDArray[np.bool_]
 Sparse = Any
 """A scipy sparse array or matrix (any format, any numeric dtype)."""

@@ -11,13 +11,13 @@ from graphcert.collective.bounds import attacked_upper, branch_and_bound_slack, 
 from graphcert.collective.curve import CollectiveCurve
 from graphcert.collective.cvxpy_solver import CvxpySolver
 from graphcert.collective.highs import HighsSolver
-from graphcert.collective.linear import BoolArray, FloatArray, IntArray
-from graphcert.collective.localized_attack import improved, whole_changes
+from graphcert.collective.linear import Amounts, BoolArray, FloatArray
+from graphcert.collective.localized_attack import attempted, improved
 from graphcert.collective.localized_problem import LocalizedProblem
 from graphcert.collective.localized_program import encode_localized
 from graphcert.collective.masks import mask_of, proved_alone
 from graphcert.collective.sweep import Bound, Solver, curve_of, monotone
-from graphcert.collective.threat import check_budgets
+from graphcert.collective.threat import check_amounts, check_budgets
 from graphcert.errors import InputError
 
 BINS = 256
@@ -43,7 +43,8 @@ def collective_localized(
 
     Args:
         problem: n outputs in groups, their half-spaces, and the axes of change.
-        budgets: (B, classes) whole numbers, the global budget per class of `problem.classes`; a flat list if there is one.
+        budgets: (B, classes) whole numbers (finite reals if changes are not whole), the global budget per class of
+            `problem.classes`; a flat list if there is one.
         method: "naive" (each output alone against the whole budget where it hurts most), "lp" or "milp"; each reports
             the best of itself and the ones before it.
         targets: (n,) bool, the outputs that count; all by default.
@@ -62,11 +63,11 @@ def collective_localized(
         up to the best attack found, within the half-spaces and up to the rounding of sums.
 
     Raises:
-        InputError: for budgets that are not whole numbers ≥ 0, masks of the wrong shape, no targets, an unknown method
-            or solver, or a solver that is not installed.
+        InputError: for budgets that are not whole (or finite) numbers ≥ 0, masks of the wrong shape, no targets, an
+            unknown method or solver, or a solver that is not installed.
     """
     check_options(method, solver, bins, time_limit)
-    sweep = check_budgets(budgets, len(problem.classes))
+    sweep: Amounts = (check_budgets if problem.whole else check_amounts)(budgets, len(problem.classes))
     counted = np.ones(problem.outputs, dtype=np.bool_)
     if targets is not None:
         counted = mask_of("targets", targets, counted.shape)
@@ -94,7 +95,7 @@ class _Sweep:
         problem: LocalizedProblem,
         counted: BoolArray,
         proved: BoolArray | None,
-        budgets: IntArray,
+        budgets: Amounts,
         bins: int | None,
     ) -> None:
         self._problem, self._counted, self._proved = problem, counted, proved
@@ -134,7 +135,7 @@ class _Sweep:
         solution = solver.solve_linear(program)
         best = better(best, weak_duality_bound(program, solution.duals), "lp", solution.status)
         relaxed = nothing if solution.point is None else solution.point[-nothing.size :]
-        attack = max(attack, encoding.broken(whole_changes(encoding, relaxed, budget).astype(np.float64), counts))
+        attack = max(attack, encoding.broken(attempted(encoding, relaxed, budget).astype(np.float64), counts))
         return Bound(best.value, best.attacked, best.method, best.status, float(attack)), relaxed
 
     def _integer(self, index: int, solver: Solver, best: Bound, relaxed: FloatArray) -> Bound:
@@ -145,11 +146,11 @@ class _Sweep:
         counts = encoding.kinds.count(standing)
         if encoding.axes.capacity.size != relaxed.size:  # a smaller budget can leave fewer axes that matter
             relaxed = np.zeros(encoding.axes.capacity.size)
-        start = improved(encoding, whole_changes(encoding, relaxed, budget), counts, budget)
+        start = improved(encoding, attempted(encoding, relaxed, budget), counts, budget)
         solution = solver.solve_integer(encoding.program(counts, budget), encoding.point(start, counts))
         attacks = [start.astype(np.float64)]
         if solution.point is not None:
-            attacks.append(whole_changes(encoding, solution.point[-start.size :], budget).astype(np.float64))
+            attacks.append(attempted(encoding, solution.point[-start.size :], budget).astype(np.float64))
         attack = max(best.attack, *(encoding.broken(b, counts) for b in attacks))
         claim = claimed_bound(solution, branch_and_bound_slack(float(counts.sum() + budget.sum())))
         # A claim below an attack is refuted: then the solver has proved nothing.

@@ -1,15 +1,27 @@
-"""Attacks on the localized problem: whole changes that show, from below, how good a bound is."""
+"""Attacks on the localized problem: changes that show, from below, how good a bound is."""
 
 import numpy as np
 
-from graphcert.collective.linear import FloatArray, IntArray
+from graphcert.collective.linear import Amounts, FloatArray, IntArray
 from graphcert.collective.localized_program import LocalizedEncoding
 
 _WORK = 3e7
 """Steps that a local search may look at (about half a second)."""
 
 
-def whole_changes(encoding: LocalizedEncoding, relaxed: FloatArray, budget: IntArray) -> IntArray:
+def attempted(encoding: LocalizedEncoding, relaxed: FloatArray, budget: Amounts) -> Amounts:
+    """Allowed b (A,) near the relaxed one: whole, or real and within the budget that a solver may exceed a little."""
+    if encoding.whole:
+        return whole_changes(encoding, relaxed, budget)
+    axes = encoding.axes
+    b = np.clip(relaxed, 0.0, np.minimum(axes.capacity, budget[axes.axis_class]))
+    spent = np.bincount(axes.axis_class, b, minlength=budget.size)
+    share = np.minimum(1.0, np.divide(budget, spent, out=np.ones(budget.size), where=spent > 0))
+    within: FloatArray = b * share[axes.axis_class]
+    return within
+
+
+def whole_changes(encoding: LocalizedEncoding, relaxed: FloatArray, budget: Amounts) -> IntArray:
     """Whole b (A,) near the relaxed one: rounded down, then the rest of each budget by largest fraction and weight."""
     axes = encoding.axes
     limit = np.minimum(axes.capacity, budget[axes.axis_class])
@@ -24,12 +36,16 @@ def whole_changes(encoding: LocalizedEncoding, relaxed: FloatArray, budget: IntA
     return b
 
 
-def improved(encoding: LocalizedEncoding, b: IntArray, counts: IntArray, budget: IntArray) -> IntArray:
-    """`b` after exchanges of single units within a class, each the best one, as long as they break more."""
+def improved(encoding: LocalizedEncoding, b: Amounts, counts: IntArray, budget: Amounts) -> Amounts:
+    """`b` after exchanges of single units within a class, each the best one, as long as they break more.
+
+    Real shares exchange a quarter of the largest budget, and half as much whenever that does not help, down to a 256th.
+    """
     axes = encoding.axes
     limit = np.minimum(axes.capacity, budget[axes.axis_class])
     value = float(encoding.broken_steps(b[None, :].astype(np.float64), counts)[0])
-    work = 0.0
+    work, unit = 0.0, 1 if encoding.whole else float(budget.max()) / 4
+    finest = unit / 64
     while True:
         give, take = np.nonzero(axes.axis_class[:, None] == axes.axis_class[None, :])
         useful = (give != take) & (b[give] > 0) & (b[take] < limit[take])
@@ -39,10 +55,14 @@ def improved(encoding: LocalizedEncoding, b: IntArray, counts: IntArray, budget:
             return b
         moved = np.tile(b, (give.size, 1))
         row = np.arange(give.size)
-        moved[row, give] -= 1
-        moved[row, take] += 1
+        size = np.minimum(unit, np.minimum(b[give], limit[take] - b[take]))
+        moved[row, give] -= size
+        moved[row, take] += size
         values = encoding.broken_steps(moved.astype(np.float64), counts)
         best = int(values.argmax())
-        if values[best] <= value:
+        if values[best] > value:
+            b, value = moved[best], float(values[best])
+        elif encoding.whole or unit <= finest:
             return b
-        b, value = moved[best], float(values[best])
+        else:
+            unit /= 2

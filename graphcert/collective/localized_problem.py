@@ -21,6 +21,9 @@ class LocalizedProblem:
     that class's budget. It may have broken output n of group i only if *every* direction d is crossed:
     Σ_a weights[d, i, a] · b_a ≥ eta[d, n].
 
+    Where changes are measured by a norm, b is real instead (`whole` is False, theory, section 5): a share of the squared ℓ2
+    norm or of the ℓ1 norm per block.
+
     Axes: n outputs, D directions (orders of divergence), C groups, A axes of change (channel, operation, input block).
 
     Attributes:
@@ -31,9 +34,11 @@ class LocalizedProblem:
         axis_class: (A,) int, the class of each axis as an index into `classes`.
         capacity: (A,) whole numbers, how often a block can be changed that way (its zeros, its ones).
         classes: names of the budget classes.
+        whole: whether b counts changes, or is real.
 
     Raises:
-        InputError: if shapes disagree, a weight is negative or NaN, or an index is outside its range.
+        InputError: if shapes disagree, a weight is negative or NaN (or infinite, with real b), or an index is outside its
+            range.
     """
 
     groups: IntArray
@@ -42,6 +47,7 @@ class LocalizedProblem:
     axis_class: IntArray
     capacity: IntArray
     classes: tuple[str, ...] = AXES
+    whole: bool = True
 
     def __post_init__(self) -> None:
         eta, weights = np.asarray(self.eta, dtype=np.float64), np.asarray(self.weights, dtype=np.float64)
@@ -52,6 +58,8 @@ class LocalizedProblem:
             raise InputError(f"weights must have the shape ({directions}, groups, axes), got {weights.shape}")
         if np.isnan(eta).any() or not (weights >= 0).all():
             raise InputError("eta must be numbers and weights numbers of at least 0, and NaN is neither")
+        if not self.whole and np.isinf(weights).any():
+            raise InputError("a weight per unit of a norm must be finite; measure the budget in another unit")
         _, groups, axes = weights.shape
         classes = tuple(self.classes)
         checked = {

@@ -3,7 +3,7 @@
     maximise Σ_k M_k s_k                                        s_k = 1: a chain is broken up to and including step k
     s.t.     Σ_k η_{k,d} s_k ≤ Σ_a w_{i,d,a} b_a                for every chain (of group i) and direction d
              Σ_k s_k ≤ 1                                        for every chain
-             Σ_a b_a ≤ budget of its class,  0 ≤ b_a ≤ min(capacity, budget),  s and b whole
+             Σ_a b_a ≤ budget of its class,  0 ≤ b_a ≤ min(capacity, budget),  s and b whole (b real for norms)
 
 with M_k the number of outputs on the first k steps. With t_k = Σ_{j ≥ k} s_j this is the row w·b ≥ Σ_k (η_k − η_{k−1}) t_k
 over nested t, in a form that needs no rows for the nesting: its size depends on groups, steps and directions, not on the
@@ -22,11 +22,14 @@ import scipy.sparse as sp
 
 from graphcert.collective.block_axes import BlockAxes, reduce_axes
 from graphcert.collective.chains import Kinds, Staircases, build_staircases, find_kinds
-from graphcert.collective.linear import BoolArray, FloatArray, IntArray, LinearProgram, Sparse
+from graphcert.collective.linear import Amounts, BoolArray, FloatArray, IntArray, LinearProgram, Sparse
 from graphcert.collective.localized_problem import LocalizedProblem
 
 SMALLEST = 1e-8
 """Solvers drop matrix coefficients of 1e-9 or less; a weight below this share of its row is rounded up to it."""
+
+_TIE = 1e-9
+"""An attack with real shares ends where steps are just reached, up to this relative rounding of sums."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +40,9 @@ class LocalizedEncoding:
         axes: the axes that matter.
         kinds: the outputs that the largest budget can break.
         stairs: their steps.
-        weights: (D, C, A) of `axes`, none larger than what breaks the strongest output of its group.
+        weights: (D, C, A) of `axes`; of whole changes none larger than what breaks the strongest output of its group.
         classes: number of budget classes.
+        whole: whether changes are whole, or real shares of a norm.
     """
 
     axes: BlockAxes
@@ -46,13 +50,14 @@ class LocalizedEncoding:
     stairs: Staircases
     weights: FloatArray
     classes: int
+    whole: bool = True
 
-    def breakable(self, counts: IntArray, budget: IntArray) -> IntArray:
+    def breakable(self, counts: IntArray, budget: Amounts) -> IntArray:
         """(R,) `counts` without the kinds that survive all of `budget` on their own. Its sum is the naive bound."""
         alone = (self.kinds.eta > self.axes.reach(budget)[:, self.kinds.group]).any(axis=0)
         return np.where(alone, 0, counts)
 
-    def program(self, counts: IntArray, budget: IntArray) -> LinearProgram:
+    def program(self, counts: IntArray, budget: Amounts) -> LinearProgram:
         """The program that breaks as much as possible of `counts` (R,) within `budget` (one number per class)."""
         fallen = self._fallen(counts)
         steps, axes = fallen.size, self.axes.capacity.size
@@ -64,11 +69,11 @@ class LocalizedEncoding:
             row_upper=row_upper,
             # A step that adds nothing to the one before it is never needed.
             column_upper=np.concatenate([self._added(counts) > 0, limit]).astype(np.float64),
-            integer=np.ones(steps + axes, dtype=np.bool_),
+            integer=np.concatenate([np.ones(steps, np.bool_), np.full(axes, self.whole)]),
         )
 
-    def point(self, b: IntArray, counts: IntArray) -> FloatArray:
-        """The point x of the program for whole changes `b` (A,): every chain broken as far as b goes."""
+    def point(self, b: Amounts, counts: IntArray) -> FloatArray:
+        """The point x of the program for changes `b` (A,): every chain broken as far as b goes."""
         fallen, top = self._fallen_under(b[None, :].astype(np.float64), counts)
         reached = np.flatnonzero((fallen[0] > 0) & (fallen[0] == top[0, self.stairs.chain]))
         _, first = np.unique(self.stairs.chain[reached], return_index=True)
@@ -83,7 +88,7 @@ class LocalizedEncoding:
 
     def broken(self, b: FloatArray, counts: IntArray) -> int:
         """How much of `counts` falls under one change `b` (A,), every kind at its own η (sums in floats)."""
-        crossed = (self.weights @ b)[:, self.kinds.group] >= self.kinds.eta
+        crossed = (self.weights @ b)[:, self.kinds.group] >= self.kinds.eta * self._reached
         return int(counts[crossed.all(axis=0)].sum())
 
     def _fallen_under(self, b: FloatArray, counts: IntArray) -> tuple[FloatArray, FloatArray]:
@@ -91,9 +96,14 @@ class LocalizedEncoding:
         hit = np.ones((len(b), self.stairs.chain.size), dtype=np.bool_)
         group = self.stairs.group[self.stairs.chain]
         for weights, eta in zip(self.weights, self.stairs.eta, strict=True):
-            hit &= (b @ weights.T)[:, group] >= eta
+            hit &= (b @ weights.T)[:, group] >= eta * self._reached
         fallen = np.where(hit, self._fallen(counts), 0.0)
         return fallen, np.maximum.reduceat(fallen, self._starts, axis=1) if self._starts.size else fallen
+
+    @property
+    def _reached(self) -> float:
+        """The share of η at which an attack counts as having reached it."""
+        return 1.0 if self.whole else 1.0 - _TIE
 
     def _added(self, counts: IntArray) -> IntArray:
         return np.bincount(self.stairs.step, counts, minlength=self.stairs.chain.size)
@@ -141,6 +151,8 @@ class LocalizedEncoding:
 
     def _chain_weights(self) -> FloatArray:
         """(D, H, A) weights lowered to the last step of the chain: one whole change that reaches it can do no more."""
+        if not self.whole:
+            return self.weights[:, self.stairs.group]
         last = np.searchsorted(self.stairs.chain, np.arange(self.stairs.group.size), side="right") - 1
         lowered: FloatArray = np.minimum(self.weights[:, self.stairs.group], self.stairs.eta[:, last, None])
         return lowered
@@ -155,7 +167,7 @@ def row_scale(row: IntArray, needs: FloatArray, gives: FloatArray) -> FloatArray
 
 
 def encode_localized(
-    problem: LocalizedProblem, counted: BoolArray, most: IntArray, bins: int | None
+    problem: LocalizedProblem, counted: BoolArray, most: Amounts, bins: int | None
 ) -> LocalizedEncoding:
     """Keep what some budget up to `most` (one number per class) can break of the outputs in the mask `counted` (n,)."""
     axes = reduce_axes(problem.weights, problem.axis_class, problem.capacity, most)
@@ -167,11 +179,13 @@ def encode_localized(
     eta = np.minimum(eta, _ceiling(axes, most, problem.groups[kept], eta)[:, problem.groups[kept]])
     kinds = find_kinds(problem.groups, eta, kept)
     stairs = build_staircases(kinds, kinds.count(counted), bins)
-    strongest = _strongest(reach.shape, kinds.group, kinds.eta)
-    return LocalizedEncoding(axes, kinds, stairs, np.minimum(axes.weights, strongest[:, :, None]), most.size)
+    weights = axes.weights
+    if problem.whole:
+        weights = np.minimum(weights, _strongest(reach.shape, kinds.group, kinds.eta)[:, :, None])
+    return LocalizedEncoding(axes, kinds, stairs, weights, most.size, problem.whole)
 
 
-def _ceiling(axes: BlockAxes, most: IntArray, groups: IntArray, eta: FloatArray) -> FloatArray:
+def _ceiling(axes: BlockAxes, most: Amounts, groups: IntArray, eta: FloatArray) -> FloatArray:
     """(D, C) a finite η for outputs that only changes of infinite weight break: no finite ones ever reach it."""
     finite = BlockAxes(np.where(np.isinf(axes.weights), 0.0, axes.weights), axes.axis_class, axes.capacity)
     beyond = 1.001 * finite.reach(most) + 0.001

@@ -12,7 +12,7 @@ from graphcert.collective.attack import greedy, verified
 from graphcert.collective.bounds import attacked_upper, branch_and_bound_slack, claimed_bound, weak_duality_bound
 from graphcert.collective.curve import CollectiveCurve
 from graphcert.collective.encoding import Encoding
-from graphcert.collective.linear import BoolArray, FloatArray, IntArray, LinearProgram, Solution
+from graphcert.collective.linear import Amounts, BoolArray, FloatArray, IntArray, LinearProgram, Solution
 
 
 class Solver(Protocol):
@@ -99,7 +99,7 @@ def _better(best: Bound, encoding: Encoding, bound: float, method: str, status: 
     return Bound(best.value, best.attacked, best.method, status, best.attack)
 
 
-def monotone(bounds: list[Bound], budgets: IntArray) -> list[Bound]:
+def monotone(bounds: list[Bound], budgets: Amounts) -> list[Bound]:
     """A larger budget's bound holds at a smaller one, and a smaller budget's attack is an attack at a larger one."""
     result = []
     for bound, budget in zip(bounds, budgets, strict=True):
@@ -113,7 +113,7 @@ def monotone(bounds: list[Bound], budgets: IntArray) -> list[Bound]:
 
 def curve_of(
     axes: tuple[str, ...],
-    budgets: IntArray,
+    budgets: Amounts,
     counted: BoolArray,
     right: BoolArray | None,
     bounds: Callable[[BoolArray], list[Bound]],

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from graphcert.collective.linear import IntArray, Sparse
+from graphcert.collective.linear import FloatArray, IntArray, Sparse
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import AXES
 
@@ -84,6 +84,19 @@ def threat(
 
 def check_budgets(budgets: npt.ArrayLike, axes: int) -> IntArray:
     """The sweep as (B, A) whole numbers ≥ 0; a flat list is one budget per entry if there is a single axis."""
+    return whole("budgets", _sweep(budgets, axes))
+
+
+def check_amounts(budgets: npt.ArrayLike, axes: int) -> FloatArray:
+    """The same for budgets that are measured: finite real numbers ≥ 0."""
+    array = _sweep(budgets, axes)
+    if array.dtype.kind not in "iuf" or not (np.isfinite(array) & (array >= 0)).all():
+        shown = " ".join(np.array2string(array, threshold=6).split())
+        raise InputError(f"budgets must be finite numbers of at least 0, got {shown}")
+    return array.astype(np.float64)
+
+
+def _sweep(budgets: npt.ArrayLike, axes: int) -> npt.NDArray[Any]:
     try:
         array = np.asarray(budgets)
     except ValueError:
@@ -95,7 +108,7 @@ def check_budgets(budgets: npt.ArrayLike, axes: int) -> IntArray:
         raise InputError(
             f"budgets must be a non-empty sequence of tuples with one number per axis ({axes}), got {tuple(shape)}"
         )
-    return whole("budgets", array)
+    return array
 
 
 def whole(name: str, values: npt.ArrayLike) -> IntArray:
