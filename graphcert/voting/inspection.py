@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
 
 from graphcert.errors import ModelError
 
@@ -22,6 +24,16 @@ def refuse_unusable_parameters(model: nn.Module) -> None:
     for name, value in [*model.named_parameters(), *model.named_buffers()]:
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             raise ModelError(f"the parameter {name!r} holds NaN or infinite values; train the model again")
+
+
+def refuse_training_layers(model: nn.Module) -> None:
+    """Raise `ModelError` if a layer is still random or uses batch statistics although the model is in evaluation mode."""
+    for name, module in model.named_modules():
+        where = f"the layer {name!r} ({type(module).__name__})"
+        if module.training and isinstance(module, (_BatchNorm, _DropoutNd)):
+            raise ModelError(f"{where} stays in training mode after model.eval(); let it change its mode")
+        if isinstance(module, _BatchNorm) and module.running_mean is None:
+            raise ModelError(f"{where} normalises by the batch that it is shown; use track_running_stats=True")
 
 
 def check_logits(logits: object, nodes: int, least: int, most: int | None) -> Tensor:
