@@ -1,5 +1,6 @@
 """Truth of the tight collective certificate: every allocation, judged by exact rational trade-offs."""
 
+from fractions import Fraction
 from math import prod
 
 import numpy as np
@@ -9,6 +10,7 @@ from localized_oracle import allocations
 from graphcert.collective.tight import TightProblem
 from graphcert.noise import BernoulliFlip
 from graphcert.tradeoff import trade_off
+from graphcert.tradeoff.base import rounded_up
 
 ROUNDING = 1e-11
 """Critical probabilities are rounded up by no more than this in small instances."""
@@ -18,15 +20,21 @@ FIVE = tuple(BernoulliFlip(*r) for r in zip(np.linspace(0.05, 0.08, 5), np.linsp
 
 RATES = st.integers(0, 16).map(lambda k: k / 16)
 LAWS = st.builds(BernoulliFlip, RATES, RATES)
+LEVELS = st.one_of(st.just(0.5), st.floats(0.5, 0.99), st.floats(1e-9, 0.01).map(lambda q: 1 - q))
+
+
+def critical_at(whole, level):
+    """sup { p : lower(p) ≤ level } of an exact trade-off, rounded up to a float."""
+    return rounded_up(*whole.inverse(Fraction(level)).as_integer_ratio())
 
 
 def exact_critical(problem, group, b):
-    """c of allocation b (A,) as a group sees it, in rational arithmetic."""
+    """c of allocation b (A,) as a group sees it, at the group's target level, in rational arithmetic."""
     adds, deletes = np.zeros((2, len(problem.laws)), dtype=int)
     for axis, amount in enumerate(b):
         (deletes if problem.deletes[axis] else adds)[problem.law_of_axis[group, axis]] += amount
     parts = [trade_off(law, int(a), int(d)) for law, a, d in zip(problem.laws, adds, deletes, strict=True)]
-    return prod(parts[1:], start=parts[0]).critical
+    return critical_at(prod(parts[1:], start=parts[0]), problem.level[group])
 
 
 def fallen(problem, b, slack=0.0):
@@ -44,7 +52,7 @@ def most_fallen(problem, budget, counted=None, slack=0.0):
 
 @st.composite
 def problems(draw, laws=LAWS, most_axes=4):
-    """Small problems over one to three classes; majorities anywhere, also exactly critical for some allocation."""
+    """Small problems over one to three classes, at any levels; majorities anywhere, also exactly critical somewhere."""
     classes = draw(
         st.sampled_from([("feature_add",), ("feature_add", "feature_delete"), ("feature_delete", "edge_add")])
     )
@@ -63,6 +71,7 @@ def problems(draw, laws=LAWS, most_axes=4):
         axis_class=integers(0, len(classes) - 1, axes),
         capacity=integers(0, 3, axes),
         classes=classes,
+        level=np.array(draw(st.one_of(st.just(0.5), LEVELS, st.lists(LEVELS, min_size=groups, max_size=groups)))),
     )
     b = integers(0, 2, axes)
     problem.p_lower[0] = exact_critical(problem, problem.groups[0], b)

@@ -9,9 +9,10 @@ The weight w is the divergence caused by one flipped element (`order_weight`, ro
 can take a majority of p_lower down to 1/2 (`order_eta`, rounded down). Every order gives a valid half-space, so a node is
 attacked only if all of them are crossed.
 
-Proof of η. Let q = P(S) ≥ p > 1/2 and suppose q' = P'(S) ≤ 1/2. Data processing gives D_α(P'‖P) ≥ d_α(q'‖q), the same
-divergence of two coins; it falls in q' and rises in q while q' ≤ q, so it is at least d_α(1/2‖p) = η_α(p). Likewise,
-mirrored, D_α(P‖P') ≥ d_α(q‖q') ≥ d_α(p‖1/2). A perturbation with a smaller divergence leaves q' > 1/2. ∎
+Proof of η. Let s = P(S) ≥ p > q and suppose s' = P'(S) ≤ q; q = 1/2 unless a node tolerates less. Data processing gives
+D_α(P'‖P) ≥ d_α(s'‖s), the same divergence of two coins; it falls in s' and rises in s while s' ≤ s, so it is at least
+d_α(q‖p) = η_α(p). Likewise, mirrored, D_α(P‖P') ≥ d_α(s‖s') ≥ d_α(p‖q). A perturbation with a smaller divergence leaves
+s' > q. ∎
 """
 
 import math
@@ -84,33 +85,36 @@ def order_weight(law: Law, order: float, mirrored: bool = False) -> tuple[float,
     return (from_one, from_zero) if mirrored else (from_zero, from_one)
 
 
-def order_eta(p_lower: ArrayLike, order: float, mirrored: bool = False) -> Floats:
-    """The least divergence that takes a majority of `p_lower` down to 1/2, rounded down.
+def order_eta(p_lower: ArrayLike, order: float, mirrored: bool = False, *, level: ArrayLike = 0.5) -> Floats:
+    """The least divergence that takes a majority of `p_lower` down to `level` q, rounded down.
 
-    η_α(p) = ln( (1/2)^α p^(1−α) + (1/2)^α (1−p)^(1−α) ) / (α − 1), with −ln(4p(1−p))/2 for α = 1 and −ln(2(1−p)) for
-    α = ∞; mirrored, p and 1/2 change places, so that ∞ gives ln(2p). (Theory, section 4; proof at the head of this file.)
+    η_α(p) = ln( q^α p^(1−α) + (1−q)^α (1−p)^(1−α) ) / (α − 1); at q = 1/2 it is −ln(4p(1−p))/2 for α = 1 and −ln(2(1−p))
+    for α = ∞. Mirrored, p and q change places, so that ∞ gives ln(p/q). (Theory, section 4; proof at the head of this file.)
 
     Args:
         p_lower: lower bounds of the majority's probability, any shape.
         order: α > 0, math.inf included.
         mirrored: as in `order_weight`; weights and η of one half-space take the same order and side.
+        level: q in [1/2, 1), rounded up; one number, or as many as there are majorities.
 
     Returns:
-        η ≥ 0 of the same shape: 0 where p_lower ≤ 1/2, inf only where p_lower = 1. Sound side: never above the exact
+        η ≥ 0 of the same shape: 0 where p_lower ≤ level, inf only where p_lower = 1. Sound side: never above the exact
         value.
 
     Raises:
-        InputError: if the order is not a positive number or a value of p_lower no probability.
+        InputError: if the order is not a positive number, a value of p_lower no probability or a level outside [1/2, 1).
     """
     alpha = _checked(order)
-    p = probabilities(p_lower)
-    certain = math.log(2.0) if mirrored else math.inf if alpha >= 1 else alpha * math.log(2.0) / (1 - alpha)
-    inside = (p > 0.5) & (p < 1.0)
+    p, q = probabilities(p_lower), np.asarray(level, dtype=np.float64)
+    if q.shape not in ((), p.shape) or not ((q >= 0.5) & (q < 1)).all():
+        raise InputError("level must be one number of at least 1/2 and below 1, or one per majority")
+    surprise = -np.log(q)
+    certain = surprise if mirrored else math.inf if alpha >= 1 else alpha * surprise / (1 - alpha)
+    inside = (p > q) & (p < 1.0)
     # 1 − p is exact for p ≥ 1/2, so only the logarithms and what follows are rounded.
-    log_p, log_rest = np.log(np.where(inside, p, 0.75)), np.log1p(-np.where(inside, p, 0.75))
-    half = np.full_like(log_p, -math.log(2.0))
-    coin, fair = (log_p, log_rest), (half, half)
-    value = _two_point(coin, fair, alpha) if mirrored else _two_point(fair, coin, alpha)
+    between = np.where(inside, p, q)
+    coin, target = (np.log(between), np.log1p(-between)), (np.full_like(p, -surprise), np.log1p(np.full_like(p, -q)))
+    value = _two_point(coin, target, alpha) if mirrored else _two_point(target, coin, alpha)
     eta = np.where(inside, value, np.where(p == 1.0, certain * (1 - _FLOAT_GUARD), 0.0))
     return np.maximum(eta, 0.0)
 

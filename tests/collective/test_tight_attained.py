@@ -50,10 +50,11 @@ def test_worst_classifiers_lose_as_many_targets_as_the_certificate_fears(problem
     curve = collective_tight(problem, [budget])
     masses = [outcomes(problem, group, curve.attacks[0]) for group in range(problem.law_of_axis.shape[0])]
     kept = [worst_classifier(masses[g], p) for g, p in zip(problem.groups, problem.p_lower, strict=True)]
-    lost = sum(value <= Fraction(1, 2) for value in kept)
+    levels = [Fraction(problem.level[g]) for g in problem.groups]
+    lost = sum(value <= level for value, level in zip(kept, levels, strict=True))
     nearly = sum(
-        worst_classifier(masses[g], max(p - ROUNDING, 0.0)) <= Fraction(1, 2)
-        for g, p in zip(problem.groups, problem.p_lower, strict=True)
+        worst_classifier(masses[g], max(p - ROUNDING, 0.0)) <= level
+        for g, p, level in zip(problem.groups, problem.p_lower, levels, strict=True)
     )
     assert lost <= curve.attacked_upper[0] <= nearly
     assert np.all([sum(c for c, _ in m) == 1 and sum(d for _, d in m) == 1 for m in masses])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tight_oracle import LEVELS, critical_at
 
 from graphcert.collective.tight.critical import critical
 from graphcert.collective.tight.law_table import law_table
@@ -21,21 +22,21 @@ LAWS = st.builds(BernoulliFlip, RATES, RATES)
 FIVE = [BernoulliFlip(*r) for r in zip(np.linspace(0.05, 0.08, 5), np.linspace(0.65, 0.95, 5), strict=True)]
 
 
-def exact(laws, adds, deletes):
+def exact(laws, adds, deletes, level=0.5):
     parts = [trade_off(law, int(a), int(d)) for law, a, d in zip(laws, adds, deletes, strict=True)]
-    return prod(parts[1:], start=parts[0]).critical
+    return critical_at(prod(parts[1:], start=parts[0]), level)
 
 
-def fast(laws, adds, deletes):
-    return critical(law_table(laws), np.array(adds, dtype=np.int64), np.array(deletes, dtype=np.int64))
+def fast(laws, adds, deletes, level=0.5):
+    return critical(law_table(laws), np.array(adds, dtype=np.int64), np.array(deletes, dtype=np.int64), level)
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.lists(st.tuples(LAWS, st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=3))
-def test_c_is_the_exact_rational_one_rounded_up(parts):
+@given(st.lists(st.tuples(LAWS, st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=3), LEVELS)
+def test_c_is_the_exact_rational_one_rounded_up(parts, level):
     laws, adds, deletes = zip(*parts, strict=True)
-    truth = exact(laws, adds, deletes)
-    found = fast(laws, adds, deletes)
+    truth = exact(laws, adds, deletes, level)
+    found = fast(laws, adds, deletes, level)
     assert truth <= found <= truth + 1e-12
 
 
@@ -55,18 +56,20 @@ def test_rates_as_small_as_floats_can_be(plus, minus, add, delete):
 
 
 @settings(max_examples=60, deadline=None)
-@given(LAWS, st.integers(0, 60), st.integers(0, 60))
-def test_many_changes_under_one_law(law, add, delete):
-    truth = trade_off(law, add, delete).critical
-    assert truth <= fast([law], [add], [delete]) <= truth + 1e-11
+@given(LAWS, st.integers(0, 60), st.integers(0, 60), LEVELS)
+def test_many_changes_under_one_law(law, add, delete, level):
+    truth = critical_at(trade_off(law, add, delete), level)
+    assert truth <= fast([law], [add], [delete], level) <= truth + 1e-11
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.tuples(LAWS, st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=4), st.integers(0, 3))
-def test_one_more_change_never_lowers_c(parts, place):
+@given(
+    st.lists(st.tuples(LAWS, st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=4), st.integers(0, 3), LEVELS
+)
+def test_one_more_change_never_lowers_c(parts, place, level):
     laws, adds, deletes = zip(*parts, strict=True)
     more = [a + (k == place % len(laws)) for k, a in enumerate(adds)]
-    assert fast(laws, more, deletes) >= fast(laws, adds, deletes) - 1e-12
+    assert fast(laws, more, deletes, level) >= fast(laws, adds, deletes, level) - 1e-12
 
 
 @pytest.mark.parametrize(
@@ -88,6 +91,15 @@ def test_laws_at_the_border(law, add, delete, expected):
     truth = trade_off(law, add, delete).critical
     assert truth <= found <= truth + 1e-12
     assert expected is None or found == pytest.approx(expected, abs=1e-12)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(LAWS, st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=3), LEVELS, LEVELS)
+def test_a_higher_level_is_reached_from_higher_up(parts, one, other):
+    low, high = sorted((one, other))
+    laws, adds, deletes = zip(*parts, strict=True)
+    assert fast(laws, adds, deletes, low) <= fast(laws, adds, deletes, high) + 1e-12
+    assert fast(laws, adds, deletes, high) >= high
 
 
 def test_a_silent_law_among_others_changes_nothing():

@@ -108,6 +108,21 @@ def test_outputs_proved_robust_elsewhere_are_not_counted(problem, data):
     assert collective_tight(problem, [budget], robust_alone=np.ones((1, problem.outputs), bool)).attacked_upper[0] == 0
 
 
+@pytest.mark.parametrize("boxes", [0, 10_000])
+@settings(max_examples=60)
+@given(problem=problems(), data=st.data())
+def test_a_cutoff_is_where_interest_ends(boxes, problem, data):
+    budget, cutoff = data.draw(budgets_of(problem)), data.draw(st.integers(0, problem.outputs))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(solve, "_FIRST_BOXES", boxes)
+        curve = collective_tight(problem, [budget], cutoff=[cutoff])
+    truth, nearly = most_fallen(problem, budget), most_fallen(problem, budget, slack=ROUNDING)
+    assert truth <= curve.attacked_upper[0] <= max(nearly, cutoff)
+    assert curve.attacked_upper[0] - curve.gap[0] <= fallen(problem, curve.attacks[0], ROUNDING).sum()
+    assert curve.status[0] in ("closed", "cut off")
+    assert curve.status[0] == "closed" or curve.attacked_upper[0] <= cutoff
+
+
 def test_plain_greedy_over_levels_without_order_would_certify_too_much():
     """Thirty deletions at levels 3 and 4: all at level 3 is not the worst, though level 3 has the larger log-ratios."""
     critical = np.array([

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from localized_oracle import allocations
-from tight_oracle import FIVE, LAWS, exact_critical, problems
+from tight_oracle import FIVE, LAWS, LEVELS, critical_at, exact_critical, problems
 
 from graphcert.collective.tight import TightProblem, directions
 from graphcert.collective.tight.directions import tight_directions
@@ -29,20 +29,21 @@ def test_what_breaks_a_majority_weighs_at_least_its_support_value(table, problem
             critical = exact_critical(problem, group, b)
             for direction in found:
                 spent = int(direction.weight[problem.law_of_axis[group], removes] @ np.array(b))
-                assert direction.support(np.array([critical]), budget)[0] <= spent
+                level = problem.levels[1][[group]]
+                assert direction.support(np.array([critical]), level, budget)[0] <= spent
 
 
 def test_the_table_is_the_support_value():
     """Against the definition, over all allocations of one group that sees five levels."""
     problem = five_levels()
     budget = np.array([3, 1])
-    p = np.linspace(0.5, 0.999, 40)
+    p, level = np.linspace(0.5, 0.999, 40), np.zeros(40, int)
     spendings = list(allocations(problem.axis_class, problem.capacity, budget))
     critical = np.array([exact_critical(problem, 0, b) for b in spendings])
     for direction in tight_directions(problem, budget, 0.1):
         spent = np.array(spendings) @ direction.weight[problem.law_of_axis[0], problem.deletes.astype(int)]
         least = [spent[critical >= one].min(initial=10**6) for one in p]
-        found = direction.support(p, budget)
+        found = direction.support(p, level, budget)
         assert (found <= least).all()
         reached = np.array(least) < 10**6
         assert found[reached].tolist() == np.array(least)[reached].tolist()
@@ -55,10 +56,10 @@ def test_the_hockey_stick_program_is_nearly_the_table():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(directions, "LARGEST", 0)
         rough = tight_directions(problem, budget, 2.0)
-    p = np.linspace(0.6, 0.98, 20)
+    p, level = np.linspace(0.6, 0.98, 20), np.zeros(20, int)
     for one, other in zip(exact, rough, strict=True):
         unit, unit2 = one.weight.max(), other.weight.max()
-        eta, eta2 = one.support(p, budget) / unit, other.support(p, budget) / unit2
+        eta, eta2 = one.support(p, level, budget) / unit, other.support(p, level, budget) / unit2
         assert (eta2 <= eta + 0.05).all()
         assert eta2.mean() >= 0.8 * eta.mean()
 
@@ -71,23 +72,28 @@ def five_levels():
 
 
 @settings(max_examples=80)
-@given(LAWS, st.integers(0, 4), st.integers(0, 4), st.sampled_from([(False, False), (True, False), (True, True)]))
-def test_one_law_is_bounded_closely(law, add, delete, near):
+@given(
+    LAWS, st.integers(0, 4), st.integers(0, 4), st.sampled_from([(False, False), (True, False), (True, True)]), LEVELS
+)
+def test_one_law_is_bounded_closely(law, add, delete, near, level):
     rows = np.array([flip_rows(law, False), flip_rows(law, True)])
     weight = np.array([1, 1])
+    levels = np.array([0.5, level])
     found = critical_by_weight(
-        rows, np.array([0, 1]), weight, np.array([add, delete, 0, 0]), np.array(near), add + delete
+        rows, np.array([0, 1]), weight, np.array([add, delete, 0, 0]), np.array(near), add + delete, levels
     )
-    truth = trade_off(law, add, delete).critical
-    assert truth <= found[add, delete, 0, 0, add + delete] <= truth + 0.02
+    for mine, target in zip(found, levels, strict=True):
+        truth = critical_at(trade_off(law, add, delete), target)
+        assert truth <= mine[add, delete, 0, 0, add + delete] <= truth + 0.02
 
 
 @pytest.mark.parametrize(
     "law", [BernoulliFlip(0, 0.3), BernoulliFlip(0.3, 0), BernoulliFlip(1, 0.4), BernoulliFlip(0, 0)]
 )
 def test_laws_that_tell_something_for_certain(law):
-    rows = np.array([flip_rows(law, True)])
-    found = critical_by_weight(rows, np.array([0]), np.array([2]), np.array([2, 0, 0, 0]), np.array([False]), 4)
+    rows, half = np.array([flip_rows(law, True)]), np.array([0.5])
+    amounts = np.array([2, 0, 0, 0])
+    found = critical_by_weight(rows, np.array([0]), np.array([2]), amounts, np.array([False]), 4, half)[0]
     for amount in range(3):
         truth = trade_off(law, delete=amount).critical
         assert truth <= found[amount, 0, 0, 0, 2 * amount] <= truth + 0.02

@@ -36,6 +36,10 @@ def problem(**more):
         ({"axis_class": np.array([0, 1])}, "axis_class"),
         ({"capacity": np.array([5])}, "capacity"),
         ({"capacity": np.array([5, -1])}, "capacities"),
+        ({"level": np.array(0.49)}, "level must be one number of at least 1/2"),
+        ({"level": np.array([0.5, 1.0])}, "level must be one number of at least 1/2"),
+        ({"level": np.array([0.5, 0.5, 0.5])}, "level must be one number of at least 1/2"),
+        ({"level": np.array([0.5, np.nan])}, "level must be one number of at least 1/2"),
         ({"classes": ("features",)}, "classes must be different names"),
         ({"classes": ("feature_add", "feature_add")}, "classes must be different names"),
     ],
@@ -60,6 +64,10 @@ def test_a_problem_that_is_none_is_refused_in_one_sentence(more, words):
         ([1], {"time_limit": float("nan")}, "time_limit"),
         ([1], {"bins": 0}, "bins"),
         ([1], {"bins": True}, "bins"),
+        ([1], {"cutoff": [1, 2]}, "cutoff must be one whole number"),
+        ([1], {"cutoff": [-1]}, "cutoff must be one whole number"),
+        ([1], {"cutoff": [0.5]}, "cutoff must be one whole number"),
+        ([1], {"cutoff": [1], "correct": np.ones(3, bool)}, "leave correct out"),
     ],
 )
 def test_bad_options_get_one_sentence(budgets, more, words):

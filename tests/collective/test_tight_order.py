@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from localized_oracle import allocations
-from tight_oracle import FIVE, RATES, ROUNDING, budgets_of, fallen, problems
+from tight_oracle import FIVE, RATES, ROUNDING, budgets_of, critical_at, fallen, problems
 
 from graphcert.collective import collective_localized
 from graphcert.collective.tight import TightProblem, collective_tight, tight_problem
@@ -38,6 +38,19 @@ def test_tight_is_at_least_milp_with_all_orders_and_with_order_2_and_naive(probl
 
 @settings(max_examples=60)
 @given(problems(), st.data())
+def test_the_program_without_branching_is_between_the_search_and_the_relaxation_of_all_orders(problem, data):
+    budget = data.draw(budgets_of(problem))
+    problem = safe(problem)
+    program = collective_tight(problem, [budget], branching=False)
+    relaxed = collective_localized(problem.half_spaces(), [budget], method="lp", bins=None)
+    assert collective_tight(problem, [budget]).attacked_upper[0] <= program.attacked_upper[0]
+    assert program.attacked_upper[0] <= relaxed.bound[0] + 1e-6
+    assert program.method[0] in ("naive", "tight-lp")
+    assert fallen(problem, program.attacks[0], ROUNDING).sum() >= program.attacked_upper[0] - program.gap[0]
+
+
+@settings(max_examples=60)
+@given(problems(), st.data())
 def test_monotone_in_budget_capacity_and_majority(problem, data):
     budget = np.array(data.draw(budgets_of(problem)))
     more = budget + np.array(data.draw(budgets_of(problem, 2)))
@@ -48,6 +61,8 @@ def test_monotone_in_budget_capacity_and_majority(problem, data):
     assert collective_tight(replace(problem, p_lower=np.minimum(higher, 1.0)), [budget]).certified[0] >= one
     sweep = collective_tight(problem, [more, budget, more])
     assert sweep.certified[0] == sweep.certified[2] <= sweep.certified[1]
+    raised = replace(problem, level=np.minimum(problem.level + data.draw(st.floats(0, 0.2)), 1 - 2.0**-53))
+    assert collective_tight(raised, [budget]).certified[0] <= one
 
 
 @settings(max_examples=40)
@@ -59,7 +74,8 @@ def test_equal_levels_are_the_isotropic_certificate(problem, add, delete, data):
     spent = {"add": 0, "delete": 0}
     for index, (name, amount) in enumerate(zip(problem.classes, budget, strict=True)):
         spent["delete" if name.endswith("delete") else "add"] += amount if (problem.axis_class == index).any() else 0
-    critical = trade_off(law, **spent).critical
+    whole = trade_off(law, **spent)
+    critical = np.array([critical_at(whole, level) for level in same.level])[same.groups]
     certified = collective_tight(same, [budget]).certified[0]
     assert (same.p_lower > critical + ROUNDING).sum() <= certified <= (same.p_lower > critical).sum()
 
@@ -97,7 +113,7 @@ def test_the_linear_program_alone_helps_where_the_search_has_no_time(monkeypatch
     from graphcert.collective.tight import solve
 
     monkeypatch.setattr(solve, "_FIRST_BOXES", 0)
-    monkeypatch.setattr(solve._Search, "run", lambda self, boxes, end: 0)
+    monkeypatch.setattr(solve._Search, "run", lambda self, boxes, end: None)
     stopped = collective_tight(problem, [6])
     assert stopped.method.tolist() == ["tight-lp"]
     naive = collective_localized(problem.half_spaces(), [6], method="naive").attacked_upper[0]

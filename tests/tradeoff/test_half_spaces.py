@@ -1,6 +1,7 @@
 """Half-spaces against exact trade-offs, 50-digit arithmetic and enumerated scores; traps 1 and 13 of the theory."""
 
 import math
+from fractions import Fraction
 from itertools import product
 
 import mpmath
@@ -18,6 +19,7 @@ RATES = st.one_of(st.sampled_from([0.0, 1.0, 0.5, 0.05, 0.8]), st.floats(0, 1))
 SIXTEENTHS = st.integers(0, 16).map(lambda k: k / 16)
 LAWS = st.builds(BernoulliFlip, RATES, RATES)
 ALPHAS = st.one_of(st.sampled_from([1.0, math.inf, 2.0, 0.5]), st.floats(0.01, 50))
+LEVELS = st.one_of(st.just(0.5), st.floats(0.5, 1, exclude_max=True))
 ORDERS = st.one_of(st.sampled_from(DEFAULT_ORDERS), st.builds(Order, ALPHAS, st.booleans()))
 MAJORITIES = st.one_of(st.floats(0.5, 1), st.floats(1e-12, 0.1).map(lambda q: 1 - q), st.sampled_from([0.3, 0.5, 1.0]))
 
@@ -55,13 +57,13 @@ def test_weights_are_the_divergence_of_one_flip_rounded_up(law, order) -> None:
 
 
 @settings(max_examples=300)
-@given(MAJORITIES, ORDERS)
-def test_eta_is_the_divergence_of_two_coins_rounded_down(p, order) -> None:
-    eta = float(order_eta(p, *order))
-    if p <= 0.5:
+@given(MAJORITIES, ORDERS, LEVELS)
+def test_eta_is_the_divergence_of_two_coins_rounded_down(p, order, level) -> None:
+    eta = float(order_eta(p, *order, level=level))
+    if p <= level:
         assert eta == 0
         return
-    fair, coins = coin(0.5), coin(p)
+    fair, coins = coin(level), coin(p)
     exact = exact_divergence(*((coins, fair) if order.mirrored else (fair, coins)), order.alpha)
     if math.isinf(exact):
         assert p == 1
@@ -78,20 +80,22 @@ def test_the_eight_default_orders() -> None:
 @settings(max_examples=400)
 @given(st.data())
 def test_no_half_space_certifies_what_the_exact_trade_off_does_not(data) -> None:
-    """Any order, any laws on up to three blocks, any allocation: Σ w·b < η(p) implies lower(p) > 1/2."""
+    """Any order, any laws on up to three blocks, any allocation: Σ w·b < η(p) implies lower(p) > q."""
     blocks = data.draw(st.lists(st.tuples(LAWS, st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=3))
     whole = trade_off(*blocks[0])
     for block in blocks[1:]:
         whole = whole * trade_off(*block)
-    near = [whole.critical, np.nextafter(whole.critical, 0), min(1.0, whole.critical + 1e-9)]
+    level = data.draw(LEVELS)
+    critical = float(whole.inverse(Fraction(level)))
+    near = [critical, np.nextafter(critical, 0), min(1.0, critical + 1e-9)]
     majorities = np.array([data.draw(MAJORITIES), *near])
     for order in [*DEFAULT_ORDERS, data.draw(ORDERS)]:
         spent = 0.0
         for law, add, delete in blocks:
             w_add, w_delete = order_weight(law, *order)
             spent += (w_add * add if add else 0.0) + (w_delete * delete if delete else 0.0)
-        for p in majorities[spent * (1 + 1e-14) < order_eta(majorities, *order)]:
-            assert p > whole.critical or whole.lower_exact(p) > 0.5
+        for p in majorities[spent * (1 + 1e-14) < order_eta(majorities, *order, level=level)]:
+            assert whole.lower_exact(p) > level
 
 
 def test_half_spaces_do_certify() -> None:
@@ -214,6 +218,9 @@ def test_an_order_is_positive(order) -> None:
     [
         (lambda: order_eta([0.9, math.nan], 2.0), "between 0 and 1"),
         (lambda: order_eta(1.5, 2.0), "between 0 and 1"),
+        (lambda: order_eta(0.9, 2.0, level=1.0), "level must be"),
+        (lambda: order_eta([0.9, 0.8], 2.0, level=[0.6, 0.4]), "level must be"),
+        (lambda: order_eta([0.9, 0.8], 2.0, level=[0.6]), "level must be"),
         (lambda: mean_variance_eta(math.nan, 0.1), "between 0 and 1"),
         (lambda: mean_variance_eta(0.9, -0.1), "variance"),
         (lambda: mean_variance_eta(0.9, math.nan), "variance"),

@@ -166,7 +166,7 @@ def _room(game, group, k, lo, hi, rank):  # type: ignore[no-untyped-def]
 
 @kernel
 def greedy_bound(game, memo, base, lo, hi, rest, surely, most):  # type: ignore[no-untyped-def]
-    """Sum over groups of what falls when each completes the box alone; base (C, 2L) are the counts of lo.
+    """Sum over groups of what falls when each completes the box alone; base (C, 2L + 1) are the counts of lo.
 
     Writes into surely and most (C,) what falls in each group at lo, and at its best completion.
     """

@@ -26,6 +26,8 @@ def collective_tight(
     robust_alone: npt.ArrayLike | None = None,
     bins: int = BINS,
     time_limit: float | None = 60.0,
+    branching: bool = True,
+    cutoff: npt.ArrayLike | None = None,
 ) -> CollectiveCurve:
     """How many targets no single perturbation within the budget can change, by exact trade-offs; no paper has this.
 
@@ -43,6 +45,9 @@ def collective_tight(
             against every use of the whole budget. (n,) for one budget.
         bins: the most steps per group to which p_lower is rounded in the linear program (the search does not round).
         time_limit: seconds per budget and solve; when they end, what has been proved so far is reported. None waits.
+        branching: whether to branch; without, the linear program of half-spaces is the last word, in seconds at any size.
+        cutoff: (B,) whole numbers: as soon as no more targets than that can fall, a budget is done. For the largest of many
+            problems, with what an attack on another one breaks. Not together with `correct`.
 
     Returns:
         A `CollectiveCurve` with `attacks`. Sound side: `certified` is never too large. `method` names what proves it:
@@ -66,11 +71,12 @@ def collective_tight(
         raise InputError("there are no targets; mark at least one output in the boolean mask targets")
     right = None if correct is None else counted & mask_of("correct", correct, counted.shape)
     proved = proved_alone(robust_alone, len(sweep), problem.outputs)
-    solver = BudgetSolver(problem, time_limit, int(bins))
+    goals = _cutoffs(cutoff, len(sweep), correct is not None)
+    solver = BudgetSolver(problem, time_limit, int(bins), branching=branching)
     attacks: list[IntArray] = []
 
     def bounds(mask: BoolArray) -> list[Bound]:
-        answers = _solve_all(solver, sweep, mask, proved, problem.capacity.size)
+        answers = _solve_all(solver, sweep, mask, proved, goals, problem.capacity.size)
         if not attacks:
             attacks.append(_best_attacks(answers, sweep))
         return [_consistent(bound) for bound in monotone([answer.bound for answer in answers], sweep)]
@@ -80,7 +86,7 @@ def collective_tight(
 
 
 def _solve_all(
-    solver: BudgetSolver, sweep: IntArray, mask: BoolArray, proved: BoolArray | None, axes: int
+    solver: BudgetSolver, sweep: IntArray, mask: BoolArray, proved: BoolArray | None, goals: IntArray, axes: int
 ) -> list[Answer]:
     """One answer per budget; small ones first, whose attacks are where larger ones begin."""
     found: dict[int, Answer] = {}
@@ -89,8 +95,20 @@ def _solve_all(
         best = max(below, key=lambda other: _attack_value(found[other]), default=None)
         begin_with = np.zeros(axes, dtype=np.int64) if best is None else found[best].attack
         standing = mask if proved is None else mask & ~proved[index]
-        found[index] = solver.solve(sweep[index], standing, begin_with)
+        found[index] = solver.solve(sweep[index], standing, begin_with, int(goals[index]))
     return [found[index] for index in range(len(sweep))]
+
+
+def _cutoffs(cutoff: npt.ArrayLike | None, budgets: int, with_correct: bool) -> IntArray:
+    """(B,) the cutoffs, 0 where there are none."""
+    if cutoff is None:
+        return np.zeros(budgets, dtype=np.int64)
+    if with_correct:
+        raise InputError("a cutoff is about one set of targets; leave correct out and ask again with targets & correct")
+    goals = np.asarray(cutoff)
+    if goals.shape != (budgets,) or not np.issubdtype(goals.dtype, np.integer) or (goals < 0).any():
+        raise InputError(f"cutoff must be one whole number of at least 0 per budget ({budgets})")
+    return goals.astype(np.int64)
 
 
 def _attack_value(answer: Answer) -> float:

@@ -21,7 +21,7 @@ def table_size(laws_of_class: Sequence[IntArray], most: IntArray) -> int:
 
 
 class CountTable:
-    """c of all level counts up to `most` changes per class.
+    """c of all level counts up to `most` changes per class, at every target level of the problem.
 
     Args:
         problem: says which laws there are and which classes delete.
@@ -42,14 +42,18 @@ class CountTable:
             counts = (counts[:, None, :] + spent[None, :, :]).reshape(-1, 2 * laws)
             number = (number[:, None, :] + used[None, :, :]).reshape(-1, most.size)
         self._counts, self._number = counts, number
-        self._critical = _all_critical(law_table(problem.laws), counts)
+        table = law_table(problem.laws)
+        self._critical = [_all_critical(table, counts, level) for level in problem.levels[0]]
 
     def by_weight(self, weight: IntArray, total: int) -> FloatArray:
-        """(n_0 + 1, …, total + 1) the largest c of so many changes per class and so much weight (L, 2), or 0."""
+        """(Q, n_0 + 1, …, total + 1) the largest c at each of the problem's levels, or 0.
+
+        Of so many changes per class and so much weight (L, 2).
+        """
         z = self._counts @ weight.T.ravel()
-        shape = (*(int(n) + 1 for n in self._most), total + 1)
-        found = np.zeros(shape)
-        np.maximum.at(found, (*self._number.T, np.minimum(z, total)), self._critical)
+        found = np.zeros((len(self._critical), *(int(n) + 1 for n in self._most), total + 1))
+        for mine, values in zip(found, self._critical, strict=True):
+            np.maximum.at(mine, (*self._number.T, np.minimum(z, total)), values)
         return found
 
 
@@ -65,9 +69,9 @@ def _spendings(most: int, parts: int) -> IntArray:
 
 
 @kernel
-def _all_critical(table, counts):  # type: ignore[no-untyped-def]
+def _all_critical(table, counts, level):  # type: ignore[no-untyped-def]
     laws = table.shape[0]
     found = np.empty(counts.shape[0])
     for row in range(counts.shape[0]):
-        found[row] = critical(table, counts[row, :laws], counts[row, laws:])
+        found[row] = critical(table, counts[row, :laws], counts[row, laws:], level)
     return found

@@ -1,9 +1,9 @@
 """The exact critical probability of a number of changes per noise level, in microseconds (theory, section 9).
 
-c = max { P(A) : P'(A) ≤ 1/2 }, over the product of one lattice per law: r additions and q deletions under one law have
-r + q + 1 outcomes that matter. For every λ ≥ 0 and every event A with P'(A) ≤ 1/2
+c = max { P(A) : P'(A) ≤ q } at a target level q in [1/2, 1), over the product of one lattice per law: r additions and d
+deletions under one law have r + d + 1 outcomes that matter. For every λ ≥ 0 and every event A with P'(A) ≤ q
 
-    P(A) ≤ P(A) + λ(1/2 − P'(A)) ≤ Σ (P − λP')₊ + λ/2,
+    P(A) ≤ P(A) + λ(q − P'(A)) ≤ Σ (P − λP')₊ + λq,
 
 so every λ gives a bound, the best one gives c, and the right side is convex and piecewise linear in λ. The sum runs over
 the outcomes of ratio P'/P below 1/λ. With the laws split into two halves, each sorted by ratio, two pointers find it.
@@ -116,8 +116,8 @@ def _product(clean, perturbed, ratio, clean2, perturbed2, ratio2):  # type: igno
 
 
 @kernel
-def critical(table, adds, deletes):  # type: ignore[no-untyped-def]
-    """c of adds[l] additions and deletes[l] deletions under each law l of `table`; never below the exact value.
+def critical(table, adds, deletes, level):  # type: ignore[no-untyped-def]
+    """c at `level` of adds[l] additions and deletes[l] deletions under each law l of `table`; never below the exact value.
 
     Within 1e-12 of it for dozens of changes, 1e-11 for hundreds; 1 where many changes under many laws have too many
     outcomes.
@@ -136,7 +136,7 @@ def critical(table, adds, deletes):  # type: ignore[no-untyped-def]
                 + deletes[law] * abs(table[law, PER_DELETE])
             )  # fmt: skip
     if changes == 0:
-        return 0.5
+        return level
     one, nothing = np.ones(1), np.zeros(1)
     clean, perturbed, ratio = one, one, nothing
     clean2, perturbed2, ratio2 = one, one, nothing
@@ -157,19 +157,19 @@ def critical(table, adds, deletes):  # type: ignore[no-untyped-def]
             clean, perturbed, ratio = _product(clean, perturbed, ratio, part_clean, part_perturbed, part_ratio)
         else:
             clean2, perturbed2, ratio2 = _product(clean2, perturbed2, ratio2, part_clean, part_perturbed, part_ratio)
-    return _best_threshold(clean, perturbed, ratio, clean2, perturbed2, ratio2, one_sided, changes, used, reach)
+    return _best_threshold(clean, perturbed, ratio, clean2, perturbed2, ratio2, one_sided, changes, used, reach, level)
 
 
 @kernel
-def _best_threshold(clean, perturbed, ratio, clean2, perturbed2, ratio2, one_sided, changes, used, reach):  # type: ignore[no-untyped-def]
+def _best_threshold(clean, perturbed, ratio, clean2, perturbed2, ratio2, one_sided, changes, used, reach, level):  # type: ignore[no-untyped-def]
     """The smallest of the bounds of all λ that are tried, with all rounding errors charged to it."""
     under, under_perturbed = _prefix(clean2), _prefix(perturbed2)
     loss = (3.0 * changes + 2.0 * used + ratio.size + ratio2.size + 16.0) * _UNIT * 1.01
     blur_of_reach = (2.0 * used + 8.0) * _UNIT * 1.01
     # λ = 0: every outcome that has clean mass.
     low, low_clean, low_perturbed = 0.0, 1.0, perturbed.sum() * under_perturbed[-1]
-    high, high_clean, high_perturbed = 2.0, 0.0, 0.0  # the slope of the trade-off at c is at least 1/(2c)
-    best, weight_low, weight_high = 1.0, 0.5 - low_perturbed, 0.0
+    high, high_clean, high_perturbed = 1.0 / level, 0.0, 0.0  # the slope of the trade-off at c is at least q/c
+    best, weight_low, weight_high = 1.0, level - low_perturbed, 0.0
     if weight_low >= 0.0:
         return 1.0
     last_side = 0
@@ -179,7 +179,7 @@ def _best_threshold(clean, perturbed, ratio, clean2, perturbed2, ratio2, one_sid
             vertex = low
             if low_perturbed > high_perturbed:
                 vertex = (low_clean - high_clean) / (low_perturbed - high_perturbed)
-            if best - (low_clean + vertex * (0.5 - low_perturbed)) <= 1e-15:
+            if best - (low_clean + vertex * (level - low_perturbed)) <= 1e-15:
                 break
             secant = low + (high - low) * weight_low / (weight_low - weight_high)
             scale = vertex if evaluation % 3 == 0 else secant
@@ -188,7 +188,7 @@ def _best_threshold(clean, perturbed, ratio, clean2, perturbed2, ratio2, one_sid
         threshold = -np.log(scale)
         mass, mass_perturbed = _below(clean, perturbed, ratio, under, under_perturbed, ratio2, threshold)
         mass += one_sided
-        slope = 0.5 - mass_perturbed
+        slope = level - mass_perturbed
         error = loss * (1.0 + mass + scale * (mass_perturbed + 1.0)) + 1.01 * blur_of_reach * (
             reach + abs(threshold) + 1.0
         )
@@ -207,7 +207,7 @@ def _best_threshold(clean, perturbed, ratio, clean2, perturbed2, ratio2, one_sid
             if last_side == 1:
                 weight_low *= 0.5
             last_side = 1
-    return max(best, 0.5)
+    return max(best, level)
 
 
 @kernel

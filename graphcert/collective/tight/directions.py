@@ -31,19 +31,25 @@ class Direction:
     Attributes:
         weight: (L, 2) whole numbers, of an addition and of a deletion under each law.
         slot: (classes,) which of the numbers of changes each class belongs to.
-        critical: (n_0 + 1, n_1 + 1, …, Z + 1) upper bound on c by numbers of changes and weight.
+        critical: (Q, n_0 + 1, n_1 + 1, …, Z + 1) upper bound on c by target level, numbers of changes and weight.
     """
 
     weight: IntArray
     slot: IntArray
     critical: FloatArray
 
-    def support(self, p: FloatArray, budget: IntArray) -> FloatArray:
-        """η* of majorities p (any shape) within a budget (one number per class), rounded down; whole numbers."""
-        amounts = np.bincount(self.slot, budget, self.critical.ndim - 1).astype(np.int64)
-        inside = self.critical[tuple(slice(0, int(n) + 1) for n in amounts)]
-        by_weight = np.maximum.accumulate(inside.reshape(-1, inside.shape[-1]).max(axis=0))
-        eta: FloatArray = np.searchsorted(by_weight, p, side="left").astype(np.float64)
+    def support(self, p: FloatArray, level: IntArray, budget: IntArray) -> FloatArray:
+        """η* of majorities p (S,) within a budget (one number per class), rounded down; whole numbers.
+
+        level (S,): which of the problem's target levels each is held against.
+        """
+        amounts = np.bincount(self.slot, budget, self.critical.ndim - 2).astype(np.int64)
+        eta = np.zeros(p.size)
+        for index, critical in enumerate(self.critical):
+            inside = critical[tuple(slice(0, int(n) + 1) for n in amounts)]
+            by_weight = np.maximum.accumulate(inside.reshape(-1, inside.shape[-1]).max(axis=0))
+            mine = level == index
+            eta[mine] = np.searchsorted(by_weight, p[mine], side="left")
         return eta
 
 
@@ -82,7 +88,7 @@ def tight_directions(
     if not ways.law.size:
         return ()
     table, plan = None, _Plan(np.arange(most.size), np.zeros(most.size, np.bool_), _TABLE_WEIGHTS)
-    if table_size(laws_of_class, most) <= LARGEST:
+    if table_size(laws_of_class, most) * problem.levels[0].size <= LARGEST:
         table = CountTable(problem, laws_of_class, most)
     else:
         plan = _plan(ways, _STEPS_PER_SECOND * seconds / len(orders))
@@ -119,7 +125,7 @@ def _by_weight(problem: TightProblem, ways: _Ways, plan: "_Plan", weight: IntArr
         if mine.size:
             near[mine[np.argmax(spent[mine])]] = True
     amounts = np.bincount(plan.slot, ways.most, SLOTS).astype(np.int64)
-    return critical_by_weight(rows, kinds, spent, amounts, near, total)
+    return critical_by_weight(rows, kinds, spent, amounts, near, total, problem.levels[0])
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,7 @@
 """One budget's problem as the compiled code sees it: counts of changes per law decide, and c is computed once for each.
 
-A `Game` is what does not change during a search, a `Memo` what has been computed so far. Level counts are rows of 2L small
-integers: the additions, then the deletions, under each of the L laws.
+A `Game` is what does not change during a search, a `Memo` what has been computed so far. Level counts are rows of 2L + 1
+small integers: the additions, then the deletions, under each of the L laws, and last which target level c is asked for.
 """
 
 from itertools import pairwise
@@ -40,6 +40,8 @@ class Game(NamedTuple):
         budget: (K,) of each class, no more than its capacities.
         p: all counted majorities, sorted within groups; those of group i are start[i] … start[i + 1] − 1.
         start: (C + 1,).
+        levels: (Q,) the different target levels, ascending.
+        level: (C,) which of them each group has.
     """
 
     table: FloatArray
@@ -52,13 +54,15 @@ class Game(NamedTuple):
     budget: IntArray
     p: FloatArray
     start: IntArray
+    levels: FloatArray
+    level: IntArray
 
 
 class Memo(NamedTuple):
     """Critical probabilities by level counts: open addressing, whole keys are compared.
 
     Attributes:
-        keys: (S, 2L), S a power of two.
+        keys: (S, 2L + 1), S a power of two.
         values: (S,) at least 1/2, or 0 where the slot is free.
         filled: (1,) number of used slots.
     """
@@ -84,18 +88,20 @@ def make_game(problem: TightProblem, axes: ReducedAxes, budget: IntArray, p: Flo
         room[k] = axes.capacity[mine].sum()
     deletes = np.array([problem.classes[k].endswith("delete") for k in present], dtype=np.int64)
     total = np.minimum(budget[present], room)
-    return Game(law_table(problem.laws), axes.law, rank, queue, first, deletes, axes.capacity, total, p, start)
+    return Game(
+        law_table(problem.laws), axes.law, rank, queue, first, deletes, axes.capacity, total, p, start, *problem.levels
+    )
 
 
 def make_memo(laws: int) -> Memo:
     """An empty memo for counts under so many laws."""
-    slots = 2 ** int(np.log2(_MEMO_BYTES / (4 * laws + 8)))
-    return Memo(np.zeros((slots, 2 * laws), np.int16), np.zeros(slots), np.zeros(1, np.int64))
+    slots = 2 ** int(np.log2(_MEMO_BYTES / (4 * laws + 10)))
+    return Memo(np.zeros((slots, 2 * laws + 1), np.int16), np.zeros(slots), np.zeros(1, np.int64))
 
 
 @kernel
 def recall(game, memo, counts):  # type: ignore[no-untyped-def]
-    """c at level counts (2L,), from the memo if it is known."""
+    """c at level counts (2L + 1,), from the memo if it is known."""
     slots, width = memo.keys.shape
     code = np.uint64(14695981039346656037)
     for k in range(width):
@@ -111,7 +117,7 @@ def recall(game, memo, counts):  # type: ignore[no-untyped-def]
             return memo.values[slot]
         slot = (slot + 1) & (slots - 1)
     laws = width // 2
-    value = critical(game.table, counts[:laws], counts[laws:])
+    value = critical(game.table, counts[:laws], counts[laws : 2 * laws], game.levels[counts[2 * laws]])
     if 4 * memo.filled[0] < 3 * slots:
         copy_into(memo.keys[slot], counts)
         memo.values[slot] = value
@@ -135,9 +141,10 @@ def fallen(game, group, value):  # type: ignore[no-untyped-def]
 
 @kernel
 def count_changes(game, group, b, counts):  # type: ignore[no-untyped-def]
-    """Write into counts (2L,) how many changes of allocation b (A,) the group sees under each law."""
+    """Write into counts (2L + 1,) how many changes of allocation b (A,) the group sees under each law, and its level."""
     counts[:] = 0
     laws = game.table.shape[0]
+    counts[2 * laws] = game.level[group]
     for k in range(game.deletes.size):
         for axis in range(game.first[k], game.first[k + 1]):
             counts[laws * game.deletes[k] + game.law[group, axis]] += b[axis]

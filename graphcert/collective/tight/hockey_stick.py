@@ -1,6 +1,6 @@
 """Critical probabilities by weight, all allocations at once, by the hockey-stick curve (theory, section 9).
 
-H(λ) = E(λP − P')₊. An event A with P'(A) ≤ 1/2 has P(A) ≤ (1/2 + H(λ))/λ for every λ > 0, and one more flip, with clean
+H(λ) = E(λP − P')₊. An event A with P'(A) ≤ q has P(A) ≤ (q + H(λ))/λ for every λ > 0, and one more flip, with clean
 probability a and perturbed probability b of a one, turns H into
 
     λ ↦ b·H(λa/b) + (1 − b)·H(λ(1 − a)/(1 − b)).
@@ -26,7 +26,7 @@ STEP = 0.05
 """Of the grid in ln λ: 1 − c then comes out about one part in 200 too small after 20 flips."""
 
 _LOWEST, _HIGHEST = -120, 280
-"""Grid of ln λ in steps: from e^−6 to e^14. The best λ at a critical probability c lies between 1/2 and about 1/(2 − 2c)."""
+"""Grid of ln λ in steps: from e^−6 to e^14. The best λ at a critical probability c lies between q/c and (1 − q)/(1 − c)."""
 
 _GUARD = 1e-12
 """More than the rounding of thousands of flips, each a few units of roundoff of non-negative terms."""
@@ -58,9 +58,10 @@ def _term(clean: float, perturbed: float) -> tuple[float, float, float]:
 
 
 def critical_by_weight(
-    rows: FloatArray, kinds: IntArray, weights: IntArray, amounts: IntArray, near: BoolArray, most: int
-) -> FloatArray:
-    """(n_0 + 1, …, n_3 + 1, most + 1) an upper bound on c of all allocations with so many changes of so much weight.
+    rows: FloatArray, kinds: IntArray, weights: IntArray, amounts: IntArray, near: BoolArray, most: int,
+    levels: FloatArray,
+) -> FloatArray:  # fmt: skip
+    """(Q, n_0 + 1, …, n_3 + 1, most + 1) an upper bound on c of all allocations with so many changes of so much weight.
 
     Args:
         rows: (F, 2, 3) `flip_rows` of every way to spend a change (a law and an operation).
@@ -70,18 +71,19 @@ def critical_by_weight(
         near: (F,) ways whose every number is looked at by itself, at most one per kind; the curves of allocations that
             differ in them are not thrown together.
         most: the largest weight; allocations of more are left out. 0 where there is no allocation.
+        levels: (Q,) target levels.
     """
     shape = tuple(int(n) + 1 for n in amounts)
-    found = np.zeros((int(np.prod(shape)), most + 1))
+    found = np.zeros((levels.size, int(np.prod(shape)), most + 1))
     apart, apart_weight = np.zeros((SLOTS, 2, 3)), np.full(SLOTS, -1)
     for way in np.flatnonzero(near):
         apart[kinds[way]], apart_weight[kinds[way]] = rows[way], weights[way]
     far = ~near
     heaviest = [int(weights[far & (kinds == k)].max(initial=0)) for k in range(SLOTS)]
     furthest = min(int(np.dot(heaviest, amounts)), most)
-    _sweep(rows[far], kinds[far], weights[far], apart, apart_weight, np.array(shape), furthest, grid(), found)
-    found[0, 0] = 0.5
-    return np.minimum(found * (1 + _GUARD), 1.0).reshape(*shape, most + 1)
+    _sweep(rows[far], kinds[far], weights[far], apart, apart_weight, np.array(shape), furthest, grid(), levels, found)
+    found[:, 0, 0] = levels
+    return np.minimum(found * (1 + _GUARD), 1.0).reshape(levels.size, *shape, most + 1)
 
 
 @kernel
@@ -116,20 +118,20 @@ def _flip(values, points, row, out):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _least(values, points):  # type: ignore[no-untyped-def]
-    """The smallest (1/2 + H(λ))/λ on the grid; it falls and then rises, because H is convex."""
+def _least(values, points, level):  # type: ignore[no-untyped-def]
+    """The smallest (q + H(λ))/λ on the grid; it falls and then rises, because H is convex."""
     low, high = 0, points.size - 1
     while low < high:
         middle = (low + high) // 2
-        if (0.5 + values[middle]) * points[middle + 1] <= (0.5 + values[middle + 1]) * points[middle]:
+        if (level + values[middle]) * points[middle + 1] <= (level + values[middle + 1]) * points[middle]:
             high = middle
         else:
             low = middle + 1
-    return min((0.5 + values[low]) / points[low], 1.0)
+    return min((level + values[low]) / points[low], 1.0)
 
 
 @kernel
-def _enter(values, number, z, apart, apart_weight, shape, points, layers, found):  # type: ignore[no-untyped-def]
+def _enter(values, number, z, apart, apart_weight, shape, points, layers, levels, found):  # type: ignore[no-untyped-def]
     """Add every possible number of near changes to one curve, and note the c that results."""
     room = np.empty(SLOTS, np.int64)
     for k in range(SLOTS):
@@ -156,14 +158,16 @@ def _enter(values, number, z, apart, apart_weight, shape, points, layers, found)
                         _flip(layers[3], points, apart[3], moved)
                         copy_into(layers[3], moved)
                     weight = z + i * apart_weight[0] + j * apart_weight[1] + k * apart_weight[2] + m * apart_weight[3]
-                    if weight < found.shape[1]:
+                    if weight < found.shape[2]:
                         flat = (number[0] + i) * shape[1] + number[1] + j
                         flat = (flat * shape[2] + number[2] + k) * shape[3] + number[3] + m
-                        found[flat, weight] = max(found[flat, weight], _least(layers[3], points))
+                        for q in range(levels.size):
+                            value = _least(layers[3], points, levels[q])
+                            found[q, flat, weight] = max(found[q, flat, weight], value)
 
 
 @kernel
-def _sweep(rows, kinds, weights, apart, apart_weight, shape, most, points, found):  # type: ignore[no-untyped-def]
+def _sweep(rows, kinds, weights, apart, apart_weight, shape, most, points, levels, found):  # type: ignore[no-untyped-def]
     """Fill found (states, …); V of the states with one first number is kept only until the next is done."""
     inner = shape[1] * shape[2] * shape[3]
     size = points.size
@@ -192,5 +196,5 @@ def _sweep(rows, kinds, weights, apart, apart_weight, shape, most, points, found
                         for g in range(size):
                             here[state, z, g] = max(here[state, z, g], moved[g])
                 if here[state, z, 0] >= 0.0:
-                    _enter(here[state, z], number, z, apart, apart_weight, shape, points, layers, found)
+                    _enter(here[state, z], number, z, apart, apart_weight, shape, points, layers, levels, found)
         before, here = here, before

@@ -16,7 +16,7 @@ def improve(game, memo, b, value, work):  # type: ignore[no-untyped-def]
 
     Returns what falls in the end.
     """
-    counts = np.empty(2 * game.table.shape[0], np.int16)
+    counts = np.empty(memo.keys.shape[1], np.int16)
     while work > 0:
         best, best_from, best_to = value, -1, -1
         for k in range(game.deletes.size):
@@ -61,7 +61,7 @@ def first_attack(game, memo, best, work):  # type: ignore[no-untyped-def]
     Starts go against each group, spread evenly, or begin with what `best` holds; the most promising ones are improved.
     """
     groups, axes = game.law.shape
-    counts = np.empty(2 * game.table.shape[0], np.int16)
+    counts = np.empty(memo.keys.shape[1], np.int16)
     starts, values = np.zeros((groups + 2, axes), np.int64), np.full(groups + 2, -1)
     for k in range(game.deletes.size):
         width = game.first[k + 1] - game.first[k]

@@ -1,7 +1,7 @@
 """The tight collective problem as plain arrays: majorities in groups, and the law under which each group sees a change."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from graphcert.collective.linear import BoolArray, FloatArray, IntArray
 from graphcert.collective.localized_problem import LocalizedProblem, axis_weights
 from graphcert.collective.smoothing_problem import smoothing_problem
 from graphcert.errors import InputError
-from graphcert.noise import AXES, BernoulliFlip, Smoothing, Views
+from graphcert.noise import AXES, BernoulliFlip, Scheme, Views
 from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, order_eta
 
 
@@ -21,18 +21,22 @@ class TightProblem:
 
     An adversary chooses whole numbers b (A,), 0 ≤ b ≤ capacity, whose sum over the axes of each budget class is at most
     that class's budget. It breaks output n of group i iff p_lower[n] ≤ c_i(b), the exact critical probability of all
-    changes as group i sees them: under `laws[law_of_axis[i, a]]` for axis a.
+    changes as group i sees them: under `laws[law_of_axis[i, a]]` for axis a. Critical is the largest
+    probability that can fall to the group's target level: 1/2, unless an output tolerates less.
 
     Axes: n outputs, C groups, A axes of change (channel, operation, input block or pair of blocks), L laws.
 
     Attributes:
         groups: (n,) int, the group of each output, 0 … C − 1.
-        p_lower: (n,) in [0, 1], rounded down; at most 1/2 for an output that counts as broken from the start.
+        p_lower: (n,) in [0, 1], rounded down; at most its group's level for an output that counts as broken from the start.
         laws: the L laws of all channels.
         law_of_axis: (C, A) int, index into `laws`; it follows the *rank* of a block, not the blocks sorted by nearness.
         axis_class: (A,) int, the class of each axis as an index into `classes`.
         capacity: (A,) whole numbers, how often a block can be changed that way (its zeros, its ones).
         classes: names of the budget classes out of `AXES`; they say whether an axis adds or deletes.
+        level: (C,) target level of each group in [1/2, 1), rounded up; a single number for all. Where a part
+            δ of the laws has nothing in common and the rest is `laws`, an output of majority p falls iff (p − δ)/(1 − δ) ≤ c
+            at level 1/(2(1 − δ)) (theory, section 6).
 
     Raises:
         InputError: if shapes disagree, a probability is none, or an index is outside its range.
@@ -45,6 +49,7 @@ class TightProblem:
     axis_class: IntArray
     capacity: IntArray
     classes: tuple[str, ...] = AXES
+    level: FloatArray = field(default_factory=lambda: np.array(0.5))
 
     def __post_init__(self) -> None:
         law_of_axis, p = np.asarray(self.law_of_axis), np.asarray(self.p_lower, dtype=np.float64)
@@ -64,9 +69,15 @@ class TightProblem:
         shape = LocalizedProblem(
             self.groups, p[None], np.zeros((1, *law_of_axis.shape)), self.axis_class, self.capacity, classes
         )
+        level = np.asarray(self.level, dtype=np.float64)
+        if level.shape not in ((), law_of_axis.shape[:1]) or not ((level >= 0.5) & (level < 1)).all():
+            raise InputError(
+                f"level must be one number of at least 1/2 and below 1 per group ({law_of_axis.shape[0]}), or one for all"
+            )
         for name, value in {
             "groups": shape.groups, "p_lower": p, "laws": laws, "law_of_axis": law_of_axis.astype(np.int64),
             "axis_class": shape.axis_class, "capacity": shape.capacity, "classes": classes,
+            "level": np.broadcast_to(level, law_of_axis.shape[:1]).copy(),
         }.items():  # fmt: skip
             object.__setattr__(self, name, value)
 
@@ -80,14 +91,21 @@ class TightProblem:
         """(A,) whether an axis deletes (True) or adds (False)."""
         return np.array([name.endswith("delete") for name in self.classes], dtype=np.bool_)[self.axis_class]
 
+    @property
+    def levels(self) -> tuple[FloatArray, IntArray]:
+        """The Q different target levels, ascending, and (C,) which of them each group has."""
+        found, which = np.unique(self.level, return_inverse=True)
+        return found, which.ravel().astype(np.int64)
+
     def half_spaces(self, orders: Sequence[Order] = DEFAULT_ORDERS) -> LocalizedProblem:
         """The same problem through divergences: looser, linear."""
-        eta = np.array([order_eta(self.p_lower, *order) for order in orders])
+        level = self.level[self.groups]
+        eta = np.array([order_eta(self.p_lower, *order, level=level) for order in orders])
         weights = axis_weights(self.laws, self.law_of_axis, self.deletes, orders)
         return LocalizedProblem(self.groups, eta, weights, self.axis_class, self.capacity, self.classes)
 
 
-def tight_problem(smoothing: Smoothing, p_lower: npt.ArrayLike, data: Any = None) -> TightProblem:
+def tight_problem(smoothing: Scheme, p_lower: npt.ArrayLike, data: Any = None) -> TightProblem:
     """The tight problem of N outputs under a scheme, over all four budget classes.
 
     Args:

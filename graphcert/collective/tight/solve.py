@@ -9,16 +9,16 @@ import numpy as np
 from graphcert.collective.highs import HighsSolver
 from graphcert.collective.linear import BoolArray, IntArray
 from graphcert.collective.sweep import Bound
-from graphcert.collective.tight.directions import Direction, tight_directions
+from graphcert.collective.tight.directions import tight_directions
 from graphcert.collective.tight.game import LARGEST, Game, Memo, make_game, make_memo
 from graphcert.collective.tight.local_search import first_attack
+from graphcert.collective.tight.order_directions import order_directions
 from graphcert.collective.tight.price_bound import Prices, no_prices
 from graphcert.collective.tight.problem import TightProblem
 from graphcert.collective.tight.reduced import ReducedAxes, reduce_tight_axes
-from graphcert.collective.tight.staircase_program import StaircaseBound, make_steps, staircase_bound
+from graphcert.collective.tight.staircase_program import AnyDirection, StaircaseBound, make_steps, staircase_bound
 from graphcert.collective.tight.tree import (
     BEST,
-    CLOSED,
     EFFORT,
     FULL,
     OPEN,
@@ -73,17 +73,22 @@ class BudgetSolver:
         problem: the arrays.
         time_limit: seconds per budget, None for no limit.
         bins: the most steps per group of the staircase program.
+        branching: whether to branch, or leave it at the staircase program.
     """
 
-    def __init__(self, problem: TightProblem, time_limit: float | None, bins: int) -> None:
-        self._problem, self._bins = problem, bins
+    def __init__(self, problem: TightProblem, time_limit: float | None, bins: int, *, branching: bool = True) -> None:
+        self._problem, self._bins, self._branching = problem, bins, branching
         self._limit = math.inf if time_limit is None else time_limit
         self._memo = make_memo(len(problem.laws))
         self._order = np.lexsort((problem.p_lower, problem.groups))
-        self._directions: dict[bytes, tuple[Direction, ...]] = {}
+        self._orders = order_directions(problem)
+        self._directions: dict[bytes, tuple[AnyDirection, ...]] = {}
 
-    def solve(self, budget: IntArray, standing: BoolArray, begin_with: IntArray) -> Answer:
-        """Bound what falls of the outputs in the mask `standing` (n,) within `budget`; `begin_with` (A,) is some attack."""
+    def solve(self, budget: IntArray, standing: BoolArray, begin_with: IntArray, cutoff: int = 0) -> Answer:
+        """Bound what falls of the outputs in the mask `standing` (n,) within `budget`; `begin_with` (A,) is some attack.
+
+        It is over as soon as no more than `cutoff` can fall.
+        """
         end = time.monotonic() + self._limit
         problem = self._problem
         chosen = self._order[standing[self._order]]
@@ -93,28 +98,32 @@ class BudgetSolver:
             return Answer(naive, np.zeros_like(begin_with), 0)
         axes = reduce_tight_axes(problem, budget)
         game = make_game(problem, axes, budget, problem.p_lower[chosen], start)
-        allocation = axes.gather(begin_with, game.budget, game.first)
-        first_attack(game, self._memo, allocation, self._attack_work())
-        nothing = no_prices(*axes.law.shape)
-        first = last = _Search(game, self._memo, nothing, allocation)
-        attacked, method = int(naive_bound(game, self._memo)), "naive"
-        began = time.monotonic()
-        outcome = first.run(_FIRST_BOXES, began + _FIRST_SHARE * self._limit)
-        if outcome == OPEN and first.prunes_by_stars:
-            outcome = first.run(_STAR_BOXES, began + _STAR_SHARE * self._limit)
-        if outcome == OPEN and time.monotonic() < end:
-            staircase = self._staircase(axes, budget, game, end - time.monotonic())
-            if staircase.value < attacked:
-                attacked, method = math.floor(staircase.value), "tight-lp"
-            if staircase.value < first.upper:
-                last = _Search(game, self._memo, staircase.prices, first.allocation)
-            outcome = last.run(None, end)
-        if last.upper < attacked:
-            attacked, method = last.upper, "tight"
-        status = "closed" if attacked == last.best else "memory limit" if outcome == FULL else "time limit"
-        bound = Bound(float(attacked), attacked, method, status, float(last.best))
-        boxes = first.boxes if last is first else first.boxes + last.boxes
-        return Answer(bound, axes.spread(last.allocation, problem), boxes)
+        known = _Known(axes.gather(begin_with, game.budget, game.first), cutoff, int(naive_bound(game, self._memo)))
+        work = self._attack_work() if known.attacked > cutoff else 0
+        known.attack = int(first_attack(game, self._memo, known.allocation, work))
+        if known.open:
+            self._refine(known, axes, budget, game, end)
+        bound = Bound(float(known.attacked), known.attacked, known.method, known.status, float(known.attack))
+        return Answer(bound, axes.spread(known.allocation, problem), known.boxes)
+
+    def _refine(self, known: "_Known", axes: ReducedAxes, budget: IntArray, game: Game, end: float) -> None:
+        """Branch and bound as far as it goes without prices, the staircase program, and branch and bound with its prices."""
+        search = None
+        if self._branching:
+            search = _Search(game, self._memo, no_prices(*axes.law.shape), known)
+            began = time.monotonic()
+            search.run(_FIRST_BOXES, began + _FIRST_SHARE * self._limit)
+            if known.open and search.prunes_by_stars:
+                search.run(_STAR_BOXES, began + _STAR_SHARE * self._limit)
+        if not known.open or time.monotonic() >= end:
+            return
+        staircase = self._staircase(axes, budget, game, end - time.monotonic())
+        helps = staircase.value < known.attacked
+        if helps:
+            known.attacked, known.method = math.floor(staircase.value), "tight-lp"
+        if search is not None and known.open:
+            search = _Search(game, self._memo, staircase.prices, known) if helps else search
+            search.run(None, end)
 
     def _attack_work(self) -> int:
         """Allocations that the first attacks look at."""
@@ -124,51 +133,74 @@ class BudgetSolver:
         key = budget.tobytes()
         if key not in self._directions:
             share = _DIRECTIONS_SHARE * min(seconds, _PATIENCE)
-            self._directions[key] = tight_directions(self._problem, budget, share)
+            self._directions[key] = (*tight_directions(self._problem, budget, share), *self._orders)
         solver = HighsSolver(seconds if math.isfinite(seconds) else None)
         steps = make_steps(game.p, game.start, self._bins)
         return staircase_bound(self._problem, axes, budget, steps, self._directions[key], solver)
 
 
+@dataclass
+class _Known:
+    """What is known about one budget so far.
+
+    Attributes:
+        allocation: (A',) the best attack, over the axes of the game.
+        cutoff: it is of no interest whether less than that or exactly that can fall.
+        attacked, method: no allocation breaks more, and what proves it.
+        attack: so much falls under `allocation`.
+        boxes: boxes looked at.
+        full: whether there was no memory for more of them.
+    """
+
+    allocation: IntArray
+    cutoff: int
+    attacked: int
+    method: str = "naive"
+    attack: int = 0
+    boxes: int = 0
+    full: bool = False
+
+    @property
+    def open(self) -> bool:
+        """Whether there is anything left to find out."""
+        return self.attacked > max(self.attack, self.cutoff) and not self.full
+
+    @property
+    def status(self) -> str:
+        """How it ended."""
+        if self.attacked == self.attack:
+            return "closed"
+        if self.attacked <= self.cutoff:
+            return "cut off"
+        return "memory limit" if self.full else "time limit"
+
+
 class _Search:
-    """Branch and bound on one game, in slices short enough to look at the clock."""
+    """Branch and bound on one game, in slices short enough to look at the clock; it writes down what it finds."""
 
-    def __init__(self, game: Game, memo: Memo, prices: Prices, allocation: IntArray) -> None:
-        self._game, self._memo, self._prices = game, memo, prices
-        self._tree = make_tree(allocation.size, prices)
-        start_search(game, memo, prices, self._tree, allocation, EFFORT)
+    def __init__(self, game: Game, memo: Memo, prices: Prices, known: _Known) -> None:
+        self._game, self._memo, self._prices, self._known = game, memo, prices, known
+        self._tree = make_tree(known.allocation.size, prices)
+        start_search(game, memo, prices, self._tree, known.allocation, known.cutoff, EFFORT)
+        self._before = known.boxes
 
-    def run(self, boxes: int | None, end: float) -> int:
-        """Look at boxes, `boxes` in all, until the clock shows `end`; OPEN, CLOSED or FULL."""
+    def run(self, boxes: int | None, end: float) -> None:
+        """Look at boxes, `boxes` in all, until the clock shows `end`."""
+        known, state = self._known, self._tree.state
         outcome, slice_ = OPEN, 8
-        while outcome == OPEN and time.monotonic() < end and (boxes is None or self.boxes < boxes):
+        while outcome == OPEN and time.monotonic() < end and (boxes is None or state[SEEN] < boxes):
             began = time.monotonic()
-            outcome = search(self._game, self._memo, self._prices, self._tree, slice_, EFFORT)
+            outcome = int(search(self._game, self._memo, self._prices, self._tree, slice_, EFFORT))
             took = time.monotonic() - began
             slice_ = max(1, slice_ // 2) if took > 2 * _SLICE else 2 * slice_ if took < _SLICE / 2 else slice_
-        return CLOSED if self.upper == self.best else int(outcome)
+        if state[BEST] > max(known.attack, known.cutoff):
+            known.attack, known.allocation = int(state[BEST]), self._tree.attack.copy()
+        upper = int(upper_bound(self._tree))
+        if upper < known.attacked:
+            known.attacked, known.method = upper, "tight"
+        known.boxes, known.full = self._before + int(state[SEEN]), outcome == FULL
 
     @property
     def prunes_by_stars(self) -> bool:
         """Whether star bounds have settled a good part of the latest boxes."""
         return bool(8 * self._tree.state[PRUNED] >= self._tree.state[STARS])
-
-    @property
-    def upper(self) -> int:
-        """No allocation breaks more."""
-        return int(upper_bound(self._tree))
-
-    @property
-    def best(self) -> int:
-        """The allocation of `allocation` breaks so much."""
-        return int(self._tree.state[BEST])
-
-    @property
-    def allocation(self) -> IntArray:
-        """(A',) the best attack so far, over the axes of the game."""
-        return self._tree.attack.copy()
-
-    @property
-    def boxes(self) -> int:
-        """Boxes looked at."""
-        return int(self._tree.state[SEEN])

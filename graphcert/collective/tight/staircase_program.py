@@ -1,8 +1,9 @@
-"""The staircase program of tight half-spaces: a bound for any number of outputs and groups (theory, section 9)."""
+"""The staircase program of tight half-spaces and those of divergences: a bound at any size (theory, section 9)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 
@@ -12,10 +13,20 @@ from graphcert.collective.chains import Kinds, Staircases
 from graphcert.collective.linear import FloatArray, IntArray
 from graphcert.collective.localized_program import LocalizedEncoding, row_scale
 from graphcert.collective.sweep import Solver
-from graphcert.collective.tight.directions import Direction
 from graphcert.collective.tight.price_bound import Prices
 from graphcert.collective.tight.problem import TightProblem
 from graphcert.collective.tight.reduced import ReducedAxes
+
+
+class AnyDirection(Protocol):
+    """What a direction w of half-spaces w·b ≥ η(p) must say about itself."""
+
+    @property
+    def weight(self) -> FloatArray | IntArray:
+        """(L, 2) of an addition and of a deletion under each law."""
+
+    def support(self, p: FloatArray, level: IntArray, budget: IntArray) -> FloatArray:
+        """(S,) η of majorities p (S,) at the target levels of index `level` (S,), for allocations within a budget."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,18 +89,22 @@ def staircase_bound(
     axes: ReducedAxes,
     budget: IntArray,
     steps: Steps,
-    directions: Sequence[Direction],
+    directions: Sequence[AnyDirection],
     solver: Solver,
 ) -> StaircaseBound:
     """Solve the relaxation over all directions; its bound is proved again from the duals, rounded outward."""
     removes = np.array([name.endswith("delete") for name in problem.classes], dtype=np.int64)[axes.axis_class]
     weight = np.array([direction.weight[axes.law, removes[None, :]] for direction in directions], dtype=np.float64)
-    eta = np.array([direction.support(steps.p, budget) for direction in directions])
+    level = problem.levels[1][steps.group]
+    eta = np.array([direction.support(steps.p, level, budget) for direction in directions])
     block_axes = BlockAxes(weight, axes.axis_class, axes.capacity)
     kept = (eta <= block_axes.reach(budget)[:, steps.group]).all(axis=0)
     group, eta = steps.group[kept], eta[:, kept]
     groups, number = problem.law_of_axis.shape[0], len(directions)
-    strongest = np.zeros(weight.shape[:2])
+    finite = BlockAxes(np.where(np.isinf(weight), 0.0, weight), axes.axis_class, axes.capacity)
+    # Only a change of infinite weight reaches an infinite η; a finite number that others do not reach stands for it.
+    eta = np.where(np.isinf(eta), 1.001 * finite.reach(budget)[:, group] + 1.0, eta)
+    strongest = np.zeros((number, groups))
     for d, values in enumerate(eta):
         np.maximum.at(strongest[d], group, values)
     # One whole change that breaks the strongest output of a group can do no more.

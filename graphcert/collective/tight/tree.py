@@ -28,7 +28,7 @@ class Tree(NamedTuple):
         heap: (M,) slots in heap order.
         free: (M,) slots that were given back.
         age: (M,) when a box was made.
-        state: (9,) heap size, slots given back, boxes made, what the best attack breaks, boxes looked at, slots ever used,
+        state: (9,) heap size, slots given back, boxes made, what an attack must beat, boxes looked at, slots ever used,
             recent star bounds, those of them that pruned, boxes since the last one.
         attack: (A,) the best attack.
         price: (M, C, D) multipliers of the boxes.
@@ -169,7 +169,7 @@ def _enter(game, memo, prices, tree, lo, hi, bound, price, effort):  # type: ign
     if not _tighten(game, lo, hi, rest):
         return
     groups = game.law.shape[0]
-    base = np.zeros((groups, 2 * game.table.shape[0]), np.int16)
+    base = np.zeros((groups, memo.keys.shape[1]), np.int16)
     if rest.sum() == 0:
         _consider(game, memo, tree, lo, base[0])
         return
@@ -216,18 +216,18 @@ def naive_bound(game, memo):  # type: ignore[no-untyped-def]
     groups, axes = game.law.shape
     lo, hi, rest = np.zeros(axes, np.int64), game.capacity.copy(), np.zeros(CLASSES, np.int64)
     _tighten(game, lo, hi, rest)
-    base = np.zeros((groups, 2 * game.table.shape[0]), np.int16)
+    base = np.zeros((groups, memo.keys.shape[1]), np.int16)
     for group in range(groups):
         count_changes(game, group, lo, base[group])
     return greedy_bound(game, memo, base, lo, hi, rest, np.empty(groups, np.int64), np.empty(groups, np.int64))
 
 
 @kernel
-def start_search(game, memo, prices, tree, attack, effort):  # type: ignore[no-untyped-def]
-    """Put the box of all allocations into an empty tree, with a first attack."""
-    counts = np.zeros(2 * game.table.shape[0], np.int16)
+def start_search(game, memo, prices, tree, attack, cutoff, effort):  # type: ignore[no-untyped-def]
+    """Put the box of all allocations into an empty tree, with a first attack; what breaks `cutoff` or less is no news."""
+    counts = np.zeros(memo.keys.shape[1], np.int16)
     copy_into(tree.attack, attack)
-    tree.state[BEST] = attacked(game, memo, attack, counts)
+    tree.state[BEST] = max(attacked(game, memo, attack, counts), cutoff)
     lo, hi = np.zeros(attack.size, np.int64), game.capacity.copy()
     _enter(game, memo, prices, tree, lo, hi, game.p.size, prices.start.copy(), effort)
 
