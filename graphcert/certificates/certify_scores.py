@@ -7,13 +7,19 @@ from graphcert.certificates.certify import target_mask
 from graphcert.certificates.score_certificate import ScoreCertificate
 from graphcert.errors import InputError
 from graphcert.scores import UNIT, Scores
-from graphcert.statistics import bernstein_mean_variance, check_level, dkw_mean_variance
+from graphcert.statistics import (
+    bernstein_mean_variance,
+    check_level,
+    dkw_mean_variance,
+    tail_band,
+    tail_mean_variance,
+)
 from graphcert.votes import Votes
 
 Floats = NDArray[np.float64]
 
-BOUNDS = ("bernstein", "dkw")
-"""Where joint bounds of mean and variance come from."""
+BOUNDS = ("band", "bernstein", "dkw")
+"""What is bounded of a score: its distribution function, or mean and variance by two methods."""
 
 
 def certify_scores(
@@ -21,21 +27,23 @@ def certify_scores(
     alpha: float = 0.01,
     simultaneous: bool = True,
     *,
-    bounds: str = "bernstein",
+    bounds: str = "band",
     targets: ArrayLike | None = None,
 ) -> ScoreCertificate:
-    """Bound mean and variance of the target nodes' scores; the result answers for any budget.
+    """Bound the distribution of the target nodes' scores; the result answers for any budget.
 
-    The certificate is that of localized smoothing as published (Schuchardt et al. 2023). It speaks about the mean-score
-    classifier, whose labels the pilot scores chose, not about the majority vote of `certify`.
+    It speaks about the mean-score classifier, whose labels the pilot scores chose, not about the majority vote of
+    `certify`. From a band around the distribution function the exact trade-off proves what can be proved; from mean and
+    variance alone it is the certificate of localized smoothing as published (Schuchardt et al. 2023).
 
     Args:
         votes: votes of N nodes with scores, as `sample_votes(…, scores=True)` takes them.
         alpha: error rate in (0, 1) of all claims together (or of each one, see `simultaneous`).
         simultaneous: True makes all claims hold at once with probability ≥ 1 − alpha, by spending alpha/M on each of
             the M targets. False spends alpha on each node and makes claims about single nodes only.
-        bounds: "bernstein" (Maurer & Pontil 2009), for scores of small variance; "dkw" (one band around the distribution
-            function), for the others. Choose it without looking at the final scores.
+        bounds: "band", a band around the distribution function and the exact trade-off. Or mean and variance only, for
+            comparison: "bernstein" (Maurer & Pontil 2009), for scores of small variance, or "dkw" (from one uniform
+            band), for the others; "band" certifies whatever "dkw" does. Choose without looking at the final scores.
         targets: the nodes about which claims are made, as a mask (N,) or as indices; all by default. Choose them
             without looking at the final samples: by a data split or by the pilot.
 
@@ -49,7 +57,12 @@ def certify_scores(
         raise InputError(f"the bounds must be one of {', '.join(BOUNDS)}; got {bounds!r}")
     mask = target_mask(targets, votes.nodes)
     share = level / (int(mask.sum()) if simultaneous else 1)
-    mean, variance = _charged(*_sampled(votes.scores, bounds, share), votes.total_variation)
+    tails = None
+    if bounds == "band":
+        tails = np.where(mask[:, None], _reduced(tail_band(votes.scores.histogram, share), votes.total_variation), 0.0)
+        mean, variance = tail_mean_variance(tails)
+    else:
+        mean, variance = _charged(*_sampled(votes.scores, bounds, share), votes.total_variation)
     return ScoreCertificate(
         labels=votes.scores.labels,
         # The level covers the targets only, so nothing at all is said about the others.
@@ -59,6 +72,7 @@ def certify_scores(
         alpha=level,
         simultaneous=bool(simultaneous),
         bounds=bounds,
+        tails=tails,
         smoothing=votes.smoothing,
         samples=votes.samples,
     )
@@ -69,6 +83,11 @@ def _sampled(scores: Scores, bounds: str, level: float) -> tuple[Floats, Floats]
     if bounds == "dkw":
         return dkw_mean_variance(scores.histogram, level)
     return bernstein_mean_variance(scores.sums, scores.squares, scores.samples, UNIT, level)
+
+
+def _reduced(tails: Floats, distance: float) -> Floats:
+    """Tails under the law that is claimed: every event's probability differs by at most the distance."""
+    return tails if distance == 0 else np.maximum(np.nextafter(tails - distance, -1.0), 0.0)
 
 
 def _charged(mean: Floats, variance: Floats, distance: float) -> tuple[Floats, Floats]:

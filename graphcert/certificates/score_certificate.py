@@ -2,18 +2,23 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 
 from graphcert.certificates.certificate import as_budget
 from graphcert.certificates.claims import Claims, Floats, Mask
 from graphcert.certificates.score_guarantee import describe_mean_score
-from graphcert.errors import UnsupportedError
-from graphcert.noise import CHANNELS, BernoulliFlip, Budget, Smoothing
+from graphcert.errors import InputError, UnsupportedError
+from graphcert.noise import Budget, Scheme
 from graphcert.noise.dominance import undominated
-from graphcert.tradeoff.half_spaces import Order, mean_variance_eta, order_weight
+from graphcert.tradeoff import budget_trade_offs
+from graphcert.tradeoff.gaussian import checked_shift
+from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, mean_variance_eta, order_weight
+from graphcert.tradeoff.score_half_spaces import score_eta
+from graphcert.tradeoff.score_mean import ScoreTails
 
 ORDER = Order(2.0)
 """The divergence behind a certificate of mean and variance."""
@@ -21,61 +26,115 @@ ORDER = Order(2.0)
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ScoreCertificate(Claims):
-    """Bounds of mean and variance of scores, and the robustness that follows from them; made by `certify_scores`.
+    """Bounds of the distribution of scores, and the robustness that follows from them; made by `certify_scores`.
 
     The classifier is the mean-score one: the class of largest expected score under the noise. It is not the majority vote
-    that `Certificate` speaks about: labels and claims of the two must not be mixed. Sound side: what is not proved is
-    reported as not robust. Attributes beside those of all `Claims`:
+    that `Certificate` speaks about: labels and claims of the two must not be mixed. Scores are at least 0 and sum to at
+    most 1, so a class whose mean stays above 1/2 stays the largest. Sound side: what is not proved is reported as not
+    robust. Attributes beside those of all `Claims`:
 
     Attributes:
         mean_lower: (N,) lower bound of the label's mean score under the noise; 0 for a node that is no target.
-        variance_upper: (N,) upper bound of the variance of that score, holding jointly; 1/4 for a node that is no target.
-        bounds: "bernstein" or "dkw", where the two come from.
+        variance_upper: (N,) upper bound of the variance of that score, holding jointly; with a band, the variance of the
+            smallest score that the band allows, whose mean is `mean_lower`. 1/4 for a node that is no target.
+        bounds: "band", "bernstein" or "dkw", where they come from.
+        tails: (N, B) lower bounds of the probability that the score reaches (b + 1)/B, the band; None for the others.
 
     Raises:
-        UnsupportedError: if the smoothing has other laws than flips of bits and edges.
+        InputError: if `tails` are no probabilities that fall along the bins of every node.
+        UnsupportedError: without a band, if the smoothing has other laws than flips of bits and edges.
     """
 
     mean_lower: Floats
     variance_upper: Floats
     bounds: str
+    tails: Floats | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not all(isinstance(law, BernoulliFlip) for channel in CHANNELS for law in self.smoothing.levels(channel)):
+        if self.tails is None and not self.smoothing.flips_only:
             raise UnsupportedError(
-                "mean-score certificates are offered for flips of bits and edges; use BernoulliFlip laws"
+                "mean and variance of scores certify flips of bits and edges only; use BernoulliFlip laws or bounds='band'"
             )
+        if self.tails is not None and (
+            self.tails.shape[:-1] != (self.nodes,) or np.diff(self.tails).max(initial=0) > 0
+        ):
+            raise InputError(f"the tails of {self.nodes} scores need one row each, falling along the bins")
 
-    def robust(self, add: int | Budget = 0, delete: int = 0, edge_add: int = 0, edge_delete: int = 0) -> Mask:
+    def robust(
+        self,
+        add: int | Budget = 0,
+        delete: int = 0,
+        edge_add: int = 0,
+        edge_delete: int = 0,
+        nodes: int | None = None,
+        *,
+        shift: float | None = None,
+    ) -> Mask:
         """Which nodes provably keep their label under every perturbation within the budget.
 
-        A node is robust if Σ w · ε < ln(1 + (μ − 1/2)²/σ²), the sum over the four numbers ε of the budget, w the largest
-        weight of order 2 among the levels of noise of the channel: the adversary places changes where they hurt most.
+        With a band, a node is robust if its mean score stays above 1/2 by the exact trade-offs: ∫ lower(1 − F₊(t)) dt > 1/2
+        (see `ScoreTails`). With mean and variance, or where the budget is too large for exact arithmetic, if Σ w · ε <
+        ln(1 + (μ − 1/2)²/σ²), the sum over the four numbers ε of the budget, w the largest weight of order 2 among the
+        levels of noise of the channel: the adversary places changes where they hurt most.
 
         Args:
-            add: feature bits set anywhere in the graph, or a whole `Budget` in place of the four numbers.
+            add: feature bits set anywhere in the graph, or a whole `Budget` in place of the numbers.
             delete: feature bits cleared.
             edge_add: undirected edges inserted.
             edge_delete: undirected edges removed.
+            nodes: the most nodes whose features change, as in `Certificate.robust`.
+            shift: in place of bits, the norm of the change of all features together, as in `Certificate.robust`.
 
         Returns:
             (N,) mask; False for abstaining nodes, for nodes that are no targets, and for all nodes if the budget
             changes a channel that the smoothing does not perturb. Without any change, whether `mean_lower` > 1/2.
 
         Raises:
-            InputError: if a count is not a whole number ≥ 0.
+            InputError: if a count is not a whole number ≥ 0, or no measure of changes under this noise.
+            UnsupportedError: under other noise than flips, if the budget is too large for exact arithmetic.
         """
-        cost = worst_divergence(self.smoothing, as_budget(add, delete, edge_add, edge_delete))
-        return np.asarray(cost < self._eta())
+        budget, distance = as_budget(add, delete, edge_add, edge_delete, nodes), checked_shift(shift)
+        if distance and self.smoothing.flips_only:
+            raise InputError("a shift is no measure of changes under flips; give add, delete, edge_add or edge_delete")
+        if not self.smoothing.flips_only:
+            return self._keeps_its_mean(budget, distance)
+        by_variance = np.asarray(worst_divergence(self.smoothing, budget) < self._eta())
+        if self.tails is None or by_variance.all():
+            return by_variance
+        try:
+            # Never weaker than order 2, but where the trade-offs cover more than the adversary has.
+            return np.asarray(by_variance | self._keeps_its_mean(budget))
+        except UnsupportedError:
+            return by_variance
+
+    def _keeps_its_mean(self, budget: Budget, distance: float = 0.0) -> Mask:
+        """(N,) whether the mean score stays above 1/2 by the exact trade-offs of a budget."""
+        if distance and budget.nodes is None:
+            budget = replace(budget, nodes=self.nodes)
+        kept = np.ones(self.nodes, dtype=np.bool_)
+        for trade_off in budget_trade_offs(self.smoothing, budget, distance):
+            kept &= self._band.perturbed_mean(trade_off) > 0.5
+        return kept
+
+    @cached_property
+    def _band(self) -> ScoreTails:
+        assert self.tails is not None  # only a band is asked for its tails
+        return ScoreTails.of(self.tails)
 
     def _eta(self) -> Floats:
         return mean_variance_eta(self.mean_lower, self.variance_upper)
 
     def _half_spaces(self, orders: Sequence[Order] | None) -> tuple[tuple[Order, ...], Floats]:
-        if orders is not None and [Order(*order) for order in orders] != [ORDER]:
+        used = (*DEFAULT_ORDERS, ORDER) if orders is None and self.tails is not None else orders
+        used = (ORDER,) if used is None else tuple(Order(*order) for order in used)
+        if used == (ORDER,):
+            return used, self._eta()[None]
+        if self.tails is None:
             raise UnsupportedError("mean and variance of scores give the half-space of order 2 only; leave out orders")
-        return (ORDER,), self._eta()[None]
+        if not used:
+            raise InputError("name at least one order of divergence in orders")
+        return used, np.array([score_eta(self.tails, *order) for order in used])
 
     def guarantee(self) -> str:
         """What is guaranteed, about what, against whom and with which probability, in plain words."""
@@ -84,7 +143,7 @@ class ScoreCertificate(Claims):
         )
 
 
-def worst_divergence(smoothing: Smoothing, budget: Budget) -> float:
+def worst_divergence(smoothing: Scheme, budget: Budget) -> float:
     """The largest divergence of order 2 that the changes of a budget can cause, wherever they are placed; rounded up.
 
     Infinite if a channel that is not perturbed, or shows every such change, is changed at all.

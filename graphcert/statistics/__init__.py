@@ -1,6 +1,6 @@
 """Confidence bounds and multiple tests: everything that turns counts into statements with a known error rate."""
 
-from graphcert.statistics.band import dkw_mean_variance
+from graphcert.statistics.band import dkw_mean_variance, tail_band, tail_mean_variance
 from graphcert.statistics.bernstein import bernstein_mean_variance
 from graphcert.statistics.binomial import binomial_tail, clopper_pearson_lower, clopper_pearson_upper
 from graphcert.statistics.level import check_level
@@ -19,4 +19,6 @@ __all__ = [
     "dkw_mean_variance",
     "holm",
     "minimum_samples",
+    "tail_band",
+    "tail_mean_variance",
 ]

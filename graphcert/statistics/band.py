@@ -1,4 +1,4 @@
-"""Bounds of a mean and of a variance from one band around the distribution function (Dvoretzky, Kiefer & Wolfowitz)."""
+"""Bands around the distribution function of a variable in [0, 1], and what they say of its mean and variance."""
 
 import math
 
@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from graphcert.errors import InputError
+from graphcert.statistics.binomial import clopper_pearson_lower
 from graphcert.statistics.level import check_level
 
 Floats = NDArray[np.float64]
@@ -41,15 +42,9 @@ def dkw_mean_variance(histogram: ArrayLike, alpha: float) -> tuple[Floats, Float
     Raises:
         InputError: if a row is no histogram, or `alpha` is not a level.
     """
-    level = check_level(alpha)
-    counts = np.asarray(histogram)
-    if counts.ndim < 1 or not np.issubdtype(counts.dtype, np.integer) or not 1 <= counts.shape[-1] <= _MOST_BINS:
-        raise InputError(f"a histogram holds integers in 1 to {_MOST_BINS} bins, got {counts.dtype} of {counts.shape}")
-    if np.any(counts < 0) or np.any(counts.sum(axis=-1) < 1):
-        raise InputError("every row of a histogram needs counts of at least 0 and at least one sample")
-    bins, samples = counts.shape[-1], counts.sum(axis=-1, keepdims=True)
-    margin = np.sqrt((math.log(2) - math.log(level)) / (2 * samples)) * (1 + _GUARD)
-    through = counts.cumsum(axis=-1)
+    counts, samples = _checked(histogram)
+    bins, through = counts.shape[-1], counts.cumsum(axis=-1)
+    margin = _margin(samples, check_level(alpha))
     # On bin b: F ≤ (samples in bins up to b) / n + ε and 1 − F ≤ (samples in bins from b on) / n + ε.
     below = np.minimum((through / samples + margin) * (1 + _GUARD), 1.0)
     above = np.minimum(((samples - through + counts) / samples + margin) * (1 + _GUARD), 1.0)
@@ -57,6 +52,71 @@ def dkw_mean_variance(histogram: ArrayLike, alpha: float) -> tuple[Floats, Float
     left, right = _squared_distance(bins)
     second = (below @ left + above @ right).min(axis=-1) * (1 + _GUARD)
     return np.maximum(mean, 0.0), np.minimum(second, 0.25)
+
+
+def tail_band(histogram: ArrayLike, alpha: float) -> Floats:
+    """Lower bounds of all tails P(s ≥ (b + 1)/B) of a variable s in [0, 1], holding together: 1 − F₊ on every bin b.
+
+    Two bands share the error rate, and the better one counts at every bin. With probability ≥ 1 − α/2 the distribution
+    function lies nowhere more than ε = √(ln(2/α) / (2n)) above that of the n samples (the one-sided inequality of Massart
+    1990, for error rates up to 1/2); this ε is that of `dkw_mean_variance`, so the band is never the looser one. And by
+    Clopper and Pearson (1934) every single tail is bounded at α/(2(B − 1)), which is far sharper where a tail is near 0 or
+    1. Of a sample only its bin is known, so it counts for the tails up to the lower end of its bin.
+
+    Args:
+        histogram: (…, B) integers, n independent samples counted in B ≤ 1,024 equal bins of [0, 1].
+        alpha: error rate in (0, 1) of all bounds of one variable together; divide by the number of claims before calling.
+
+    Returns:
+        (…, B) bounds in [0, 1), falling in b; 0 in the last bin, of which no sample is known to reach the end. Sound side:
+        never above the exact value of the formula.
+
+    Raises:
+        InputError: if a row is no histogram, or `alpha` is not a level.
+    """
+    counts, samples = _checked(histogram)
+    level, bins = check_level(alpha), counts.shape[-1]
+    through = counts.cumsum(axis=-1)
+    uniform = 1.0 - np.minimum((through / samples + _margin(samples, level)) * (1 + _GUARD), 1.0)
+    share = level / (2 * max(bins - 1, 1))
+    single = clopper_pearson_lower(samples - through, samples, share) if share > 0 else np.zeros(counts.shape)
+    tails = np.maximum(uniform, single)
+    # A tail is at least every later one; the bounds of single tails are monotone up to their rounding only.
+    falling: Floats = np.maximum.accumulate(tails[..., ::-1], axis=-1)[..., ::-1]
+    return falling
+
+
+def tail_mean_variance(tails: ArrayLike) -> tuple[Floats, Floats]:
+    """Mean and variance of the smallest variable that a band allows: it reaches (b + 1)/B with the probability tails[b].
+
+    Args:
+        tails: (…, B) probabilities, falling in b.
+
+    Returns:
+        (…,) the mean ≥ 0, rounded down, and the variance ≤ 1/4, rounded up.
+    """
+    array = np.asarray(tails, dtype=np.float64)
+    bins = array.shape[-1]
+    mean = np.maximum(array.mean(axis=-1) - _GUARD, 0.0)
+    second = array @ (2 * np.arange(bins) + 1.0) / bins**2
+    variance = (second - mean**2) * (1 + _GUARD) + _GUARD
+    return mean, np.minimum(variance, 0.25)
+
+
+def _checked(histogram: ArrayLike) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
+    """A histogram (…, B) and its number of samples (…, 1)."""
+    counts = np.asarray(histogram)
+    if counts.ndim < 1 or not np.issubdtype(counts.dtype, np.integer) or not 1 <= counts.shape[-1] <= _MOST_BINS:
+        raise InputError(f"a histogram holds integers in 1 to {_MOST_BINS} bins, got {counts.dtype} of {counts.shape}")
+    if np.any(counts < 0) or np.any(counts.sum(axis=-1) < 1):
+        raise InputError("every row of a histogram needs counts of at least 0 and at least one sample")
+    return counts, counts.sum(axis=-1, keepdims=True)
+
+
+def _margin(samples: NDArray[np.integer], level: float) -> Floats:
+    """ε = √(ln(2/α) / (2n)): both sides of the band at α, or one side at α/2."""
+    margin: Floats = np.sqrt((math.log(2) - math.log(level)) / (2 * samples)) * (1 + _GUARD)
+    return margin
 
 
 def _squared_distance(bins: int) -> tuple[Floats, Floats]:

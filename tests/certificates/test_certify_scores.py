@@ -5,20 +5,26 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from graphcert.certificates import BOUNDS, ScoreCertificate, certify, certify_scores
 from graphcert.certificates.score_certificate import worst_divergence
 from graphcert.errors import InputError, UnsupportedError
-from graphcert.noise import BernoulliFlip, Budget, Partition, Smoothing
+from graphcert.noise import BernoulliFlip, Budget, Gaussian, Hierarchical, Partition, Smoothing
 from graphcert.scores import BINS, UNIT, Scores
-from graphcert.statistics import bernstein_mean_variance, dkw_mean_variance
+from graphcert.statistics import bernstein_mean_variance, dkw_mean_variance, tail_band, tail_mean_variance
+from graphcert.tradeoff import budget_trade_offs
 from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, mean_variance_eta, order_weight
 from graphcert.votes import Votes
 
 F, E = BernoulliFlip(0.3, 0.4), BernoulliFlip(0.2, 0.5)
 BOTH = Smoothing(F, E)
 PILOT, K = 100, 3
+PUBLISHED = ("bernstein", "dkw")
+"""Mean and variance only."""
 every_bound = pytest.mark.parametrize("bounds", BOUNDS)
+published_bounds = pytest.mark.parametrize("bounds", PUBLISHED)
 
 
 def votes_of(values, counts, smoothing=BOTH, label=0, **changes) -> Votes:
@@ -53,7 +59,7 @@ def test_the_label_is_that_of_the_pilot_scores_and_not_that_of_the_votes(bounds:
 
 def test_bounds_are_those_of_the_statistics_at_a_level_divided_by_the_targets() -> None:
     scores = STEADY.scores
-    found = certify_scores(STEADY, 0.03)
+    found = certify_scores(STEADY, 0.03, bounds="bernstein")
     mean, variance = bernstein_mean_variance(scores.sums, scores.squares, 10_000, UNIT, 0.03 / 3)
     np.testing.assert_array_equal(found.mean_lower, mean)
     np.testing.assert_array_equal(found.variance_upper, variance)
@@ -61,14 +67,32 @@ def test_bounds_are_those_of_the_statistics_at_a_level_divided_by_the_targets() 
     found = certify_scores(STEADY, 0.03, simultaneous=False, bounds="dkw")
     np.testing.assert_array_equal(found.mean_lower, mean)
     np.testing.assert_array_equal(found.variance_upper, variance)
-    few = certify_scores(STEADY, 0.03, targets=[1])
+    few = certify_scores(STEADY, 0.03, bounds="bernstein", targets=[1])
     mean, _ = bernstein_mean_variance(scores.sums, scores.squares, 10_000, UNIT, 0.03)
     np.testing.assert_array_equal(few.mean_lower, [0, mean[1], 0])
     np.testing.assert_array_equal(few.variance_upper[[0, 2]], 0.25)
     np.testing.assert_array_equal(few.abstained, [True, False, True])
 
 
-@every_bound
+def test_the_band_is_that_of_the_statistics_at_a_level_divided_by_the_targets() -> None:
+    histogram = STEADY.scores.histogram
+    found = certify_scores(STEADY, 0.03)
+    assert found.bounds == "band"
+    np.testing.assert_array_equal(found.tails, tail_band(histogram, 0.03 / 3))
+    np.testing.assert_array_equal([found.mean_lower, found.variance_upper], tail_mean_variance(found.tails))
+    few = certify_scores(STEADY, 0.03, targets=[1])
+    np.testing.assert_array_equal(few.tails[1], tail_band(histogram[1], 0.03))
+    assert not few.tails[[0, 2]].any()
+    np.testing.assert_array_equal(few.abstained, [True, False, True])
+    np.testing.assert_array_equal(few.variance_upper[[0, 2]], 0.25)
+    far = votes_of([55_000, 65_000], [[3_000, 7_000], [9_000, 1_000], [5_000, 5_000]], total_variation=0.0625)
+    charged = certify_scores(far, 0.03)
+    np.testing.assert_allclose(charged.tails, np.maximum(found.tails - 0.0625, 0), atol=1e-15)
+    assert (charged.tails <= np.maximum(found.tails - 0.0625, 0)).all()
+    assert (charged.mean_lower < found.mean_lower).all()
+
+
+@published_bounds
 def test_the_distance_between_the_sampled_and_the_claimed_law_is_charged(bounds: str) -> None:
     exact = certify_scores(STEADY, bounds=bounds)
     near = certify_scores(votes_of([55_000, 65_000], [[3_000, 7_000], [9_000, 1_000], [5_000, 5_000]],
@@ -101,7 +125,71 @@ def test_the_charge_is_enough_for_every_law_at_that_distance(distance: float) ->
             assert high[0] >= min(spread, Fraction(1, 4))
 
 
-@every_bound
+def test_robustness_from_a_band_is_the_exact_integral() -> None:
+    """Bin by bin in rational arithmetic, over a budget of all four kinds."""
+    found = certify_scores(
+        votes_of([2_000, 50_000, 65_000], [[300, 3_700, 6_000], [40, 10, 9_950], [4_500, 500, 5_000]])
+    )
+    seen = set()
+    for budget in (Budget(), Budget(1), Budget(2, 1), Budget(1, 0, 1, 1), Budget(0, 4), Budget(3, 3, 3, 3)):
+        exact = budget_trade_offs(BOTH, budget)[0]
+        means = [sum(exact.lower_exact(tail) for tail in row.tolist()) / BINS for row in found.tails]
+        assert found.robust(budget).tolist() == [mean > Fraction(1, 2) for mean in means]
+        assert found.robust(*budget.as_tuple()).tolist() == found.robust(budget).tolist()
+        seen |= set(found.robust(budget).tolist())
+    assert seen == {True, False}
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.lists(st.integers(0, 400), min_size=4, max_size=4).filter(any), min_size=1, max_size=5),
+    st.lists(st.integers(0, UNIT), min_size=4, max_size=4, unique=True),
+    st.sampled_from([BernoulliFlip(0.3, 0.4), BernoulliFlip(0.45, 0.45), BernoulliFlip(0.02, 0.6)]),
+)
+def test_the_band_certifies_whatever_the_uniform_band_does(counts, values, law) -> None:
+    rows = [[25 * c for c in row] for row in counts]
+    total = max(sum(row) for row in rows)
+    votes = votes_of(values, [[*row[:3], row[3] + total - sum(row)] for row in rows], Smoothing(law))
+    band, published = certify_scores(votes), certify_scores(votes, bounds="dkw")
+    for budget in ((0, 0), (1, 0), (0, 1), (2, 2), (5, 0), (0, 9)):
+        assert (band.robust(*budget) >= published.robust(*budget)).all()
+
+
+def test_a_budget_beyond_exact_arithmetic_is_judged_by_order_two() -> None:
+    faint = Smoothing(BernoulliFlip(0.4999, 0.4999))
+    found = certify_scores(votes_of([55_000, 65_000], [[3_000, 7_000]], faint))
+    huge = Budget(10**7)
+    with pytest.raises(UnsupportedError):
+        budget_trade_offs(faint, huge)
+    assert found.robust(huge).tolist() == (worst_divergence(faint, huge) < mean_variance_eta(
+        found.mean_lower, found.variance_upper)).tolist()  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "scheme",
+    [Hierarchical(0.9, BernoulliFlip(0.1, 0.6)), Hierarchical(0.9, Gaussian(0.5)), Smoothing(Gaussian(0.5))],
+)
+def test_under_other_noise_than_flips_a_band_certifies_and_mean_and_variance_are_refused(scheme) -> None:
+    votes = votes_of([55_000, 65_000], [[3_000, 7_000], [9_900, 100], [0, 10_000]], scheme)
+    found = certify_scores(votes)
+    change = {"shift": 0.2} if scheme != Hierarchical(0.9, BernoulliFlip(0.1, 0.6)) else {"add": 1}
+    kept = found.robust(**change, nodes=1)
+    (exact,) = budget_trade_offs(scheme, Budget(change.get("add", 0), nodes=1), change.get("shift", 0.0))
+    np.testing.assert_array_equal(kept, np.mean(exact.lower(found.tails), axis=1) > 0.5)
+    assert kept.any()
+    assert not found.robust(**{name: 100 * value for name, value in change.items()}).any()
+    for bounds in PUBLISHED:
+        with pytest.raises(UnsupportedError, match="bounds='band'"):
+            certify_scores(votes, bounds=bounds)
+    assert "mean-score classifier" in found.guarantee()
+
+
+def test_a_shift_is_no_measure_of_flips() -> None:
+    with pytest.raises(InputError, match="no measure of changes under flips"):
+        certify_scores(STEADY).robust(shift=0.5)
+
+
+@published_bounds
 def test_robustness_is_the_half_space_of_order_two(bounds: str) -> None:
     found = certify_scores(STEADY, bounds=bounds)
     eta = mean_variance_eta(found.mean_lower, found.variance_upper)
@@ -173,7 +261,7 @@ def test_trap_01_the_squared_variance_would_certify_what_a_perturbation_breaks()
     """
     law, samples = BernoulliFlip(0.1, 0.3), 2**29
     ones = samples * 9 // 10
-    found = certify_scores(votes_of([0, UNIT], [[samples - ones, ones]], Smoothing(law)))
+    found = certify_scores(votes_of([0, UNIT], [[samples - ones, ones]], Smoothing(law)), bounds="bernstein")
     mean, variance = found.mean_lower[0], found.variance_upper[0]
     assert (mean, variance) == pytest.approx((0.9, 0.09), abs=1e-3)
     assert found.robust()[0]
@@ -204,7 +292,11 @@ def test_the_claims_hold_as_often_as_promised() -> None:
         wrong = 0
         for _ in range(300):
             found = certify_scores(votes_of(values, rng.multinomial(200, p, size=20)), 0.2, bounds=bounds)
-            wrong += bool(((found.mean_lower > mean) | (found.variance_upper < variance)).any())
+            if bounds == "band":
+                reached = [(p * (values >= edge)).sum() for edge in UNIT * np.arange(1, BINS + 1) / BINS]
+                wrong += bool((found.tails > np.array(reached) + 1e-12).any() or (found.mean_lower > mean).any())
+            else:
+                wrong += bool(((found.mean_lower > mean) | (found.variance_upper < variance)).any())
         assert wrong <= 120
 
 
@@ -233,7 +325,7 @@ def test_collectively_isotropic_noise_gives_what_nodes_alone_give() -> None:
 
 
 def test_other_orders_are_refused() -> None:
-    found = certify_scores(STEADY)
+    found = certify_scores(STEADY, bounds="bernstein")
     for orders in ((Order(3.0),), (Order(2.0), Order(3.0)), (Order(2.0, mirrored=True),), (), DEFAULT_ORDERS[:2]):
         with pytest.raises(UnsupportedError, match="order 2 only; leave out orders"):
             found.collective(1, orders=orders)
@@ -247,7 +339,9 @@ def test_the_guarantee_names_the_classifier(bounds: str) -> None:
     assert "mean-score classifier" in words
     assert "not the majority vote" in words
     assert "3 target nodes hold at once with probability at least 0.99" in words
-    assert {"bernstein": "Bernstein", "dkw": "band"}[bounds] in words
+    assert {"band": "exact trade-offs", "bernstein": "Bernstein", "dkw": "mean and variance are bounded by a band"}[
+        bounds
+    ] in words
     assert "most often" not in words
     single = certify_scores(votes_of([60_000], [[500]], Smoothing(features=F)), simultaneous=False).guarantee()
     assert "several nodes together are not covered" in single
@@ -258,7 +352,7 @@ def test_the_guarantee_names_the_classifier(bounds: str) -> None:
     ("arguments", "message"),
     [
         ({"alpha": 0}, "alpha"),
-        ({"bounds": "hoeffding"}, "one of bernstein, dkw; got 'hoeffding'"),
+        ({"bounds": "hoeffding"}, "one of band, bernstein, dkw; got 'hoeffding'"),
         ({"targets": []}, "no target nodes"),
         ({"targets": [7]}, "numbered from 0 to 2"),
     ],
