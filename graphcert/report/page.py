@@ -21,6 +21,6 @@ def block(name: str, *arguments: Any) -> Markup:
     return Markup(macro(*arguments))
 
 
-def page(**values: Any) -> str:
-    """The whole page from `report.html.j2`."""
-    return _ENVIRONMENT.get_template("report.html.j2").render(**values)
+def page(*, pictures: bool = False, **values: Any) -> str:
+    """The whole page from `report.html.j2`; `pictures` allows those that the page itself holds."""
+    return _ENVIRONMENT.get_template("report.html.j2").render(pictures=pictures, **values)

@@ -21,7 +21,7 @@ _MOST_MARKERS = 41
 
 
 class BudgetAxis:
-    """The whole numbers from the first to the last budget of a sweep.
+    """The whole numbers from the first to the last budget of a sweep; `NormAxis` is its counterpart for norms.
 
     A number between two budgets has the value of the larger one, so that a line never claims more than was computed.
 
@@ -29,6 +29,9 @@ class BudgetAxis:
         whole: these numbers, ascending.
         marked: which of them are budgets and get a marker; none of them if there are too many.
     """
+
+    title = "budget"
+    integer = True
 
     def __init__(self, values: tuple[int, ...]) -> None:
         order = np.argsort(values, kind="stable")
@@ -41,15 +44,20 @@ class BudgetAxis:
         """Shares per budget as shares per whole number."""
         return shares[self._place]
 
+    @property
+    def end(self) -> float:
+        """Where the axis ends."""
+        return float(max(self.whole[-1], self.whole[0] + 1))
+
     def frame(self, axes: Axes) -> None:
         """Limits, grid lines and tick labels."""
-        axes.set_xlim(self.whole[0], max(self.whole[-1], self.whole[0] + 1))
+        axes.set_xlim(self.whole[0], self.end)
         axes.set_ylim(0, 1)
         axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=self.integer))
         axes.grid(axis="y", color=RULE.light, linewidth=0.8)
-        axes.set_xlabel("budget", fontsize=TEXT, color=MUTED.light, labelpad=5)
+        axes.set_xlabel(self.title, fontsize=TEXT, color=MUTED.light, labelpad=5)
 
     def line(self, axes: Axes, shares: Shares, colour: Colour, marker: str = "", **style: Any) -> None:
         """A line of steps through `shares` per whole number."""
@@ -58,3 +66,30 @@ class BudgetAxis:
             marker=marker, markevery=np.flatnonzero(self.marked).tolist(), markersize=3.6, markeredgewidth=0,
             **{"linewidth": 1.4, "zorder": 3, **style},
         )  # fmt: skip
+
+
+class NormAxis(BudgetAxis):
+    """Norms of a change. Between two of them a line has the value of the larger one, at its end that of the last one.
+
+    Attributes:
+        whole: the norms, ascending.
+        marked: none of them.
+    """
+
+    title = "ℓ2 norm of the change"
+    integer = False
+
+    def __init__(self, norms: tuple[float, ...]) -> None:
+        self._place = np.argsort(norms, kind="stable")
+        self.whole = np.array(norms, dtype=np.float64)[self._place]
+        self.marked = np.zeros(len(norms), dtype=np.bool_)
+
+    @property
+    def end(self) -> float:
+        """Where the axis ends."""
+        return float(self.whole[-1] if self.whole[-1] > self.whole[0] else self.whole[0] + 1)
+
+    def along(self, shares: Shares) -> Shares:
+        """Shares per norm, each where the line towards that norm begins."""
+        ordered = shares[self._place]
+        return np.append(ordered[1:], ordered[-1])

@@ -1,13 +1,14 @@
 """Certified ratio along one budget axis by several methods, and what the strongest gains over the weakest."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import cycle
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from graphcert.report.plots.budget_axis import HEIGHT, MARGINS, BudgetAxis, Shares
+from graphcert.collective.curve import SHIFT
+from graphcert.report.plots.budget_axis import HEIGHT, MARGINS, BudgetAxis, NormAxis, Shares
 from graphcert.report.plots.canvas import WIDTH, panel, picture
 from graphcert.report.plots.names import Boxes, Named, place_names
 from graphcert.report.theme import INK, MUTED, RATIO, Colour
@@ -22,14 +23,14 @@ _TINT = 0.13
 _EQUAL = 1e-9
 
 
-def ladder_plot(axis: str, values: tuple[int, ...], ratios: Mapping[str, Shares], gain: str, name: str) -> str:
+def ladder_plot(axis: str, values: Sequence[float], ratios: Mapping[str, Shares], gain: str, name: str) -> str:
     """One panel as SVG: a line per method with its name beside it, and the gain as a tinted area.
 
     Methods with the same ratios share a line and a name.
 
     Args:
-        axis: the name of the budget axis.
-        values: (B,) budgets.
+        axis: the name of the budget axis, `SHIFT` for norms.
+        values: (B,) budgets, whole numbers but for norms.
         ratios: the certified ratio (B,) of every method under the name to show, the weakest first.
         gain: what to write at the largest gain of the strongest over the weakest.
         name: unique in the page.
@@ -37,7 +38,7 @@ def ladder_plot(axis: str, values: tuple[int, ...], ratios: Mapping[str, Shares]
 
     def draw(figure: Figure) -> None:
         axes = panel(figure, HEIGHT, **MARGINS)
-        sweep = BudgetAxis(values)
+        sweep = NormAxis(tuple(values)) if axis == SHIFT else BudgetAxis(tuple(map(int, values)))
         sweep.frame(axes)
         lines = {text: sweep.along(shares) for text, shares in _merged(ratios).items()}
         colours = _draw_methods(axes, sweep, lines)
@@ -51,7 +52,8 @@ def ladder_plot(axis: str, values: tuple[int, ...], ratios: Mapping[str, Shares]
             colours[gain] = INK
         _write(sheet, curves, colours)
 
-    return picture(draw, HEIGHT, name, f"Certified ratio against the number of {axis_words(axis)}: {', '.join(ratios)}")
+    against = "norm of the change" if axis == SHIFT else f"number of {axis_words(axis)}"
+    return picture(draw, HEIGHT, name, f"Certified ratio against the {against}: {', '.join(ratios)}")
 
 
 def _merged(ratios: Mapping[str, Shares]) -> dict[str, Shares]:
@@ -109,7 +111,7 @@ def _span(sweep: BudgetAxis, weakest: Shares, strongest: Shares) -> Boxes:
 def _x(sweep: BudgetAxis) -> Shares:
     """The whole numbers on the sheet."""
     whole = sweep.whole.astype(np.float64)
-    return np.asarray((whole - whole[0]) / max(1.0, whole[-1] - whole[0]) * _ACROSS)
+    return np.asarray((whole - whole[0]) / (sweep.end - whole[0]) * _ACROSS)
 
 
 def _write(sheet: Axes, curves: list[Named], colours: Mapping[str, Colour]) -> None:

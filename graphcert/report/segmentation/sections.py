@@ -1,0 +1,141 @@
+"""The sections of the page, each a function of its content."""
+
+import math
+
+import numpy as np
+from markupsafe import Markup
+
+from graphcert.collective.curve import SHIFT
+from graphcert.report.page import block
+from graphcert.report.plots import ladder_plot
+from graphcert.report.sections.section import Section
+from graphcert.report.segmentation.content import Counts, Piece, SegmentationContent
+from graphcert.report.segmentation.pictures import drawing, mask_picture, photograph
+from graphcert.report.wording import number, percent, points, seconds, setting
+
+_OPEN = 4
+"""Images that are shown at once; the others are folded away."""
+_MOST_NUMBERS = 12
+
+_METHODS = {
+    "isotropic": ("isotropic", "isotropic noise"),
+    "alone": ("each pixel alone", "localized noise, each pixel alone"),
+    "together": ("all pixels together", "localized noise, all pixels together"),
+}
+"""Names of curves where there is little room, and in texts."""
+
+
+def method_name(method: str) -> str:
+    """The name of a curve where there is little room."""
+    return _METHODS.get(method, (method,))[0]
+
+
+def result(content: SegmentationContent) -> Section:
+    """The numbers to remember, and those of a few budgets."""
+    parts = [block("facts", content.facts)]
+    if content.curves.certified:
+        parts.append(_at_budgets(content))
+    return Section("Result", Markup().join(parts))
+
+
+def pictures(content: SegmentationContent) -> Section:
+    """The images side by side with what is known about them."""
+    present = sorted({int(k) for piece in content.pieces for k in np.unique(piece.labels)})
+    legend = [(content.names[k], "#{:02x}{:02x}{:02x}".format(*content.palette[k])) for k in present]
+    shown = [_piece(piece, content) for piece in content.pieces]
+    rest = [block("folded", f"{number(len(shown) - _OPEN)} more images", Markup().join(shown[_OPEN:]))]
+    body = [block("classes", legend), *shown[:_OPEN], *(rest if len(shown) > _OPEN else [])]
+    return Section("Pictures", Markup().join(body))
+
+
+def curves(content: SegmentationContent) -> Section | None:
+    """What survives changes of a norm, by every method."""
+    swept = content.curves
+    if len(swept.budgets) < 2 or not swept.certified:
+        return None
+    found = [("Certified pixels", swept.certified, swept.pixels)]
+    if swept.correct:
+        found.append(("Certified and correct", swept.correct, swept.labelled))
+    items = []
+    for k, (caption, counts, total) in enumerate(found):
+        lines = {method_name(method): shares / total for method, shares in counts.items()}
+        weakest, *_, strongest = (*counts.values(), *counts.values())
+        gain = f"{points(int((strongest - weakest).max()), total)} points"
+        items.append((caption, Markup(ladder_plot(SHIFT, swept.budgets.tolist(), lines, gain, f"norm{k}"))))
+    numbers = [_numbers(content, caption, counts, total) for caption, counts, total in found]
+    note = "Between two budgets the lines show what holds at the larger one."
+    parts = [
+        block("figures", items),
+        block("notes", [note]),
+        block("folded", "The numbers behind the curves", Markup().join(numbers)),
+    ]
+    return Section("By the size of the change", Markup().join(parts))
+
+
+def guarantee(content: SegmentationContent) -> Section:
+    """Statements, and what they rest on."""
+    parts = [block("statement", text) for text in content.guarantee] + [block("points", content.conditions)]
+    return Section("What is guaranteed", Markup().join(parts))
+
+
+def images(content: SegmentationContent) -> Section:
+    """Numbers of every image."""
+    return Section("Image by image", block("table", "At the budgets of the pictures", content.header, content.rows))
+
+
+def particulars(content: SegmentationContent) -> Section:
+    """All settings as they are, and the seconds of each stage."""
+    groups = [
+        (name, [(key, setting(value)) for key, value in values.items()]) for name, values in content.settings.items()
+    ]
+    if content.timings:
+        groups.append(("timings", [(stage, seconds(duration)) for stage, duration in content.timings.items()]))
+    return Section("Settings", block("settings", groups))
+
+
+SECTIONS = (result, pictures, curves, guarantee, images, particulars)
+
+
+def _piece(piece: Piece, content: SegmentationContent) -> Markup:
+    """One image in two rows of pictures."""
+    palette = content.palette
+    rows = [("image", photograph(piece.image), f"The image {piece.name}")]
+    if piece.truth is not None:
+        rows.append(("truth", drawing(mask_picture(piece.truth, palette)), "Its true classes"))
+    rows.append(("prediction under noise", drawing(mask_picture(piece.labels, palette)), "The predicted classes"))
+    for budget, certified in piece.certified.items():
+        caption = f"certified, ‖δ‖₂ ≤ {budget:.3g}: {percent(int(certified.sum()), certified.size)}"
+        picture = drawing(mask_picture(piece.labels, palette, certified))
+        rows.append((caption, picture, f"Classes that no change of norm {budget:.3g} alters; the rest is hatched"))
+    return block("piece", piece.name, piece.words, rows)
+
+
+def _at_budgets(content: SegmentationContent) -> Markup:
+    """Every curve at the budgets of the pictures."""
+    swept = content.curves
+    wanted = sorted({budget for piece in content.pieces for budget in piece.certified})
+    at = [int(np.argmin(np.abs(swept.budgets - budget))) for budget in wanted]
+    at = sorted({k for k in at if math.isclose(swept.budgets[k], wanted[at.index(k)], rel_tol=1e-9, abs_tol=1e-12)})
+    return _table(content, at, f"Certified at ‖δ‖₂, of {number(swept.pixels)} pixels") if at else Markup()
+
+
+def _numbers(content: SegmentationContent, caption: str, counts: dict[str, Counts], total: int) -> Markup:
+    budgets = content.curves.budgets
+    header = ["ℓ2 norm", *map(method_name, counts)]
+    rows = [
+        [f"{budget:.3g}", *(percent(int(line[k]), total) for line in counts.values())]
+        for k, budget in enumerate(budgets.tolist())
+    ]
+    return block("table", f"{caption}, of {number(total)} pixels", header, rows)
+
+
+def _table(content: SegmentationContent, at: list[int], caption: str) -> Markup:
+    swept = content.curves
+    header = ["ℓ2 norm", *map(method_name, swept.certified)]
+    header += [f"{method_name(method)}, correct" for method in swept.correct]
+    rows = []
+    for k in at:
+        cells = [percent(int(line[k]), swept.pixels) for line in swept.certified.values()]
+        cells += [percent(int(line[k]), swept.labelled) for line in swept.correct.values()]
+        rows.append([f"{swept.budgets[k]:.3g}", *cells])
+    return block("table", caption, header, rows)
