@@ -1,6 +1,7 @@
 """Which part of an image a view needs: its own pixels and all that they can see."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,11 @@ class Window:
     outer: Slices
     members: NDArray[np.int64]
     inside: NDArray[np.int64]
+
+    @cached_property
+    def whole(self) -> bool:
+        """Whether positions in the rectangle are nodes of the image."""
+        return np.array_equal(self.members, self.inside)
 
     @property
     def shape(self) -> tuple[int, int]:
