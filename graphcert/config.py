@@ -306,8 +306,6 @@ class RunConfig:
     def _check_beyond_flips(self) -> None:
         """Refuse, before anything is sampled, what is offered under flips only."""
         together = self.collective
-        if self.sampling.scores:
-            raise InputError("mean-score certificates are offered for flips of bits and edges; leave --scores out")
         if together.isotropic or together.receptive_field or (together.sweeps and together.method != "naive"):
             raise InputError(
                 "under hierarchical and Gaussian noise every node is certified by itself only; set the collective method "

@@ -262,9 +262,7 @@ class Run:
         if votes.scores is None:
             return ()
         claims = certify_scores(votes, certificate.alpha, targets=certificate.targets)
-        way = (
-            method if method in ("naive", "lp") else "milp"
-        )  # mean and variance have one half-space and nothing tighter
+        way = method if method in ("naive", "lp") else None  # the strongest that scores have
         return tuple(claims.collective(**sweep, method=way, **options) for sweep in sweeps)
 
     def _isotropic(self, config: RunConfig, data: Data, votes: Votes, sweeps: tuple[dict[str, Any], ...]) -> Isotropic:

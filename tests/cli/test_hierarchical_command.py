@@ -159,7 +159,6 @@ BAD = {
     "no node": ([*CHAIN, *FLIPS, "--select", "0.9", "--nodes", "0"], "limits of nodes must be at least 1"),
     "negative nodes": ([*CHAIN, *FLIPS, "--select", "0.9", "--nodes=-1"], "the budgets nodes must be whole numbers"),
     "nodes without selection": ([*CHAIN, *FLIPS, "--nodes", "2"], "under hierarchical noise only; give --select"),
-    "scores": ([*CHAIN, *FLIPS, "--select", "0.9", "--scores"], "leave --scores out"),
     "receptive fields": (
         [*CHAIN, *FLIPS, "--select", "0.9", "--receptive-field"],
         "set the collective method to naive",

@@ -48,9 +48,9 @@ def _sentences(content: ReportContent) -> list[str]:
         )
     if content.mean_score:
         found.append(
-            "Mean score: the classifier of the largest mean score in place of the most votes, by the mean and variance of "
-            "its scores (the published certificate of localized smoothing). It may give other labels; its claims are its "
-            "own and are never mixed with those of the votes."
+            "Mean score: the classifier of the largest mean score in place of the most votes, by a band around the "
+            "distribution of its scores and the exact trade-offs. It may give other labels; its claims are its own and are "
+            "never mixed with those of the votes."
         )
     return found
 
