@@ -3,6 +3,16 @@
 from graphcert.segmentation.grid_graph import GridGraph
 from graphcert.segmentation.image_model import ImageModel
 from graphcert.segmentation.images import ImageFolder, read_image, read_mask
+from graphcert.segmentation.metrics import PixelCounts, certified_mask
 from graphcert.segmentation.voting import sample_image_votes
 
-__all__ = ["GridGraph", "ImageFolder", "ImageModel", "read_image", "read_mask", "sample_image_votes"]
+__all__ = [
+    "GridGraph",
+    "ImageFolder",
+    "ImageModel",
+    "PixelCounts",
+    "certified_mask",
+    "read_image",
+    "read_mask",
+    "sample_image_votes",
+]
