@@ -71,7 +71,7 @@ class Certificate(Claims):
         return np.asarray(np.logical_and.reduce(survives))
 
     def radius(self, nodes: int | None = None) -> Floats:
-        """How far the features can be moved, in ℓ2 norm over all of them together, before a label may change.
+        """How far the features can be moved, in norm over all of them together, before a label may change.
 
         The norm is ℓ2 under Gaussian and ℓ1 under uniform noise. Under hierarchical noise at most `nodes` rows move (theory,
         sections 5 and 6). Localized noise counts with its smallest σ or λ and its rarest selection.

@@ -6,13 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from graphcert.errors import UnsupportedError
-from graphcert.noise import Ablation, Gaussian, Scheme, Selected, Uniform
+from graphcert.noise import CONTINUOUS, Ablation, Scheme, Selected
 from graphcert.sampling import philox
 from graphcert.sampling.channel import Channel, RowScratch, StripScratch
 from graphcert.sampling.csr import CSR, Floats
+from graphcert.sampling.dense import DenseNoise
 from graphcert.sampling.edges import STRIP, adjacency, edge_marks, noisy_edges, seen_edges
-from graphcert.sampling.gaussian import GaussianRows
 from graphcert.sampling.rows import RowLayer, first_layer, noisy_rows
 from graphcert.sampling.scheme_views import scheme_views
 from graphcert.sampling.selection import Selection, marked, show_selection
@@ -59,11 +58,8 @@ class Sampler:
         self.views, laws, view_law = scheme_views(smoothing, self.nodes)
         self.selection = Selection.of(laws, view_law, self.views.block)
         kinds = [law.law if isinstance(law, Selected) else law for law in laws]
-        if any(isinstance(law, Uniform) or (isinstance(law, Gaussian) and law.lattice is not None) for law in kinds):
-            raise UnsupportedError("uniform noise and noise on a lattice are certified on given votes, not sampled yet")
-        sigmas = [law.sigma for law in kinds if isinstance(law, Gaussian)]
-        sigma = np.array(sigmas)[view_law] if sigmas else None
-        self._gaussian = None if sigma is None else GaussianRows(features, width, sigma, self.views.block)
+        real = [law for law in kinds if isinstance(law, CONTINUOUS)]
+        self._noise = DenseNoise.of(features, width, real, view_law, self.views.block) if real else None
         self._hidden = isinstance(kinds[0], Ablation)
         self.clean_features, self.clean_edges = features, edges
         self._sources = np.repeat(np.arange(self.nodes, dtype=np.int32), np.diff(edges.indptr))
@@ -89,7 +85,7 @@ class Sampler:
     @property
     def dense(self) -> bool:
         """Whether noisy rows have no zeros, so that `fill_features` is the way to draw them."""
-        return self._gaussian is not None
+        return self._noise is not None
 
     @property
     def shows_clean_rows(self) -> bool:
@@ -115,10 +111,12 @@ class Sampler:
     def total_variation(self) -> float:
         """Bound on the total-variation distance between the law of one sample and the law described.
 
-        About 1e-18 for Cora-ML; it is subtracted from every `p_lower` all the same. Rounding of Gaussian noise is not part
-        of it, see `graphcert.sampling.gaussian`.
+        About 1e-18 for Cora-ML; it is subtracted from every `p_lower` all the same. Noise on a lattice adds less than 1e-12
+        per number. Rounding of other continuous noise is not part of it, see `graphcert.sampling.dense`.
         """
         total = 0.0 if self.selection is None else self.selection.total_variation()
+        if self._noise is not None:
+            total += self._noise.total_variation
         if self._features is not None:
             total += self._features.total_variation(self.nodes, self.width, self.clean_features.indices.size)
         if self._edges is not None:
@@ -157,15 +155,16 @@ class Sampler:
             layer: a layer that follows row by row, where the sampler `takes_layer`.
         """
         lower = weight[: self.width]
-        if self._gaussian is not None:
+        selected = None if self.selection is None else self.selection.rows(self.key, purpose, sample)
+        if self._noise is not None:
             assert clean is not None
-            self._gaussian.first_layer(self.key, purpose, sample, lower, clean, out)
+            self._noise.first_layer(self.key, purpose, sample, lower, clean, out, selected)
         elif self._hidden:
             out[:] = 0
         else:
             self._flipped_first_layer(purpose, sample, lower, out, work, layer)
-        if self.selection is not None:
-            show_selection(self.selection.rows(self.key, purpose, sample), clean, weight[self.width], out)
+        if selected is not None:
+            show_selection(selected, clean, weight[self.width], out)
 
     def _flipped_first_layer(
         self, purpose: int, sample: int, weight: Floats, out: Floats, work: Workspace, layer: RowLayer | None
@@ -182,16 +181,27 @@ class Sampler:
 
     def fill_features(self, purpose: int, sample: int, work: Workspace, view: int, out: Floats) -> None:
         """Write the noisy features of one view over the zeros of `out` (N, columns)."""
-        if self._gaussian is None:
+        if self._noise is None:
             self.features(purpose, sample, work, view).write(out)
             return
-        self._gaussian.fill(self.key, purpose, sample, view, out)
-        if self.selection is not None:
-            selected = self.selection.rows(self.key, purpose, sample)[view]
-            clean = np.zeros((self.nodes, self.columns), np.float32)
-            self.clean_features.write(clean)
-            out[~selected] = clean[~selected]
+        selected = None if self.selection is None else self.selection.rows(self.key, purpose, sample)[view]
+        self._noise.fill(self.key, purpose, sample, view, out, selected)
+        if selected is not None:
             out[selected, self.width] = 1
+
+    def fill_features_of_all_views(self, purpose: int, sample: int, work: Workspace, out: Floats) -> None:
+        """Write the noisy features of every view over the zeros of `out` (V, N, columns), as `fill_features` would each.
+
+        Continuous noise is drawn once for all views.
+        """
+        if self._noise is None:
+            for view in range(self.views.count):
+                self.fill_features(purpose, sample, work, view, out[view])
+            return
+        selected = None if self.selection is None else self.selection.rows(self.key, purpose, sample)
+        self._noise.fill_views(self.key, purpose, sample, out, selected)
+        if selected is not None:
+            out[:, :, self.width] = selected
 
     def features(self, purpose: int, sample: int, work: Workspace, view: int = 0) -> CSR:
         """The noisy features of one view as non-zeros, in no particular order within a row."""

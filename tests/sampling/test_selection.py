@@ -11,7 +11,7 @@ from flip_law import FALSE_ALARM, assert_independent_bits, independent_bits_tail
 from philox_reference import uniform128
 from sampler_cases import csr, edge_set, rows_of
 
-from graphcert.noise import Ablation, BernoulliFlip, Gaussian, Hierarchical, Partition, Smoothing
+from graphcert.noise import Ablation, BernoulliFlip, Gaussian, Hierarchical, Partition, Smoothing, Uniform
 from graphcert.sampling.gather import LANES
 from graphcert.sampling.philox import MAIN, PILOT, SELECT, TRAIN
 from graphcert.sampling.sampler import Sampler
@@ -27,6 +27,8 @@ LOWER = {
     "Gaussian": Smoothing(Gaussian(0.7), EDGES),
     "localized flips": Smoothing(LEVELS, partition=PARTITION),
     "localized ablation": Smoothing((Ablation(),) * 3, LEVELS, PARTITION),
+    "Gaussian on a lattice": Smoothing(Gaussian(0.7, 0.5)),
+    "localized uniform": Smoothing((Uniform(0.1), Uniform(0.5), Uniform(2.0)), partition=PARTITION),
     "localized Gaussian": Smoothing((Gaussian(0.1), Gaussian(0.5), Gaussian(2.0)), partition=PARTITION),
 }
 
