@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from graphcert.certificates.claims import Claims, Floats, Mask
 from graphcert.certificates.guarantee import describe_guarantee
+from graphcert.certificates.norms import BlockScales, unit_law
 from graphcert.errors import InputError, UnsupportedError
-from graphcert.noise import Budget, Views
+from graphcert.noise import Budget, Smoothing, Views
 from graphcert.noise.budget import count
 from graphcert.tradeoff import TradeOff, allocation_trade_offs, budget_trade_offs, certified_radius
 from graphcert.tradeoff.gaussian import checked_shift
@@ -97,6 +98,8 @@ class Certificate(Claims):
         feature_delete: ArrayLike = 0,
         edge_add: ArrayLike = 0,
         edge_delete: ArrayLike = 0,
+        *,
+        shift: ArrayLike | None = None,
     ) -> Mask:
         """Which nodes keep their label under one allocation: so many changes in each block, by the exact trade-off.
 
@@ -106,18 +109,28 @@ class Certificate(Claims):
             feature_add, feature_delete: (J,) feature bits set and cleared in each of the J blocks of the partition (J = 1
                 under isotropic smoothing).
             edge_add, edge_delete: (J, J) edges inserted and removed, entry [j, k] with j ≤ k between the blocks j and k.
+            shift: (J,) norms of the changes in each block, in place of counts, under Gaussian (ℓ2) and uniform (ℓ1) noise.
 
         Returns:
             (N,) mask, False for abstaining nodes and nodes that are no targets.
 
         Raises:
-            InputError: for arrays of another shape, or entries that are not whole numbers ≥ 0.
-            UnsupportedError: if the allocation is too large for exact arithmetic.
+            InputError: for arrays of another shape, or entries that are not whole numbers ≥ 0 (finite norms ≥ 0).
+            UnsupportedError: if the allocation is too large for exact arithmetic, or gives counts and norms.
         """
+        if shift is not None:
+            if any(np.any(given) for given in (feature_add, feature_delete, edge_add, edge_delete)):
+                raise UnsupportedError("an allocation is either of counts or of norms; give shift alone")
+            scales = BlockScales.of(self.smoothing, self.nodes)
+            return self._survives_each(scales.trade_offs(shift), scales.group)
         views = Views.of(self.smoothing, self.nodes)
         trade_offs = allocation_trade_offs(views, (feature_add, feature_delete, edge_add, edge_delete))
+        return self._survives_each(trade_offs, views.of_node)
+
+    def _survives_each(self, trade_offs: Sequence[TradeOff], of_node: NDArray[np.int64]) -> Mask:
+        """(N,) the rule of the certificate, every node at its own trade-off."""
         survives = np.array([self._survives(trade_off) for trade_off in trade_offs])
-        return np.asarray(survives[views.of_node, np.arange(self.nodes)])
+        return np.asarray(survives[of_node, np.arange(self.nodes)])
 
     def _survives(self, trade_off: TradeOff) -> Mask:
         """(N,) the rule of the certificate at one trade-off."""
@@ -135,6 +148,11 @@ class Certificate(Claims):
     def _majorities(self) -> Floats | None:
         self._refuse_multiclass()
         return self.p_lower
+
+    def _distances(self) -> Floats | None:
+        law = unit_law(self.smoothing)
+        other = None if self.method == "binary" else self.p_other_upper
+        return None if law is None else certified_radius(Smoothing(law), self.p_lower, other, self.nodes)
 
     def _refuse_multiclass(self) -> None:
         if self.method != "binary":

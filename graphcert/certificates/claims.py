@@ -65,6 +65,10 @@ class Claims(ABC):
         """(N,) lower bounds of the labels' probabilities; None if the claims rest on something else."""
         return None
 
+    def _distances(self) -> Floats | None:
+        """(N,) the shift that every label survives under Gaussian or uniform noise of scale 1; None if that is not known."""
+        return None
+
     @property
     def nodes(self) -> int:
         """Number of nodes N."""
@@ -149,13 +153,14 @@ class Claims(ABC):
             add, delete, edge_add, edge_delete: the global budget, each a number or a sequence; several sequences give
                 all their combinations, the last one running fastest. Or a sequence of `Budget` in place of all four.
             nodes: the most nodes whose features change, likewise; under hierarchical noise only, where it is a fifth axis.
-            shift: a norm of the change of all features together, or several, in place of bits.
+            shift: a norm of the change of all features together, or several, in place of bits: ℓ2 under Gaussian noise, ℓ1
+                under uniform noise. The curve then has the axis "feature_shift" (and "nodes", if they are limited).
             method: "naive" (each node alone, by its exact certificate), "lp" or "milp" (half-spaces; each reports the best
                 of itself and the ones before it) or "tight" (exact trade-offs and an exact search, theory, section 9). By
-                default the strongest that there is: "tight" for votes, "milp" for scores or with `layers`, "naive" under
-                noise other than flips. "all" gives every rung of the ladder that exists for these claims, a sequence of
-                names those of them that exist: naive, lp-2, milp-2, lp, milp, tight, where "-2" is the published
-                certificate.
+                default the strongest that there is: "tight" for votes, "milp" for scores, with `layers` or against a shift,
+                "naive" under noise other than flips. "all" gives every rung of the ladder that exists for these claims, a
+                sequence of names those of them that exist: naive, lp-2, milp-2, lp, milp, tight, where "-2" is the
+                published certificate.
             targets: (N,) bool, which of the certificate's targets count; all of them by default.
             truth: (N,) true labels: adds the certified accuracy, from a solve of its own.
             data: the clean graph (`x` and `edge_index`), to which the scheme belongs: a cluster's ones can be deleted and
@@ -179,9 +184,9 @@ class Claims(ABC):
         Raises:
             InputError: for budgets that are not whole numbers ≥ 0, targets outside the certificate's, an unknown method
                 or solver, or a solver that is not installed.
-            UnsupportedError: if the claims do not hold simultaneously, or not by the binary rule; if `layers` are given and
-                the noise or the budget adds edges; under hierarchical, Gaussian and ablation noise for every method but
-                "naive".
+            UnsupportedError: if the claims do not hold simultaneously, or not by the binary rule (which a shift does not
+                need); if `layers` are given and the noise or the budget adds edges; under hierarchical, Gaussian and
+                ablation noise for every method but "naive", except against a shift without selection of rows.
         """
         if not self.simultaneous:
             raise UnsupportedError("a collective certificate needs claims that hold together; use simultaneous=True")
@@ -193,7 +198,9 @@ class Claims(ABC):
             layers=layers, normalisation=normalisation, local_budget=local_budget, attackers=attackers, orders=orders,
             bins=bins, time_limit=time_limit, solver=solver,
         )  # fmt: skip
-        evidence = Evidence(self.smoothing, self.nodes, self.robust, self._half_spaces, self._majorities)
+        evidence = Evidence(
+            self.smoothing, self.nodes, self.robust, self._half_spaces, self._majorities, self._distances
+        )
         return together(evidence, question, method)
 
     def _counted(self, targets: ArrayLike | None) -> Mask:

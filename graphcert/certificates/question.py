@@ -22,17 +22,20 @@ class Evidence:
     Attributes:
         smoothing: the scheme.
         nodes: N.
-        robust: (N,) the nodes that are robust alone within a budget.
+        robust: (N,) the nodes that are robust alone within a budget, or, with shift=…, against a change of that norm.
         half_spaces: for orders (None for all that there are) those that there are, D of them, and (D, N) the least amount
             of each that can take the label away, rounded down.
         majorities: (N,) lower bounds of the labels' probabilities; None if the claims rest on something else.
+        distances: (N,) how far the features may move, in the norm of the noise, if its scale (σ or λ) were 1, rounded down;
+            None if that is not known.
     """
 
     smoothing: Scheme
     nodes: int
-    robust: Callable[[Budget], Mask]
+    robust: Callable[..., Mask]
     half_spaces: Callable[[Sequence[Order] | None], tuple[tuple[Order, ...], Floats]]
     majorities: Callable[[], Floats | None]
+    distances: Callable[[], Floats | None]
 
     def robust_alone(self, budgets: Iterable[Budget]) -> Mask:
         """(B, N) the nodes that are robust alone; nobody where a budget is too large for exact arithmetic."""

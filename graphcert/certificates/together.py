@@ -9,6 +9,7 @@ from graphcert.certificates.question import Evidence, Kind, Question
 from graphcert.certificates.rungs import ALL, METHODS, Rung, named_rungs
 from graphcert.certificates.together_alone import ALONE
 from graphcert.certificates.together_flips import FLIPS
+from graphcert.certificates.together_norm import NORM
 from graphcert.collective import CollectiveCurve
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Scheme
@@ -45,9 +46,7 @@ def together(
 def _kind(smoothing: Scheme, question: Question) -> Kind:
     """Who answers."""
     if question.shift is not None:
-        raise UnsupportedError(
-            "collective certificates count bits and edges; leave shift out, or ask robust(shift=…) about every node alone"
-        )
+        return NORM
     if smoothing.flips_only:
         return FLIPS
     return ALONE

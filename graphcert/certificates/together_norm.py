@@ -1,0 +1,67 @@
+"""Changes measured by a norm, under Gaussian and uniform noise: half-spaces in real shares (theory, sections 5 and 8)."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+
+from graphcert.certificates.alone import alone_curve
+from graphcert.certificates.norms import BlockScales
+from graphcert.certificates.question import Evidence, Kind, Question
+from graphcert.certificates.rungs import Rung
+from graphcert.collective import CollectiveCurve, collective_norm
+from graphcert.collective.curve import SHIFT
+from graphcert.errors import InputError, UnsupportedError
+from graphcert.tradeoff.gaussian import checked_shift
+
+_REFUSAL = (
+    "against a shift there are method='naive', and 'lp' and 'milp' for votes under Gaussian or uniform noise without "
+    "selection of rows; all without layers and orders"
+)
+
+
+def _rungs(evidence: Evidence, question: Question) -> tuple[str, ...]:
+    return ("naive",) if evidence.distances() is None else ("naive", "lp", "milp")
+
+
+def _curve(evidence: Evidence, question: Question, rung: Rung) -> CollectiveCurve:
+    if question.layers is not None or question.orders is not None:
+        raise UnsupportedError(_REFUSAL)
+    if question.counts.any():
+        raise UnsupportedError(
+            "changes of bits or edges besides a shift are certified by robust(…) only; leave them out"
+        )
+    shifts = _shifts(question.shift)
+    distances = evidence.distances()
+    if distances is None:
+        return _alone(evidence, question, shifts)
+    if any(budget.nodes is not None for budget in question.budgets):
+        raise UnsupportedError("a limit of nodes makes a difference under hierarchical noise only; leave nodes out")
+    problem = BlockScales.of(evidence.smoothing, evidence.nodes).problem(distances)
+    return collective_norm(
+        problem, shifts, method=rung.method, targets=question.targets, correct=question.correct,
+        robust_alone=np.array([evidence.robust(shift=shift) for shift in shifts]), bins=question.bins,
+        time_limit=question.time_limit, solver=question.solver,
+    )  # fmt: skip
+
+
+def _alone(evidence: Evidence, question: Question, shifts: list[float]) -> CollectiveCurve:
+    """Every node by itself, over shifts and limits of nodes, the last one running fastest."""
+    sweep = list(product(shifts, question.budgets))
+    robust = np.array([evidence.robust(budget, shift=shift) for shift, budget in sweep])
+    right = None if question.correct is None else question.targets & question.correct
+    curve = alone_curve([budget for _, budget in sweep], robust, question.targets, right)
+    rows = [(shift,) if budget.nodes is None else (shift, float(budget.nodes)) for shift, budget in sweep]
+    axes = (SHIFT, "nodes") if "nodes" in curve.axes else (SHIFT,)
+    return replace(curve, axes=axes, budgets=np.array(rows, np.float64))
+
+
+def _shifts(given: float | Iterable[float] | None) -> list[float]:
+    shifts = [checked_shift(shift) for shift in (given if isinstance(given, Iterable) else [given])]
+    if not shifts:
+        raise InputError("a sweep of shifts needs at least one norm")
+    return shifts
+
+
+NORM = Kind(_rungs, _curve, _REFUSAL)
