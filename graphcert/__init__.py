@@ -35,6 +35,11 @@ if TYPE_CHECKING:
     from graphcert.noise import Smoothing as Smoothing
     from graphcert.noise import Uniform as Uniform
     from graphcert.scores import Scores as Scores
+    from graphcert.segmentation import GridGraph as GridGraph
+    from graphcert.segmentation import ImageFolder as ImageFolder
+    from graphcert.segmentation import ImageModel as ImageModel
+    from graphcert.segmentation import PixelCounts as PixelCounts
+    from graphcert.segmentation import sample_image_votes as sample_image_votes
     from graphcert.tradeoff import TradeOff as TradeOff
     from graphcert.tradeoff import trade_off as trade_off
     from graphcert.votes import Votes as Votes
@@ -47,8 +52,12 @@ _HOMES = {
     "Certificate": "graphcert.certificates",
     "CollectiveCurve": "graphcert.collective",
     "Gaussian": "graphcert.noise",
+    "GridGraph": "graphcert.segmentation",
     "Hierarchical": "graphcert.noise",
+    "ImageFolder": "graphcert.segmentation",
+    "ImageModel": "graphcert.segmentation",
     "Partition": "graphcert.noise",
+    "PixelCounts": "graphcert.segmentation",
     "Prediction": "graphcert.certificates",
     "ScoreCertificate": "graphcert.certificates",
     "Scores": "graphcert.scores",
@@ -65,6 +74,7 @@ _HOMES = {
     "partition_graph": "graphcert.data",
     "predict": "graphcert.certificates",
     "receptive_field": "graphcert.collective",
+    "sample_image_votes": "graphcert.segmentation",
     "sample_votes": "graphcert.voting",
     "seg_certify": "graphcert.certificates",
     "trade_off": "graphcert.tradeoff",

@@ -52,9 +52,12 @@ class ImageModel(nn.Module):
         self.module = module
         self.classes = None if classes is None else _whole("classes", classes, 2)
         self.batch = _whole("batch", batch, 1)
-        reach = getattr(module, "reach", None) if reach is None else reach
+        declared = getattr(module, "reach", None)
+        # Without a reach, a `stride` is one layer's own.
+        stride = (1 if declared is None else getattr(module, "stride", 1)) if stride is None else stride
+        reach = declared if reach is None else reach
         self.reach = None if reach is None else _whole("reach", reach, 0)
-        self.stride = _whole("stride", getattr(module, "stride", 1) if stride is None else stride, 1)
+        self.stride = _whole("stride", stride, 1)
         # Normalisation is on the module's device from the beginning.
         device = next((tensor.device for tensor in module.parameters()), torch.device("cpu"))
         for name, values in (("mean", mean), ("std", std)):
