@@ -1,4 +1,4 @@
-"""The command line: `graphcert datasets | train | sample | certify | collective | report`.
+"""The command line: `graphcert datasets | train | sample | certify | collective | report | segment`.
 
 Every command answers bad input with one sentence on standard error and exit code 2.
 """
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from graphcert._version import __version__
+from graphcert.cli_segment import app as segment_app
 from graphcert.errors import GraphcertError, InputError
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Prove how robust node classifiers on graphs are, by randomised smoothing.",
 )
+
+app.add_typer(segment_app, name="segment")
 
 DatasetName = Annotated[
     str | None,

@@ -49,10 +49,10 @@ class UNet(nn.Module):
         self,
         channels: int = 3,
         classes: int = 11,
-        width: int = 16,
+        width: int = 32,
         depth: int = 4,
         context: int = 1,
-        cell: int = 2,
+        cell: int = 4,
         mean: Sequence[float] | None = None,
         deviation: Sequence[float] | None = None,
     ) -> None:

@@ -45,13 +45,13 @@ class UNetTraining:
         InputError: if a number is out of its domain.
     """
 
-    steps: int = 3000
+    steps: int = 2000
     batch: int = 8
     learning_rate: float = 4e-3
     weight_decay: float = 1e-2
     balance: float = 0.5
     zoom: float = 0.6
-    validate_every: int = 100
+    validate_every: int = 200
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "validate_every"):

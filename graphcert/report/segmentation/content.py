@@ -20,16 +20,15 @@ class Piece:
         image: (H, W, 3) 8 bits.
         truth: (H, W) classes, −1 where there is none, or None.
         labels: (H, W) classes of the smoothed network.
-        certified: masks (H, W) by budget, the pixels that nobody within it can change.
-        share, accuracy, miou: certified pixels at the first of these budgets / right pixels / mean intersection over union of
-            the labels, in words.
+        certified: (caption, mask (H, W)) of the pixels that are certified at some budgets.
+        words: what to say about it in one line.
     """
 
     name: str
     image: NDArray[np.uint8]
     truth: Counts | None
     labels: Counts
-    certified: Mapping[float, NDArray[np.bool_]]
+    certified: tuple[tuple[str, NDArray[np.bool_]], ...]
     words: str
 
 
@@ -42,7 +41,7 @@ class Curves:
         certified: method → (B,) numbers of certified pixels.
         correct: method → (B,) numbers of certified pixels that have the right class; empty without masks.
         pixels, labelled: how many there are, and how many of them have a class in the masks.
-        bound: methods whose numbers are bounds for all pixels of an image together.
+        milestones: places of a few budgets, for a table.
     """
 
     budgets: NDArray[np.float64]
@@ -50,6 +49,7 @@ class Curves:
     correct: Mapping[str, Counts]
     pixels: int
     labelled: int
+    milestones: tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,6 @@
 """The sections of the page, each a function of its content."""
 
-import math
+from collections.abc import Mapping
 
 import numpy as np
 from markupsafe import Markup
@@ -80,7 +80,7 @@ def guarantee(content: SegmentationContent) -> Section:
 
 def images(content: SegmentationContent) -> Section:
     """Numbers of every image."""
-    return Section("Image by image", block("table", "At the budgets of the pictures", content.header, content.rows))
+    return Section("Image by image", block("table", "SegCertify, image by image", content.header, content.rows))
 
 
 def particulars(content: SegmentationContent) -> Section:
@@ -103,23 +103,27 @@ def _piece(piece: Piece, content: SegmentationContent) -> Markup:
     if piece.truth is not None:
         rows.append(("truth", drawing(mask_picture(piece.truth, palette)), "Its true classes"))
     rows.append(("prediction under noise", drawing(mask_picture(piece.labels, palette)), "The predicted classes"))
-    for budget, certified in piece.certified.items():
-        caption = f"certified, ‖δ‖₂ ≤ {budget:.3g}: {percent(int(certified.sum()), certified.size)}"
+    for caption, certified in piece.certified:
         picture = drawing(mask_picture(piece.labels, palette, certified))
-        rows.append((caption, picture, f"Classes that no change of norm {budget:.3g} alters; the rest is hatched"))
+        share = percent(int(certified.sum()), certified.size)
+        rows.append((f"{caption}: {share}", picture, f"Classes of certified pixels, {caption}; the rest is hatched"))
     return block("piece", piece.name, piece.words, rows)
 
 
 def _at_budgets(content: SegmentationContent) -> Markup:
-    """Every curve at the budgets of the pictures."""
+    """Every curve at a few budgets."""
     swept = content.curves
-    wanted = sorted({budget for piece in content.pieces for budget in piece.certified})
-    at = [int(np.argmin(np.abs(swept.budgets - budget))) for budget in wanted]
-    at = sorted({k for k in at if math.isclose(swept.budgets[k], wanted[at.index(k)], rel_tol=1e-9, abs_tol=1e-12)})
-    return _table(content, at, f"Certified at ‖δ‖₂, of {number(swept.pixels)} pixels") if at else Markup()
+    header = ["‖δ‖₂ at most", *map(method_name, swept.certified)]
+    header += [f"{method_name(method)}, correct" for method in swept.correct]
+    rows = []
+    for k in swept.milestones:
+        cells = [percent(int(line[k]), swept.pixels) for line in swept.certified.values()]
+        cells += [percent(int(line[k]), swept.labelled) for line in swept.correct.values()]
+        rows.append([f"{swept.budgets[k]:.3g}", *cells])
+    return block("table", f"Certified, of {number(swept.pixels)} pixels", header, rows) if rows else Markup()
 
 
-def _numbers(content: SegmentationContent, caption: str, counts: dict[str, Counts], total: int) -> Markup:
+def _numbers(content: SegmentationContent, caption: str, counts: Mapping[str, Counts], total: int) -> Markup:
     budgets = content.curves.budgets
     header = ["ℓ2 norm", *map(method_name, counts)]
     rows = [
@@ -127,15 +131,3 @@ def _numbers(content: SegmentationContent, caption: str, counts: dict[str, Count
         for k, budget in enumerate(budgets.tolist())
     ]
     return block("table", f"{caption}, of {number(total)} pixels", header, rows)
-
-
-def _table(content: SegmentationContent, at: list[int], caption: str) -> Markup:
-    swept = content.curves
-    header = ["ℓ2 norm", *map(method_name, swept.certified)]
-    header += [f"{method_name(method)}, correct" for method in swept.correct]
-    rows = []
-    for k in at:
-        cells = [percent(int(line[k]), swept.pixels) for line in swept.certified.values()]
-        cells += [percent(int(line[k]), swept.labelled) for line in swept.correct.values()]
-        rows.append([f"{swept.budgets[k]:.3g}", *cells])
-    return block("table", caption, header, rows)

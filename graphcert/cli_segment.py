@@ -1,0 +1,169 @@
+"""The command `graphcert segment`: certify images, and train a network for it."""
+
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from graphcert.errors import InputError
+
+app = typer.Typer(invoke_without_command=True, add_completion=False, help="Certify what a network says about images.")
+
+_MOST_BUDGETS = 200
+
+
+@app.callback()
+def segment(
+    context: typer.Context,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run; an interrupted run continues there.")] = None,
+    settings: Annotated[
+        Path | None, typer.Option("--config", help="A file of settings (TOML, see experiments/); options go before it.")
+    ] = None,
+    images: Annotated[str | None, typer.Option(help="Folder of images.")] = None,
+    masks: Annotated[
+        str | None, typer.Option(help="Folder of masks of the same names: one 8-bit class per pixel.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="File of a network from `graphcert segment train`.")] = None,
+    sigma: Annotated[
+        str | None,
+        typer.Option(help="Deviation of the noise, pixel values in [0, 1]; near:far with --cells.", metavar="SIGMA"),
+    ] = None,
+    cells: Annotated[
+        str | None, typer.Option(help="Cells of localized noise, rows × columns such as 3x5.", metavar="ROWSxCOLUMNS")
+    ] = None,
+    lattice: Annotated[
+        bool | None, typer.Option("--lattice/--no-lattice", help="Noise in whole 8-bit steps (default): exact claims.")
+    ] = None,
+    samples: Annotated[int | None, typer.Option(help="Noisy images that bound probabilities (default: 1000).")] = None,
+    pilot_samples: Annotated[int | None, typer.Option(help="Noisy images that choose classes (default: 100).")] = None,
+    tau: Annotated[float | None, typer.Option(help="τ of SegCertify, from 1/2 to 1 (default: 0.75).")] = None,
+    alpha: Annotated[float | None, typer.Option(help="Error rate of each family of claims, per image.")] = None,
+    method: Annotated[str | None, typer.Option(help="SegCertify by holm (default) or bonferroni.")] = None,
+    errors: Annotated[int | None, typer.Option(help="Wrong claims of SegCertify to tolerate per image.")] = None,
+    budgets: Annotated[
+        str | None, typer.Option(help='ℓ2 norms of the curves: "0.1,0.2,0.5" or first:last:step "0:1:0.1".')
+    ] = None,
+    collective: Annotated[
+        bool | None, typer.Option("--collective/--alone", help="Certify all pixels together (with --cells).")
+    ] = None,
+    compare: Annotated[
+        bool | None, typer.Option("--compare", help="Also vote under isotropic noise at equal pixel accuracy.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="Only the first so many images by name.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the noise; same seed, same result.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Threads (default: one per processor).")] = None,
+) -> None:
+    """Certify images: `graphcert segment --images DIR --model FILE --sigma 0.25 --out RUN`.
+
+    One sigma is isotropic noise and SegCertify; near:far with --cells adds localized noise and all pixels together. Writes
+    pictures, results.csv and report.html.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from graphcert.segment_pipeline import SegmentRun, SegmentSettings
+    from graphcert.segment_pipeline.settings import read_settings
+
+    if out is None:
+        raise InputError("name the folder of the run with --out, or train a network with `graphcert segment train`")
+    given: dict[str, Any] = {
+        name: value
+        for name in (field.name for field in fields(SegmentSettings))
+        if (value := context.params.get(name)) is not None
+    }
+    readers = {"sigma": _deviations, "cells": _cells, "budgets": _norms}
+    given |= {name: read(given[name]) for name, read in readers.items() if name in given}
+    values = {} if settings is None else read_settings(settings)
+    run = SegmentRun(out, workers, progress=sys.stderr.isatty(), say=_say)
+    content = run.certify(SegmentSettings.from_dict(values | given))
+    for value, name, note in content.facts:
+        typer.echo(f"{value:>8}  {name}: {note}")
+    typer.echo(f"table: {run.path('results.csv')}")
+    typer.echo(f"report: {run.path('report.html')}")
+
+
+@app.command("train")
+def train_command(
+    out: Annotated[Path, typer.Option(help="File to write the network to.")],
+    images: Annotated[str, typer.Option(help="Folder of training images.")],
+    masks: Annotated[str, typer.Option(help="Folder of their masks: one 8-bit class per pixel.")],
+    sigma: Annotated[float, typer.Option(help="The largest deviation of the noise, pixel values in [0, 1].")],
+    val_images: Annotated[str | None, typer.Option(help="Images that choose the weights to keep.")] = None,
+    val_masks: Annotated[str | None, typer.Option(help="Their masks.")] = None,
+    names: Annotated[str | None, typer.Option(help="Names of the classes, separated by commas.")] = None,
+    ignore: Annotated[int | None, typer.Option(help="Value of masks that says nothing (default: 255).")] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps of training (default: 2000).")] = None,
+    batch: Annotated[int | None, typer.Option(help="Windows of images per step (default: 8).")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="The highest one (default: 0.004).")] = None,
+    width: Annotated[int | None, typer.Option(help="Channels of the first level (default: 32).")] = None,
+    depth: Annotated[int | None, typer.Option(help="Levels of the network (default: 4).")] = None,
+    cell: Annotated[int | None, typer.Option(help="Pixels per side that are gathered first (default: 4).")] = None,
+    seed: Annotated[int, typer.Option(help="Of weights, windows and noise; same seed, same network.")] = 0,
+) -> None:
+    """Train a small U-Net under the noise it will be certified with; an interrupt keeps the best weights so far."""
+    from tqdm import tqdm
+
+    from graphcert.segment_pipeline.train import train_segmenter
+    from graphcert.segmentation.unet_training import UNetTraining
+
+    if (val_images is None) != (val_masks is None):
+        raise InputError("validation needs both --val-images and --val-masks")
+    schedule = {"steps": steps, "batch": batch, "learning_rate": learning_rate}
+    training = UNetTraining(**{key: value for key, value in schedule.items() if value is not None})  # type: ignore[arg-type]
+    shape = {"width": width, "depth": depth, "cell": cell}
+    with tqdm(total=training.steps, unit=" steps", desc="training", disable=not sys.stderr.isatty()) as bar:
+
+        def report(_: int, loss: float) -> None:
+            bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
+            bar.update()
+
+        _, log = train_segmenter(
+            out, (images, masks), sigma,
+            validation=None if val_images is None or val_masks is None else (val_images, val_masks),
+            names=None if names is None else names.split(","), ignore=ignore, training=training,
+            shape={key: value for key, value in shape.items() if value is not None}, seed=seed, report=report,
+        )  # fmt: skip
+    if log.interrupted:
+        _say(f"interrupted after {log.steps} steps")
+    for step, loss, accuracy in log.history:
+        _say(f"step {step}: validation loss {loss:.3f}, pixel accuracy {accuracy:.3f} under noise")
+    typer.echo(f"network: {out} (weights of step {log.best_step})")
+
+
+def _deviations(text: str) -> tuple[float, ...]:
+    """A number, or near:far."""
+    try:
+        return tuple(float(part) for part in text.split(":"))
+    except ValueError:
+        raise InputError(f"--sigma takes a number above 0, or near:far with --cells, got {text!r}") from None
+
+
+def _cells(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.lower().replace("×", "x").split("x"))
+    except ValueError:
+        raise InputError(f"--cells takes rows × columns such as 3x5, got {text!r}") from None
+
+
+def _norms(text: str) -> tuple[float, ...]:
+    """Norms written as "0.1,0.2" or "0:1:0.1", both ends included."""
+    try:
+        if ":" in text:
+            first, last, step = (float(part) for part in text.split(":"))
+            count = int(np.floor((last - first) / step + 1e-9)) + 1 if step > 0 else 0
+            values = tuple(round(first + k * step, 12) for k in range(min(count, _MOST_BUDGETS + 1)))
+        else:
+            values = tuple(float(part) for part in text.split(","))
+    except (ValueError, OverflowError):
+        values = ()
+    if not 1 <= len(values) <= _MOST_BUDGETS:
+        raise InputError(
+            f'--budgets takes up to {_MOST_BUDGETS} ascending norms such as "0.1,0.2,0.5", or first:last:step, got {text!r}'
+        )
+    return values
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)

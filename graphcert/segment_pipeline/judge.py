@@ -1,0 +1,98 @@
+"""From the votes of one image to what is claimed about it, as plain numbers and masks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphcert.certificates import certify, seg_certify
+from graphcert.collective import CollectiveCurve
+from graphcert.segment_pipeline.settings import SegmentSettings
+from graphcert.segmentation import PixelCounts
+from graphcert.tradeoff.radius import gaussian_radius
+from graphcert.votes import Votes
+
+Integers = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+SECONDS_PER_BUDGET = 20.0
+"""Time limit of one solve; when it ends, what has been proved so far is reported."""
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """What votes say about one image (H, W), over B budgets.
+
+    Attributes:
+        name: of the image.
+        labels: (H, W) classes of the smoothed network, chosen by the pilot votes.
+        truth: (H, W) classes, −1 where there is none, or None.
+        kept: (H, W) pixels that SegCertify claims, each with a probability above τ.
+        radius: the ℓ2 norm that all kept pixels survive together; rounded down.
+        alone: (B, H, W) pixels that survive a change of that norm, all of these claims together at one α.
+        certified: method → (B,) numbers of certified pixels; "alone", and "together" under localized noise.
+        correct: method → (B,) numbers of pixels that are certified and have the right class; empty without a truth.
+        digest: of the votes.
+    """
+
+    name: str
+    labels: Integers
+    truth: Integers | None
+    kept: Mask
+    radius: float
+    alone: Mask
+    certified: Mapping[str, Integers]
+    correct: Mapping[str, Integers]
+    digest: str
+
+    def counts(self, shown: Mask, classes: int) -> PixelCounts | None:
+        """Pixels by class with the certified ones among them; None where no pixel has a true class."""
+        if self.truth is None or not (self.truth >= 0).any():
+            return None
+        return PixelCounts.of(self.labels, shown, self.truth, classes)
+
+
+def judge(
+    name: str, votes: Votes, truth: Integers | None, settings: SegmentSettings, size: tuple[int, int]
+) -> Judgement:
+    """Certify one image in every way that the settings ask for.
+
+    SegCertify and the bounds of all pixels together (theory, sections 7 and 10) are two families of claims, each with the
+    error rate `alpha`. Localized noise counts in SegCertify with the deviation of the own cell, its smallest.
+    """
+    shape = (*size, votes.classes)
+    parts = seg_certify(
+        votes.pilot_counts.reshape(shape), votes.counts.reshape(shape), settings.tau, settings.alpha, settings.method,
+        settings.sigma[0], settings.errors, total_variation=votes.total_variation,
+    )  # fmt: skip
+    claims = certify(votes, settings.alpha)
+    norms = settings.norms()
+    alone = np.array([claims.robust(shift=norm) if norm else claims.robust() for norm in norms])
+    flat = None if truth is None else truth.reshape(-1)
+    certified = {"alone": alone.sum(axis=1)}
+    correct = {} if flat is None else {"alone": (alone & claims.correct(flat)).sum(axis=1)}
+    if settings.cells is not None and settings.collective:
+        curve = claims.collective(shift=norms, method="lp", truth=flat, time_limit=SECONDS_PER_BUDGET)
+        assert isinstance(curve, CollectiveCurve)
+        certified["together"] = curve.certified
+        if curve.correct_upper is not None and curve.correct_targets is not None:
+            correct["together"] = curve.correct_targets - curve.correct_upper
+    return Judgement(
+        name=name,
+        labels=votes.labels.reshape(size),
+        truth=truth,
+        kept=~parts.abstained,
+        radius=float(gaussian_radius(settings.tau, settings.sigma[0])),
+        alone=alone.reshape(-1, *size),
+        certified=certified,
+        correct=correct,
+        digest=votes.digest,
+    )
+
+
+def isotropic_counts(votes: Votes, truth: Integers, settings: SegmentSettings) -> tuple[Integers, Integers]:
+    """(B,) certified pixels, and those of them that are correct, of votes under isotropic noise."""
+    claims = certify(votes, settings.alpha)
+    alone = np.array([claims.robust(shift=norm) if norm else claims.robust() for norm in settings.norms()])
+    return alone.sum(axis=1), (alone & claims.correct(truth.reshape(-1))).sum(axis=1)

@@ -1,0 +1,186 @@
+"""What the report of a run shows."""
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import add
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphcert.report.segmentation import Curves, Piece, SegmentationContent
+from graphcert.report.wording import NOTHING, number, percent, points
+from graphcert.segment_pipeline.judge import Integers, Judgement
+from graphcert.segment_pipeline.settings import SegmentSettings
+from graphcert.segment_pipeline.statements import Match, conditions, guarantees, noise_words, notices
+from graphcert.segmentation import PixelCounts
+from graphcert.segmentation.checkpoint import Segmenter
+
+_MOST_PIECES = 12
+"""Images whose pictures are put into the page."""
+_BESIDE = 2
+"""Budgets shown as pictures besides the radius of SegCertify."""
+_SHARES = (0.6, 0.35, 0.2, 0.1)
+"""The table has the budgets at which about so many pixels are certified alone; the first ones are drawn."""
+
+Fact = tuple[str, str, str]
+Isotropic = Sequence[tuple[Integers, Integers]]
+
+
+def report_content(
+    images: Sequence[NDArray[np.uint8]],
+    judgements: Sequence[Judgement],
+    segmenter: Segmenter,
+    settings: SegmentSettings,
+    isotropic: Isotropic,
+    match: Match | None,
+    provenance: Mapping[str, Any],
+    timings: Mapping[str, float],
+) -> SegmentationContent:
+    """Put everything together.
+
+    Args:
+        images, judgements: of the same images.
+        isotropic: (B,) certified and correct pixels of every image under isotropic noise; empty without a comparison.
+        match: the noise of the comparison, or None.
+        provenance, timings: for the settings.
+    """
+    curves = _curves(judgements, settings, isotropic)
+    pairs = list(zip(images, judgements, strict=True))[:_MOST_PIECES]
+    count, classes = len(judgements), segmenter.model.classes
+    return SegmentationContent(
+        title="Certified segmentation",
+        subtitle=[
+            f"{number(count)} image{'s' * (count > 1)}",
+            noise_words(settings),
+            f"τ = {settings.tau:g}",
+            f"α = {settings.alpha:g} per image",
+        ],
+        notices=notices(settings),
+        facts=_facts(judgements, classes, settings, curves),
+        names=segmenter.names,
+        palette=segmenter.palette,
+        pieces=tuple(_piece(image, found, classes, settings, curves.milestones) for image, found in pairs),
+        curves=curves,
+        guarantee=guarantees(settings, judgements[0].radius, "together" in curves.certified),
+        conditions=conditions(settings, match),
+        header=["image", "abstained", "claimed", "pixel accuracy", "claimed and correct", "mean IoU"],
+        rows=[_row(found, classes) for found in judgements],
+        settings=_settings(settings, segmenter, provenance),
+        timings=timings,
+    )
+
+
+def _curves(judgements: Sequence[Judgement], settings: SegmentSettings, isotropic: Isotropic) -> Curves:
+    """Counts over all images; the weakest method first."""
+    certified, correct = (
+        {method: _summed([one[method] for one in found]) for method in found[0]}
+        for found in ([judgement.certified for judgement in judgements], [one.correct for one in judgements])
+    )
+    if settings.cells is None:
+        certified, correct = ({"isotropic": found["alone"]} if found else {} for found in (certified, correct))
+    if isotropic:
+        certified = {"isotropic": _summed([pair[0] for pair in isotropic]), **certified}
+        correct = {"isotropic": _summed([pair[1] for pair in isotropic]), **correct}
+    labelled = sum(int((one.truth >= 0).sum()) for one in judgements if one.truth is not None)
+    return Curves(
+        budgets=np.array(settings.norms()),
+        certified=certified,
+        correct=correct if labelled else {},
+        pixels=sum(one.labels.size for one in judgements),
+        labelled=labelled,
+        milestones=_milestones(judgements),
+    )
+
+
+def _milestones(judgements: Sequence[Judgement]) -> tuple[int, ...]:
+    """Places of budgets above 0 at which about so many pixels are certified alone, as `_SHARES` wants."""
+    share = _summed([one.certified["alone"] for one in judgements]) / sum(one.labels.size for one in judgements)
+    if len(share) < 2:
+        return ()
+    places = sorted({int(np.abs(share[1:] - wanted).argmin()) + 1 for wanted in _SHARES})
+    return tuple(k for k in places if share[k] > 0)
+
+
+def _summed(counts: Sequence[Integers]) -> Integers:
+    return np.asarray(np.sum(counts, axis=0))
+
+
+def _piece(
+    image: NDArray[np.uint8], found: Judgement, classes: int, settings: SegmentSettings, milestones: tuple[int, ...]
+) -> Piece:
+    norms = settings.norms()
+    masks = [(f"SegCertify, ‖δ‖₂ ≤ {found.radius:.3g}", found.kept)]
+    masks += [(f"‖δ‖₂ ≤ {norms[k]:.3g}", found.alone[k]) for k in milestones[:_BESIDE]]
+    words = f"{percent(int(found.kept.sum()), found.kept.size)} of the pixels claimed at τ = {settings.tau:g}"
+    counts = found.counts(found.kept, classes)
+    if counts is not None:
+        right = percent(int(counts.hits.sum()), counts.pixels)
+        words = f"{right} of the labelled pixels right, mean IoU {_floor(counts.mean_iou)}; {words}"
+    return Piece(found.name, image, found.truth, found.labels, tuple(masks), words)
+
+
+def _facts(judgements: Sequence[Judgement], classes: int, settings: SegmentSettings, curves: Curves) -> list[Fact]:
+    """The numbers to remember."""
+    kept, radius = sum(int(one.kept.sum()) for one in judgements), f"{judgements[0].radius:.3g}"
+    claimed = (
+        percent(kept, curves.pixels),
+        "claimed by SegCertify",
+        f"at τ = {settings.tau:g}; no change with ‖δ‖₂ ≤ {radius} alters these classes",
+    )
+    facts = [claimed]
+    known = [counts for one in judgements if (counts := one.counts(one.kept, classes)) is not None]
+    if known:
+        total: PixelCounts = reduce(add, known)
+        right, both = int(total.hits.sum()), int(total.certified_hits.sum())
+        facts = [
+            (
+                percent(right, total.pixels),
+                "pixel accuracy",
+                f"of the smoothed network; mean IoU {_floor(total.mean_iou)}",
+            ),
+            claimed,
+            (percent(both, total.pixels), "claimed and correct", f"of {number(total.pixels)} pixels with a true class"),
+        ]
+    if "together" in curves.certified:
+        gain = curves.certified["together"] - curves.certified["alone"]
+        k = int(gain.argmax())
+        at_once = percent(int(curves.certified["together"][k]), curves.pixels)
+        note = f"more are certified together: {at_once} at ‖δ‖₂ ≤ {curves.budgets[k]:.3g}"
+        facts.append((points(int(gain[k]), curves.pixels), "percentage points", note))
+    return facts
+
+
+def _row(found: Judgement, classes: int) -> list[str]:
+    kept, pixels = int(found.kept.sum()), found.kept.size
+    cells = [found.name, percent(pixels - kept, pixels), percent(kept, pixels)]
+    counts = found.counts(found.kept, classes)
+    if counts is None:
+        return [*cells, NOTHING, NOTHING, NOTHING]
+    shares = [percent(int(part.sum()), counts.pixels) for part in (counts.hits, counts.certified_hits)]
+    return [*cells, *shares, _floor(counts.mean_iou)]
+
+
+def _floor(share: float) -> str:
+    """Three decimals, rounded down."""
+    return f"{math.floor(1000 * share) / 1000:.3f}"
+
+
+def _settings(
+    settings: SegmentSettings, segmenter: Segmenter, provenance: Mapping[str, Any]
+) -> dict[str, Mapping[str, Any]]:
+    """The sections of the table of settings."""
+    described, network = settings.to_dict(), segmenter.model
+    cells = "none" if settings.cells is None else f"{settings.cells[0]} × {settings.cells[1]}"
+    return {
+        "images": {key: described.get(key) for key in ("images", "masks", "limit")},
+        "noise": {"σ": described["sigma"], "cells": cells, "on the 8-bit lattice": settings.lattice},
+        "network": {
+            "file": settings.model, "width": network.width, "depth": network.depth,
+            "trained up to σ": segmenter.sigma, "sha256": provenance["model"],
+        },
+        "sampling": {key: described[key] for key in ("samples", "pilot_samples", "seed")},
+        "certificate": {key: described[key] for key in ("tau", "alpha", "method", "errors")},
+        "environment": {key: provenance[key] for key in ("graphcert", "python", "torch", "numpy", "machine")},
+    }  # fmt: skip

@@ -1,0 +1,231 @@
+"""A folder of images, from noise to report.
+
+Votes are kept image by image, so that a killed run goes on; all results appear at the end, each file whole or not at all.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import tomli_w
+from numpy.typing import NDArray
+
+from graphcert.description import environment
+from graphcert.errors import InputError
+from graphcert.files import atomic_write, atomic_write_text
+from graphcert.models.checkpoint import model_fingerprint
+from graphcert.report.segmentation import SegmentationContent, mask_picture, overlay_picture, png, write_report
+from graphcert.segment_pipeline.compare import matched_sigma
+from graphcert.segment_pipeline.judge import Integers, Judgement, isotropic_counts, judge
+from graphcert.segment_pipeline.page import report_content
+from graphcert.segment_pipeline.settings import SegmentSettings, isotropic
+from graphcert.segment_pipeline.statements import Match
+from graphcert.segment_pipeline.table import results_table
+from graphcert.segmentation import ImageFolder, ImageModel, sample_image_votes
+from graphcert.segmentation.checkpoint import Segmenter
+from graphcert.votes import Votes
+
+Say = Callable[[str], None]
+Curve = tuple[Integers, Integers]
+"""(B,) certified pixels, and those of them that are correct."""
+
+SETTINGS, RESULTS, MANIFEST, REPORT = "settings.toml", "results.csv", "manifest.json", "report.html"
+
+
+class Loaded(NamedTuple):
+    """One image (H, W, 3) of 8 bits with its truth (H, W), −1 where there is none, or None."""
+
+    name: str
+    image: NDArray[np.uint8]
+    truth: Integers | None
+
+
+def silence(_: str) -> None:
+    """Say nothing."""
+
+
+@dataclass
+class SegmentRun:
+    """A run folder and how to talk about it.
+
+    Attributes:
+        folder: where everything goes; created when the first votes are written.
+        workers: threads of voting; results do not depend on them.
+        progress: show a bar per image.
+        say: receives one line per step.
+    """
+
+    folder: Path
+    workers: int | None = None
+    progress: bool = False
+    say: Say = silence
+
+    def __post_init__(self) -> None:
+        self.folder = Path(self.folder)
+        if self.folder.exists() and not self.folder.is_dir():
+            raise InputError(f"the output {self.folder} is a file; name a folder")
+        if self.workers is not None and self.workers < 1:
+            raise InputError(f"workers must be at least 1, got {self.workers}")
+
+    def path(self, name: str) -> Path:
+        """A file of this run."""
+        return self.folder / name
+
+    def certify(self, settings: SegmentSettings) -> SegmentationContent:
+        """Take votes of every image, certify them, and write pictures, results.csv, manifest.json and report.html.
+
+        A killed run continues where it was: votes of the same noise, network, image and seed are found again.
+
+        Raises:
+            InputError: for settings that cannot work, before anything is sampled.
+            DataError: for a missing or damaged network, image or mask.
+            VotesError: if the folder holds votes of another run.
+        """
+        segmenter = Segmenter.load(Path(settings.model))
+        model = ImageModel(segmenter.model, segmenter.model.classes)
+        images = self._load(settings, segmenter)
+        timings, isotropic_curves, match = {}, list[Curve](), None
+        began = time.perf_counter()
+        judgements = [self._judge(model, loaded, settings, k, len(images)) for k, loaded in enumerate(images)]
+        timings["votes and certificates"] = time.perf_counter() - began
+        if settings.compare:
+            began = time.perf_counter()
+            match, isotropic_curves = self._compare(model, images, judgements, settings)
+            timings["isotropic noise"] = time.perf_counter() - began
+        provenance = self._provenance(segmenter, images, judgements, match)
+        content = report_content(
+            [one.image for one in images], judgements, segmenter, settings, isotropic_curves, match, provenance, timings
+        )
+        for one, found in zip(images, judgements, strict=True):
+            self._draw(one, found, segmenter, settings)
+        table = results_table(judgements, settings, segmenter.model.classes, isotropic_curves)
+        atomic_write_text(self.path(SETTINGS), tomli_w.dumps({"segment": settings.to_dict()}))
+        atomic_write_text(self.path(RESULTS), table)
+        atomic_write_text(self.path(MANIFEST), json.dumps(provenance | {"timings": timings}, indent=1) + "\n")
+        write_report(self.path(REPORT), content)
+        return content
+
+    def _load(self, settings: SegmentSettings, segmenter: Segmenter) -> list[Loaded]:
+        """All images that are wanted, after checks of everything that can be checked before voting."""
+        if segmenter.model.channels != 3:
+            raise InputError(f"images have 3 channels, but the network takes {segmenter.model.channels}")
+        folder = ImageFolder(settings.images, settings.masks)
+        loaded = []
+        for name, image, mask in folder:
+            if settings.limit is not None and len(loaded) == settings.limit:
+                break
+            settings.check_samples(image.shape[0] * image.shape[1])
+            if settings.cells is not None:
+                settings.smoothing(*image.shape[:2])
+            loaded.append(Loaded(name, image, None if mask is None else _truth(name, mask, segmenter)))
+        return loaded
+
+    def _judge(self, model: ImageModel, loaded: Loaded, settings: SegmentSettings, place: int, total: int) -> Judgement:
+        size = loaded.image.shape[:2]
+        title = f"{loaded.name} ({place + 1} of {total})"
+        votes = sample_image_votes(
+            model, loaded.image, settings.smoothing(*size), settings.samples, settings.pilot_samples, settings.seed,
+            workers=self.workers, store=self.path("votes") / loaded.name, progress=title if self.progress else False,
+        )  # fmt: skip
+        found = judge(loaded.name, votes, loaded.truth, settings, size)
+        self.say(f"{title}: {found.kept.mean():.1%} of the pixels claimed at tau = {settings.tau:g}")
+        return found
+
+    def _compare(
+        self, model: ImageModel, images: list[Loaded], judgements: list[Judgement], settings: SegmentSettings
+    ) -> tuple[Match, list[Curve]]:
+        """Bisect the deviation with pilot votes, then vote and certify."""
+        localized = _accuracy(images, [found.labels for found in judgements])
+        sample = partial(self._isotropic, model, images, settings)
+
+        def accuracy(sigma: float) -> float:
+            labels = [
+                votes.labels.reshape(one.image.shape[:2]) for one, votes in zip(images, sample(sigma, 1), strict=True)
+            ]
+            return _accuracy(images, labels)
+
+        sigma = matched_sigma(*settings.sigma, localized, accuracy)
+        found = sample(sigma, settings.samples, self.path("votes") / "isotropic")
+        labels = [votes.labels.reshape(one.image.shape[:2]) for one, votes in zip(images, found, strict=True)]
+        self.say(f"isotropic noise at equal pixel accuracy: sigma = {sigma:.4g}")
+        counts = [
+            isotropic_counts(votes, one.truth, settings)
+            for one, votes in zip(images, found, strict=True)
+            if one.truth is not None
+        ]
+        return Match(sigma, _accuracy(images, labels), localized), counts
+
+    def _isotropic(
+        self,
+        model: ImageModel,
+        images: list[Loaded],
+        settings: SegmentSettings,
+        sigma: float,
+        samples: int,
+        store: Path | None = None,
+    ) -> list[Votes]:
+        """Votes of all images under isotropic noise; without a store they are forgotten."""
+        return [
+            sample_image_votes(
+                model, one.image, isotropic(sigma, settings.lattice), samples, settings.pilot_samples, settings.seed,
+                workers=self.workers, store=None if store is None else store / one.name,
+                progress=f"isotropic {sigma:.3g}, {one.name}" if self.progress else False,
+            )
+            for one in images
+        ]  # fmt: skip
+
+    def _provenance(
+        self, segmenter: Segmenter, images: list[Loaded], judgements: list[Judgement], match: Match | None
+    ) -> dict[str, Any]:
+        """Everything that the results were made of."""
+        found: dict[str, Any] = {
+            **environment(),
+            "model": model_fingerprint(segmenter.model),
+            "images": {one.name: sha256(one.image.tobytes()).hexdigest() for one in images},
+            "votes": {judgement.name: judgement.digest for judgement in judgements},
+        }
+        if match is not None:
+            found["isotropic"] = match._asdict()
+        return found
+
+    def _draw(self, one: Loaded, found: Judgement, segmenter: Segmenter, settings: SegmentSettings) -> None:
+        """The prediction, the claims of SegCertify over the image, and the certified pixels at every budget."""
+        folder, palette = self.path("pictures") / one.name, segmenter.palette
+        drawn = {
+            "prediction": mask_picture(found.labels, palette),
+            "segcertify": mask_picture(found.labels, palette, found.kept),
+            "overlay": overlay_picture(one.image, found.labels, palette, found.kept),
+        }
+        for budget, mask in zip(settings.norms(), found.alone, strict=True):
+            drawn[f"certified-{budget:.3f}"] = mask_picture(found.labels, palette, mask)
+        for name, picture in drawn.items():
+            with atomic_write(folder / f"{name}.png") as stream:
+                stream.write(png(picture))
+
+
+def _truth(name: str, mask: NDArray[np.uint8], segmenter: Segmenter) -> Integers:
+    """A mask with −1 for what says nothing."""
+    truth = mask.astype(np.int64)
+    if segmenter.ignore is not None:
+        truth[truth == segmenter.ignore] = -1
+    if truth.max() >= segmenter.model.classes:
+        raise InputError(
+            f"the mask of {name} names class {truth.max()}, but the network knows {segmenter.model.classes} classes"
+        )
+    return truth
+
+
+def _accuracy(images: list[Loaded], labels: list[Integers]) -> float:
+    """Share of right pixels among all that have a true class."""
+    pairs = [(one.truth, found) for one, found in zip(images, labels, strict=True) if one.truth is not None]
+    right = sum(int((truth == found).sum()) for truth, found in pairs)
+    known = sum(int((truth >= 0).sum()) for truth, _ in pairs)
+    if known == 0:
+        raise InputError("no pixel of the masks has a class, so there is no accuracy to compare at")
+    return right / known

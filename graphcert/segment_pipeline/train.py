@@ -1,0 +1,87 @@
+"""From folders of images and masks to a file of a trained network."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphcert.errors import InputError
+from graphcert.segmentation import ImageFolder
+from graphcert.segmentation.checkpoint import Segmenter
+from graphcert.segmentation.palette import CAMVID, colours
+from graphcert.segmentation.unet_training import Report, UNetLog, UNetTraining, train_unet
+
+Pictures = tuple[list[NDArray[np.uint8]], list[NDArray[np.uint8]]]
+
+
+def train_segmenter(
+    out: Path,
+    folders: tuple[str, str],
+    sigma: float,
+    *,
+    validation: tuple[str, str] | None = None,
+    names: Sequence[str] | None = None,
+    ignore: int | None = None,
+    training: UNetTraining | None = None,
+    shape: dict[str, Any] | None = None,
+    seed: int = 0,
+    report: Report | None = None,
+) -> tuple[Segmenter, UNetLog]:
+    """Train a `UNet` and write it to `out`.
+
+    Args:
+        out: the file to write.
+        folders: of images and of their masks; `validation` likewise, see `train_unet`.
+        sigma: the largest deviation of the noise.
+        names: of the K classes 0 … K − 1. By default those of CamVid if the masks name its classes and void, otherwise
+            numbers.
+        ignore: the value of masks that says nothing; by default 255, and 11 for CamVid.
+        training, shape, seed, report: see `train_unet`.
+
+    Raises:
+        InputError: for masks without classes, or names that do not fit them.
+        DataError: for missing or damaged files, or if `out` cannot be written.
+    """
+    if out.is_dir():
+        raise InputError(f"the output {out} is a folder; name a file")
+    images, masks = _read(folders)
+    held_out = None if validation is None else _read(validation)
+    known, void = _classes(masks, names, ignore)
+    schedule = UNetTraining() if training is None else training
+    model, log = train_unet(
+        images, masks, sigma, len(known), ignore=void, validation=held_out, training=schedule, shape=shape, seed=seed,
+        report=report,
+    )  # fmt: skip
+    how = {**asdict(schedule), "seed": seed, "best_step": log.best_step, "images": len(images)}
+    segmenter = Segmenter(model, known, colours(known), void, float(sigma), how)
+    segmenter.save(out)
+    return segmenter, log
+
+
+def _read(folders: tuple[str, str]) -> Pictures:
+    images, masks = [], []
+    for _, image, mask in ImageFolder(*folders):
+        assert mask is not None
+        images.append(image)
+        masks.append(mask)
+    return images, masks
+
+
+def _classes(
+    masks: Sequence[NDArray[np.uint8]], names: Sequence[str] | None, ignore: int | None
+) -> tuple[tuple[str, ...], int | None]:
+    """Names of the classes, and the value that says nothing."""
+    found = sorted({int(value) for mask in masks for value in np.unique(mask)})
+    if names is None and ignore in (None, len(CAMVID)) and found == list(range(len(CAMVID) + 1)):
+        return tuple(CAMVID), len(CAMVID)
+    void = 255 if ignore is None and 255 in found else ignore
+    highest = max((value for value in found if value != void), default=-1)
+    given = tuple(names) if names is not None else tuple(str(k) for k in range(max(highest + 1, 2)))
+    if highest < 0:
+        raise InputError("the masks name no class")
+    if len(given) < 2 or highest >= len(given):
+        raise InputError(f"the masks name the classes 0 to {highest}, but {len(given)} names were given")
+    return given, void
