@@ -116,7 +116,7 @@ class SegmentRun:
         if segmenter.model.channels != 3:
             raise InputError(f"images have 3 channels, but the network takes {segmenter.model.channels}")
         folder = ImageFolder(settings.images, settings.masks)
-        loaded = []
+        loaded: list[Loaded] = []
         for name, image, mask in folder:
             if settings.limit is not None and len(loaded) == settings.limit:
                 break
@@ -150,7 +150,8 @@ class SegmentRun:
             ]
             return _accuracy(images, labels)
 
-        sigma = matched_sigma(*settings.sigma, localized, accuracy)
+        near, far = settings.sigma
+        sigma = matched_sigma(near, far, localized, accuracy)
         found = sample(sigma, settings.samples, self.path("votes") / "isotropic")
         labels = [votes.labels.reshape(one.image.shape[:2]) for one, votes in zip(images, found, strict=True)]
         self.say(f"isotropic noise at equal pixel accuracy: sigma = {sigma:.4g}")

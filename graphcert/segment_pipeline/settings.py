@@ -150,7 +150,9 @@ class SegmentSettings:
         for name in ("images", "model", "sigma"):
             if name not in values:
                 raise InputError(f"the setting {name} is missing; give it in the file or as --{name}")
-        plain = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+        plain: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+        }
         if _real(plain["sigma"]):
             plain["sigma"] = (plain["sigma"],)
         return cls(**plain)

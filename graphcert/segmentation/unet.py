@@ -6,8 +6,8 @@ In evaluation mode no operation mixes distant pixels: a pixel's logits depend on
 
 from collections.abc import Sequence
 from itertools import pairwise
-from numbers import Integral
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -57,11 +57,12 @@ class UNet(nn.Module):
         deviation: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
-        for name, value, least in (
+        checks: tuple[tuple[str, object, int], ...] = (
             *(("channels", channels, 1), ("classes", classes, 2), ("width", width, 1), ("depth", depth, 1)),
             *(("context", context, 0), ("cell", cell, 1)),
-        ):
-            if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        )
+        for name, value, least in checks:
+            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
                 raise InputError(f"{name} of a U-Net must be a whole number of at least {least}, got {value!r}")
         self.channels, self.classes, self.cell = channels, classes, cell
         self.width, self.depth, self.context = width, depth, context

@@ -4,7 +4,6 @@ import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -55,17 +54,20 @@ class UNetTraining:
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "validate_every"):
-            count = getattr(self, name)
-            if isinstance(count, bool) or not isinstance(count, Integral) or count < 1:
+            count: object = getattr(self, name)
+            if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 1:
                 raise InputError(f"training option {name} must be a whole number of at least 1, got {count!r}")
         for name, least, most in (
             *(("learning_rate", 0.0, math.inf), ("weight_decay", 0.0, math.inf)),
             *(("balance", 0.0, 1.0), ("zoom", 0.1, 1.0)),
         ):
             value = getattr(self, name)
-            real = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-            if not real or not least <= value <= most or (name == "learning_rate" and value == 0):
+            if not _is_finite(value) or not least <= value <= most or (name == "learning_rate" and value == 0):
                 raise InputError(f"training option {name} must be a number from {least:g} to {most:g}, got {value!r}")
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 @dataclass(frozen=True)
@@ -116,8 +118,8 @@ def train_unet(
         InputError: if images and masks do not fit together, or a mask names no class.
         ModelError: if the loss stops being a number.
     """
-    training = UNetTraining() if training is None else training
-    if not isinstance(sigma, Real) or isinstance(sigma, bool) or not 0 <= sigma < math.inf:
+    schedule = UNetTraining() if training is None else training
+    if not _is_finite(sigma) or sigma < 0:
         raise InputError(f"the deviation sigma of training noise must be a finite number of at least 0, got {sigma!r}")
     pictures, labels = _tensors(images, masks, classes, ignore, "training")
     held_out = None if validation is None else _tensors(*validation, classes, ignore, "validation")
@@ -127,9 +129,9 @@ def train_unet(
         torch.manual_seed(int(seed_key(seed)) % 2**63)
         model = UNet(pictures[0].shape[0], classes, mean=mean, deviation=deviation, **(shape or {}))
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        windows = Windows(pictures, labels, float(sigma), training.zoom)
-        weights = class_weights(labels, classes, training.balance)
-        return _fit(model, windows, weights, held_out, training, report)
+        windows = Windows(pictures, labels, float(sigma), schedule.zoom)
+        weights = class_weights(labels, classes, schedule.balance)
+        return _fit(model, windows, weights, held_out, schedule, report)
 
 
 def class_weights(labels: Sequence[Tensor], classes: int, balance: float) -> Tensor:
