@@ -115,7 +115,8 @@ class ImagePath(Path):
             raise ModelError(NAN_LOGITS)
         if not self._same(expected, self._call(noisy)):
             raise ModelError("the model gives different outputs for identical images; remove what is random in it")
-        if not self._same(self._fresh(untouched, clean), self._call(clean)):
+        other = self._noisy(1)
+        if not self._same(self._fresh(untouched, other), self._call(other)):
             raise ModelError(
                 "the model remembers earlier images and would ignore noise; remove what it keeps between calls"
             )

@@ -74,7 +74,7 @@ def sample_image_votes(
         raise InputError(f"reach must be a whole number of pixels of at least 0, got {reach!r}")
     wrapped = model if isinstance(model, ImageModel) else ImageModel(model)
     values = pixel_values(image)
-    problem = _problem(values, smoothing, seed)
+    problem = image_problem(values, smoothing, seed)
     refuse_unusable_parameters(wrapped)
     with evaluation_mode(wrapped):
         refuse_training_layers(wrapped)
@@ -96,7 +96,7 @@ def sample_image_votes(
         )
 
 
-def _problem(values: Floats, smoothing: Scheme, seed: int) -> Problem:
+def image_problem(values: Floats, smoothing: Scheme, seed: int) -> Problem:
     """The image as the graph of its pixels, without edges: no noise concerns them, and the model does not see them."""
     if not isinstance(smoothing, Scheme):
         raise InputError(f"smoothing takes a Smoothing, such as Smoothing(features=Gaussian(0.25)), got {smoothing!r}")
