@@ -123,7 +123,7 @@ class Certificate(Claims):
                 raise UnsupportedError("an allocation is either of counts or of norms; give shift alone")
             scales = BlockScales.of(self.smoothing, self.nodes)
             return self._survives_each(scales.trade_offs(shift), scales.group)
-        views = Views.of(self.smoothing, self.nodes)
+        views = Views.of_flips(self.smoothing, self.nodes)
         trade_offs = allocation_trade_offs(views, (feature_add, feature_delete, edge_add, edge_delete))
         return self._survives_each(trade_offs, views.of_node)
 

@@ -25,7 +25,7 @@ def smoothing_places(smoothing: Scheme, data: Any) -> dict[str, IntArray]:
         InputError: if the partition is one of another number of nodes.
     """
     nodes = len(data.x)
-    views = Views.of(smoothing, nodes)
+    views = Views.of_flips(smoothing, nodes)
     ends = undirected_edges(data.edge_index, nodes)
     if ends.size and int(ends.max()) >= views.block.size:
         raise InputError(f"the graph has edges to node {int(ends.max())}, but features of {nodes} nodes only")

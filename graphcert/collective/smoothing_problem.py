@@ -10,7 +10,7 @@ from graphcert.collective.localized_problem import LocalizedProblem, axis_weight
 from graphcert.collective.receptive import undirected_edges
 from graphcert.collective.threat import UNLIMITED
 from graphcert.errors import InputError
-from graphcert.noise import AXES, Scheme, Views
+from graphcert.noise import AXES, BernoulliFlip, Scheme, Views
 from graphcert.tradeoff.half_spaces import Order
 
 
@@ -27,7 +27,7 @@ def smoothing_problem(
         orders: the D directions.
         data: the clean graph (`x`, `edge_index`), which limits how often a block can be changed; None for no limit.
     """
-    views = Views.of(smoothing, eta.shape[1])
+    views = Views.of_flips(smoothing, eta.shape[1])
     blocks = views.feature_law.shape[1]
     low, high = np.triu_indices(blocks)
     edge_law = len(views.feature_laws) + views.edge_law[:, low, high]
@@ -44,7 +44,7 @@ def smoothing_problem(
     )
 
 
-def _capacity(smoothing: Scheme, views: Views, data: Any) -> IntArray:
+def _capacity(smoothing: Scheme, views: Views[BernoulliFlip], data: Any) -> IntArray:
     """How many zeros and ones of features, and of edges, every block (or pair of blocks) has.
 
     Features that are not smoothed need not be bits; nothing is assumed about how often they can change.

@@ -6,16 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from graphcert.noise import CONTINUOUS, Ablation, Scheme, Selected
+from graphcert.noise import CONTINUOUS, Ablation, BernoulliFlip, Scheme, Selected, Views
 from graphcert.sampling import philox
 from graphcert.sampling.channel import Channel, RowScratch, StripScratch
 from graphcert.sampling.csr import CSR, Floats
 from graphcert.sampling.dense import DenseNoise
 from graphcert.sampling.edges import STRIP, adjacency, edge_marks, noisy_edges, seen_edges
 from graphcert.sampling.rows import RowLayer, first_layer, noisy_rows
-from graphcert.sampling.scheme_views import scheme_views
 from graphcert.sampling.selection import Selection, marked, show_selection
 
+_CLEAN = BernoulliFlip(0.0, 0.0)
 _NO_LAYER: RowLayer = (np.empty(0, np.float32), np.empty((0, 0), np.float32))
 
 
@@ -55,11 +55,12 @@ class Sampler:
         self.key = philox.seed_key(seed)
         self.smoothing = smoothing
         self.nodes, self.width = features.rows, width
-        self.views, laws, view_law = scheme_views(smoothing, self.nodes)
-        self.selection = Selection.of(laws, view_law, self.views.block)
+        self.views = Views.of(smoothing, self.nodes)
+        laws, seen, block = self.views.feature_laws, self.views.feature_law, self.views.block
+        self.selection = Selection.of(laws, seen, block)
         kinds = [law.law if isinstance(law, Selected) else law for law in laws]
         real = [law for law in kinds if isinstance(law, CONTINUOUS)]
-        self._noise = DenseNoise.of(features, width, real, view_law, self.views.block) if real else None
+        self._noise = DenseNoise.of(features, width, real, seen, block) if real else None
         self._hidden = isinstance(kinds[0], Ablation)
         self.clean_features, self.clean_edges = features, edges
         self._sources = np.repeat(np.arange(self.nodes, dtype=np.int32), np.diff(edges.indptr))
@@ -68,9 +69,13 @@ class Sampler:
         self._bits = packed_bits(features, width)
         self._marks = edge_marks(edges.indptr, edges.indices)
         self._strip = STRIP * self.nodes
-        self._features = Channel.of(self.views.feature_laws, width, philox.FEATURE_ADD, philox.FEATURE_DELETE)
+        # Rows that are selected with different probabilities may share a law of flips.
+        flips = [law if isinstance(law, BernoulliFlip) else _CLEAN for law in kinds]
+        distinct = tuple(dict.fromkeys(flips))
+        self._flip_law = np.array([distinct.index(law) for law in flips], np.int64)[seen]
+        self._features = Channel.of(distinct, width, philox.FEATURE_ADD, philox.FEATURE_DELETE)
         self._edges = Channel.of(self.views.edge_laws, self._strip, philox.EDGE_ADD, philox.EDGE_DELETE)
-        self._seen = None if self._features is None else self._features.sums_of_laws[self.views.feature_law]
+        self._seen = None if self._features is None else self._features.sums_of_laws[self._flip_law]
 
     @property
     def noisy_features(self) -> bool:
@@ -224,7 +229,7 @@ class Sampler:
         if channel is None:
             return clean
         assert work.rows is not None
-        ranks = channel.ranks[self.views.feature_law[view]]
+        ranks = channel.ranks[self._flip_law[view]]
         room = clean.indices.size + channel.room(self.nodes * self.width)
         indptr = np.empty(clean.indptr.size, np.int32)
         while True:

@@ -13,11 +13,11 @@ from graphcert.tradeoff.dispatch import trade_off
 Integers = NDArray[np.int64]
 
 
-def allocation_trade_offs(views: Views, changes: tuple[ArrayLike, ...]) -> tuple[TradeOff, ...]:
+def allocation_trade_offs(views: Views[BernoulliFlip], changes: tuple[ArrayLike, ...]) -> tuple[TradeOff, ...]:
     """What every view of a scheme sees of an allocation, features and edges together.
 
     Args:
-        views: the views of the scheme, over J blocks.
+        views: the views of a scheme of flips, over J blocks.
         changes: one array per axis of `AXES`: (J,) for features, (J, J) for edges, entry [j, k] with j ≤ k counting the
             edges between the blocks j and k; or 0 for none.
 

@@ -103,10 +103,28 @@ def test_what_a_hierarchical_scheme_answers() -> None:
 
 
 @pytest.mark.parametrize("scheme", [s for s in SCHEMES if not s.flips_only], ids=str)
-def test_no_view_of_a_scheme_forgets_its_selection(scheme: Scheme) -> None:
-    """A sampler or a linear program that went by the views alone would claim what was not sampled."""
-    with pytest.raises(UnsupportedError, match="hierarchical, Gaussian or ablation"):
-        Views.of(scheme, 3)
+def test_no_view_of_flips_forgets_what_else_there_is(scheme: Scheme) -> None:
+    """A linear program that went by flips alone would claim what was not sampled."""
+    with pytest.raises(UnsupportedError, match="hierarchical, continuous or ablation"):
+        Views.of_flips(scheme, 3)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES, ids=str)
+def test_every_scheme_has_views(scheme: Scheme) -> None:
+    """Each output sees the law of the level at which it sees a block."""
+    views, levels = Views.of(scheme, 3), scheme.levels("features")
+    assert views.feature_laws == tuple(dict.fromkeys(levels))
+    assert views.edge_laws == (tuple(dict.fromkeys(scheme.levels("edges"))) or (BernoulliFlip(0, 0),))
+    for output in range(3):
+        for node in range(3):
+            law = views.feature_laws[views.feature_law[views.of_node[output], views.block[node]]]
+            if scheme.localized:
+                rank = TWO.rank[TWO.labels[output], TWO.labels[node]]
+                assert law == levels[scheme.level_of_rank("features")[rank]]
+            else:
+                assert law == levels[0]
+    with pytest.raises(InputError, match="3 nodes but the graph has 4"):
+        Views.of(scheme if scheme.partition else Smoothing([NEAR, FAR], None, TWO), 4)
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def tight_problem(smoothing: Scheme, p_lower: npt.ArrayLike, data: Any = None) -
     """
     p = np.asarray(p_lower, dtype=np.float64)
     same = smoothing_problem(smoothing, p[None], DEFAULT_ORDERS[:1], data)
-    views = Views.of(smoothing, p.size)
+    views = Views.of_flips(smoothing, p.size)
     low, high = np.triu_indices(views.feature_law.shape[1])
     edge_law = len(views.feature_laws) + views.edge_law[:, low, high]
     return TightProblem(
