@@ -166,7 +166,7 @@ class PixelCounts:
         return self._mean_of(least - float((taken / union[order]).sum()))
 
     def _quotients(self, over: Integers, under: Integers) -> Floats:
-        return np.divide(over, under, out=np.full(over.shape, np.nan), where=self.present)
+        return np.asarray(np.divide(over, under, out=np.full(over.shape, np.nan), where=self.present))
 
     def _mean_of(self, total: float) -> float:
         """A bound on the sum over classes as one on their mean, rounded down."""
