@@ -48,7 +48,7 @@ def report_content(
     """
     curves = _curves(judgements, settings, isotropic)
     pairs = list(zip(images, judgements, strict=True))[:_MOST_PIECES]
-    count, classes = len(judgements), segmenter.model.classes
+    count, classes, known = len(judgements), segmenter.model.classes, curves.labelled > 0
     return SegmentationContent(
         title="Certified segmentation",
         subtitle=[
@@ -65,8 +65,8 @@ def report_content(
         curves=curves,
         guarantee=guarantees(settings, judgements[0].radius, "together" in curves.certified),
         conditions=conditions(settings, match),
-        header=["image", "abstained", "claimed", "pixel accuracy", "claimed and correct", "mean IoU"],
-        rows=[_row(found, classes) for found in judgements],
+        header=["image", "abstained", "claimed", *(["pixel accuracy", "claimed and correct", "mean IoU"] * known)],
+        rows=[_row(found, classes, known) for found in judgements],
         settings=_settings(settings, segmenter, provenance),
         timings=timings,
     )
@@ -152,12 +152,12 @@ def _facts(judgements: Sequence[Judgement], classes: int, settings: SegmentSetti
     return facts
 
 
-def _row(found: Judgement, classes: int) -> list[str]:
+def _row(found: Judgement, classes: int, known: bool) -> list[str]:
     kept, pixels = int(found.kept.sum()), found.kept.size
     cells = [found.name, percent(pixels - kept, pixels), percent(kept, pixels)]
     counts = found.counts(found.kept, classes)
     if counts is None:
-        return [*cells, NOTHING, NOTHING, NOTHING]
+        return [*cells, *([NOTHING] * 3 * known)]
     shares = [percent(int(part.sum()), counts.pixels) for part in (counts.hits, counts.certified_hits)]
     return [*cells, *shares, _floor(counts.mean_iou)]
 

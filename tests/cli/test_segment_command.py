@@ -1,0 +1,105 @@
+"""`graphcert segment`: what the options mean, and one sentence for what cannot work."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from graphcert.cli import main
+from graphcert.cli_segment import _norms
+
+
+def call(*arguments: str) -> int:
+    before = sys.argv
+    sys.argv = ["graphcert", "segment", *arguments]
+    try:
+        with pytest.raises(SystemExit) as stop:
+            main()
+    finally:
+        sys.argv = before
+    return int(stop.value.code or 0)
+
+
+@pytest.fixture
+def squares(tmp_path: Path) -> Path:
+    """Grey images with a bright left or right half, and masks of it."""
+    for kind in ("images", "masks"):
+        (tmp_path / kind).mkdir()
+    for k in range(4):
+        mask = np.zeros((16, 20), np.uint8)
+        mask[:, (10 * (k % 2)) : (10 + 10 * (k % 2))] = 1
+        Image.fromarray(mask).save(tmp_path / f"masks/{k}.png")
+        Image.fromarray((60 + 140 * mask[..., None]).repeat(3, 2).astype(np.uint8)).save(tmp_path / f"images/{k}.png")
+    return tmp_path
+
+
+def test_train_and_certify_from_the_command_line(squares: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = ["--images", str(squares / "images"), "--masks", str(squares / "masks")]
+    net, run = str(squares / "net.pt"), squares / "run"
+    small = ["--steps", "40", "--batch", "2", "--width", "6", "--depth", "2", "--cell", "1", "--learning-rate", "0.02"]
+    validation = ["--val-images", str(squares / "images"), "--val-masks", str(squares / "masks")]
+    assert call("train", *data, "--sigma", "0.2", *small, *validation, "--names", "dark,bright", "--out", net) == 0
+    told = capsys.readouterr()
+    assert "weights of step 40" in told.out
+    assert "step 40: validation loss" in told.err
+    (squares / "settings.toml").write_text("[segment]\nsigma = [0.05, 0.2]\ncells = [1, 2]\nsamples = 100\nlimit = 4\n")
+    options = [
+        "--config",
+        str(squares / "settings.toml"),
+        "--limit",
+        "1",
+        "--pilot-samples",
+        "10",
+        "--budgets",
+        "0:0.2:0.1",
+    ]
+    assert call(*data, "--model", net, *options, "--out", str(run)) == 0
+    told = capsys.readouterr()
+    assert "pixel accuracy" in told.out
+    assert "0 (1 of 1)" in told.err
+    # The option goes before the file, and the file before the default.
+    written = (run / "settings.toml").read_text()
+    assert "limit = 1" in written
+    assert "samples = 100\n" in written
+    assert (run / "results.csv").read_text().count("\n") == 1 + 1 + 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--sigma", "0.2"], "--out"),
+        (["--out", "{run}", "--sigma", "0.2"], "images is missing"),
+        (["--out", "{run}", "--images", "{images}", "--model", "{run}/none.pt", "--sigma", "0.2"], "no network"),
+        (["--out", "{run}", "--images", "{images}", "--model", "x", "--sigma", "much"], "--sigma"),
+        (["--out", "{run}", "--images", "{images}", "--model", "x", "--sigma", "0.1:0.2", "--cells", "three"], "--cells"),
+        (["--out", "{run}", "--images", "{images}", "--model", "x", "--sigma", "-1"], "above 0"),
+        (["--out", "{run}", "--images", "{images}", "--model", "x", "--sigma", "1", "--budgets", "0:1:0"], "--budgets"),
+        (["--out", "{images}/0.png", "--images", "{images}", "--model", "x", "--sigma", "1"], "is a file"),
+        (["--out", "{run}", "--config", "{run}/none.toml"], "no file of settings"),
+        (["train", "--images", "{images}", "--masks", "{masks}", "--sigma", "-1", "--out", "{run}"], "sigma"),
+        (["train", "--images", "{images}", "--masks", "{run}", "--sigma", "1", "--out", "{run}"], "no folder"),
+        (["train", "--images", "{images}", "--masks", "{masks}", "--sigma", "1", "--out", "{images}"], "is a folder"),
+        (["train", "--images", "{images}", "--masks", "{masks}", "--sigma", "1", "--out", "{run}", "--steps", "0"], "steps"),
+        (["train", "--images", "{images}", "--masks", "{masks}", "--sigma", "1", "--out", "{run}", "--names", "a"], "names"),
+        (["train", "--images", "{images}", "--masks", "{masks}", "--sigma", "1", "--out", "{run}", "--val-images", "x"],
+         "--val-masks"),
+    ],
+)  # fmt: skip
+def test_bad_input_gets_one_sentence_and_leaves_nothing(
+    squares: Path, arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    places = {name: str(squares / name) for name in ("images", "masks", "run")}
+    assert call(*(argument.format(**places) for argument in arguments)) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("graphcert: ")
+    assert words in told
+    assert told.count("\n") == 1
+    assert not (squares / "run").exists()
+
+
+def test_norms_are_read_as_lists_and_ranges() -> None:
+    assert _norms("0.1,0.25") == (0.1, 0.25)
+    assert _norms("0:0.3:0.1") == (0.0, 0.1, 0.2, 0.3)
+    assert _norms("1") == (1.0,)
