@@ -99,10 +99,10 @@ class DenseNoise:
         """
         clean = self.clean
         values = np.ones(clean.indices.size, np.float32) if clean.values is None else clean.values
-        units, row = np.empty(self.width), np.empty(self.width)
+        units, clean_values, row = np.empty((3, self.width))
         dense_rows(
             key, self._stream(purpose), sample, self.uniform, clean.indptr, clean.indices, values,
-            self.scale[:, self.block], self.step, self._chosen(selected), units, row, out,
+            self.scale[:, self.block], self.step, self._chosen(selected), units, clean_values, row, out,
         )  # fmt: skip
 
     def first_layer(
@@ -132,7 +132,7 @@ class DenseNoise:
         values = np.ones(clean.indices.size, np.float32) if clean.values is None else clean.values
         lattice_first_layer(
             key, stream, sample, self.uniform, clean.indptr, clean.indices, values, scale, self.step, chosen, weight,
-            units, np.empty(self.width), out,
+            units, np.empty(self.width), np.empty(self.width), out,
         )  # fmt: skip
 
     def _stream(self, purpose: int) -> int:
@@ -209,44 +209,48 @@ def draw_units(key, stream, sample, row, uniform, words, out):  # type: ignore[n
 
 
 @kernel
-def noisy_row(units, scale, step, begin, end, indices, values, row):  # type: ignore[no-untyped-def]
-    """row = x + scale · units, summed in float64; on a lattice step · (x + round(scale · units)), the sum exact."""
-    for c in range(units.size):
-        row[c] = units[c] * scale
+def noisy_row(units, scale, step, clean, row):  # type: ignore[no-untyped-def]
+    """row = clean + scale · units, summed in float64; on a lattice step · (clean + round(scale · units)), the sum exact."""
     if step > 0:
         for c in range(units.size):
-            row[c] = np.rint(row[c])
+            row[c] = (clean[c] + np.rint(units[c] * scale)) * step
+    else:
+        for c in range(units.size):
+            row[c] = clean[c] + units[c] * scale
+
+
+@kernel
+def clean_row(begin, end, indices, values, row):  # type: ignore[no-untyped-def]
+    """Write one row of a CSR matrix to `row` (D,)."""
+    row[:] = 0
     for at in range(begin, end):
         row[indices[at]] += values[at]
-    if step > 0:
-        for c in range(units.size):
-            row[c] *= step
 
 
 @kernel
 def dense_rows(  # type: ignore[no-untyped-def]
-    key, stream, sample, uniform, indptr, indices, values, scale, step, selected, units, row, out
+    key, stream, sample, uniform, indptr, indices, values, scale, step, selected, units, clean, row, out
 ):
     """out[v, i, :D] = the noisy row i of view v, rounded once to float32, or the clean row where it is not selected.
 
     Args:
         indptr, indices, values: the clean features in CSR form, in units of the step.
         scale, selected: (V, N).
-        units, row: (D,) float64 scratch.
+        units, clean, row: (D,) float64 scratch.
     """
     words = np.empty((1, 4 * min(_BLOCKS, (units.size + 1) // 2)), np.uint32)
     for i in range(indptr.size - 1):
         drawn = False
+        clean_row(indptr[i], indptr[i + 1], indices, values, clean)
         for v in range(out.shape[0]):
-            if selected[v, i] and not drawn:
+            if not selected[v, i]:
+                for c in range(clean.size):
+                    out[v, i, c] = clean[c] * step if step > 0 else clean[c]
+                continue
+            if not drawn:
                 draw_units(key, stream, sample, i, uniform, words, units)
                 drawn = True
-            if selected[v, i]:
-                noisy_row(units, scale[v, i], step, indptr[i], indptr[i + 1], indices, values, row)
-            else:
-                row[:] = 0
-                for at in range(indptr[i], indptr[i + 1]):
-                    row[indices[at]] = values[at] * step if step > 0 else values[at]
+            noisy_row(units, scale[v, i], step, clean, row)
             for c in range(row.size):
                 out[v, i, c] = row[c]
 
@@ -279,7 +283,7 @@ def scaled_first_layer(  # type: ignore[no-untyped-def]
 
 @kernel
 def lattice_first_layer(  # type: ignore[no-untyped-def]
-    key, stream, sample, uniform, indptr, indices, values, scale, step, selected, weight, units, row, out
+    key, stream, sample, uniform, indptr, indices, values, scale, step, selected, weight, units, clean, row, out
 ):
     """out[v, i] = the noisy row i of view v times W for selected rows: a function of what is seen, and of nothing else.
 
@@ -290,10 +294,11 @@ def lattice_first_layer(  # type: ignore[no-untyped-def]
         if not selected[:, i].any():
             continue
         draw_units(key, stream, sample, i, uniform, words, units)
+        clean_row(indptr[i], indptr[i + 1], indices, values, clean)
         for v in range(out.shape[0]):
             if not selected[v, i]:
                 continue
-            noisy_row(units, scale[v, i], step, indptr[i], indptr[i + 1], indices, values, row)
+            noisy_row(units, scale[v, i], step, clean, row)
             out[v, i, :] = 0
             for c in range(row.size):
                 value = np.float32(row[c])
