@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from graphcert.certificates.grid import Floats
 from graphcert.collective import NormProblem
 from graphcert.errors import InputError, UnsupportedError
-from graphcert.noise import CONTINUOUS, Gaussian, Scheme, Uniform
+from graphcert.noise import CONTINUOUS, Gaussian, Scheme, Uniform, Views
 from graphcert.tradeoff import TradeOff, trade_off
 from graphcert.tradeoff.base import rounded_up
 from graphcert.tradeoff.discrete import IDENTITY
@@ -44,20 +44,16 @@ class BlockScales:
             InputError: if the partition is one of another number of nodes.
             UnsupportedError: unless the features carry Gaussian or uniform noise, without selection of rows.
         """
-        smoothing.check_nodes(nodes)
-        levels = smoothing.levels("features")
-        if not (levels and isinstance(levels[0], CONTINUOUS)):
+        views = Views.of(smoothing, nodes)
+        laws = [law for law in views.feature_laws if isinstance(law, CONTINUOUS)]
+        if len(laws) < len(views.feature_laws):
             raise UnsupportedError(
                 "shifts are placed on blocks under Gaussian or uniform feature noise without selection of rows; ask "
                 "robust(shift=…) about every node alone"
             )
-        scales = np.array([law.sigma if isinstance(law, Gaussian) else law.half_width for law in levels])
-        gaussian = isinstance(levels[0], Gaussian)
-        if smoothing.partition is None or len(set(scales.tolist())) == 1:
-            return cls(np.zeros(nodes, np.int64), scales[:1, None], gaussian)
-        seen = scales[smoothing.level_of_rank("features")[smoothing.partition.rank]]
-        distinct, group = np.unique(seen, axis=0, return_inverse=True)
-        return cls(group.ravel()[smoothing.partition.labels], distinct, gaussian)
+        scales = np.array([law.sigma if isinstance(law, Gaussian) else law.half_width for law in laws])
+        distinct, group = np.unique(scales[views.feature_law], axis=0, return_inverse=True)
+        return cls(group.ravel()[views.of_node], distinct, isinstance(laws[0], Gaussian))
 
     def problem(self, distances: Floats) -> NormProblem:
         """The collective problem of nodes that withstand `distances` (N,) under noise of scale 1 (theory, sections 5 and 8).

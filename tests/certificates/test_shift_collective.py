@@ -88,7 +88,7 @@ def test_no_shift_breaks_more_linear_classifiers_than_certified(drawn, p, norm, 
         assert (majorities(u, t, seen, shift) > 0.5).sum() >= certified[2]
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(gaussians(), PROBABILITIES, st.lists(st.floats(0.0, 2.0), min_size=3, max_size=3))
 def test_one_allocation_is_judged_exactly_and_bounded(drawn, p, shares) -> None:
     """Against classifiers that all lean towards one shift, u_nm = δ_m/σ²_nm, nothing but η counts (Neyman and Pearson)."""
@@ -189,7 +189,7 @@ def test_isotropic_noise_makes_all_methods_count_radii(law, scale, p, norm, seve
         assert certificate.collective(shift=norm, method=method).certified[0] == (radius > norm).sum()
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(gaussians(), PROBABILITIES, st.lists(st.floats(0.0, 2.0), min_size=2, max_size=4), st.floats(0.0, 0.05))
 def test_more_shift_less_noise_and_smaller_bounds_never_certify_more(drawn, p, norms, less) -> None:
     smoothing, _ = drawn
@@ -205,7 +205,7 @@ def test_more_shift_less_noise_and_smaller_bounds_never_certify_more(drawn, p, n
         ).all()
 
 
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(gaussians(), PROBABILITIES, st.lists(st.floats(0.0, 0.5), min_size=NODES, max_size=NODES), st.floats(0.05, 2.0))
 def test_the_multiclass_rule_asks_for_less(drawn, p, other, norm) -> None:
     """Equal to the binary rule where the others may all be one class, and never below it."""
