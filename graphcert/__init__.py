@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from graphcert.noise import Partition as Partition
     from graphcert.noise import Smoothing as Smoothing
     from graphcert.noise import Uniform as Uniform
+    from graphcert.noise import SubsetAblation as SubsetAblation
     from graphcert.scores import Scores as Scores
     from graphcert.segmentation import GridGraph as GridGraph
     from graphcert.segmentation import ImageFolder as ImageFolder
@@ -68,6 +69,7 @@ _HOMES = {
     "Votes": "graphcert.votes",
     "certify": "graphcert.certificates",
     "certify_scores": "graphcert.certificates",
+    "SubsetAblation": "graphcert.noise",
     "collective_strictly_local": "graphcert.collective",
     "load_dataset": "graphcert.data",
     "naive_bound": "graphcert.collective",

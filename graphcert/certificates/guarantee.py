@@ -1,6 +1,16 @@
 """The guarantee of a certificate in plain words."""
 
-from graphcert.noise import CHANNELS, CONTINUOUS, Ablation, BernoulliFlip, Gaussian, Scheme, Selected, Uniform
+from graphcert.noise import (
+    CHANNELS,
+    CONTINUOUS,
+    Ablation,
+    BernoulliFlip,
+    Gaussian,
+    Scheme,
+    Selected,
+    SubsetAblation,
+    Uniform,
+)
 from graphcert.noise.laws import FeatureLaw
 
 
@@ -60,6 +70,8 @@ def _features(laws: list[FeatureLaw]) -> str:
         return f"feature bits are {flip_words(flips)}"
     sigmas = sorted({law.sigma for law in laws if isinstance(law, Gaussian)})
     widths = sorted({law.half_width for law in laws if isinstance(law, Uniform)})
+    if isinstance(laws[0], SubsetAblation):
+        return f"the features of all nodes but {laws[0].kept} random ones are hidden"
     if not sigmas and not widths:
         return "features are hidden"
     scale = (

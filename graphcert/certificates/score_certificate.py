@@ -113,7 +113,7 @@ class ScoreCertificate(Claims):
         if distance and budget.nodes is None:
             budget = replace(budget, nodes=self.nodes)
         kept = np.ones(self.nodes, dtype=np.bool_)
-        for trade_off in budget_trade_offs(self.smoothing, budget, distance):
+        for trade_off in budget_trade_offs(self.smoothing, budget, distance, self.nodes):
             kept &= self._band.perturbed_mean(trade_off) > 0.5
         return kept
 

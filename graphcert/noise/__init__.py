@@ -1,8 +1,9 @@
 """Descriptions of noise and of budgets: frozen values without behaviour."""
 
 from graphcert.noise.budget import AXES, Budget
+from graphcert.noise.elastic import elastic_sigma
 from graphcert.noise.hierarchical import Hierarchical, smoothing_from_dict
-from graphcert.noise.laws import CONTINUOUS, Ablation, BernoulliFlip, Gaussian, Selected, Uniform
+from graphcert.noise.laws import CONTINUOUS, Ablation, BernoulliFlip, Gaussian, Selected, SubsetAblation, Uniform
 from graphcert.noise.partition import Partition
 from graphcert.noise.scheme import CHANNELS, Scheme
 from graphcert.noise.smoothing import Smoothing
@@ -21,7 +22,9 @@ __all__ = [
     "Scheme",
     "Selected",
     "Smoothing",
+    "SubsetAblation",
     "Uniform",
     "Views",
+    "elastic_sigma",
     "smoothing_from_dict",
 ]

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any, Literal, overload
 
 from graphcert.errors import InputError
-from graphcert.noise.laws import BernoulliFlip, FeatureLaw, Selected
+from graphcert.noise.laws import BernoulliFlip, FeatureLaw, Selected, SubsetAblation
 from graphcert.noise.partition import Partition
 from graphcert.noise.scheme import Scheme
 from graphcert.noise.smoothing import Smoothing
@@ -47,6 +47,10 @@ class Hierarchical(Scheme):
         if not lower.perturbs("features"):
             raise InputError("hierarchical smoothing selects rows for feature noise; give lower=… feature noise")
         laws = lower.levels("features")
+        if any(isinstance(law, SubsetAblation) for law in laws):
+            raise InputError(
+                "SubsetAblation chooses its rows itself; give it to Smoothing(features=…), not to Hierarchical"
+            )
         given = tuple(select) if isinstance(select, (list, tuple)) else (select,)
         if len(given) != len(laws) and given != (select,):
             raise InputError(

@@ -7,6 +7,7 @@ from numbers import Real
 from typing import Any, ClassVar, SupportsFloat
 
 from graphcert.errors import InputError
+from graphcert.noise.budget import count
 
 
 def _check_probability(name: str, value: SupportsFloat) -> float:
@@ -131,6 +132,40 @@ class Ablation:
         return False
 
 
+@dataclass(frozen=True)
+class SubsetAblation(Ablation):
+    """Exactly `kept` of d rows are kept, all such subsets alike; the others are hidden (theory section 6).
+
+    After Levine & Feizi (2020), who keep pixels. Which rows are hidden is seen by the classifier. Rows may change at will:
+    r changed rows are harmless exactly when all of them are hidden; δ = 1 − C(d − r, k)/C(d, k) is the probability of more.
+    It is a law of all rows together, so it has no levels, and it chooses its rows itself, so it is no lower law of
+    `Hierarchical`.
+
+    Attributes:
+        kept: k ≥ 0.
+        elements: d ≥ k; None for all rows of the graph that is smoothed.
+
+    Raises:
+        InputError: if a number is not a whole number ≥ 0, or k > d.
+    """
+
+    kept: int
+    elements: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kept", count("kept", self.kept))
+        if self.elements is not None:
+            self.among(self.elements)
+            object.__setattr__(self, "elements", count("elements", self.elements))
+
+    def among(self, rows: int) -> "SubsetAblation":
+        """The same law with d = `rows` written out; raises `InputError` if it is one of another d, or keeps more."""
+        if self.elements not in (None, rows) or self.kept > count("elements", rows):
+            given = "" if self.elements is None else f" of {self.elements}"
+            raise InputError(f"there are {rows} rows, but ablation keeps exactly {self.kept}{given}; keep fewer")
+        return SubsetAblation(self.kept, rows) if self.elements is None else self
+
+
 FeatureLaw = BernoulliFlip | Gaussian | Uniform | Ablation
 
 CONTINUOUS = (Gaussian, Uniform)
@@ -172,6 +207,7 @@ _NAMED: dict[str, type[Gaussian | Uniform | Ablation]] = {
     "gaussian": Gaussian,
     "uniform": Uniform,
     "ablation": Ablation,
+    "subset ablation": SubsetAblation,
 }
 
 
@@ -180,7 +216,8 @@ def law_to_dict(law: FeatureLaw) -> dict[str, Any]:
     if isinstance(law, BernoulliFlip):
         return asdict(law)
     # What is not set is not named, so that older descriptions stay what they were.
-    return {"law": type(law).__name__.lower(), **{k: v for k, v in asdict(law).items() if v is not None}}
+    (name,) = [name for name, kind in _NAMED.items() if type(law) is kind]
+    return {"law": name, **{k: v for k, v in asdict(law).items() if v is not None}}
 
 
 def law_from_dict(description: Mapping[str, Any]) -> FeatureLaw:

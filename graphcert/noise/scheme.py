@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphcert.errors import InputError
-from graphcert.noise.laws import BernoulliFlip, Law
+from graphcert.noise.laws import BernoulliFlip, Law, SubsetAblation
 from graphcert.noise.partition import Partition
 
 CHANNELS = ("features", "edges")
@@ -71,6 +71,9 @@ class Scheme(ABC):
                 f"the partition of the smoothing has {self.partition.nodes} nodes but the graph has {nodes}; "
                 f"partition this graph"
             )
+        for law in self.levels("features"):
+            if isinstance(law, SubsetAblation):
+                law.among(nodes)
 
     def level_of_rank(self, channel: str) -> NDArray[np.int64]:
         """(C,) the level at which a group sees a block of each rank."""

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any, Literal, overload
 
 from graphcert.errors import InputError
-from graphcert.noise.laws import CONTINUOUS, BernoulliFlip, FeatureLaw, law_from_dict, law_to_dict
+from graphcert.noise.laws import CONTINUOUS, BernoulliFlip, FeatureLaw, SubsetAblation, law_from_dict, law_to_dict
 from graphcert.noise.partition import Partition
 from graphcert.noise.scheme import CHANNELS, Scheme
 
@@ -26,8 +26,8 @@ class Smoothing(Scheme):
     nearby, much far away. The scheme is frozen: it belongs to the clean graph and is never recomputed.
 
     Attributes:
-        features: None, a law (`BernoulliFlip` for bits, `Gaussian` or `Uniform` for real features, `Ablation` of whole
-            rows), or a tuple of laws of one kind, one per level; all levels have the same lattice.
+        features: None, a law (`BernoulliFlip` for bits, `Gaussian` or `Uniform` for real features, `Ablation` or
+            `SubsetAblation` of whole rows), or a tuple of laws of one kind, one per level; all levels have the same lattice.
         edges: likewise, flips only.
         partition: needed if a channel has more than one level.
 
@@ -63,6 +63,8 @@ class Smoothing(Scheme):
             raise InputError(f"all levels of {channel} noise must be laws of one kind, got {levels}")
         if len({law.lattice for law in levels if isinstance(law, CONTINUOUS)}) > 1:
             raise InputError(f"all levels of {channel} noise must have the same lattice, got {levels}")
+        if len(levels) > 1 and isinstance(levels[0], SubsetAblation):
+            raise InputError("SubsetAblation is a law of all rows together and has no levels; give it alone")
         if not levels:
             raise InputError(f"Smoothing({channel}=[]) has no level; give at least one law, or None for no noise")
         if len(levels) > 1:

@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from graphcert.noise import CONTINUOUS, Ablation, BernoulliFlip, Scheme, Selected, Views
+from graphcert.noise import CONTINUOUS, Ablation, BernoulliFlip, Scheme, Selected, SubsetAblation, Views
 from graphcert.sampling import philox
 from graphcert.sampling.channel import Channel, RowScratch, StripScratch
 from graphcert.sampling.csr import CSR, Floats
 from graphcert.sampling.dense import DenseNoise
 from graphcert.sampling.edges import STRIP, adjacency, edge_marks, noisy_edges, seen_edges
 from graphcert.sampling.rows import RowLayer, first_layer, noisy_rows
-from graphcert.sampling.selection import Selection, marked, show_selection
+from graphcert.sampling.selection import Selection, SubsetSelection, marked, show_selection
 
 _CLEAN = BernoulliFlip(0.0, 0.0)
 _NO_LAYER: RowLayer = (np.empty(0, np.float32), np.empty((0, 0), np.float32))
@@ -57,7 +57,9 @@ class Sampler:
         self.nodes, self.width = features.rows, width
         self.views = Views.of(smoothing, self.nodes)
         laws, seen, block = self.views.feature_laws, self.views.feature_law, self.views.block
-        self.selection = Selection.of(laws, seen, block)
+        self.selection: Selection | SubsetSelection | None = Selection.of(laws, seen, block)
+        if isinstance(laws[0], SubsetAblation):
+            self.selection = SubsetSelection(laws[0].kept, self.nodes)
         kinds = [law.law if isinstance(law, Selected) else law for law in laws]
         real = [law for law in kinds if isinstance(law, CONTINUOUS)]
         self._noise = DenseNoise.of(features, width, real, seen, block) if real else None

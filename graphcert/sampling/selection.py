@@ -70,6 +70,32 @@ class Selection:
         return np.asarray(chosen[self.level[:, self.block], np.arange(self.block.size)])
 
 
+@dataclass(frozen=True, eq=False)
+class SubsetSelection:
+    """All rows but exactly `kept` random ones (Levine & Feizi 2020): every row draws 64 bits, the k smallest are kept.
+
+    Attributes:
+        kept: k ≤ N.
+        nodes: N.
+    """
+
+    kept: int
+    nodes: int
+
+    def total_variation(self) -> float:
+        """Rows whose bits are equal are not told apart, which happens with probability at most N²/2⁶⁵."""
+        return float(self.nodes**2) * 2.0**-65
+
+    def rows(self, key: np.uint64, purpose: int, sample: int) -> Mask:
+        """(1, N) the rows that a sample hides; one view sees them all."""
+        if self.kept == self.nodes:
+            return np.zeros((1, self.nodes), np.bool_)
+        words = np.empty((1, 4 * -(-self.nodes // 2)), np.uint32)
+        philox.fill_blocks(key, philox.stream_word(purpose, philox.SUBSET), sample, 0, 1, 0, words)
+        ranks = words.view(np.uint64)[0, : self.nodes]
+        return np.asarray(ranks >= np.partition(ranks, self.kept)[self.kept])[None]
+
+
 @kernel
 def draw_selection(key, stream, sample, high, low, words, chosen):  # type: ignore[no-untyped-def]
     """chosen[l, i] = whether node i is selected at the l-th probability; all compare the same digits of node i.

@@ -6,7 +6,7 @@ from itertools import product
 from math import comb, prod
 from typing import NamedTuple
 
-from graphcert.noise import BernoulliFlip, Budget, Scheme, Selected
+from graphcert.noise import BernoulliFlip, Budget, Scheme, Selected, SubsetAblation
 from graphcert.noise.dominance import dominating, undominated
 from graphcert.noise.laws import Law
 from graphcert.tradeoff.base import TradeOff
@@ -31,7 +31,9 @@ class _Channel(NamedTuple):
 
 
 @lru_cache(maxsize=2048)
-def budget_trade_offs(smoothing: Scheme, budget: Budget, shift: float = 0.0) -> tuple[TradeOff, ...]:
+def budget_trade_offs(
+    smoothing: Scheme, budget: Budget, shift: float = 0.0, graph_nodes: int | None = None
+) -> tuple[TradeOff, ...]:
     """Trade-offs such that a node robust under every one of them is robust against every use of the budget.
 
     Isotropic smoothing has one: the exact trade-off of features and edges together. Under localized smoothing the
@@ -47,6 +49,7 @@ def budget_trade_offs(smoothing: Scheme, budget: Budget, shift: float = 0.0) -> 
         smoothing: any scheme.
         budget: counts, and the most nodes whose features change.
         shift: ℓ2 or ℓ1 norm of the change of features under Gaussian or uniform noise; the whole of it at the worst level.
+        graph_nodes: N, which only `SubsetAblation` needs to know.
 
     Raises:
         InputError: if the budget is no measure of changes under the noise.
@@ -54,7 +57,7 @@ def budget_trade_offs(smoothing: Scheme, budget: Budget, shift: float = 0.0) -> 
     """
     rows = budget.nodes
     bits = (0, 0) if rows == 0 else (budget.feature_add, budget.feature_delete)
-    features = _Channel(_levels(smoothing, "features"), *bits, rows, shift)
+    features = _Channel(_levels(smoothing, "features", graph_nodes), *bits, rows, shift)
     edges = _Channel(_levels(smoothing, "edges"), budget.edge_add, budget.edge_delete)
     ways = prod(comb(n + len(c.laws) - 1, n) for c in (features, edges) for n in (c.add, c.delete))
     if ways > MOST_ALLOCATIONS:
@@ -62,10 +65,12 @@ def budget_trade_offs(smoothing: Scheme, budget: Budget, shift: float = 0.0) -> 
     return tuple(f * e for f, e in product(_allocations(features), _allocations(edges)))
 
 
-def _levels(smoothing: Scheme, channel: str) -> tuple[Law, ...]:
+def _levels(smoothing: Scheme, channel: str, graph_nodes: int | None = None) -> tuple[Law, ...]:
     levels = smoothing.levels(channel)
     if not levels:
         return (_SILENT,)
+    if isinstance(levels[0], SubsetAblation):
+        return (levels[0] if graph_nodes is None else levels[0].among(graph_nodes),)
     if isinstance(levels[0], BernoulliFlip) or isinstance(getattr(levels[0], "law", None), BernoulliFlip):
         return undominated(levels)
     return (dominating(levels),)  # changes that are not counted are not spread either

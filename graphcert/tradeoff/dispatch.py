@@ -16,8 +16,8 @@ def trade_off(
     laws are those of all bits after independent flips. For `Gaussian(σ)`: entries move by a vector of ℓ2 norm `shift`; for
     `Uniform(λ)`, by the worst vector of ℓ1 norm `shift`.
     For `Hierarchical(s, law)` the same changes happen in at most `nodes` rows, of which a row that is not selected shows
-    itself (theory, section 6); under `Ablation` rows may change at will, and only their number matters. Channels and
-    blocks with different laws compose with `*`.
+    itself (theory, section 6); under `Ablation` and `SubsetAblation` rows may change at will, and only their number matters.
+    Channels and blocks with different laws compose with `*`.
 
     Args:
         law: the noise of one element, such as `BernoulliFlip(0.01, 0.6)`, or of a row, such as `Hierarchical(0.8, law)`.

@@ -1,12 +1,15 @@
-"""Trade-offs of selected rows: hierarchical smoothing and ablation (theory section 6; Scholten et al. 2022, 2023)."""
+"""Trade-offs of selected and of hidden rows (theory, section 6).
+
+Scholten et al. 2022 and 2023; Levine & Feizi 2020.
+"""
 
 from graphcert.errors import InputError, UnsupportedError
-from graphcert.noise import CONTINUOUS, Ablation, Hierarchical, Selected
+from graphcert.noise import CONTINUOUS, Ablation, Hierarchical, Selected, SubsetAblation
 from graphcert.noise.budget import count
 from graphcert.tradeoff.base import TradeOff
 from graphcert.tradeoff.discrete import IDENTITY
 from graphcert.tradeoff.dispatch import trade_off
-from graphcert.tradeoff.escape import escape, selection_escape
+from graphcert.tradeoff.escape import escape, selection_escape, subset_escape
 from graphcert.tradeoff.gaussian import refuse_bits
 
 
@@ -17,6 +20,17 @@ def ablation_trade_off(
     """A token shows nothing of the row that it replaces, whatever changes."""
     _touched(law, add, delete, nodes, shift)
     return IDENTITY
+
+
+@trade_off.register
+def subset_ablation_trade_off(
+    law: SubsetAblation, add: int = 0, delete: int = 0, nodes: int | None = None, shift: float | None = None
+) -> TradeOff:
+    """With r changed rows, some are kept with the probability of `subset_escape`; else nothing is seen of them."""
+    rows = _touched(law, add, delete, nodes, shift)
+    if law.elements is None:
+        raise InputError("ablation keeps k of d rows; say of how many, SubsetAblation(kept=…, elements=…)")
+    return escape(IDENTITY, subset_escape(law.elements, law.kept, min(rows, law.elements)))
 
 
 @trade_off.register
