@@ -241,7 +241,8 @@ def test_commands_are_understood() -> None:
     assert lines
     for _, name, *arguments in lines:
         commands[name].make_context(name, arguments)  # parses, runs nothing
-    known = {option for command in commands.values() for p in command.params for option in (*p.opts, *p.secondary_opts)}
+    inner = [each for command in commands.values() for each in (command, *getattr(command, "commands", {}).values())]
+    known = {option for command in inner for p in command.params for option in (*p.opts, *p.secondary_opts)}
     named = {option for text in PAGES.values() for option in re.findall(r"`(--[a-z-]+)", without_fences(text))}
     assert named - known <= {"--help"}
 
