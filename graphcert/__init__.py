@@ -11,6 +11,7 @@ from graphcert._version import __version__
 
 if TYPE_CHECKING:
     from graphcert import statistics as statistics
+    from graphcert.certificates import Attack as Attack
     from graphcert.certificates import Certificate as Certificate
     from graphcert.certificates import Prediction as Prediction
     from graphcert.certificates import ScoreCertificate as ScoreCertificate
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Ablation": "graphcert.noise",
+    "Attack": "graphcert.certificates",
     "BernoulliFlip": "graphcert.noise",
     "Budget": "graphcert.noise",
     "Certificate": "graphcert.certificates",

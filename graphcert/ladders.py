@@ -5,10 +5,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from graphcert.certificates import Attack, Certificate
+from graphcert.certificates.attack import allocation
 from graphcert.collective import CollectiveCurve
 from graphcert.collective.curve import csv_text
 from graphcert.errors import DataError, InputError
 from graphcert.noise import AXES, Smoothing
+
+_QUICK_ATOMS = 4096
+"""Attacks whose exact trade-off can have more atoms are listed without what they break."""
 
 Ladder = dict[str, CollectiveCurve]
 """One sweep by several methods, the weakest first."""
@@ -95,6 +103,47 @@ class Collective:
             named = {**ladder, **self.beside(i)}
             rows += [{"sweep": i, "asked": name, **row} for name, curve in named.items() for row in curve.rows()]
         return csv_text(rows, ["sweep", "asked", *AXES])
+
+    def attacks(self, certificate: Certificate) -> str | None:
+        """attacks.csv: per sweep, method and budget the best known attack, cluster by cluster; None without clusters.
+
+        Every cluster has a row, and every two clusters between which edges change. `targets` counts those of a cluster and
+        `broken` those that may fall, see `Attack`; it is empty where exact arithmetic would take long.
+        """
+        scheme = certificate.smoothing
+        if scheme.partition is None or not (scheme.localized and scheme.flips_only):
+            return None
+        rows = [
+            {"sweep": i, "asked": name, **row}
+            for i, ladder in enumerate(self.ladders)
+            for name, curve in ladder.items()
+            if curve.attacks is not None
+            for index in range(len(curve))
+            for row in _attack_rows(certificate, scheme.partition.labels, curve, index)
+        ]
+        return csv_text(rows, ["sweep", "asked", "cluster", *AXES])
+
+
+def _attack_rows(
+    certificate: Certificate, labels: NDArray[np.int64], curve: CollectiveCurve, index: int
+) -> list[dict[str, Any]]:
+    """The attack at one budget: the budget, the place, what changes there, targets and broken targets."""
+    changes = allocation(certificate.smoothing, curve, index)
+    atoms = np.concatenate([1.0 + array.ravel() for array in changes]).prod()
+    broken = Attack.of(certificate, curve, index).broken if atoms <= _QUICK_ATOMS else None
+    budget = {f"budget_{axis}": value for axis, value in zip(AXES, curve.budgets[index].tolist(), strict=True)}
+    rows = []
+    for j, k in zip(*np.triu_indices(len(changes[0])), strict=True):
+        mine = certificate.targets & (labels == j) if j == k else None
+        counts = [int(a[j]) if j == k else 0 for a in changes[:2]] + [int(a[j, k]) for a in changes[2:]]
+        if mine is None and not any(counts):
+            continue
+        rows.append({
+            **budget, "cluster": f"{j}" if j == k else f"{j}-{k}", **dict(zip(AXES, counts, strict=True)),
+            "targets": None if mine is None else int(mine.sum()),
+            "broken": None if mine is None or broken is None else int((mine & broken).sum()),
+        })  # fmt: skip
+    return rows
 
 
 def _isotropic(content: Mapping[str, Any]) -> Isotropic:

@@ -35,9 +35,9 @@ from graphcert.voting.problem import Problem
 
 Say = Callable[[str], None]
 
-CONFIG, PARTITION, MODEL, VOTES, CERTIFICATE, COLLECTIVE, COLLECTIVE_TABLE, MANIFEST, REPORT = (
+CONFIG, PARTITION, MODEL, VOTES, CERTIFICATE, COLLECTIVE, COLLECTIVE_TABLE, ATTACKS, MANIFEST, REPORT = (
     "config.toml", "partition.json", "model.pt", "votes/votes.npz", "certificate.json", "collective.json",
-    "collective.csv", "manifest.json", "report.html",
+    "collective.csv", "attacks.csv", "manifest.json", "report.html",
 )  # fmt: skip
 
 
@@ -242,11 +242,16 @@ class Run:
         seconds = time.perf_counter() - began
         config.save(self.path(CONFIG))
         if not ladders:
-            for name in (COLLECTIVE, COLLECTIVE_TABLE):
+            for name in (COLLECTIVE, COLLECTIVE_TABLE, ATTACKS):
                 self.path(name).unlink(missing_ok=True)
             return found
         atomic_write_text(self.path(COLLECTIVE), found.to_json(votes.digest, certificate.alpha))
         atomic_write_text(self.path(COLLECTIVE_TABLE), found.table())
+        attacks = found.attacks(certificate)
+        if attacks is None:
+            self.path(ATTACKS).unlink(missing_ok=True)
+        else:
+            atomic_write_text(self.path(ATTACKS), attacks)
         self._record({"timings": {"collective": seconds}, "solver": "highs", "collective": settings.method})
         return found
 

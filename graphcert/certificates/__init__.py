@@ -1,5 +1,6 @@
 """Certificates: from votes to statements about every perturbation within a budget."""
 
+from graphcert.certificates.attack import Attack
 from graphcert.certificates.certificate import Certificate
 from graphcert.certificates.certify import METHODS, certify
 from graphcert.certificates.certify_scores import BOUNDS, certify_scores
@@ -12,6 +13,7 @@ from graphcert.certificates.segmentation import SegmentationCertificate, seg_cer
 __all__ = [
     "BOUNDS",
     "METHODS",
+    "Attack",
     "BudgetGrid",
     "Certificate",
     "Claims",

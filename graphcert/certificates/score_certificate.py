@@ -7,14 +7,15 @@ from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from graphcert.certificates.certificate import as_budget
 from graphcert.certificates.claims import Claims, Floats, Mask
 from graphcert.certificates.score_guarantee import describe_mean_score
 from graphcert.errors import InputError, UnsupportedError
-from graphcert.noise import Budget, Scheme
+from graphcert.noise import Budget, Scheme, Views
 from graphcert.noise.dominance import undominated
-from graphcert.tradeoff import budget_trade_offs
+from graphcert.tradeoff import allocation_trade_offs, budget_trade_offs
 from graphcert.tradeoff.gaussian import checked_shift
 from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, mean_variance_eta, order_weight
 from graphcert.tradeoff.score_half_spaces import score_eta
@@ -107,6 +108,30 @@ class ScoreCertificate(Claims):
             return np.asarray(by_variance | self._keeps_its_mean(budget))
         except UnsupportedError:
             return by_variance
+
+    def robust_at(
+        self,
+        feature_add: ArrayLike = 0,
+        feature_delete: ArrayLike = 0,
+        edge_add: ArrayLike = 0,
+        edge_delete: ArrayLike = 0,
+    ) -> Mask:
+        """Which nodes keep their label under one allocation, as in `Certificate.robust_at`; from a band only.
+
+        Raises:
+            InputError: for arrays of another shape, or entries that are not whole numbers ≥ 0.
+            UnsupportedError: without a band, under other noise than flips, or if the allocation is too large for exact
+                arithmetic.
+        """
+        if self.tails is None:
+            raise UnsupportedError("an allocation is judged by exact trade-offs; certify_scores with bounds='band'")
+        views = Views.of_flips(self.smoothing, self.nodes)
+        kept = np.zeros(self.nodes, dtype=np.bool_)
+        trade_offs = allocation_trade_offs(views, (feature_add, feature_delete, edge_add, edge_delete))
+        for view, trade_off in enumerate(trade_offs):
+            mine = views.of_node == view
+            kept[mine] = self._band.of_nodes(mine).perturbed_mean(trade_off) > 0.5
+        return kept
 
     def _keeps_its_mean(self, budget: Budget, distance: float = 0.0) -> Mask:
         """(N,) whether the mean score stays above 1/2 by the exact trade-offs of a budget."""

@@ -3,15 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from graphcert.certificates.attack import OBJECTS
 from graphcert.noise import AXES, Budget
-
-OBJECTS: Mapping[str, tuple[str, str]] = {
-    "feature_add": ("feature bit", "added"),
-    "feature_delete": ("feature bit", "deleted"),
-    "edge_add": ("edge", "added"),
-    "edge_delete": ("edge", "deleted"),
-}
-"""What changes on each budget axis, and how."""
 
 _OPERATIONS = {"add": "additions", "delete": "deletions"}
 

@@ -53,6 +53,10 @@ class ScoreTails:
         values, place = np.unique(array, return_inverse=True)
         return cls(values, place.reshape(array.shape).astype(np.int64))
 
+    def of_nodes(self, mask: NDArray[np.bool_]) -> "ScoreTails":
+        """The tails of some of the nodes."""
+        return ScoreTails(self.values, self.place[mask])
+
     def perturbed_mean(self, trade_off: TradeOff) -> Floats:
         """(N,) lower bounds of the mean score under the perturbed law.
 

@@ -10,6 +10,7 @@ import pytest
 from graphcert.cli import main
 from graphcert.config import RunConfig, budget_values
 from graphcert.errors import InputError
+from graphcert.noise import AXES
 
 SMALL = [
     "--dataset", "synthetic", "--dataset-option", "nodes=300", "--dataset-option", "classes=3",
@@ -176,3 +177,23 @@ def test_scores_give_the_curve_of_another_classifier(run, tmp_path):
     plain = chain(tmp_path / "votes", *LOCALIZED)
     ours = [row for row in table(folder) if row["asked"] != "mean_score"]
     assert ours == table(plain), "counting scores changes no vote"
+
+
+def test_attacks_are_kept_cluster_by_cluster(localized):
+    """Their changes add up to the budget, or less; what they break is what the exact search says, less the gap."""
+    with open(localized / "attacks.csv", newline="", encoding="utf-8") as file:
+        attacks = list(csv.DictReader(file))
+    curves = {(row["sweep"], *(row[axis] for axis in AXES)): row for row in table(localized) if row["asked"] == "tight"}
+    assert {row["asked"] for row in attacks} == {"tight"}
+    abstained = None
+    for key, curve in curves.items():
+        mine = [row for row in attacks if (row["sweep"], *(row[f"budget_{axis}"] for axis in AXES)) == key]
+        assert [row["cluster"] for row in mine] == ["0", "1", "2"]
+        for axis in AXES:
+            assert sum(int(row[axis]) for row in mine) <= int(curve[axis])
+        assert sum(int(row["targets"]) for row in mine) == int(curve["targets"])
+        if all(row["broken"] for row in mine):
+            known = int(curve["attacked_upper"]) - float(curve["gap"]) - sum(int(row["broken"]) for row in mine)
+            abstained = known if abstained is None else abstained
+            assert known == abstained
+    assert abstained is not None

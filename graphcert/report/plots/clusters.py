@@ -12,7 +12,7 @@ from graphcert.report.plots.canvas import TEXT, WIDTH, panel, picture
 from graphcert.report.plots.layout import Disk, place_clusters
 from graphcert.report.plots.ranks import HEIGHT
 from graphcert.report.plots.shades import NUMBER
-from graphcert.report.theme import INK, MUTED, PAGE, RANK_CELL
+from graphcert.report.theme import INK, MUTED, PAGE, RANK_CELL, Colour
 
 _MARGIN = 3.0
 _THICKEST = 7.0
@@ -33,19 +33,30 @@ def cluster_plot(sizes: NDArray[np.int64], links: NDArray[np.int64], name: str) 
     """
 
     def draw(figure: Figure) -> None:
-        width, height = WIDTH - 2 * _MARGIN, HEIGHT - 2 * _MARGIN
-        axes = panel(figure, HEIGHT, _MARGIN, _MARGIN, _MARGIN, _MARGIN)
-        axes.set(xlim=(0, width), ylim=(0, height))
-        axes.set_axis_off()
-        disks = place_clusters(sizes, links, width, height)
-        _lines(axes, disks, links)
+        disks, axes = place(sizes, links), open_space(figure)
+        draw_links(axes, disks, links)
         for disk in disks:
-            _circle(axes, disk)
+            draw_circle(axes, disk)
+            draw_name(axes, disk)
 
     return picture(draw, HEIGHT, name, f"{len(sizes)} clusters of nodes and the edges between them")
 
 
-def _lines(axes: Axes, disks: list[Disk], links: NDArray[np.int64]) -> None:
+def place(sizes: NDArray[np.int64], links: NDArray[np.int64]) -> list[Disk]:
+    """Where the clusters stand in every picture of them."""
+    return place_clusters(sizes, links, WIDTH - 2 * _MARGIN, HEIGHT - 2 * _MARGIN)
+
+
+def open_space(figure: Figure) -> Axes:
+    """Axes in points, on which clusters are placed."""
+    axes = panel(figure, HEIGHT, _MARGIN, _MARGIN, _MARGIN, _MARGIN)
+    axes.set(xlim=(0, WIDTH - 2 * _MARGIN), ylim=(0, HEIGHT - 2 * _MARGIN))
+    axes.set_axis_off()
+    return axes
+
+
+def draw_links(axes: Axes, disks: list[Disk], links: NDArray[np.int64]) -> None:
+    """Lines between circles, their width by the edges."""
     between = np.triu(links, 1)
     widths = _THICKEST * between / max(1, int(between.max()))
     for i, j in np.argwhere(widths >= _THINNEST).tolist():
@@ -55,12 +66,17 @@ def _lines(axes: Axes, disks: list[Disk], links: NDArray[np.int64]) -> None:
         )  # fmt: skip
 
 
-def _circle(axes: Axes, disk: Disk) -> None:
+def draw_circle(axes: Axes, disk: Disk) -> None:
+    """A circle without its name."""
     centre = (disk.x, disk.y)
     axes.add_patch(Circle(centre, disk.radius, facecolor=PAGE.light, linewidth=0, zorder=3))
     axes.add_patch(Circle(centre, disk.radius, facecolor=(RANK_CELL.light, TINT), linewidth=0, zorder=4))
     axes.add_patch(Circle(centre, disk.radius, fill=False, edgecolor=RANK_CELL.light, linewidth=1, zorder=5))
-    style: dict[str, Any] = {"ha": "center", "va": "center", "color": INK.light, "zorder": 6}
+
+
+def draw_name(axes: Axes, disk: Disk, first: Colour = INK, second: Colour = MUTED, size: float = NUMBER) -> None:
+    """The name of a cluster, below its circle or inside, there with a second line of its own colour and size."""
+    style: dict[str, Any] = {"ha": "center", "va": "center", "color": first.light, "zorder": 6}
     if not disk.inside:
         for text in disk.lines:
             axes.text(
@@ -71,4 +87,4 @@ def _circle(axes: Axes, disk: Disk) -> None:
     cluster, *count = disk.lines
     axes.text(disk.x, disk.y + len(count) * TEXT / 2, cluster, **style)
     for text in count:
-        axes.text(disk.x, disk.y - TEXT / 2, text, **{**style, "color": MUTED.light, "fontsize": NUMBER})
+        axes.text(disk.x, disk.y - TEXT / 2, text, **{**style, "color": second.light, "fontsize": size})

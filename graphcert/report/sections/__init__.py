@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from graphcert.report.content import ReportContent
 from graphcert.report.sections.abstentions import abstentions
+from graphcert.report.sections.attack import attack
 from graphcert.report.sections.clusters import clusters
 from graphcert.report.sections.collective import collective
 from graphcert.report.sections.figures import curves, heat_maps
@@ -14,7 +15,7 @@ from graphcert.report.sections.section import Section
 from graphcert.report.sections.words import guarantee, limits, reading
 
 SECTIONS: tuple[Callable[[ReportContent], Section | None], ...] = (
-    result, reading, guarantee, curves, heat_maps, collective, others, clusters, abstentions, limits,
+    result, reading, guarantee, curves, heat_maps, collective, others, clusters, attack, abstentions, limits,
     particulars,
 )  # fmt: skip
 """In the order of the page."""
