@@ -1,0 +1,123 @@
+"""Pictures and pages of certified segmentations."""
+
+import io
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from PIL import Image
+
+from graphcert.report.plots.budget_axis import NormAxis
+from graphcert.report.segmentation import (
+    Curves,
+    Piece,
+    SegmentationContent,
+    mask_picture,
+    overlay_picture,
+    png,
+    render,
+)
+from graphcert.report.segmentation.pictures import SCALE
+
+PALETTE = ((200, 30, 30), (30, 200, 30), (30, 30, 200))
+CLASSES = arrays(np.int64, (6, 9), elements=st.integers(-1, 2))
+MASKS = arrays(np.bool_, (6, 9))
+
+
+def colours(picture):
+    """(H, W, 3) of every pixel of the mask: its four corners in the picture."""
+    return np.array(picture.convert("RGB"))
+
+
+@given(classes=CLASSES, certified=MASKS)
+def test_a_class_is_shown_where_it_is_certified_and_nowhere_else(classes, certified):
+    shown = colours(mask_picture(classes, PALETTE, certified))
+    assert shown.shape == (6 * SCALE, 9 * SCALE, 3)
+    classes, certified = (array.repeat(SCALE, 0).repeat(SCALE, 1) for array in (classes, certified))
+    for k, colour in enumerate(PALETTE):
+        assert ((shown == colour).all(axis=2) == ((classes == k) & certified)).all()
+
+
+@given(classes=CLASSES)
+def test_without_a_mask_every_class_is_shown(classes):
+    everything = np.ones(classes.shape, np.bool_)
+    assert np.array_equal(colours(mask_picture(classes, PALETTE)), colours(mask_picture(classes, PALETTE, everything)))
+
+
+@given(classes=CLASSES, certified=MASKS)
+def test_files_hold_the_pictures(classes, certified):
+    picture = mask_picture(classes, PALETTE, certified)
+    content = png(picture)
+    assert content == png(picture)
+    with Image.open(io.BytesIO(content)) as read:
+        assert np.array_equal(colours(read), colours(picture))
+
+
+def test_an_overlay_leaves_colour_only_where_it_is_certified():
+    image = np.random.default_rng(0).integers(0, 256, (6, 9, 3)).astype(np.uint8)
+    certified = np.zeros((6, 9), np.bool_)
+    certified[:3] = True
+    shown = np.array(overlay_picture(image, np.zeros((6, 9), np.int64), PALETTE, certified)).astype(int)
+    top, bottom = shown[: 3 * SCALE], shown[3 * SCALE :]
+    # Uncertified pixels are nearly grey; certified ones lean towards their class.
+    assert np.ptp(bottom, axis=2).max() <= 4
+    assert (top[..., 0] > top[..., 1:].max(axis=2) - 120).all()
+    assert np.ptp(top, axis=2).mean() > 40
+
+
+@given(norms=st.lists(st.floats(0, 5), min_size=2, max_size=9, unique=True), seed=st.integers(0, 1000))
+def test_a_line_of_norms_never_claims_more_than_was_computed(norms, seed):
+    shares = dict(zip(sorted(norms), np.sort(np.random.default_rng(seed).random(len(norms)))[::-1], strict=True))
+    axis = NormAxis(tuple(norms))
+    line = axis.along(np.array([shares[norm] for norm in norms]))
+    for begin, end, value in zip(axis.whole, axis.whole[1:], line, strict=False):
+        # Steps to the right: the value at `begin` lasts until `end`, where it is what was computed.
+        assert value == shares[float(end)] <= shares[float(begin)]
+
+
+def content(**changes):
+    labels = np.array([[0, 1], [2, -1]])
+    piece = Piece(
+        "street <1>", np.zeros((2, 2, 3), np.uint8), labels, labels.clip(0), (("‖δ‖₂ ≤ 0.1", labels >= 0),), "words"
+    )
+    curves = Curves(
+        np.array([0.0, 0.1, 0.2]),
+        {"isotropic": np.array([40, 20, 0]), "alone": np.array([41, 20, 1]), "together": np.array([41, 30, 20])},
+        {"alone": np.array([30, 20, 1]), "together": np.array([30, 25, 15])},
+        44,
+        40,
+        (1,),
+    )
+    given = {
+        "title": "T", "subtitle": ["one image"], "notices": [], "facts": [("90.0%", "pixel accuracy", "note")],
+        "names": ("a", "b", "c"), "palette": PALETTE, "pieces": (piece,), "curves": curves,
+        "guarantee": ["With probability"], "conditions": ["Every image"], "header": ["image", "claimed"],
+        "rows": [["street <1>", "75.0%"]],
+    }  # fmt: skip
+    return SegmentationContent(**{**given, **changes})
+
+
+def test_the_page_shows_what_it_was_given_and_escapes_it():
+    page = render(content())
+    assert page == render(content())
+    assert "street &lt;1&gt;" in page
+    assert "street <1>" not in page
+    assert "68.1%" in page  # 30 of 44, rounded down
+    assert "62.5%" in page  # 25 of 40
+    assert re.search(r'style="background: #c81e1e"></i>a<', page)
+    assert page.count("<img ") == 4
+
+
+@pytest.mark.parametrize("pieces", [5, 9])
+def test_many_images_are_folded_away(pieces):
+    page = render(content(pieces=content().pieces * pieces))
+    assert f"{pieces - 4} more images" in page
+
+
+def test_one_budget_has_no_curve():
+    curves = Curves(np.array([0.0]), {"alone": np.array([3])}, {}, 4, 0, ())
+    page = render(content(curves=curves))
+    assert "By the size of the change" not in page
