@@ -1,6 +1,7 @@
 """Any segmentation module as a classifier of pixels."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -85,11 +86,21 @@ class ImageModel(nn.Module):
             images = images - self.mean
         if self.std is not None:
             images = images / self.std
-        found = self.module(images)
+        found = self._found(images)
         logits = _checked(found.get("out") if isinstance(found, Mapping) else found, images, self.classes).float()
         if logits.shape[2:] != images.shape[2:]:
             logits = F.interpolate(logits, size=images.shape[2:], mode="bilinear", align_corners=False)
         return logits
+
+
+    def _found(self, images: Tensor) -> Any:
+        try:
+            return self.module(images)
+        except (RuntimeError, TypeError, ValueError, IndexError) as error:
+            first, *_ = str(error).splitlines() or [type(error).__name__]
+            raise ModelError(
+                f"the module cannot be called with {images.dtype} images of shape {tuple(images.shape)}: {first}"
+            ) from error
 
 
 def _checked(logits: object, images: Tensor, classes: int | None) -> Tensor:

@@ -48,6 +48,19 @@ def test_other_shapes_than_maps_of_logits_are_refused(function, words):
         take(Function(function))
 
 
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        (nn.Conv2d(4, 2, 1), r"float32 images of shape \(1, 3, 8, 12\): .*channels"),
+        (nn.Conv2d(3, 2, 1).double(), "cannot be called with torch.float32 images"),
+        (nn.MaxPool2d(32), "cannot be called with"),
+    ],
+)
+def test_what_a_module_stumbles_over_is_said(module, words):
+    with pytest.raises(ModelError, match=words):
+        take(module)
+
+
 def test_classes_are_checked_if_they_are_given():
     assert take(gc.ImageModel(Function(two_classes), classes=2)).counts.shape == (96, 2)
     with pytest.raises(ModelError, match=r"shape \(1, 4, 8, 12\), or smaller maps, got \(1, 2, 8, 12\)"):
