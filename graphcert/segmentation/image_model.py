@@ -92,7 +92,6 @@ class ImageModel(nn.Module):
             logits = F.interpolate(logits, size=images.shape[2:], mode="bilinear", align_corners=False)
         return logits
 
-
     def _found(self, images: Tensor) -> Any:
         try:
             return self.module(images)
