@@ -51,9 +51,9 @@ def load_dataset(
             present, background) and of npz files (standardise).
 
     Returns:
-        `x` (N, D) float32 of zeros and ones, `edge_index` (2, 2E) int64 with both directions in lexicographic order,
-        `y` (N,) int64 with −1 for nodes without a label, boolean masks `train_mask`, `val_mask`, `test_mask` (N,), and
-        the plain attributes `name` and `classes` (K).
+        `x` (N, D) float32 of zeros and ones (of real numbers from a user's file that holds such), `edge_index` (2, 2E) int64
+        with both directions in lexicographic order, `y` (N,) int64 with −1 for nodes without a label, boolean masks
+        `train_mask`, `val_mask`, `test_mask` (N,), and the plain attributes `name` and `classes` (K).
 
     Raises:
         InputError: for an unknown name or option, or an option outside its domain.
@@ -97,7 +97,8 @@ def load_npz_graph(
     Args:
         path: the file; members that are not needed are never read, and nothing is unpickled.
         standardise: turn directed into undirected edges, drop loops, repeated edges and weights, and set every non-zero
-            feature to 1, instead of refusing them.
+            feature to 1. Otherwise such edges are refused, and real features are kept: Gaussian, uniform and ablation noise
+            take them, flips of bits refuse them.
         largest_component: keep only the largest connected component.
         seed: of the split.
         per_class_train: training nodes per class.
@@ -105,7 +106,7 @@ def load_npz_graph(
         test_share: the share of these others that are test nodes; the rest is in no set (see `split_nodes`).
 
     Returns:
-        As `load_dataset`; `name` is the file's name without its ending.
+        As `load_dataset`, but `x` is what the file holds, rounded to float32; `name` is the file's name without its ending.
 
     Raises:
         DataError: if the file is missing, damaged or not in standard form, or a class is too small for the split.
@@ -117,7 +118,7 @@ def load_npz_graph(
     try:
         if not standardise:
             _refuse_unless_standard(graph)
-        graph = standard_form(graph)
+        graph = standard_form(graph, binary=standardise)
         if largest_component:
             graph = keep_largest_component(graph)
         return _split_data(graph, file.stem, per_class_train, per_class_validation, seed, test_share)
@@ -130,7 +131,7 @@ def _refuse_unless_standard(graph: RawGraph) -> None:
     try:
         if graph.weighted:
             raise DataError("the edges have weights other than 1, which a certificate cannot keep; set them to 1")
-        validate(_tensors(graph))
+        validate(_tensors(graph), binary=False)
     except DataError as error:
         raise DataError(f"{error}, or load the file with standardise=True") from None
 

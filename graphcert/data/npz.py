@@ -23,8 +23,9 @@ def read_npz(source: Path | BinaryIO, name: str) -> RawGraph:
 
     - `adj_matrix.*`, `attr_matrix.*`, `labels` or `adj_*`, `attr_*`, `labels`: sparse rows, each as data, indices,
       indptr and shape;
-    - `A` (2, E), `X` (2, number of ones), `y` (N,): edges, positions (node, feature) of ones, labels; the last
-      feature that some node has is the last one.
+    - `A` (2, E), `X`, `y` (N,): edges, features, labels. An `X` of floats (N, D) is the features themselves; one of whole
+      numbers (2, number of ones) holds the positions (node, feature) of ones, and the last feature that some node has is the
+      last one.
 
     Args:
         source: the file, as a path or opened for reading bytes.
@@ -103,15 +104,26 @@ def _from_rows(read: Read, adjacency_prefix: str, attribute_prefix: str) -> RawG
 
 
 def _from_positions(read: Read) -> RawGraph:
-    edges, ones = (_pairs(member, read(member)) for member in ("A", "X"))
-    labels = _labels("y", read("y"))
+    edges, labels, given = _pairs("A", read("A")), _labels("y", read("y")), read("X")
+    classes = int(labels.max(initial=-1)) + 1
+    if given.dtype.kind == "f":
+        return RawGraph(_dense(given), edges, labels, classes)
+    ones = _pairs("X", given)
     width = int(ones[1].max(initial=-1)) + 1
     if ones.size and (ones.min() < 0 or ones[0].max() >= len(labels)):
         raise DataError(f"X names a position outside the features of nodes 0 to {len(labels) - 1}; correct X")
     check_dense_size(len(labels), width)
     features = np.zeros((len(labels), width), np.float32)
     features[ones[0], ones[1]] = 1
-    return RawGraph(features, edges, labels, classes=int(labels.max(initial=-1)) + 1)
+    return RawGraph(features, edges, labels, classes)
+
+
+def _dense(values: NDArray[Any]) -> NDArray[np.float32]:
+    if values.ndim != 2:
+        raise DataError(f"features X must have the shape (N, D), found {values.shape}; write one row per node")
+    check_dense_size(*values.shape)
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32)  # what overflows is refused with the infinite
 
 
 def _pairs(member: str, values: NDArray[Any]) -> NDArray[np.int64]:

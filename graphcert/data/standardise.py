@@ -1,5 +1,7 @@
 """The standard form of a graph in the literature: undirected, no loops, binary features, largest component on request.
 
+A user's own features may be real; then they are kept.
+
 (Shchur et al. 2018; Bojchevski et al. 2020.) Every step is idempotent and keeps the order of the nodes.
 """
 
@@ -42,8 +44,7 @@ def keep_largest_component(graph: RawGraph) -> RawGraph:
     )
 
 
-def standard_form(graph: RawGraph) -> RawGraph:
-    """Undirected, without loops and repeated edges, with binary features and without edge weights."""
-    return replace(
-        graph, features=binarised(graph.features), edges=undirected(graph.edges, graph.nodes), weighted=False
-    )
+def standard_form(graph: RawGraph, *, binary: bool = True) -> RawGraph:
+    """Undirected, without loops, repeated edges and edge weights; with binary features, or with those that there are."""
+    features = binarised(graph.features) if binary else graph.features
+    return replace(graph, features=features, edges=undirected(graph.edges, graph.nodes), weighted=False)

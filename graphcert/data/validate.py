@@ -26,7 +26,7 @@ def check_binary_features(x: Any) -> None:
         node, feature = wrong.nonzero()[0].tolist()
         raise DataError(
             f"Bernoulli noise needs binary features, but data.x[{node}, {feature}] is {x[node, feature].item()}; "
-            f"binarise them, for example with (data.x != 0).float()"
+            f"binarise them, for example with (data.x != 0).float(), or take noise of real features, such as Gaussian"
         )
 
 
@@ -80,7 +80,7 @@ def validate(data: Data, *, binary: bool = True) -> None:
     Args:
         data: `x` (N, D) float32 and `edge_index` (2, 2E) int64 are needed; `y` (N,) int64 with −1 for unlabelled, the
             boolean masks (N,) and `classes` are checked where they are present.
-        binary: whether features must be 0 or 1; edge noise alone allows real ones.
+        binary: whether features must be 0 or 1; all noise but flips of feature bits allows real ones.
 
     Raises:
         DataError: one sentence about the first thing that is wrong.

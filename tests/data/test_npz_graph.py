@@ -7,12 +7,15 @@ import zipfile
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphcert.data import load_dataset, load_npz_graph, validate
 from graphcert.data.npz import read_npz
 from graphcert.errors import DataError, InputError
+from graphcert.noise import BernoulliFlip, Gaussian, Smoothing, Uniform
+from graphcert.voting.problem import Problem
 
 NODES = 8
 EDGES = [(0, 1), (1, 2), (2, 3), (3, 0), (4, 5), (0, 4)]
@@ -82,7 +85,6 @@ DEVIATIONS = [
     ("positions", {"links": changed(adjacency(), (5, 6), 1)}, "directed: the edge 5 → 6 lacks its reverse"),
     ("dots", {"links": changed(adjacency(), (6, 6), 1)}, "self-loop at node 6"),
     ("dots", {"links": adjacency() * 2}, "weights other than 1"),
-    ("underscores", {"bits": features() / 4}, "binary features"),
 ]
 
 
@@ -95,6 +97,41 @@ def test_what_is_not_in_standard_form_is_refused_unless_asked_for(layout, parts,
     validate(data)
     assert np.array_equal(data.x.numpy(), features())
     assert set(map(tuple, np.argwhere(adjacency()).tolist())) <= set(map(tuple, data.edge_index.T.tolist()))
+
+
+REAL = features() * np.float32(0.25) - (np.arange(NODES * 3).reshape(NODES, 3) == 4)
+
+
+@pytest.mark.parametrize("layout", ["positions", "dots", "underscores"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_real_features_are_kept_and_refused_by_flips_alone(layout, dtype, tmp_path):
+    arrays = members(layout, bits=REAL.astype(dtype))
+    if layout == "positions":
+        arrays["X"] = REAL.astype(dtype)
+    path = write(tmp_path, arrays)
+    data = load_npz_graph(path, **SPLIT)
+    assert np.array_equal(data.x.numpy(), REAL)
+    assert data.x.dtype == torch.float32
+    validate(data, binary=False)
+    with pytest.raises(DataError, match=r"Bernoulli noise needs binary features.*noise of real features"):
+        Problem.of(data, Smoothing(BernoulliFlip(0.1, 0.1)), 0)
+    for noise in (Smoothing(Gaussian(0.5)), Smoothing(Uniform(0.5, 0.25)), Smoothing(edges=BernoulliFlip(0.0, 0.4))):
+        assert Problem.of(data, noise, 0).nodes == NODES
+    assert np.array_equal(load_npz_graph(path, standardise=True, **SPLIT).x.numpy(), REAL != 0)
+
+
+@pytest.mark.parametrize(
+    ("features", "sentence"),
+    [
+        (np.full((NODES, 3), np.nan), "NaN or infinite"),
+        (np.full((NODES, 3), 1e300), "NaN or infinite"),
+        (np.zeros(NODES), r"shape \(N, D\)"),
+        (np.zeros((NODES - 1, 3)), "7 feature rows for 8 labels"),
+    ],
+)
+def test_dense_features_that_are_none(features, sentence, tmp_path):
+    with pytest.raises(DataError, match=f"mine.npz: .*{sentence}"):
+        load_npz_graph(write(tmp_path, {**members("positions"), "X": features}), **SPLIT)
 
 
 def test_a_stored_zero_is_no_edge(tmp_path):
@@ -161,6 +198,7 @@ def test_broken_rows_are_refused(changes, sentence, tmp_path):
         ({"X": lambda a: a + np.array([[1], [0]])}, "outside the features"),
         ({"X": lambda a: a + np.array([[0], [2**40]])}, "use fewer features"),
         ({"X": lambda a: a.ravel()}, "X must have the shape"),
+        ({"X": lambda a: a.astype(complex)}, "whole numbers"),
         ({"y": lambda a: a[:, None]}, r"y must have the shape \(N,\)"),
         ({"y": lambda a: a[:5]}, "outside the features|names node"),
         ({"y": None}, "lacks y"),
