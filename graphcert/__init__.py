@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     from graphcert.noise import Hierarchical as Hierarchical
     from graphcert.noise import Partition as Partition
     from graphcert.noise import Smoothing as Smoothing
-    from graphcert.noise import Uniform as Uniform
     from graphcert.noise import SubsetAblation as SubsetAblation
+    from graphcert.noise import Uniform as Uniform
+    from graphcert.noise import elastic_sigma as elastic_sigma
     from graphcert.scores import Scores as Scores
     from graphcert.segmentation import GridGraph as GridGraph
     from graphcert.segmentation import ImageFolder as ImageFolder
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
     from graphcert.segmentation import PixelCounts as PixelCounts
     from graphcert.segmentation import sample_image_votes as sample_image_votes
     from graphcert.tradeoff import TradeOff as TradeOff
+    from graphcert.tradeoff import input_dependent_radius as input_dependent_radius
+    from graphcert.tradeoff import input_dependent_threshold as input_dependent_threshold
     from graphcert.tradeoff import trade_off as trade_off
     from graphcert.votes import Votes as Votes
     from graphcert.voting import sample_votes as sample_votes
@@ -66,13 +69,16 @@ _HOMES = {
     "Scores": "graphcert.scores",
     "SegmentationCertificate": "graphcert.certificates",
     "Smoothing": "graphcert.noise",
+    "SubsetAblation": "graphcert.noise",
     "TradeOff": "graphcert.tradeoff",
     "Uniform": "graphcert.noise",
     "Votes": "graphcert.votes",
     "certify": "graphcert.certificates",
     "certify_scores": "graphcert.certificates",
-    "SubsetAblation": "graphcert.noise",
     "collective_strictly_local": "graphcert.collective",
+    "elastic_sigma": "graphcert.noise",
+    "input_dependent_radius": "graphcert.tradeoff",
+    "input_dependent_threshold": "graphcert.tradeoff",
     "load_dataset": "graphcert.data",
     "naive_bound": "graphcert.collective",
     "partition_graph": "graphcert.data",

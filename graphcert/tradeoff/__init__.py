@@ -11,6 +11,7 @@ from graphcert.tradeoff.discrete import DiscreteTradeOff
 from graphcert.tradeoff.dispatch import trade_off
 from graphcert.tradeoff.escape import Escape, escape, selection_escape, subset_escape
 from graphcert.tradeoff.gaussian import GaussianTradeOff
+from graphcert.tradeoff.input_dependent import input_dependent_radius, input_dependent_threshold
 from graphcert.tradeoff.radius import certified_radius, gaussian_radius, gaussian_radius_multiclass, uniform_radius
 from graphcert.tradeoff.uniform import box_escape
 
@@ -29,6 +30,8 @@ __all__ = [
     "gaussian_radius",
     "gaussian_radius_multiclass",
     "hierarchical",
+    "input_dependent_radius",
+    "input_dependent_threshold",
     "selection_escape",
     "subset_escape",
     "trade_off",
