@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphcert.report.segmentation import Curves, Piece, SegmentationContent
+from graphcert.report.segmentation import Curves, Piece, SegmentationContent, norm_words
 from graphcert.report.wording import NOTHING, number, percent, points
 from graphcert.segment_pipeline.judge import Integers, Judgement
 from graphcert.segment_pipeline.settings import SegmentSettings
@@ -111,8 +111,8 @@ def _piece(
     image: NDArray[np.uint8], found: Judgement, classes: int, settings: SegmentSettings, milestones: tuple[int, ...]
 ) -> Piece:
     norms = settings.norms()
-    masks = [(f"SegCertify, ‖δ‖₂ ≤ {found.radius:.3g}", found.kept)]
-    masks += [(f"‖δ‖₂ ≤ {norms[k]:.3g}", found.alone[k]) for k in milestones[:_BESIDE]]
+    masks = [(f"SegCertify, ‖δ‖₂ ≤ {norm_words(found.radius)}", found.kept)]
+    masks += [(f"‖δ‖₂ ≤ {norm_words(norms[k])}", found.alone[k]) for k in milestones[:_BESIDE]]
     words = f"{percent(int(found.kept.sum()), found.kept.size)} of the pixels claimed at τ = {settings.tau:g}"
     counts = found.counts(found.kept, classes)
     if counts is not None:
@@ -123,7 +123,7 @@ def _piece(
 
 def _facts(judgements: Sequence[Judgement], classes: int, settings: SegmentSettings, curves: Curves) -> list[Fact]:
     """The numbers to remember."""
-    kept, radius = sum(int(one.kept.sum()) for one in judgements), f"{judgements[0].radius:.3g}"
+    kept, radius = sum(int(one.kept.sum()) for one in judgements), norm_words(judgements[0].radius)
     claimed = (
         percent(kept, curves.pixels),
         "claimed by SegCertify",
@@ -147,7 +147,7 @@ def _facts(judgements: Sequence[Judgement], classes: int, settings: SegmentSetti
         gain = curves.certified["together"] - curves.certified["alone"]
         k = int(gain.argmax())
         at_once = percent(int(curves.certified["together"][k]), curves.pixels)
-        note = f"more are certified together: {at_once} at ‖δ‖₂ ≤ {curves.budgets[k]:.3g}"
+        note = f"more are certified together: {at_once} at ‖δ‖₂ ≤ {norm_words(float(curves.budgets[k]))}"
         facts.append((points(int(gain[k]), curves.pixels), "percentage points", note))
     return facts
 

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from graphcert.report.segmentation import norm_words
 from graphcert.report.wording import number
 from graphcert.segment_pipeline.settings import SegmentSettings
 
@@ -34,12 +35,12 @@ def notices(settings: SegmentSettings) -> list[str]:
 
 def guarantees(settings: SegmentSettings, radius: float, together: bool) -> list[str]:
     """The families of claims about every image."""
-    sure = f"with probability at least {1 - settings.alpha:.6g} over the samples"
+    sure = f"with probability at least {norm_words(1 - settings.alpha, 6)} over the samples"
     spared = "" if settings.errors == 0 else f" but at most {number(settings.errors)} of the"
     found = [
         f"SegCertify, for each image by itself: {sure}, all{spared} pixels that are not hatched have the class that is "
         f"shown with a probability above {settings.tau:g} under the noise, and the smoothed network keeps it under every "
-        f"change of the image whose ℓ2 norm is at most {radius:.6g}.",
+        f"change of the image whose ℓ2 norm is at most {norm_words(radius, 6)}.",
         f"By the size of the change, for each image by itself: {sure}, the bounds of all its pixels hold at the same time, "
         f"and with them the masks {'and numbers ' * together}at all budgets.",
     ]

@@ -16,6 +16,7 @@ from graphcert.report.segmentation import (
     Piece,
     SegmentationContent,
     mask_picture,
+    norm_words,
     overlay_picture,
     png,
     render,
@@ -76,6 +77,19 @@ def test_a_line_of_norms_never_claims_more_than_was_computed(norms, seed):
     for begin, end, value in zip(axis.whole, axis.whole[1:], line, strict=False):
         # Steps to the right: the value at `begin` lasts until `end`, where it is what was computed.
         assert value == shares[float(end)] <= shares[float(begin)]
+
+
+@given(norm=st.floats(0, 1e6), digits=st.integers(2, 6))
+def test_written_norms_are_never_larger(norm, digits):
+    written = float(norm_words(norm, digits))
+    assert norm * (1 - 10.0 ** (1 - digits)) <= written <= norm
+
+
+def test_the_usual_rounding_would_be_caught():
+    assert norm_words(0.0674489750) == "0.06744"
+    assert norm_words(0.25) == "0.25"
+    assert norm_words(0.0) == "0"
+    assert float(f"{0.1686224:.3g}") > 0.1686224 > float(norm_words(0.1686224, 3))
 
 
 def content(**changes):

@@ -9,7 +9,7 @@ from graphcert.collective.curve import SHIFT
 from graphcert.report.page import block
 from graphcert.report.plots import ladder_plot
 from graphcert.report.sections.section import Section
-from graphcert.report.segmentation.content import Counts, Piece, SegmentationContent
+from graphcert.report.segmentation.content import Counts, Piece, SegmentationContent, norm_words
 from graphcert.report.segmentation.pictures import drawing, mask_picture, photograph
 from graphcert.report.wording import number, percent, points, seconds, setting
 
@@ -119,7 +119,7 @@ def _at_budgets(content: SegmentationContent) -> Markup:
     for k in swept.milestones:
         cells = [percent(int(line[k]), swept.pixels) for line in swept.certified.values()]
         cells += [percent(int(line[k]), swept.labelled) for line in swept.correct.values()]
-        rows.append([f"{swept.budgets[k]:.3g}", *cells])
+        rows.append([norm_words(float(swept.budgets[k])), *cells])
     return block("table", f"Certified, of {number(swept.pixels)} pixels", header, rows) if rows else Markup()
 
 
@@ -127,7 +127,7 @@ def _numbers(content: SegmentationContent, caption: str, counts: Mapping[str, Co
     budgets = content.curves.budgets
     header = ["ℓ2 norm", *map(method_name, counts)]
     rows = [
-        [f"{budget:.3g}", *(percent(int(line[k]), total) for line in counts.values())]
+        [norm_words(budget), *(percent(int(line[k]), total) for line in counts.values())]
         for k, budget in enumerate(budgets.tolist())
     ]
     return block("table", f"{caption}, of {number(total)} pixels", header, rows)
