@@ -6,8 +6,9 @@ import numpy as np
 
 from graphcert.certificates.grid import Mask
 from graphcert.collective import CollectiveCurve
+from graphcert.collective.budget_axes import budget_axes
 from graphcert.errors import InputError
-from graphcert.noise import AXES, Budget
+from graphcert.noise import Budget
 
 
 def alone_curve(budgets: Sequence[Budget], robust: Mask, counted: Mask, right: Mask | None) -> CollectiveCurve:
@@ -22,16 +23,13 @@ def alone_curve(budgets: Sequence[Budget], robust: Mask, counted: Mask, right: M
     Raises:
         InputError: if some budgets limit the nodes and some do not, or no target counts.
     """
-    limits = [budget.nodes for budget in budgets if budget.nodes is not None]
-    if limits and len(limits) < len(budgets):
-        raise InputError("either all budgets of a sweep limit the nodes or none; give nodes to all of them")
+    axes, rows = budget_axes(budgets)
     if not counted.any():
         raise InputError("there are no targets; mark at least one node in the boolean mask targets")
-    rows = [(*budget.as_tuple(), *([budget.nodes] if limits else [])) for budget in budgets]
     attacked = (counted & ~robust).sum(axis=1)
     return CollectiveCurve(
-        axes=(*AXES, "nodes") if limits else AXES,
-        budgets=np.array(rows, np.int64),
+        axes=axes,
+        budgets=rows,
         targets=int(counted.sum()),
         bound=attacked.astype(np.float64),
         attacked_upper=attacked,

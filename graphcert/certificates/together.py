@@ -9,6 +9,7 @@ from graphcert.certificates.question import Evidence, Kind, Question
 from graphcert.certificates.rungs import ALL, METHODS, Rung, named_rungs
 from graphcert.certificates.together_alone import ALONE
 from graphcert.certificates.together_flips import FLIPS
+from graphcert.certificates.together_hierarchical import HIERARCHICAL, counts_rows
 from graphcert.certificates.together_norm import NORM
 from graphcert.collective import CollectiveCurve
 from graphcert.errors import InputError, UnsupportedError
@@ -38,7 +39,7 @@ def together(
         return kind.curve(evidence, question, _rung(kind.rungs(evidence, question)[-1]))
     if method not in METHODS:
         raise InputError(f"method must be one of {', '.join(METHODS)} or {ALL}, got {method!r}")
-    if method not in kind.rungs(evidence, question):
+    if method != "naive" and method not in kind.rungs(evidence, question):
         raise UnsupportedError(kind.refusal)
     return kind.curve(evidence, question, _rung(method))
 
@@ -49,6 +50,8 @@ def _kind(smoothing: Scheme, question: Question) -> Kind:
         return NORM
     if smoothing.flips_only:
         return FLIPS
+    if counts_rows(smoothing):
+        return HIERARCHICAL
     return ALONE
 
 

@@ -1,6 +1,8 @@
 """Collective certificates: how many predictions a single perturbation can change, with bounds that can be trusted."""
 
 from graphcert.collective.curve import CollectiveCurve
+from graphcert.collective.hierarchical import collective_hierarchical
+from graphcert.collective.hierarchical_problem import HierarchicalProblem, hierarchical_problem
 from graphcert.collective.localized import collective_localized
 from graphcert.collective.localized_problem import LocalizedProblem, axis_weights
 from graphcert.collective.norm_problem import NormProblem, collective_norm
@@ -15,16 +17,19 @@ from graphcert.collective.tight import TightProblem, collective_tight, tight_pro
 
 __all__ = [
     "CollectiveCurve",
+    "HierarchicalProblem",
     "LocalizedProblem",
     "NormProblem",
     "TightProblem",
     "axis_weights",
     "check_reach",
+    "collective_hierarchical",
     "collective_localized",
     "collective_norm",
     "collective_perceived",
     "collective_strictly_local",
     "collective_tight",
+    "hierarchical_problem",
     "naive_bound",
     "receptive_field",
     "scheme_perception",

@@ -1,0 +1,55 @@
+"""Selected rows over flips, and ablation: choices of rows, each with the lower noise (theory, sections 6, 8 and 9)."""
+
+from dataclasses import replace
+
+from graphcert.certificates.question import Evidence, Kind, Question
+from graphcert.certificates.rungs import Rung
+from graphcert.certificates.together_alone import ALONE
+from graphcert.certificates.together_flips import FLIPS
+from graphcert.collective import CollectiveCurve, collective_hierarchical, hierarchical_problem
+from graphcert.errors import UnsupportedError
+from graphcert.noise import Ablation, BernoulliFlip, Hierarchical, Scheme
+from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order
+
+_REFUSAL = (
+    "under hierarchical noise and ablation the methods are naive, lp and milp, and tight for votes under flips; use "
+    "method='naive' for scores"
+)
+
+
+def counts_rows(smoothing: Scheme) -> bool:
+    """Whether this is noise of selected rows whose changes are counted: flips or ablation."""
+    return isinstance(smoothing, Hierarchical) and isinstance(
+        smoothing.lower.levels("features")[0], (BernoulliFlip, Ablation)
+    )
+
+
+def _rungs(evidence: Evidence, question: Question) -> tuple[str, ...]:
+    if evidence.majorities() is None:
+        return ("naive",)
+    assert isinstance(evidence.smoothing, Hierarchical)
+    if isinstance(evidence.smoothing.lower.levels("features")[0], Ablation):
+        return ("naive", "lp", "milp")  # an integer program of rows is exact
+    return ("naive", "lp", "milp", "tight")
+
+
+def _curve(evidence: Evidence, question: Question, rung: Rung) -> CollectiveCurve:
+    if question.layers is not None:
+        raise UnsupportedError("receptive fields are offered under flips of bits and edges; leave layers out")
+    assert isinstance(evidence.smoothing, Hierarchical)
+    every = all(level.select == 1 and level.law != Ablation() for level in evidence.smoothing.levels("features"))
+    if every and all(budget.nodes is None for budget in question.budgets):
+        return FLIPS.curve(replace(evidence, smoothing=evidence.smoothing.lower), question, rung)
+    if rung.method == "naive":
+        return ALONE.curve(evidence, question, rung)
+    majorities = evidence.majorities()
+    assert majorities is not None  # else there is no such rung
+    orders = DEFAULT_ORDERS if question.orders is None else tuple(Order(*order) for order in question.orders)
+    return collective_hierarchical(
+        hierarchical_problem(evidence.smoothing, majorities, question.data), question.budgets, method=rung.method,
+        targets=question.targets, correct=question.correct, robust_alone=evidence.robust_alone(question.budgets),
+        orders=orders, bins=question.bins, time_limit=question.time_limit, solver=question.solver,
+    )  # fmt: skip
+
+
+HIERARCHICAL = Kind(_rungs, _curve, _REFUSAL)

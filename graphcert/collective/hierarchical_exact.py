@@ -1,0 +1,130 @@
+"""Small budgets of hierarchical noise by exhaustion: every allocation of bits and edges, with the worst rows for it.
+
+For given rows the search of the lower noise may put no bit at all into a row that is counted as changed. That is more than
+an adversary can do. Here changed rows have bits, and budgets of one operation are judged exactly.
+"""
+
+import math
+import time
+from collections.abc import Iterator
+from itertools import product
+from math import comb, prod
+
+import numpy as np
+
+from graphcert.collective.hierarchical_problem import HierarchicalProblem
+from graphcert.collective.linear import BoolArray, FloatArray, IntArray
+from graphcert.collective.sweep import Bound
+from graphcert.collective.tight.critical import critical
+from graphcert.collective.tight.law_table import law_table
+
+MOST_ALLOCATIONS = 20_000
+"""More allocations are not enumerated; then the bound stays what it is."""
+
+
+class HierarchicalTruth:
+    """What falls of some outputs at one budget, allocation by allocation.
+
+    Args:
+        problem: the arrays.
+        budget: (5,) of `HierarchicalProblem.effective`.
+        standing: (n,) the outputs that count.
+    """
+
+    def __init__(self, problem: HierarchicalProblem, budget: IntArray, standing: BoolArray) -> None:
+        self._problem, self._budget = problem, budget
+        axes = problem.axes
+        self._table = law_table(axes.laws)
+        self._members = [np.flatnonzero(standing & (axes.groups == group)) for group in range(len(problem.select))]
+        self._limit = np.minimum(axes.capacity, budget[axes.axis_class])
+        self._lowered: dict[bytes, tuple[FloatArray, FloatArray]] = {}
+        self._memo: dict[tuple[bytes, float], float] = {}
+
+    def closed(self, bound: Bound, time_limit: float | None) -> Bound:
+        """`bound`, or what really falls if that can be enumerated; its attack is one that exists."""
+        end = math.inf if time_limit is None else time.monotonic() + time_limit
+        most = -1
+        if self._allocations() <= MOST_ALLOCATIONS:
+            for b in self._all():
+                most = max(most, self._fallen(b))
+                if most >= bound.attacked or time.monotonic() > end:
+                    break
+            else:
+                if most < bound.attacked:
+                    return Bound(float(most), most, "tight", "closed", float(most))
+        if most >= bound.attacked:
+            return Bound(bound.value, bound.attacked, bound.method, "closed", float(bound.attacked))
+        return Bound(bound.value, bound.attacked, bound.method, bound.status, float(most) if most >= 0 else math.nan)
+
+    def _allocations(self) -> int:
+        """How many allocations there are, at most."""
+        sizes = np.bincount(self._problem.axes.axis_class[self._limit > 0], minlength=4)
+        return prod(comb(int(n) + int(size), int(n)) for n, size in zip(self._budget[:4], sizes, strict=True) if size)
+
+    def _all(self) -> Iterator[IntArray]:
+        """Every allocation (A,) within budget and capacities."""
+        classes = self._problem.axes.axis_class
+        places = [np.flatnonzero((classes == k) & (self._limit > 0)) for k in range(4)]
+        parts = [
+            list(_vectors(self._limit[mine].tolist(), int(most)))
+            for mine, most in zip(places, self._budget[:4], strict=True)
+        ]
+        order = np.concatenate(places)
+        for chosen in product(*parts):
+            b = np.zeros(classes.size, np.int64)
+            b[order] = [amount for part in chosen for amount in part]
+            yield b
+
+    def _fallen(self, b: IntArray) -> int:
+        """How many outputs fall under b with the worst rows that it allows; −1 if it needs more rows than there are."""
+        most = -1
+        for rows in self._rows(b):
+            shares = self._problem.shares(rows)
+            if shares.tobytes() not in self._lowered:
+                self._lowered[shares.tobytes()] = self._problem.lowered(shares)
+            p, level = self._lowered[shares.tobytes()]
+            fallen = 0
+            for group, members in enumerate(self._members):
+                if members.size:
+                    fallen += int((p[members] <= self._critical(group, b, float(level[group]))).sum())
+            most = max(most, fallen)
+        return most
+
+    def _rows(self, b: IntArray) -> Iterator[IntArray]:
+        """The largest choices of changed rows (J,) in which b is possible: a bit in every row, and room for every bit."""
+        problem, blocks = self._problem, self._problem.blocks
+        touched = np.minimum(problem.takers, b[: 2 * blocks]).reshape(2, blocks).sum(axis=0)
+        upper = problem.rows if problem.ablated else np.minimum(problem.rows, touched)
+        lower = np.zeros(blocks, np.int64)
+        for axis, room in enumerate(problem.room):
+            here = axis % blocks
+            lower[here] = max(lower[here], int(np.searchsorted(room, b[axis])))
+        total = min(int(self._budget[4]), int(upper.sum()))
+        if (lower > upper).any():
+            return
+        for more in _vectors((upper - lower).tolist(), total - int(lower.sum())):
+            if sum(more) == total - int(lower.sum()):
+                yield lower + np.array(more, np.int64)
+
+    def _critical(self, group: int, b: IntArray, level: float) -> float:
+        """c at a level of the changes b as a group sees them, rounded up."""
+        axes = self._problem.axes
+        counts = np.zeros((2, len(axes.laws)), np.int64)
+        np.add.at(counts, (axes.deletes.astype(np.int64), axes.law_of_axis[group]), b)
+        key = (counts.tobytes(), level)
+        if key not in self._memo:
+            # Without any change nothing falls below its level.
+            self._memo[key] = max(level, float(critical(self._table, *counts, level)))
+        return self._memo[key]
+
+
+def _vectors(limits: list[int], most: int) -> Iterator[tuple[int, ...]]:
+    """All vectors of whole numbers up to `limits` whose sum is at most `most`; none if that is negative."""
+    if most < 0:
+        return
+    if not limits:
+        yield ()
+        return
+    for first in range(min(limits[0], most) + 1):
+        for rest in _vectors(limits[1:], most - first):
+            yield (first, *rest)

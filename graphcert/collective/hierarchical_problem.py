@@ -1,0 +1,157 @@
+"""The collective problem of hierarchical noise: changed bits lie in changed rows, and a changed row may show itself.
+
+With r_j changed rows in block j, group i sees some of them unselected with probability δ_i = 1 − Π_j s_ij^r_j; otherwise the
+lower noise hides the changes b. An output of group i and majority p falls iff (theory, section 6)
+
+    p ≤ δ_i + (1 − δ_i) · lower_low,i^{-1}(1/(2(1 − δ_i)); b)   ⇔   (p − δ_i)/(1 − δ_i) ≤ c_i(b) at level 1/(2(1 − δ_i)),
+
+so that for given rows the problem is that of the lower noise, with other majorities p̃ and another level.
+"""
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+
+from graphcert.collective.linear import FloatArray, IntArray
+from graphcert.collective.smoothing_problem import SchemeAxes, scheme_axes
+from graphcert.collective.threat import UNLIMITED
+from graphcert.collective.tight import TightProblem
+from graphcert.noise import AXES, Ablation, BernoulliFlip, Budget, Hierarchical, Selected, Views
+from graphcert.tradeoff.escape import selection_escape
+
+HIDDEN = BernoulliFlip(0.5, 0.5)
+"""Stands for the token of an ablated row: nothing is seen of its bits."""
+
+
+@dataclass(frozen=True, eq=False)
+class HierarchicalProblem:
+    """Which changes of rows, bits and edges each output survives.
+
+    Axes: n outputs, C groups, J blocks, A axes of change as in `SchemeAxes`.
+
+    Attributes:
+        axes: the groups, and the lower laws under which they see bits and edges.
+        p_lower: (n,) lower bounds of the majorities.
+        select: (C, J) the probability with which group i sees a row of block j noised.
+        rows: (J,) rows of each block.
+        room: (2J,) per feature axis the most bits that so many rows can take: an array over 0 … rows. Room for additions
+            and for deletions is counted apart, as if the rows with most of one had most of the other; sound side: more.
+        takers: (2J,) how many rows can take a bit at all.
+        ablated: whether a selected row is replaced by a token; then a row changes without any bit.
+    """
+
+    axes: SchemeAxes
+    p_lower: FloatArray
+    select: FloatArray
+    rows: IntArray
+    room: tuple[IntArray, ...]
+    takers: IntArray
+    ablated: bool
+
+    @property
+    def blocks(self) -> int:
+        """Number of blocks J."""
+        return int(self.rows.size)
+
+    @cached_property
+    def uniform(self) -> bool:
+        """Whether every group sees all blocks selected with one probability: then only the number of rows matters."""
+        return bool((self.select == self.select[:, :1]).all())
+
+    def effective(self, budget: Budget) -> IntArray:
+        """(5,) bits to add and delete, edges to add and delete, and rows: what a budget really lets an adversary change.
+
+        A budget is no stronger than another one if none of the five is larger. Every changed row takes a bit, except
+        under ablation, which withstands any change of a row.
+        """
+        add, delete, edge_add, edge_delete = budget.as_tuple()
+        free = self.ablated and add + delete == 0
+        rows = add + delete if budget.nodes is None else budget.nodes if free else min(budget.nodes, add + delete)
+        rows = min(rows, int(self.rows.sum()))
+        bits = (0, 0) if self.ablated or rows == 0 else (add, delete)
+        return np.array((*bits, edge_add, edge_delete, rows), np.int64)
+
+    def capacity(self, rows: IntArray) -> IntArray:
+        """(A,) how often each axis can be changed inside so many rows of each block."""
+        found = self.axes.capacity.copy()
+        for axis, room in enumerate(self.room):
+            found[axis] = min(int(found[axis]), int(room[min(int(rows[axis % self.blocks]), room.size - 1)]))
+        return found
+
+    def shares(self, rows: IntArray) -> FloatArray:
+        """(C,) Π_j s_ij^r_j = 1 − δ_i, rounded down."""
+        return np.array([_share(tuple(select), tuple(rows.tolist())) for select in self.select.tolist()])
+
+    def lowered(self, shares: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """(n,) majorities p̃, rounded down, and (C,) levels, rounded up, given that all changed rows are selected.
+
+        Args:
+            shares: (C,) with which probability they are, 1 − δ, rounded down. Up to 1/2 nothing survives: p̃ = 0.
+        """
+        hopeless = shares <= 0.5
+        share = np.where(hopeless, 1.0, shares)
+        each = share[self.axes.groups]
+        # 1 − p̃ = (1 − p)/(1 − δ) falls with the share, and so does the level.
+        outside = np.nextafter(np.nextafter(1.0 - self.p_lower, 2.0) / each, 2.0)
+        p = np.maximum(np.nextafter(1.0 - outside, -1.0), 0.0)
+        p = np.where(each == 1.0, self.p_lower, p)  # nothing is divided, nothing is rounded
+        level = np.minimum(np.nextafter(0.5 / share, 1.0), np.nextafter(1.0, 0.0))
+        return np.where(hopeless[self.axes.groups], 0.0, p), np.where(share == 1.0, 0.5, level)
+
+    def given(self, shares: FloatArray, capacity: IntArray) -> TightProblem:
+        """The problem of the lower noise for one choice of rows.
+
+        Args:
+            shares: (C,) with which probability each group sees all of them selected, rounded down.
+            capacity: (A,) how often each axis can be changed in them.
+        """
+        axes = self.axes
+        p, level = self.lowered(shares)
+        return TightProblem(axes.groups, p, axes.laws, axes.law_of_axis, axes.axis_class, capacity, AXES, level)
+
+
+@lru_cache(maxsize=2**16)
+def _share(select: tuple[float, ...], rows: tuple[int, ...]) -> float:
+    """Π s_j^r_j rounded down."""
+    exact = Fraction(1)
+    for probability, count in zip(select, rows, strict=True):
+        exact *= 1 - selection_escape(probability, count)
+    nearest = float(exact)
+    return nearest if Fraction(nearest) <= exact else math.nextafter(nearest, 0.0)
+
+
+def hierarchical_problem(smoothing: Hierarchical, p_lower: FloatArray, data: Any = None) -> HierarchicalProblem:
+    """The problem of N outputs under hierarchical flips or ablation.
+
+    Args:
+        smoothing: with flips or ablation of features.
+        p_lower: (N,) simultaneous lower bounds of the majorities.
+        data: the clean graph (`x`, `edge_index`), which limits how often rows and blocks can be changed; None for no limit.
+    """
+    views = Views.of(smoothing, p_lower.size)
+    selected = [law for law in views.feature_laws if isinstance(law, Selected)]
+    ablated = any(isinstance(law.law, Ablation) for law in selected)
+    lower = tuple(law.law if isinstance(law.law, BernoulliFlip) else HIDDEN for law in selected)
+    blocks = views.feature_law.shape[1]
+    rows = np.bincount(views.block, minlength=blocks)
+    flips = Views(views.of_node, views.block, lower, views.edge_laws, views.feature_law, views.edge_law)
+    axes = scheme_axes(flips, True, data)
+    if data is None or ablated:
+        room = tuple(np.array([0, UNLIMITED]) for _ in range(2 * blocks))
+        takers = np.tile(rows, 2)
+    else:
+        ones = (np.asarray(data.x) != 0).sum(axis=1)
+        zeros = np.asarray(data.x).shape[1] - ones
+        room = tuple(_room(count[views.block == j]) for count in (zeros, ones) for j in range(blocks))
+        takers = np.array([int((np.diff(bits) > 0).sum()) for bits in room], np.int64)
+    select = np.array([law.select for law in selected])[views.feature_law]
+    return HierarchicalProblem(axes, np.asarray(p_lower, np.float64), select, rows, room, takers, ablated)
+
+
+def _room(counts: IntArray) -> IntArray:
+    """(rows + 1,) the most bits in 0, 1, … rows, of which each has so many."""
+    return np.concatenate([[0], np.cumsum(-np.sort(-counts))]).astype(np.int64)

@@ -1,0 +1,103 @@
+"""In how many rows of each block an adversary makes its changes: the few choices that matter.
+
+More changed rows never help a defender, so all rows of a budget are spent. A choice is no stronger than another one if every
+group sees its rows selected at least as often and no block has more room for bits.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+from math import comb
+
+import numpy as np
+
+from graphcert.collective.hierarchical_problem import HierarchicalProblem
+from graphcert.collective.linear import FloatArray, IntArray
+
+MOST_CHOICES = 2_000
+"""So many choices of rows are looked at one by one; beyond, every group faces the rows that are worst for it."""
+
+
+@dataclass(frozen=True, eq=False)
+class RowChoice:
+    """What a choice of rows does.
+
+    Attributes:
+        shares: (C,) with which probability each group sees all changed rows selected, rounded down.
+        capacity: (A,) how often each axis can be changed in these rows.
+    """
+
+    shares: FloatArray
+    capacity: IntArray
+
+
+def row_choices(problem: HierarchicalProblem, budget: IntArray) -> tuple[list[RowChoice], bool]:
+    """The choices of rows that cover every attack within a budget, and whether each of them is a choice of its own.
+
+    Args:
+        problem: the arrays.
+        budget: (5,) of `HierarchicalProblem.effective`.
+
+    Returns:
+        RowChoices, at least one, and True; or one that is as strong as all choices together, and False.
+    """
+    rows = int(budget[4])
+    anywhere = problem.capacity(np.minimum(problem.rows, rows))
+    limit = np.append(budget[:4], 0)[problem.axes.axis_class]
+    if comb(rows + problem.blocks - 1, rows) > MOST_CHOICES or (problem.uniform and _one_row_is_room(problem, budget)):
+        exact = problem.uniform
+        shares = np.array([_worst_share(problem, group, rows) for group in range(len(problem.select))])
+        return [RowChoice(shares, anywhere)], exact
+    found = [RowChoice(problem.shares(r), np.minimum(problem.capacity(r), limit)) for r in _spread(problem.rows, rows)]
+    if rows >= int(budget[:2].sum()):
+        found = _joined(found)  # a row for every bit: no further room is asked for
+    return _undominated(found), True
+
+
+def _one_row_is_room(problem: HierarchicalProblem, budget: IntArray) -> bool:
+    """Whether rows can be spread such that no block lacks room, whatever bits are changed where."""
+    rows, bits = int(budget[4]), int(budget[:2].sum())
+    if rows >= bits:
+        return True
+    limit = np.append(budget[:4], 0)[problem.axes.axis_class]
+    one = problem.capacity(np.minimum(problem.rows, 1))
+    total = problem.capacity(problem.rows)
+    return rows >= problem.blocks and bool((one >= np.minimum(total, limit)).all())
+
+
+def _worst_share(problem: HierarchicalProblem, group: int, rows: int) -> float:
+    """The smallest share of one group: its rows lie where it sees them selected most rarely."""
+    chosen, left = np.zeros(problem.blocks, np.int64), rows
+    for block in np.argsort(problem.select[group], kind="stable"):
+        chosen[block] = min(left, int(problem.rows[block]))
+        left -= int(chosen[block])
+    return float(problem.shares(chosen)[group])
+
+
+def _spread(most: IntArray, rows: int) -> Iterator[IntArray]:
+    """All ways to spread `rows` over the blocks, at most `most` (J,) in each."""
+    slots = rows + most.size - 1
+    for bars in combinations(range(slots), most.size - 1):
+        counts = np.diff(np.array([-1, *bars, slots])) - 1
+        if (counts <= most).all():
+            yield counts
+
+
+def _joined(choices: list[RowChoice]) -> list[RowChoice]:
+    """Choices with equal shares as one, with the largest room of each axis."""
+    found: dict[bytes, RowChoice] = {}
+    for choice in choices:
+        key = choice.shares.tobytes()
+        room = choice.capacity if key not in found else np.maximum(found[key].capacity, choice.capacity)
+        found[key] = RowChoice(choice.shares, room)
+    return list(found.values())
+
+
+def _undominated(choices: list[RowChoice]) -> list[RowChoice]:
+    """The choices of which no other one is at least as strong; of equal ones the first."""
+    strength = np.array([np.concatenate([-choice.shares, choice.capacity]) for choice in choices])
+    _, first = np.unique(strength, axis=0, return_index=True)
+    first = np.sort(first)
+    strength = strength[first]
+    kept = [int(index) for index, own in zip(first, strength, strict=True) if (strength >= own).all(axis=1).sum() == 1]
+    return [choices[index] for index in kept]
