@@ -158,9 +158,11 @@ def input_dependent_threshold(dimension: SupportsIndex, p_other: ArrayLike, side
         raise InputError("a threshold needs masses of the other classes strictly between 0 and 1")
     if side not in ("below", "above"):
         raise InputError(f"the side of a threshold is 'below' or 'above', got {side!r}")
-    # ln y + 1 − y = v  ⟺  (−y) exp(−y) = −exp(v − 1), whose branches are y < 1 and y > 1.
-    argument = -np.exp(2 * np.log(p) / n - 1)
-    squared = -lambertw(argument, 0 if side == "below" else -1).real
+    # ln y + 1 − y = v  ⟺  (−y) exp(−y) = −exp(v − 1), whose branches are y < 1 and y > 1; near 1 a series.
+    v, sign, branch = 2 * np.log(p) / n, *((-1, 0) if side == "below" else (1, -1))
+    root = sign * np.sqrt(-2 * v)
+    series = 1 + root + root**2 / 3 + root**3 / 36 - root**4 / 270
+    squared = np.where(v > -1e-4, series, -lambertw(-np.exp(v - 1), branch).real)
     if side == "above":
         squared = squared * n / (n - 1) if n > 1 else np.full_like(squared, np.inf)
     ratio: Floats = np.sqrt(squared)[()]
