@@ -40,19 +40,29 @@ class ImagePath(Path):
     def __init__(self, problem: Problem, size: tuple[int, int], model: ImageModel, reach: int | None) -> None:
         self.problem, self.size, self.unit = problem, size, model.batch
         self.reach = reach if len(problem.members) > 1 else None
-        self._windows = [Window.around(members, *size, self.reach, model.stride) for members in problem.members]
+        self._windows = [
+            (view, window) for view in range(len(problem.members)) for window in self._windows_of(view, model.stride)
+        ]
         self._take_model(model)
         with single_torch_thread():
             self.classes = int(self._call(self._image(problem.x.numpy())).shape[-1])
             self._inspect(model)
 
+    def _windows_of(self, view: int, stride: int) -> list[Window]:
+        """One window around all pixels of a view, or one around each of its clusters, whatever is smaller."""
+        members = self.problem.members[view]
+        cluster = self.problem.sampler.views.block[members]
+        together = [Window.around(members, *self.size, self.reach, stride)]
+        apart = [Window.around(members[cluster == c], *self.size, self.reach, stride) for c in np.unique(cluster)]
+        return min(together, apart, key=lambda windows: sum(window.area for window in windows))
+
     def _take_model(self, model: ImageModel) -> None:
         """A copy of the model, for it may keep scratch values on itself, and memory to write to."""
-        self.model = _channels_last(model)
+        self.model, self._device = _channels_last(model), model.device
         sampler = self.problem.sampler
         self._work = sampler.workspace()
-        self._drawn = np.empty((len(self._windows), sampler.nodes, sampler.columns), np.float32)
-        self._shown = [np.empty((self.unit, *window.shape, sampler.columns), np.float32) for window in self._windows]
+        self._drawn = np.empty((len(self.problem.members), sampler.nodes, sampler.columns), np.float32)
+        self._shown = [np.empty((self.unit, *window.shape, sampler.columns), np.float32) for _, window in self._windows]
 
     def fork(self) -> "ImagePath":
         """A path with its own copy of the model."""
@@ -73,7 +83,7 @@ class ImagePath(Path):
     def _call(self, images: Floats) -> Floats:
         """(B, h, w, C) → logits (B, h, w, K)."""
         with torch.inference_mode():
-            given: Tensor = torch.from_numpy(images).permute(0, 3, 1, 2).to(self.model.device)
+            given: Tensor = torch.from_numpy(images).permute(0, 3, 1, 2).to(self._device)
             logits: Floats = self.model(given).cpu().permute(0, 2, 3, 1).contiguous().numpy()
         return logits
 
@@ -81,9 +91,9 @@ class ImagePath(Path):
         """(window, logits (unit, h · w, K)) of every view for the samples first … first + unit − 1."""
         for k in range(self.unit):
             views = self._draw(purpose, first + k)
-            for view, (window, shown) in enumerate(zip(self._windows, self._shown, strict=True)):
+            for (view, window), shown in zip(self._windows, self._shown, strict=True):
                 shown[k] = views[view][window.outer]
-        for window, shown in zip(self._windows, self._shown, strict=True):
+        for (_, window), shown in zip(self._windows, self._shown, strict=True):
             yield window, self._call(shown).reshape(self.unit, -1, self.classes)
 
     def logits(self, purpose: int, sample: int) -> Floats:
@@ -132,7 +142,7 @@ class ImagePath(Path):
     def _verify_windows(self, images: Floats) -> None:
         """Raise `ModelError` unless the windows give what the whole image gives."""
         expected = self._call(images)[0].reshape(-1, self.classes)
-        for window in self._windows:
+        for _, window in self._windows:
             found = self._call(np.ascontiguousarray(images[:, *window.outer]))[0].reshape(-1, self.classes)
             if not _close(found[window.inside], expected[window.members]):
                 raise ModelError(
@@ -152,7 +162,7 @@ class ImagePath(Path):
 
     def _same(self, one: Floats, two: Floats) -> bool:
         """Bit for bit on a processor; accelerators may add in any order."""
-        return np.array_equal(one, two) if self.model.device.type == "cpu" else _close(one, two)
+        return np.array_equal(one, two) if self._device.type == "cpu" else _close(one, two)
 
 
 def _channels_last(model: ImageModel) -> ImageModel:

@@ -34,6 +34,12 @@ class Window:
         rows, columns = self.outer
         return rows.stop - rows.start, columns.stop - columns.start
 
+    @property
+    def area(self) -> int:
+        """Number of pixels in the rectangle."""
+        height, width = self.shape
+        return height * width
+
     @classmethod
     def around(
         cls, members: NDArray[np.int64], height: int, width: int, reach: int | None = None, stride: int = 1
