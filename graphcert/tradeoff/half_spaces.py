@@ -17,6 +17,7 @@ s' > q. ∎
 
 import math
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, localcontext
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -51,6 +52,7 @@ _FLOAT_GUARD = 2.0**-48
 """32 roundings: more than log, product, sum and quotient below can lose together, relative to their largest term."""
 
 
+@lru_cache(maxsize=4096)
 def order_weight(law: Law, order: float, mirrored: bool = False) -> tuple[float, float]:
     """The divergence that one added, and one deleted, element causes: w_add and w_delete, rounded up.
 
