@@ -88,7 +88,7 @@ def average_distance(points: Floats, inputs: Floats, neighbours: int) -> Floats:
     """(M,) average Euclidean distance of each input to its nearest points."""
     if points.shape[1] <= _TREE_DIMENSION:
         distance, _ = cKDTree(points).query(inputs, k=[*range(1, neighbours + 1)])
-        return np.asarray(distance.mean(axis=1))
+        return np.asarray(np.mean(distance, axis=1))
     rows = max(1, _BLOCK // len(points))
     blocks = (cdist(inputs[first : first + rows], points) for first in range(0, len(inputs), rows))
     return np.concatenate(
