@@ -10,8 +10,8 @@ from graphcert.segment_pipeline.settings import SegmentSettings
 
 HEADER = (
     "image", "budget", "claim", "pixels", "labelled", "pixel_accuracy", "miou", "abstained", "certified",
-    "certified_accuracy", "certified_miou", "together_certified", "together_accuracy", "isotropic_certified",
-    "isotropic_accuracy",
+    "certified_accuracy", "certified_miou", "together_certified", "together_accuracy", "together_miou",
+    "isotropic_certified", "isotropic_accuracy",
 )  # fmt: skip
 
 Isotropic = tuple[Integers, Integers]
@@ -36,6 +36,10 @@ def results_table(
             if "together" in found.certified:
                 correct = int(found.correct["together"][b]) if "together" in found.correct else None
                 row |= _shares(row, "together", int(found.certified["together"][b]), correct)
+                counts = found.counts(found.alone[b], classes)
+                if counts is not None:
+                    changes = found.labels.size - int(found.certified["together"][b])
+                    row["together_miou"] = counts.mean_iou_after(changes)
             if isotropic:
                 row |= _shares(row, "isotropic", int(isotropic[k][0][b]), int(isotropic[k][1][b]))
             writer.writerow(row)

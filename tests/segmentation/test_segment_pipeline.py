@@ -79,6 +79,7 @@ def test_a_localized_run_leaves_everything(localized: Path) -> None:
         if row["claim"] == "simultaneous":
             assert float(row["together_certified"]) >= share["certified"] - 1e-12
             assert float(row["together_accuracy"]) >= share["certified_accuracy"] - 1e-12
+            assert 0 <= float(row["together_miou"]) <= float(row["miou"])
     for name in (
         "settings.toml",
         "manifest.json",
