@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 GUARD = 2.0**-32
-"""Relative allowance for a computed probability: a thousand times the largest error seen against 25 digits, for N from 1 to
+"""Relative allowance for a computed probability: a hundred times the largest error seen against 25 digits, for N from 1 to
 10⁷, |κ| up to `MOST_CURVED` and probabilities above 1e-20 (the tests repeat the comparison)."""
 
 MOST_CURVED = 1024.0
