@@ -15,8 +15,9 @@ H = H_certified, D = T + F_certified is for every λ ≥ 0 at least
 
     Σ_k min_x ( H_k / (D_k + x) + λ x ) − λ U            (0 ≤ x ≤ open pixels of other classes; weak duality)
 
-*At most m changes, wherever.* m changed pixels enlarge unions by at most m in all, and they take at most m hits of at most
-1/D_k each, D = T + F. So the sum of IoUs is at least the bound above for all hits and U = m, less the m dearest hits.
+*At most m changes among the open pixels.* They enlarge unions by at most m in all, and they take at most m open hits, worth
+at most 1/D_k each, D = T + F. So the sum of IoUs is at least the bound above for all hits and U = m, less the m dearest
+open hits.
 """
 
 from dataclasses import dataclass, fields
@@ -150,20 +151,21 @@ class PixelCounts:
         return max(_mean(self.iou_lower), self._mean_of(least))
 
     def accuracy_after(self, changes: int) -> float:
-        """Lower bound of the accuracy when at most so many pixels change, wherever they are."""
-        return _ratio(max(0, int(self.hits.sum()) - changes), self.pixels)
+        """Lower bound of the accuracy when at most so many of the open pixels change."""
+        return _ratio(max(int(self.certified_hits.sum()), int(self.hits.sum()) - changes), self.pixels)
 
     def mean_iou_after(self, changes: int) -> float:
-        """Lower bound of the mean IoU when at most so many pixels change, wherever they are.
+        """Lower bound of the mean IoU when at most so many of the open pixels change.
 
-        A collective certificate bounds their number: `changes` = attacked_upper, the counted pixels being its targets.
+        A collective certificate bounds their number: `changes` = attacked_upper, the counted pixels being among its targets.
         """
-        least = self._least_sum(self.hits, self.truth + self.false, np.full(self.truth.shape, changes), changes)
-        union = (self.truth + self.false)[self.present]
-        order = np.argsort(union)
-        before = np.concatenate([[0], np.cumsum(self.hits[self.present][order])])
-        taken = np.clip(changes - before[:-1], 0, np.diff(before))
-        return self._mean_of(least - float((taken / union[order]).sum()))
+        union, open_hits = self.truth + self.false, self.hits - self.certified_hits
+        least = self._least_sum(self.hits, union, self.open.sum() - self.open, changes)
+        order = np.argsort(union[self.present])
+        each = open_hits[self.present][order]
+        taken = np.clip(changes - (np.cumsum(each) - each), 0, each)
+        loss = float((taken / union[self.present][order]).sum())
+        return max(self.mean_iou_lower, self._mean_of(least - loss))
 
     def _quotients(self, over: Integers, under: Integers) -> Floats:
         return np.asarray(np.divide(over, under, out=np.full(over.shape, np.nan), where=self.present))
