@@ -53,7 +53,7 @@ def sample_image_votes(
         reach: how many pixels away a pixel can influence a logit; a cell is then computed from no more than that around
             it. By default what the model declares; whole images if it declares nothing. It is verified, not believed.
         workers: threads; by default one per processor.
-        batch_size: samples that a thread takes at a time (default: about 16).
+        batch_size: samples that a thread takes at a time (default: those of one call of the model).
         store: folder for shards of votes; an interrupted call with the same arguments continues from them.
         shard_samples: samples per shard, the most that an interruption can lose.
         progress: show a bar with rate and remaining time; a text, such as the image's name, names it.
@@ -89,7 +89,7 @@ def sample_image_votes(
             samples,
             pilot_samples,
             workers=workers,
-            batch_size=batch_size,
+            batch_size=path.unit if batch_size is None else batch_size,
             store=store,
             shard_samples=shard_samples,
             progress=progress,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from image_modules import Cross, Threshold, lattice_image
+from image_modules import Cross, Pyramid, Threshold, lattice_image
 from torch import nn
 
 import graphcert as gc
@@ -152,6 +152,16 @@ def test_a_reach_is_verified(reach):
     with pytest.raises(ModelError, match="sees further than 0 pixels"):
         take(Boasts(), smoothing=LOCALIZED, reach=reach)
     assert take(Boasts(), smoothing=LOCALIZED, reach=1).samples == 6
+
+
+def test_a_stride_is_verified():
+    """Five pixels to the left of the last cells, whose first column is 8, is an odd column: other pixels would be merged."""
+    with pytest.raises(ModelError, match="its stride is not 1"):
+        take(gc.ImageModel(Pyramid(), reach=5, stride=1), smoothing=LOCALIZED)
+    whole = gc.ImageModel(Pyramid())
+    whole.reach = None
+    aligned = take(gc.ImageModel(Pyramid(), reach=5, stride=2), smoothing=LOCALIZED)
+    assert np.array_equal(aligned.counts, take(whole, smoothing=LOCALIZED).counts)
 
 
 def test_statistics_of_the_whole_image_are_seen_further_than_any_reach():
