@@ -14,21 +14,35 @@ from graphcert.sampling.philox import fill_blocks
 
 
 @kernel
+def next_wanted(wanted, row):  # type: ignore[no-untyped-def]
+    """The first row from `row` on that is wanted, or the number of rows."""
+    while row < wanted.size and not wanted[row]:
+        row += 1
+    return row
+
+
+@kernel
 def draw_block(  # type: ignore[no-untyped-def]
-    key, add_stream, delete_stream, sample, first, elements, indptr, thresholds, scratch
+    key, add_stream, delete_stream, sample, first, wanted, elements, indptr, thresholds, scratch
 ):
-    """Draw the flips of the rows from `first` on, as many as find room; return how many rows.
+    """Draw the flips of the wanted row `first` and of the wanted rows that follow without a gap, as many as find room.
 
     Args:
         key, sample: the address of the sample; add_stream, delete_stream: the two counter words.
+        wanted: (N,) bool, the rows that are drawn at all; it changes the speed, never what is drawn for them.
         elements: length of a row; indptr: its clean ones in CSR form.
         thresholds: see `Channel.thresholds`.
         scratch: see `RowScratch.arrays`; the results are begins, counts, hits (see `draw_hits`), added (see `mark_levels`),
             places and kept (see `draw_kept`).
+
+    Returns:
+        How many rows, at least one.
     """
     high, low, cells, del_high, del_low, level_high, level_low = thresholds
     words, steps, begins, counts, hits, added, places, units, digits, numbers, kept = scratch
-    rows = min(begins.size, indptr.size - 1 - first)
+    rows = 1
+    while rows < begins.size and first + rows < wanted.size and wanted[first + rows]:
+        rows += 1
     rows = draw_hits(
         key, add_stream, sample, first, rows, elements, high, low, cells, words, steps, begins, counts, hits
     )

@@ -6,7 +6,7 @@ Each kernel does one sample and allocates nothing that grows with the number of 
 import numpy as np
 
 from graphcert.kernel import kernel
-from graphcert.sampling.blocks import draw_block
+from graphcert.sampling.blocks import draw_block, next_wanted
 from graphcert.sampling.csr import Floats
 from graphcert.sampling.lanes import WORD
 from graphcert.sampling.localized import localized_row
@@ -18,15 +18,16 @@ RowLayer = tuple[Floats, Floats]
 
 @kernel
 def first_layer(  # type: ignore[no-untyped-def]
-    key, add_stream, delete_stream, sample, indptr, indices, bits, thresholds, block, seen, weight, scratch, sums, bias,
-    products, out,
+    key, add_stream, delete_stream, sample, wanted, indptr, indices, bits, thresholds, block, seen, weight, scratch, sums,
+    bias, products, out,
 ):  # fmt: skip
-    """X̃_v W for every view v of one sample, straight from the positions of the noisy ones; X̃_v itself never exists.
+    """Wanted rows of X̃_v W for every view v of one sample, straight from the positions of the ones; X̃_v never exists.
 
     Survivors of a class survive all smaller rates too, additions of a class happen at all larger rates too: running sums
     over classes yield every rate, and a view adds one sum of survivors and one of additions.
 
     Args:
+        wanted: (N,) bool, the rows that are noised in some view; the others are left as they are.
         indptr, indices, bits: the clean ones in CSR form, ascending in each row, and as packed bits.
         thresholds: see `Channel.thresholds`.
         block: (N,) the block of every row.
@@ -39,9 +40,11 @@ def first_layer(  # type: ignore[no-untyped-def]
     """
     _, _, begins, counts, hits, added, places, _, _, _, kept = scratch
     nodes = indptr.size - 1
-    first = 0
+    first = next_wanted(wanted, 0)
     while first < nodes:
-        rows = draw_block(key, add_stream, delete_stream, sample, first, weight.shape[0], indptr, thresholds, scratch)
+        rows = draw_block(
+            key, add_stream, delete_stream, sample, first, wanted, weight.shape[0], indptr, thresholds, scratch
+        )
         for k in range(rows):
             row = first + k
             begin, words = np.int64(indptr[row]), _words(np.int64(indptr[row + 1] - indptr[row]))
@@ -69,7 +72,7 @@ def first_layer(  # type: ignore[no-untyped-def]
                 else:
                     for h in range(sums.shape[1]):
                         out[v * nodes + row, h] = sums[one, h] + sums[two, h]
-        first += rows
+        first = next_wanted(wanted, first + rows)
 
 
 @kernel
@@ -96,12 +99,13 @@ def rectified_rows(hidden, bias, products, out):  # type: ignore[no-untyped-def]
 
 @kernel
 def noisy_rows(  # type: ignore[no-untyped-def]
-    key, add_stream, delete_stream, sample, elements, indptr, indices, bits, thresholds, block, ranks, scratch,
+    key, add_stream, delete_stream, sample, wanted, elements, indptr, indices, bits, thresholds, block, ranks, scratch,
     noisy_indptr, noisy_indices,
 ):  # fmt: skip
     """The ones of one view of one sample in CSR form: in each row survivors, then additions, both ascending.
 
     Args:
+        wanted: (N,) bool, the rows that are drawn; the others are left empty.
         ranks: (J, 2) rank of the deletion rate and of the addition rate that the view puts on the rows of a block.
 
     Returns:
@@ -110,10 +114,10 @@ def noisy_rows(  # type: ignore[no-untyped-def]
     """
     _, _, begins, counts, hits, added, places, _, _, _, kept = scratch
     nodes = indptr.size - 1
-    first, total = 0, 0
-    noisy_indptr[0] = 0
+    first, total = next_wanted(wanted, 0), 0
+    noisy_indptr[: first + 1] = 0
     while first < nodes:
-        rows = draw_block(key, add_stream, delete_stream, sample, first, elements, indptr, thresholds, scratch)
+        rows = draw_block(key, add_stream, delete_stream, sample, first, wanted, elements, indptr, thresholds, scratch)
         for k in range(rows):
             row = first + k
             kept_rank, added_rank = ranks[block[row], 0], ranks[block[row], 1]
@@ -122,5 +126,7 @@ def noisy_rows(  # type: ignore[no-untyped-def]
                 added, bits, row, noisy_indices, total,
             )  # fmt: skip
             noisy_indptr[row + 1] = total
-        first += rows
+        stop = next_wanted(wanted, first + rows)
+        noisy_indptr[first + rows + 1 : stop + 1] = total
+        first = stop
     return total

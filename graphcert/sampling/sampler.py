@@ -13,7 +13,7 @@ from graphcert.sampling.csr import CSR, Floats
 from graphcert.sampling.dense import DenseNoise
 from graphcert.sampling.edges import STRIP, adjacency, edge_marks, noisy_edges, seen_edges
 from graphcert.sampling.rows import RowLayer, first_layer, noisy_rows
-from graphcert.sampling.selection import Selection, SubsetSelection, marked, show_selection
+from graphcert.sampling.selection import Mask, Selection, SubsetSelection, marked, show_selection
 
 _CLEAN = BernoulliFlip(0.0, 0.0)
 _NO_LAYER: RowLayer = (np.empty(0, np.float32), np.empty((0, 0), np.float32))
@@ -55,6 +55,7 @@ class Sampler:
         self.key = philox.seed_key(seed)
         self.smoothing = smoothing
         self.nodes, self.width = features.rows, width
+        self._all = np.ones(self.nodes, np.bool_)
         self.views = Views.of(smoothing, self.nodes)
         laws, seen, block = self.views.feature_laws, self.views.feature_law, self.views.block
         self.selection: Selection | SubsetSelection | None = Selection.of(laws, seen, block)
@@ -169,20 +170,31 @@ class Sampler:
         elif self._hidden:
             out[:] = 0
         else:
-            self._flipped_first_layer(purpose, sample, lower, out, work, layer)
+            self._flipped_first_layer(purpose, sample, self._wanted(selected), lower, out, work, layer)
         if selected is not None:
             show_selection(selected, clean, weight[self.width], out)
 
+    def _wanted(self, selected: Mask | None) -> Mask:
+        """(N,) the rows that some view noises, from the selection (V, N) or None for all."""
+        return self._all if selected is None else np.asarray(selected.any(axis=0))
+
     def _flipped_first_layer(
-        self, purpose: int, sample: int, weight: Floats, out: Floats, work: Workspace, layer: RowLayer | None
+        self,
+        purpose: int,
+        sample: int,
+        wanted: Mask,
+        weight: Floats,
+        out: Floats,
+        work: Workspace,
+        layer: RowLayer | None,
     ) -> None:
-        """The first layer under flips of all rows."""
+        """The first layer under flips of the wanted rows (N,)."""
         channel, clean = self._features, self.clean_features
         assert channel is not None, "clean features need no sampling: multiply them once"
         assert work.rows is not None
         first_layer(
-            self.key, *channel.streams(purpose), sample, clean.indptr, clean.indices, self._bits, channel.thresholds,
-            self.views.block, self._seen, weight, work.rows.arrays, work.rows.sums(weight.shape[1]),
+            self.key, *channel.streams(purpose), sample, wanted, clean.indptr, clean.indices, self._bits,
+            channel.thresholds, self.views.block, self._seen, weight, work.rows.arrays, work.rows.sums(weight.shape[1]),
             *(_NO_LAYER if layer is None else layer), out.reshape(-1, out.shape[-1]),
         )  # fmt: skip
 
@@ -216,17 +228,15 @@ class Sampler:
             filled = np.zeros((self.nodes, self.columns), np.float32)
             self.fill_features(purpose, sample, work, view, filled)
             return CSR.of(sparse.csr_array(filled))
+        selected = None if self.selection is None else self.selection.rows(self.key, purpose, sample)[view]
         if self._hidden:
             lower = CSR(np.zeros(self.nodes + 1, np.int32), np.empty(0, np.int32))
         else:
-            lower = self._flipped_features(purpose, sample, work, view)
-        if self.selection is None:
-            return lower
-        selected = self.selection.rows(self.key, purpose, sample)[view]
-        return marked(selected, lower, self.clean_features, self.width)
+            lower = self._flipped_features(purpose, sample, self._all if selected is None else selected, work, view)
+        return lower if selected is None else marked(selected, lower, self.clean_features, self.width)
 
-    def _flipped_features(self, purpose: int, sample: int, work: Workspace, view: int) -> CSR:
-        """The ones of the feature matrix under flips of all rows (within a row: survivors, then additions)."""
+    def _flipped_features(self, purpose: int, sample: int, wanted: Mask, work: Workspace, view: int) -> CSR:
+        """The ones of the wanted rows (N,) under flips (within a row: survivors, then additions)."""
         channel, clean = self._features, self.clean_features
         if channel is None:
             return clean
@@ -237,7 +247,7 @@ class Sampler:
         while True:
             indices = np.empty(room, np.int32)
             total = noisy_rows(
-                self.key, *channel.streams(purpose), sample, self.width, clean.indptr, clean.indices, self._bits,
+                self.key, *channel.streams(purpose), sample, wanted, self.width, clean.indptr, clean.indices, self._bits,
                 channel.thresholds, self.views.block, ranks, work.rows.arrays, indptr, indices,
             )  # fmt: skip
             if total <= room:
