@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
 from graphcert.errors import UnsupportedError
-from graphcert.noise import CONTINUOUS, Gaussian, Scheme, Selected
+from graphcert.noise import CONTINUOUS, Gaussian, Scheme, Selected, Uniform
 from graphcert.noise.dominance import dominating
 from graphcert.tradeoff.base import Floats, probabilities
 from graphcert.tradeoff.escape import selection_escape
@@ -39,15 +39,18 @@ def certified_radius(smoothing: Scheme, p_lower: ArrayLike, p_other_upper: Array
         UnsupportedError: if the features carry neither Gaussian nor uniform noise.
     """
     levels = smoothing.levels("features")
-    law = dominating(levels) if levels else None
-    select, law = (law.select, law.law) if isinstance(law, Selected) else (1.0, law)
-    if not isinstance(law, CONTINUOUS):
+    if not all(
+        isinstance(level.law if isinstance(level, Selected) else level, CONTINUOUS) for level in levels or [None]
+    ):
         raise UnsupportedError(
             "a radius is known under Gaussian and uniform feature noise only; ask robust(…) for budgets of bits"
         )
+    worst = dominating(levels)
+    select, law = (worst.select, worst.law) if isinstance(worst, Selected) else (1.0, worst)
     delta = selection_escape(select, rows)
-    if not isinstance(law, Gaussian):
+    if isinstance(law, Uniform):
         return uniform_radius(p_lower, law.half_width, delta, p_other_upper)
+    assert isinstance(law, Gaussian)
     if p_other_upper is None:
         return gaussian_radius(p_lower, law.sigma, delta)
     return gaussian_radius_multiclass(p_lower, p_other_upper, law.sigma, delta)

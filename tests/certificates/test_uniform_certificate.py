@@ -75,6 +75,10 @@ def test_edges_together_with_a_shift() -> None:
 def test_what_is_refused() -> None:
     with pytest.raises(UnsupportedError, match="ℓ1 norm"):
         certificate(Smoothing(Uniform(0.5))).robust(Budget(1))
+    incomparable = (BernoulliFlip(0.05, 0.65), BernoulliFlip(0.08, 0.95))
+    for scheme in (Smoothing(incomparable, None, TWO), Hierarchical(0.9, Smoothing(incomparable, None, TWO))):
+        with pytest.raises(UnsupportedError, match="a radius is known"):
+            certificate(scheme).radius()
 
 
 @pytest.mark.parametrize(
