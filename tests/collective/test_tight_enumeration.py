@@ -13,14 +13,23 @@ from graphcert.collective.tight import TightProblem, collective_tight, solve
 from graphcert.noise import BernoulliFlip
 
 WAYS = {
-    "all bounds": (10_000, (3e6, 10.0)),
-    "prices from the start": (0, (3e6, 10.0)),
-    "prices alone": (0, (0.0, 10.0)),
-    "one round of prices": (0, (0.0, 1.0)),
-    "greedy alone": (10_000, (0.0, 0.0)),
-    "prices that are never evaluated": (0, (0.0, 0.0)),
+    "all bounds": (10_000, (3e6, 10.0), 1e6),
+    "prices of the hull from the start": (0, (3e6, 10.0), 1e6),
+    "prices of the hull alone": (0, (0.0, 10.0), 1e6),
+    "prices of half-spaces from the start": (0, (3e6, 10.0), 0),
+    "prices of half-spaces alone": (0, (0.0, 10.0), 0),
+    "one round of prices": (0, (0.0, 1.0), 0),
+    "greedy alone": (10_000, (0.0, 0.0), 0),
+    "prices that are never evaluated": (0, (0.0, 0.0), 0),
 }
-"""Boxes before prices are made, work of a star bound, rounds of prices."""
+"""Boxes before prices are made; work of a star bound, rounds of prices; spendings tabulated per second."""
+
+
+def use(patch, way):
+    boxes, effort, tabulated = WAYS[way]
+    patch.setattr(solve, "_FIRST_BOXES", boxes)
+    patch.setattr(solve, "EFFORT", np.array(effort))
+    patch.setattr(solve, "_SPENDINGS_PER_SECOND", tabulated)
 
 
 def lies_within(problem, b, budget):
@@ -47,10 +56,8 @@ def check(problem, budgets, **more):
 @settings(max_examples=60)
 @given(problem=problems(), data=st.data())
 def test_closed_bounds_are_the_truth(way, problem, data):
-    boxes, effort = WAYS[way]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(solve, "_FIRST_BOXES", boxes)
-        patch.setattr(solve, "EFFORT", np.array(effort))
+        use(patch, way)
         check(problem, [data.draw(budgets_of(problem))], bins=data.draw(st.sampled_from([1, 2, 256])))
 
 
@@ -58,10 +65,8 @@ def test_closed_bounds_are_the_truth(way, problem, data):
 @settings(max_examples=15)
 @given(problem=problems(laws=st.sampled_from(FIVE), most_axes=5), data=st.data())
 def test_levels_that_form_no_chain(way, problem, data):
-    boxes, effort = WAYS[way]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(solve, "_FIRST_BOXES", boxes)
-        patch.setattr(solve, "EFFORT", np.array(effort))
+        use(patch, way)
         check(problem, [data.draw(budgets_of(problem, 2))])
 
 

@@ -7,22 +7,18 @@ from hypothesis import strategies as st
 from localized_oracle import allocations
 from tight_oracle import FIVE, LAWS, LEVELS, critical_at, exact_critical, problems
 
-from graphcert.collective.tight import TightProblem, directions
+from graphcert.collective.tight import TightProblem
 from graphcert.collective.tight.directions import tight_directions
 from graphcert.collective.tight.hockey_stick import critical_by_weight, flip_rows
 from graphcert.noise import BernoulliFlip
 from graphcert.tradeoff import trade_off
 
 
-@pytest.mark.parametrize("table", [True, False])
 @settings(max_examples=50)
 @given(problem=problems(), data=st.data())
-def test_what_breaks_a_majority_weighs_at_least_its_support_value(table, problem, data):
+def test_what_breaks_a_majority_weighs_at_least_its_support_value(problem, data):
     budget = np.array(data.draw(st.tuples(*[st.integers(0, 2) for _ in problem.classes])))
-    with pytest.MonkeyPatch.context() as patch:
-        if not table:
-            patch.setattr(directions, "LARGEST", 0)
-        found = tight_directions(problem, budget + np.array(data.draw(st.integers(0, 1))), 0.1)
+    found = tight_directions(problem, budget + np.array(data.draw(st.integers(0, 1))), 0.1)
     removes = problem.deletes.astype(int)
     for b in allocations(problem.axis_class, problem.capacity, budget):
         for group in range(problem.law_of_axis.shape[0]):
@@ -33,35 +29,20 @@ def test_what_breaks_a_majority_weighs_at_least_its_support_value(table, problem
                 assert direction.support(np.array([critical]), level, budget)[0] <= spent
 
 
-def test_the_table_is_the_support_value():
+def test_the_hockey_stick_program_is_nearly_the_support_value():
     """Against the definition, over all allocations of one group that sees five levels."""
     problem = five_levels()
     budget = np.array([3, 1])
-    p, level = np.linspace(0.5, 0.999, 40), np.zeros(40, int)
+    p, level = np.linspace(0.5, 0.98, 40), np.zeros(40, int)
     spendings = list(allocations(problem.axis_class, problem.capacity, budget))
     critical = np.array([exact_critical(problem, 0, b) for b in spendings])
-    for direction in tight_directions(problem, budget, 0.1):
+    for direction in tight_directions(problem, budget, 2.0):
         spent = np.array(spendings) @ direction.weight[problem.law_of_axis[0], problem.deletes.astype(int)]
-        least = [spent[critical >= one].min(initial=10**6) for one in p]
+        least = np.array([spent[critical >= one].min(initial=10**6) for one in p])
         found = direction.support(p, level, budget)
         assert (found <= least).all()
-        reached = np.array(least) < 10**6
-        assert found[reached].tolist() == np.array(least)[reached].tolist()
-        assert (found[~reached] > spent.max()).all()
-
-
-def test_the_hockey_stick_program_is_nearly_the_table():
-    problem, budget = five_levels(), np.array([3, 2])
-    exact = tight_directions(problem, budget, 0.1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(directions, "LARGEST", 0)
-        rough = tight_directions(problem, budget, 2.0)
-    p, level = np.linspace(0.6, 0.98, 20), np.zeros(20, int)
-    for one, other in zip(exact, rough, strict=True):
-        unit, unit2 = one.weight.max(), other.weight.max()
-        eta, eta2 = one.support(p, level, budget) / unit, other.support(p, level, budget) / unit2
-        assert (eta2 <= eta + 0.05).all()
-        assert eta2.mean() >= 0.8 * eta.mean()
+        reached = least < 10**6
+        assert found[reached].mean() >= 0.8 * least[reached].mean()
 
 
 def five_levels():

@@ -3,13 +3,14 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from localized_oracle import allocations
 from tight_oracle import FIVE, RATES, ROUNDING, budgets_of, critical_at, fallen, problems
 
 from graphcert.collective import collective_localized
-from graphcert.collective.tight import TightProblem, collective_tight, tight_problem
+from graphcert.collective.tight import TightProblem, collective_tight, solve, tight_problem
 from graphcert.noise import BernoulliFlip, Partition, Smoothing
 from graphcert.tradeoff import trade_off
 from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order
@@ -36,12 +37,16 @@ def test_tight_is_at_least_milp_with_all_orders_and_with_order_2_and_naive(probl
     assert tight >= (~np.any([fallen(problem, b) for b in found], axis=0)).sum(), "each output alone, exactly"
 
 
+@pytest.mark.parametrize("tabulated", [0, 10**6])
 @settings(max_examples=60)
-@given(problems(), st.data())
-def test_the_program_without_branching_is_between_the_search_and_the_relaxation_of_all_orders(problem, data):
+@given(problem=problems(), data=st.data())
+def test_the_program_without_branching_is_between_the_search_and_the_relaxation_of_all_orders(tabulated, problem, data):
+    """The concave hull, and the staircase program of tight half-spaces."""
     budget = data.draw(budgets_of(problem))
     problem = safe(problem)
-    program = collective_tight(problem, [budget], branching=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(solve, "_SPENDINGS_PER_SECOND", tabulated)
+        program = collective_tight(problem, [budget], branching=False)
     relaxed = collective_localized(problem.half_spaces(), [budget], method="lp", bins=None)
     assert collective_tight(problem, [budget]).attacked_upper[0] <= program.attacked_upper[0]
     assert program.attacked_upper[0] <= relaxed.bound[0] + 1e-6
@@ -99,8 +104,9 @@ def test_a_scheme_becomes_its_problem():
         assert fallen(problem, b, ROUNDING).sum() == upper
 
 
-def test_the_linear_program_alone_helps_where_the_search_has_no_time(monkeypatch):
-    """Twelve groups: the naive bound, the staircase program with prices and the closed search, in this order."""
+@pytest.mark.parametrize("tabulated", [0, 10**6])
+def test_the_linear_program_alone_helps_where_the_search_has_no_time(tabulated, monkeypatch):
+    """Twelve groups: the naive bound, the program of half-spaces or of hulls, and the closed search, in this order."""
     rng = np.random.default_rng(0)
     groups = 12
     rank = np.array([np.roll(np.arange(groups), i) for i in range(groups)])
@@ -110,8 +116,7 @@ def test_the_linear_program_alone_helps_where_the_search_has_no_time(monkeypatch
     )  # fmt: skip
     closed = collective_tight(problem, [6])
     assert closed.method.tolist() == ["tight"]
-    from graphcert.collective.tight import solve
-
+    monkeypatch.setattr(solve, "_SPENDINGS_PER_SECOND", tabulated)
     monkeypatch.setattr(solve, "_FIRST_BOXES", 0)
     monkeypatch.setattr(solve._Search, "run", lambda self, boxes, end: None)
     stopped = collective_tight(problem, [6])

@@ -1,8 +1,8 @@
 """Tight half-spaces: w·b ≥ η*(p) for every allocation b that breaks a majority of p (theory, section 9).
 
 The directions are those of the divergences, scaled and rounded to whole numbers: any w ≥ 0 is valid with its own support
-value η*(p) = min { w·b : c(b) ≥ p }. It comes from a table of c over all level counts, or, where they are too many, from
-below by the hockey-stick program.
+value η*(p) = min { w·b : c(b) ≥ p }, which the hockey-stick program bounds from below. Where all spendings can be tabulated,
+the concave hull (`hull_program`) is better than any such direction.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from graphcert.collective.linear import BoolArray, FloatArray, IntArray
-from graphcert.collective.tight.count_table import LARGEST, CountTable, table_size
 from graphcert.collective.tight.hockey_stick import SLOTS, critical_by_weight, flip_rows, grid
 from graphcert.collective.tight.problem import TightProblem
 from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, order_weight
@@ -20,8 +19,8 @@ _STEPS_PER_SECOND = 6e8
 """Elementary steps of the hockey-stick program, about."""
 _MEMORY = 3e7
 """Numbers that one direction may hold at a time (a quarter of a gigabyte)."""
-_FINEST, _COARSEST, _TABLE_WEIGHTS = 800, 60, 2000
-"""Most and least number of whole weights up to that of the largest budget, and their number where c is tabulated."""
+_FINEST, _COARSEST = 800, 60
+"""Most and least number of whole weights up to that of the largest budget."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,18 +86,13 @@ def tight_directions(
     ways = _Ways(np.concatenate(laws_of_class), deletes[of_class], of_class, most)
     if not ways.law.size:
         return ()
-    table, plan = None, _Plan(np.arange(most.size), np.zeros(most.size, np.bool_), _TABLE_WEIGHTS)
-    if table_size(laws_of_class, most) * problem.levels[0].size <= LARGEST:
-        table = CountTable(problem, laws_of_class, most)
-    else:
-        plan = _plan(ways, _STEPS_PER_SECOND * seconds / len(orders))
+    plan = _plan(ways, _STEPS_PER_SECOND * seconds / len(orders))
     found: dict[bytes, Direction] = {}
     for order in orders:
         weight = _whole_weights(problem, ways, order, plan.finest)
         if weight.tobytes() in found or not weight[ways.law, ways.delete].any():
             continue
-        total = int(ways.heaviest(weight))
-        critical = _by_weight(problem, ways, plan, weight, total) if table is None else table.by_weight(weight, total)
+        critical = _by_weight(problem, ways, plan, weight, int(ways.heaviest(weight)))
         found[weight.tobytes()] = Direction(weight, plan.slot, critical)
     return tuple(found.values())
 

@@ -1,4 +1,4 @@
-"""Attacks from below: exchanges of single units as long as more outputs fall."""
+"""Attacks from below: exchanges of single units as long as more outputs fall, and annealing where it is worth it."""
 
 import numpy as np
 
@@ -8,6 +8,9 @@ from graphcert.kernel import kernel
 
 _IMPROVED = 6
 """Starts that are improved."""
+
+_HOT, _COLD = 6e-3, 5e-4
+"""Shares of all outputs that a move may cost at the start and at the end of annealing, about."""
 
 
 @kernel
@@ -86,4 +89,44 @@ def first_attack(game, memo, best, work):  # type: ignore[no-untyped-def]
         if found > top:
             top = found
             copy_into(best, starts[start])
+    return top
+
+
+@kernel
+def _random(state):  # type: ignore[no-untyped-def]
+    """The next number in [0, 1) (xorshift, Marsaglia 2003); `state` (1,) is not 0."""
+    state[0] ^= state[0] << np.uint64(13)
+    state[0] ^= state[0] >> np.uint64(7)
+    state[0] ^= state[0] << np.uint64(17)
+    return (state[0] >> np.uint64(11)) * 2.0**-53
+
+
+@kernel
+def anneal(game, memo, best, value, moves):  # type: ignore[no-untyped-def]
+    """So many random exchanges of a unit, from `best` (A,) on, which is overwritten by the best allocation on the way.
+
+    Worse ones are accepted the more rarely the later (Kirkpatrick et al. 1983). Always the same numbers are drawn.
+    Returns what falls under `best`, not less than `value`, which is what falls in the beginning.
+    """
+    state = np.full(1, 88172645463325252, np.uint64)
+    counts = np.empty(memo.keys.shape[1], np.int16)
+    b, here, top = best.copy(), value, value
+    for move in range(moves if game.deletes.size else 0):
+        heat = game.p.size * _HOT * (_COLD / _HOT) ** (move / moves)
+        k = int(_random(state) * game.deletes.size)
+        begin, width = game.first[k], game.first[k + 1] - game.first[k]
+        give, take = begin + int(_random(state) * width), begin + int(_random(state) * width)
+        if give == take or b[give] == 0 or b[take] >= game.capacity[take]:
+            continue
+        b[give] -= 1
+        b[take] += 1
+        found = attacked(game, memo, b, counts)
+        if found >= here or _random(state) < np.exp((found - here) / heat):
+            here = found
+            if here > top:
+                top = here
+                copy_into(best, b)
+        else:
+            b[give] += 1
+            b[take] -= 1
     return top

@@ -16,8 +16,8 @@ from graphcert.collective.linear import FloatArray, IntArray
 from graphcert.collective.tight.copying import copy_into
 from graphcert.kernel import kernel
 
-_ERROR = 1e-10
-"""Relative to the sum of the sizes of all terms: far above the rounding of up to 10⁵ of them."""
+ERROR = 1e-10
+"""Of a bound, relative to the sum of the sizes of all terms: far above the rounding of up to 10⁵ of them."""
 
 _NOTHING_PROVED = 2.0**62
 """More than any number of outputs."""
@@ -121,7 +121,7 @@ def price_bound(game, prices, lo, hi, rest, surely, most, y, rounds, goal):  # t
                 if b[axis] > 0:
                     for d in range(directions):
                         slope[group, d] += prices.weight[group, axis, d] * b[axis]
-        value += _ERROR * size
+        value += ERROR * size
         if value < lowest - 1e-3:
             stale = 0
         else:

@@ -11,11 +11,13 @@ from graphcert.collective.linear import BoolArray, IntArray
 from graphcert.collective.sweep import Bound
 from graphcert.collective.tight.directions import tight_directions
 from graphcert.collective.tight.game import LARGEST, Game, Memo, make_game, make_memo
-from graphcert.collective.tight.local_search import first_attack
+from graphcert.collective.tight.hull_program import hull_bound
+from graphcert.collective.tight.local_search import anneal, first_attack
 from graphcert.collective.tight.order_directions import order_directions
 from graphcert.collective.tight.price_bound import Prices, no_prices
 from graphcert.collective.tight.problem import TightProblem
 from graphcert.collective.tight.reduced import ReducedAxes, reduce_tight_axes
+from graphcert.collective.tight.spendings import number_of_spendings, spendings
 from graphcert.collective.tight.staircase_program import AnyDirection, StaircaseBound, make_steps, staircase_bound
 from graphcert.collective.tight.tree import (
     BEST,
@@ -41,11 +43,17 @@ _STAR_BOXES = 100_000
 _FIRST_SHARE, _STAR_SHARE, _DIRECTIONS_SHARE = 0.1, 0.6, 0.1
 """Shares of the time for these, and for finding half-spaces."""
 
+_SPENDINGS_PER_SECOND, _TABLE_SHARE = 200_000, 0.15
+"""Spendings tabulated per second, about, and the share of the time that this may take."""
+
+_FINE_BINS = 4096
+"""The most steps per group where every spending is known."""
+
 _PATIENCE = 60.0
 """Seconds of which shares are taken if there is no limit."""
 
-_ATTACK_WORK = 40_000
-"""Critical probabilities that the first attacks look at per second of time limit, of which at most ten count."""
+_ATTACK, _ANNEALING = 40_000, 120_000
+"""Critical probabilities that the first attacks and annealing look at per second of time limit, of which ten count."""
 
 _SLICE = 0.1
 """Seconds between two looks at the clock."""
@@ -99,7 +107,7 @@ class BudgetSolver:
         axes = reduce_tight_axes(problem, budget)
         game = make_game(problem, axes, budget, problem.p_lower[chosen], start)
         known = _Known(axes.gather(begin_with, game.budget, game.first), cutoff, int(naive_bound(game, self._memo)))
-        work = self._attack_work() if known.attacked > cutoff else 0
+        work = self._work(_ATTACK, game) if known.attacked > cutoff else 0
         known.attack = int(first_attack(game, self._memo, known.allocation, work))
         if known.open:
             self._refine(known, axes, budget, game, end)
@@ -113,11 +121,13 @@ class BudgetSolver:
             search = _Search(game, self._memo, no_prices(*axes.law.shape), known)
             began = time.monotonic()
             search.run(_FIRST_BOXES, began + _FIRST_SHARE * self._limit)
-            if known.open and search.prunes_by_stars:
+            if known.open and search.prunes_by_stars and not self._tabulates(game, end):
                 search.run(_STAR_BOXES, began + _STAR_SHARE * self._limit)
         if not known.open or time.monotonic() >= end:
             return
-        staircase = self._staircase(axes, budget, game, end - time.monotonic())
+        moves = self._work(_ANNEALING, game)
+        known.attack = int(anneal(game, self._memo, known.allocation, known.attack, moves))
+        staircase = self._program(known, axes, budget, game, end)
         helps = staircase.value < known.attacked
         if helps:
             known.attacked, known.method = math.floor(staircase.value), "tight-lp"
@@ -125,9 +135,25 @@ class BudgetSolver:
             search = _Search(game, self._memo, staircase.prices, known) if helps else search
             search.run(None, end)
 
-    def _attack_work(self) -> int:
-        """Allocations that the first attacks look at."""
-        return int(_ATTACK_WORK * min(self._limit, 10.0) / self._problem.law_of_axis.shape[0])
+    def _work(self, per_second: int, game: Game) -> int:
+        """Allocations that attacks look at."""
+        return int(per_second * min(self._limit, 10.0) / game.law.shape[0])
+
+    def _program(self, known: "_Known", axes: ReducedAxes, budget: IntArray, game: Game, end: float) -> StaircaseBound:
+        """The best linear program that there is time for."""
+        seconds = end - time.monotonic()
+        if not self._tabulates(game, end):
+            return self._staircase(axes, budget, game, seconds)
+        steps = make_steps(game.p, game.start, _FINE_BINS)
+        solver = HighsSolver(seconds if math.isfinite(seconds) else None)
+        goal = max(known.attack, known.cutoff)
+        return hull_bound(game, spendings(game), steps, known.allocation, goal, solver, end)
+
+    @staticmethod
+    def _tabulates(game: Game, end: float) -> bool:
+        """Whether there is time to tabulate all spendings."""
+        seconds = min(end - time.monotonic(), _PATIENCE)
+        return number_of_spendings(game) <= _SPENDINGS_PER_SECOND * _TABLE_SHARE * seconds
 
     def _staircase(self, axes: ReducedAxes, budget: IntArray, game: Game, seconds: float) -> StaircaseBound:
         key = budget.tobytes()
