@@ -18,6 +18,7 @@ from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Budget, Scheme
 from graphcert.noise.budget import Counts
 from graphcert.tradeoff.half_spaces import Order
+from graphcert.tradeoff.score_mean import ScoreTails
 
 __all__ = ["Claims", "Floats", "Mask"]
 
@@ -67,6 +68,10 @@ class Claims(ABC):
 
     def _distances(self) -> Floats | None:
         """(N,) the shift that every label survives under Gaussian or uniform noise of scale 1; None if that is not known."""
+        return None
+
+    def _tails(self) -> ScoreTails | None:
+        """Bounds of the distribution of the labels' scores; None if the claims rest on something else."""
         return None
 
     @property
@@ -157,8 +162,8 @@ class Claims(ABC):
                 under uniform noise. The curve then has the axis "feature_shift" (and "nodes", if they are limited).
             method: "naive" (each node alone, by its exact certificate), "lp" or "milp" (half-spaces; each reports the best
                 of itself and the ones before it) or "tight" (exact trade-offs and an exact search, theory, section 9). By
-                default the strongest that there is: "tight" for votes, "milp" for scores, with `layers` or against a shift,
-                "naive" under noise other than flips. "all" gives every rung of the ladder that exists for these claims, a
+                default the strongest that there is: "tight" for votes and bands of scores, "milp" with `layers` or against a
+                shift, "naive" under noise other than flips. "all" gives every rung of the ladder that exists for these claims, a
                 sequence of names those of them that exist: naive, lp-2, milp-2, lp, milp, tight, where "-2" is the
                 published certificate.
             targets: (N,) bool, which of the certificate's targets count; all of them by default.
@@ -199,7 +204,7 @@ class Claims(ABC):
             bins=bins, time_limit=time_limit, solver=solver,
         )  # fmt: skip
         evidence = Evidence(
-            self.smoothing, self.nodes, self.robust, self._half_spaces, self._majorities, self._distances
+            self.smoothing, self.nodes, self.robust, self._half_spaces, self._majorities, self._distances, self._tails
         )
         return together(evidence, question, method)
 

@@ -13,6 +13,7 @@ from graphcert.collective import CollectiveCurve
 from graphcert.errors import UnsupportedError
 from graphcert.noise import Budget, Scheme
 from graphcert.tradeoff.half_spaces import Order
+from graphcert.tradeoff.score_mean import ScoreTails
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +29,7 @@ class Evidence:
         majorities: (N,) lower bounds of the labels' probabilities; None if the claims rest on something else.
         distances: (N,) how far the features may move, in the norm of the noise, if its scale (σ or λ) were 1, rounded down;
             None if that is not known.
+        tails: the distribution of the labels' scores; None if the claims rest on something else.
     """
 
     smoothing: Scheme
@@ -36,6 +38,7 @@ class Evidence:
     half_spaces: Callable[[Sequence[Order] | None], tuple[tuple[Order, ...], Floats]]
     majorities: Callable[[], Floats | None]
     distances: Callable[[], Floats | None]
+    tails: Callable[[], ScoreTails | None]
 
     def robust_alone(self, budgets: Iterable[Budget]) -> Mask:
         """(B, N) the nodes that are robust alone; nobody where a budget is too large for exact arithmetic."""

@@ -147,6 +147,9 @@ class ScoreCertificate(Claims):
         assert self.tails is not None  # only a band is asked for its tails
         return ScoreTails.of(self.tails)
 
+    def _tails(self) -> ScoreTails | None:
+        return None if self.tails is None else self._band
+
     def _eta(self) -> Floats:
         return mean_variance_eta(self.mean_lower, self.variance_upper)
 

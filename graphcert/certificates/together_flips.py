@@ -4,6 +4,7 @@ from typing import Any
 
 from graphcert.certificates.question import Evidence, Kind, Question
 from graphcert.certificates.rungs import RUNGS, Rung
+from graphcert.certificates.together_scores import tight_scores
 from graphcert.collective import (
     CollectiveCurve,
     collective_localized,
@@ -19,12 +20,15 @@ from graphcert.collective.tight import collective_tight
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import AXES
 
-_REFUSAL = "the tight certificate is about votes that see the whole graph; use method='milp' for scores or with layers"
+_REFUSAL = (
+    "the tight certificate is about votes, or bands of scores, that see the whole graph; use method='milp' for mean and "
+    "variance or with layers"
+)
 
 
 def _rungs(evidence: Evidence, question: Question) -> tuple[str, ...]:
-    # What a node perceives through its layers, and what takes a mean score away, is known to half-spaces only.
-    exact = question.layers is None and evidence.majorities() is not None
+    # What a node perceives through its layers, and what takes mean and variance away, is known to half-spaces only.
+    exact = question.layers is None and (evidence.majorities() is not None or evidence.tails() is not None)
     return tuple(rung.name for rung in RUNGS if exact or rung.method != "tight")
 
 
@@ -49,7 +53,8 @@ def _curve(evidence: Evidence, question: Question, rung: Rung) -> CollectiveCurv
 
 def _tight(evidence: Evidence, question: Question, options: dict[str, Any]) -> CollectiveCurve:
     majorities = evidence.majorities()
-    assert majorities is not None  # else there is no such rung
+    if majorities is None:
+        return tight_scores(evidence, question, options)
     problem = tight_problem(evidence.smoothing, majorities, question.data)
     found = collective_tight(problem, question.counts, bins=question.bins or BINS, **options)
     if not found.gap.any():

@@ -53,15 +53,18 @@ class ScoreTails:
         values, place = np.unique(array, return_inverse=True)
         return cls(values, place.reshape(array.shape).astype(np.int64))
 
-    def of_nodes(self, mask: NDArray[np.bool_]) -> "ScoreTails":
-        """The tails of some of the nodes."""
-        return ScoreTails(self.values, self.place[mask])
+    def of_nodes(self, nodes: NDArray[np.bool_] | NDArray[np.int64]) -> "ScoreTails":
+        """The tails of some of the nodes, given by a mask or by their numbers."""
+        return ScoreTails(self.values, self.place[nodes])
 
     def perturbed_mean(self, trade_off: TradeOff) -> Floats:
         """(N,) lower bounds of the mean score under the perturbed law.
 
         Sound side: never above the exact value of the sum; at most 2⁻⁴¹ below it, and what `trade_off.lower` loses.
         """
-        lower = trade_off.lower(self.values)
+        return self.mean_of(trade_off.lower(self.values))
+
+    def mean_of(self, lower: Floats) -> Floats:
+        """The same from the trade-off's values (V,) at `values`."""
         bound: Floats = np.maximum(lower[self.place].mean(axis=1) - _GUARD, 0.0)
         return bound
