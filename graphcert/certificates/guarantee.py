@@ -41,7 +41,7 @@ def describe_guarantee(
             f"The certified classifier returns, for each node, the class that the base classifier returns most often "
             f"when {noise}.",
             f"A node is certified for a budget if it provably keeps its label under every perturbation that "
-            f"{_threat(smoothing)}, anywhere in the graph and at the same time: {rule}.",
+            f"{describe_threat(smoothing)}, anywhere in the graph and at the same time: {rule}.",
             f"Under independent samples, {scope}.",
             f"The targets are {claims:,} of {nodes:,} nodes; a node that is not certified is not proved to be fragile.",
             *unprotected,
@@ -83,7 +83,7 @@ def _features(laws: list[FeatureLaw]) -> str:
     return f"features carry {scale}" + "".join(f", rounded to whole multiples of {step:g}" for step in steps)
 
 
-def _threat(smoothing: Scheme) -> str:
+def describe_threat(smoothing: Scheme) -> str:
     """What a budget lets an adversary do."""
     level = next(iter(smoothing.levels("features")), None)
     law, limit = (level.law, " in at most that many nodes") if isinstance(level, Selected) else (level, "")

@@ -1,6 +1,6 @@
 """The guarantee of a mean-score certificate in plain words."""
 
-from graphcert.certificates.guarantee import _threat, describe_noise
+from graphcert.certificates.guarantee import describe_noise, describe_threat
 from graphcert.noise import CHANNELS, Scheme
 
 _BOUNDS = {
@@ -31,7 +31,7 @@ def describe_mean_score(
             f"The certified classifier is the mean-score classifier: for each node, the class whose score is largest on "
             f"average when {noise}. It is not the majority vote, and its claims must not be mixed with claims about that.",
             f"A node is certified for a budget if it provably keeps its label under every perturbation that "
-            f"{_threat(smoothing)}, anywhere in the graph and at the same time: the mean score of the label stays "
+            f"{describe_threat(smoothing)}, anywhere in the graph and at the same time: the mean score of the label stays "
             f"above one half, and scores sum to at most one.",
             f"Under independent samples, {scope} over the {samples:,} samples; {_BOUNDS[bounds]}.",
             f"The targets are {claims:,} of {nodes:,} nodes; a node that is not certified is not proved to be fragile.",
