@@ -284,6 +284,7 @@ def collective_command(
     delete: Budgets = None,
     edge_add: Budgets = None,
     edge_delete: Budgets = None,
+    nodes: Budgets = None,
     method: Annotated[str, typer.Option(help="naive, lp, milp, tight, or all of them.")] = "tight",
     time_limit: TimeLimit = None,
     compare: Annotated[
@@ -295,8 +296,9 @@ def collective_command(
 ) -> None:
     """Certify all targets of a certified run together, against one perturbation within a budget.
 
-    Several axes make a grid. Without any, every operation is swept alone up to where nothing is certified (localized noise
-    only). Sweeps over other axes that the run already has are kept.
+    Several axes make a grid; --nodes limits how many nodes an adversary touches, under hierarchical noise. Without any,
+    every operation is swept alone up to where nothing is certified (localized flips of every row only). Sweeps over other
+    axes that the run already has are kept.
     """
     from graphcert.report import summary_lines
 
@@ -304,15 +306,15 @@ def collective_command(
         raise InputError("name a method: naive, lp, milp, tight or all")
     run = _run(run_folder, data_root, workers)
     old = run.load_config().collective
-    sweep = {"add": add, "delete": delete, "edge_add": edge_add, "edge_delete": edge_delete}
+    sweep = {"add": add, "delete": delete, "edge_add": edge_add, "edge_delete": edge_delete, "nodes": nodes}
     asked = {axis: text for axis, text in sweep.items() if text is not None}
     sweeps = (*(kept for kept in old.sweeps if set(kept) != set(asked)), asked) if asked else old.sweeps
     given = {"time_limit": time_limit, "receptive_field": receptive_field}
     options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     if not run.collective(replace(old, method=method, sweeps=sweeps, isotropic=compare, **options)).ladders:
         raise InputError(
-            "there is nothing to sweep: the noise is the same everywhere, so all targets together survive what each "
-            "survives alone; give budgets such as --add 0:20 for the curve all the same"
+            "there is nothing to sweep: only localized flips of every row are swept without being asked, because the same "
+            "noise everywhere gains nothing; give budgets such as --add 0:20, and --nodes 1:3 under hierarchical noise"
         )
     for line in summary_lines(run.report()):
         typer.echo(line)

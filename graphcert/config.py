@@ -22,7 +22,7 @@ from graphcert.statistics import check_level
 Section = TypeVar("Section")
 
 COLLECTIVE_METHODS = ("none", *BESIDE)
-SWEEP_AXES = ("add", "delete", "edge_add", "edge_delete")
+SWEEP_AXES = ("add", "delete", "edge_add", "edge_delete", "nodes")
 
 
 @dataclass(frozen=True)
@@ -306,10 +306,15 @@ class RunConfig:
     def _check_beyond_flips(self) -> None:
         """Refuse, before anything is sampled, what is offered under flips only."""
         together = self.collective
-        if together.isotropic or together.receptive_field or (together.sweeps and together.method != "naive"):
+        if together.isotropic or together.receptive_field:
             raise InputError(
-                "under hierarchical and Gaussian noise every node is certified by itself only; set the collective method "
-                "to naive, without receptive fields and without a comparison"
+                "receptive fields and the comparison with isotropic noise are offered under flips of every row; leave "
+                "--receptive-field and --compare out"
+            )
+        if together.sweeps and together.method != "naive" and self.smoothing.sigma is not None:
+            raise InputError(
+                "budgets of bits say nothing under Gaussian noise, and every node is certified by itself only against "
+                "those of edges; set the collective method to naive"
             )
 
     def to_dict(self) -> dict[str, Any]:

@@ -102,7 +102,8 @@ class Collective:
         for i, ladder in enumerate(self.ladders):
             named = {**ladder, **self.beside(i)}
             rows += [{"sweep": i, "asked": name, **row} for name, curve in named.items() for row in curve.rows()]
-        return csv_text(rows, ["sweep", "asked", *AXES])
+        columns = list(dict.fromkeys(name for row in rows for name in row))  # not every sweep limits the nodes
+        return csv_text([{name: row.get(name) for name in columns} for row in rows], ["sweep", "asked", *AXES])
 
     def attacks(self, certificate: Certificate) -> str | None:
         """attacks.csv: per sweep, method and budget the best known attack, cluster by cluster; None without clusters.

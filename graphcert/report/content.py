@@ -28,7 +28,7 @@ class ReportContent:
         timings: seconds per stage.
         warnings: sentences the reader must know before believing a number.
         collective: one ladder per sweep of budgets: curves by method ("naive", "lp", "milp", …), the weakest first, over
-            the same (B, 4) budgets in the order of `AXES`. Sweeps of one axis become curves, all combinations over two
+            the same (B, 4) budgets in the order of `AXES` (and "nodes"). Sweeps of one axis become curves, all combinations over two
             axes heat maps, and every sweep a table.
         isotropic: the same model under isotropic noise at equal accuracy, one curve per ladder; None if not compared.
         mean_score: the classifier of the largest mean score, one curve per ladder; empty if votes carry no scores.
@@ -96,10 +96,10 @@ def _check_ladder(ladder: Mapping[str, CollectiveCurve], claims: int) -> None:
         raise InputError("a ladder of collective methods is empty; leave it out of collective=…")
     first = next(iter(ladder.values()))
     for method, curve in ladder.items():
-        if not len(curve) or curve.budgets.shape[1:] != (len(AXES),):
+        if not len(curve) or (curve.axes, curve.budgets.shape[1]) not in ((AXES, 4), ((*AXES, "nodes"), 5)):
             raise UnsupportedError(
-                f"a report shows collective certificates over the {len(AXES)} axes {', '.join(AXES)}, and {method} has "
-                f"budgets of shape {curve.budgets.shape}; make it with Certificate.collective"
+                f"a report shows collective certificates over the {len(AXES)} axes {', '.join(AXES)} (and nodes), and "
+                f"{method} has budgets of shape {curve.budgets.shape}; make it with Certificate.collective"
             )
         if curve.targets != claims:
             raise InputError(

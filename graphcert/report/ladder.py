@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graphcert.certificates import BudgetGrid
 from graphcert.collective import CollectiveCurve
-from graphcert.noise import AXES, Budget
+from graphcert.noise import Budget
 from graphcert.report.content import ReportContent
 
 Counts = NDArray[np.int64]
@@ -57,27 +58,25 @@ class Ladder:
 
     @cached_property
     def axes(self) -> tuple[str, ...]:
-        """The names out of `AXES` along which the budgets differ."""
+        """The names along which the budgets differ, out of `AXES` and "nodes"."""
         varies = (self.best.budgets != self.best.budgets[0]).any(axis=0)
-        return tuple(axis for axis, here in zip(AXES, varies.tolist(), strict=True) if here)
+        return tuple(axis for axis, here in zip(self.best.axes, varies.tolist(), strict=True) if here)
 
     @property
     def fixed(self) -> Budget:
         """What is changed at every budget besides the axes."""
-        return replace(self.budgets[0], **dict.fromkeys(self.axes, 0))
+        nothing: dict[str, Any] = {axis: None if axis == "nodes" else 0 for axis in self.axes}
+        return replace(self.budgets[0], **nothing)
 
     def grid(self, shares: NDArray[np.float64]) -> BudgetGrid | None:
         """Numbers per budget (B,) as a grid over the axes; None if the budgets are not all combinations over 1 or 2."""
-        values = [np.unique(self.best.budgets[:, AXES.index(axis)]) for axis in self.axes]
+        columns = [self.best.budgets[:, self.best.axes.index(axis)] for axis in self.axes]
+        values = [np.unique(column) for column in columns]
         shape = tuple(len(along) for along in values)
         if len(self.axes) not in (1, 2) or np.prod(shape) != len(set(self.budgets)):
             return None
         filled = np.zeros(shape)
-        places = [
-            np.searchsorted(along, self.best.budgets[:, AXES.index(axis)])
-            for axis, along in zip(self.axes, values, strict=True)
-        ]
-        filled[tuple(places)] = shares
+        filled[tuple(np.searchsorted(*pair) for pair in zip(values, columns, strict=True))] = shares
         return BudgetGrid(
             self.axes, tuple(tuple(along.tolist()) for along in values), self.fixed, filled, accuracy=None
         )

@@ -12,6 +12,7 @@ NOTHING = "–"
 
 _METHODS: Mapping[str, tuple[str, str]] = {
     "naive": ("each node alone", "each alone"),
+    "rows": ("collective, each alone against the same rows", "same rows"),
     "lp": ("collective, linear program", "linear program"),
     "milp": ("collective, integer program", "integer program"),
     "tight": ("collective, exact trade-offs", "exact trade-offs"),

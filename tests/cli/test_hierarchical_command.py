@@ -1,7 +1,9 @@
 """Hierarchical, ablation and Gaussian noise from the command line: one command, its settings, and one sentence if not."""
 
+import csv
 import json
 
+import numpy as np
 import pytest
 
 from graphcert.config import CertificateConfig, RunConfig
@@ -105,6 +107,28 @@ def test_localized_selection_and_inductive_training(run, tmp_path):
     assert not (folder / "collective.json").exists()
 
 
+def test_all_targets_at_once_with_a_limit_of_nodes(run, tmp_path):
+    folder = tmp_path / "run"
+    noise = ["--add", "0.01:0.05", "--delete", "0.2:0.6", "--select", "0.9:0.98", "--clusters", "3"]
+    assert run("certify", *SMALL, *noise, "--out", folder)[0] == 0
+    assert run("collective", folder, "--delete", "1:2", "--nodes", "1:2", "--method", "all")[0] == 0
+    with open(folder / "collective.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["nodes"] for row in rows] == ["1", "2"] * 8
+    counts = [[int(row["certified"]) for row in rows if row["asked"] == m] for m in ("naive", "lp", "milp", "tight")]
+    assert (np.diff(counts, axis=0) >= 0).all()
+    assert "in at most 2 nodes" in (folder / "report.html").read_text(encoding="utf-8")
+    # A sweep without a limit beside one with it.
+    assert run("collective", folder, "--delete", "1", "--method", "lp")[0] == 0
+    with open(folder / "collective.csv", newline="", encoding="utf-8") as file:
+        assert {row["nodes"] for row in csv.DictReader(file)} == {"", "1", "2"}
+    code, _, err = run("collective", folder)
+    assert code == 0, err
+    code, _, err = run("collective", folder, "--delete", "1", "--compare")
+    assert code == 2
+    assert "leave --receptive-field and --compare out" in err
+
+
 @pytest.mark.parametrize(
     "noise",
     [
@@ -161,7 +185,7 @@ BAD = {
     "nodes without selection": ([*CHAIN, *FLIPS, "--nodes", "2"], "under hierarchical noise only; give --select"),
     "receptive fields": (
         [*CHAIN, *FLIPS, "--select", "0.9", "--receptive-field"],
-        "set the collective method to naive",
+        "leave --receptive-field and --compare out",
     ),
     "no share": ([*CHAIN, *FLIPS, "--dataset-option", "test_share=2"], "test_share must be a number in [0, 1]"),
     "inductive that is no switch": ([*CHAIN, *FLIPS, "--training-option", "inductive=3"], "must be true or false"),

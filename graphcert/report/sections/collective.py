@@ -6,7 +6,6 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from graphcert.noise import AXES
 from graphcert.report.content import ReportContent
 from graphcert.report.ladder import Ladder, ladders, largest_gain
 from graphcert.report.measures import MILESTONES
@@ -148,7 +147,7 @@ def _at_budgets(content: ReportContent, swept: list[Ladder]) -> Markup:
 
 def _chosen(ladder: Ladder) -> list[int]:
     """Places of at most `_ROWS` budgets: that of the largest gain, and others that leave somebody certified."""
-    columns = [AXES.index(axis) for axis in ladder.axes] or slice(None)
+    columns = [ladder.best.axes.index(axis) for axis in ladder.axes] or slice(None)
     changed = ladder.best.budgets[:, columns]
     alive = np.flatnonzero((ladder.best.certified > 0) & (changed > 0).all(axis=1))
     if len(ladder.axes) == 1:
