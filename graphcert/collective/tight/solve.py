@@ -40,8 +40,11 @@ _FIRST_BOXES = 10_000
 _STAR_BOXES = 100_000
 """Boxes that are searched at most before prices are made, if star bounds do well: few groups share their best axes."""
 
-_FIRST_SHARE, _STAR_SHARE, _DIRECTIONS_SHARE = 0.1, 0.6, 0.1
-"""Shares of the time for these, and for finding half-spaces."""
+_FIRST_SHARE, _STAR_SHARE = 0.1, 0.6
+"""Shares of the time for these."""
+
+_DIRECTIONS_SHARE, _DIRECTIONS_MOST = 0.3, 6.0
+"""Share of the time for finding half-spaces, and how many seconds are of use."""
 
 _SPENDINGS_PER_SECOND, _TABLE_SHARE = 200_000, 0.15
 """Spendings tabulated per second, about, and the share of the time that this may take."""
@@ -158,8 +161,8 @@ class BudgetSolver:
     def _staircase(self, axes: ReducedAxes, budget: IntArray, game: Game, seconds: float) -> StaircaseBound:
         key = budget.tobytes()
         if key not in self._directions:
-            share = _DIRECTIONS_SHARE * min(seconds, _PATIENCE)
-            self._directions[key] = (*tight_directions(self._problem, budget, share), *self._orders)
+            allowed = min(_DIRECTIONS_SHARE * seconds, _DIRECTIONS_MOST)
+            self._directions[key] = (*tight_directions(self._problem, budget, allowed), *self._orders)
         solver = HighsSolver(seconds if math.isfinite(seconds) else None)
         steps = make_steps(game.p, game.start, self._bins)
         return staircase_bound(self._problem, axes, budget, steps, self._directions[key], solver)
