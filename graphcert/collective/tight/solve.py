@@ -47,7 +47,7 @@ _DIRECTIONS_SHARE, _DIRECTIONS_MOST = 0.3, 6.0
 """Share of the time for finding half-spaces, and how many seconds are of use."""
 
 _SPENDINGS_PER_SECOND, _TABLE_SHARE = 200_000, 0.15
-"""Spendings tabulated per second, about, and the share of the time that this may take."""
+"""Spendings of twenty changes that are tabulated per second, about, and the share of the time that this may take."""
 
 _FINE_BINS = 4096
 """The most steps per group where every spending is known."""
@@ -156,7 +156,8 @@ class BudgetSolver:
     def _tabulates(game: Game, end: float) -> bool:
         """Whether there is time to tabulate all spendings."""
         seconds = min(end - time.monotonic(), _PATIENCE)
-        return number_of_spendings(game) <= _SPENDINGS_PER_SECOND * _TABLE_SHARE * seconds
+        slower = (1.0 + game.budget.sum() / 20) ** 2 / 4
+        return bool(number_of_spendings(game) * slower <= _SPENDINGS_PER_SECOND * _TABLE_SHARE * seconds)
 
     def _staircase(self, axes: ReducedAxes, budget: IntArray, game: Game, seconds: float) -> StaircaseBound:
         key = budget.tobytes()
