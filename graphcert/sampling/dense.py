@@ -31,9 +31,7 @@ Mask = NDArray[np.bool_]
 
 LARGEST_WHOLE = 2**20
 """Features on a lattice, and the scale of their noise, are at most so many steps."""
-
-_BLOCKS = 16
-"""Blocks of random bits that are drawn at a time; changes the speed, never the result."""
+_BLOCKS = 16  # of random bits, drawn at a time; changes the speed, never the result
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,11 +95,9 @@ class DenseNoise:
         Args:
             selected: (V, N) the rows that get noise, the others are the clean ones; None for all.
         """
-        clean = self.clean
-        values = np.ones(clean.indices.size, np.float32) if clean.values is None else clean.values
         units, clean_values, row = np.empty((3, self.width))
         dense_rows(
-            key, self._stream(purpose), sample, self.uniform, clean.indptr, clean.indices, values,
+            key, self._stream(purpose), sample, self.uniform, *self._rows,
             self.scale[:, self.block], self.step, self._chosen(selected), units, clean_values, row, out,
         )  # fmt: skip
 
@@ -128,12 +124,15 @@ class DenseNoise:
         if not self.step:
             scaled_first_layer(key, stream, sample, self.uniform, scale, chosen, clean_product, weight, units, out)
             return
-        clean = self.clean
-        values = np.ones(clean.indices.size, np.float32) if clean.values is None else clean.values
         lattice_first_layer(
-            key, stream, sample, self.uniform, clean.indptr, clean.indices, values, scale, self.step, chosen, weight,
-            units, np.empty(self.width), np.empty(self.width), out,
+            key, stream, sample, self.uniform, *self._rows, scale, self.step, chosen, weight, units,
+            np.empty(self.width), np.empty(self.width), out,
         )  # fmt: skip
+
+    @property
+    def _rows(self) -> tuple[NDArray[np.int32], NDArray[np.int32], Floats]:
+        values = np.ones(self.clean.indices.size, np.float32) if self.clean.values is None else self.clean.values
+        return self.clean.indptr, self.clean.indices, values
 
     def _stream(self, purpose: int) -> int:
         return philox.stream_word(purpose, philox.UNIFORM if self.uniform else philox.NORMAL)
