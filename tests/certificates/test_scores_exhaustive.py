@@ -109,7 +109,7 @@ def test_no_certified_mean_score_is_ever_overtaken(bounds: str, law: BernoulliFl
             assert keeps_its_label(noise, table, claim.labels[x], within(x, [(slice(None), add, delete)]))
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(NOISY, score_tables())
 def test_the_exact_trade_off_never_certifies_less_than_order_two(law: BernoulliFlip, table: np.ndarray) -> None:
     """From the same distribution, seen in bins on either side."""
@@ -188,7 +188,7 @@ def test_features_and_edges_together(bounds: str, f: BernoulliFlip, e: Bernoulli
 
 
 @every_bound
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(near=NOISY, far=NOISY, one=score_tables(), two=score_tables())
 @pytest.mark.filterwarnings("ignore:the features noise falls")
 def test_localized_nodes_under_their_own_noise(bounds: str, near, far, one: np.ndarray, two: np.ndarray) -> None:
