@@ -162,10 +162,10 @@ class Claims(ABC):
                 under uniform noise. The curve then has the axis "feature_shift" (and "nodes", if they are limited).
             method: "naive" (each node alone, by its exact certificate), "lp" or "milp" (half-spaces; each reports the best
                 of itself and the ones before it) or "tight" (exact trade-offs and an exact search, theory, section 9). By
-                default the strongest that there is: "tight" for votes and bands of scores, "milp" with `layers` or against a
-                shift, "naive" under noise other than flips. "all" gives every rung of the ladder that exists for these claims, a
-                sequence of names those of them that exist: naive, lp-2, milp-2, lp, milp, tight, where "-2" is the
-                published certificate.
+                default the strongest that there is: "tight" for votes and bands of scores, "milp" with `layers`, under
+                ablation or against a shift, "naive" under other continuous noise. "all" gives every rung of the ladder that
+                exists for these claims, a sequence of names those of them that exist: naive, lp-2, milp-2, lp, milp,
+                tight-lp (the linear program of "tight" alone), tight, where "-2" is the published certificate.
             targets: (N,) bool, which of the certificate's targets count; all of them by default.
             truth: (N,) true labels: adds the certified accuracy, from a solve of its own.
             data: the clean graph (`x` and `edge_index`), to which the scheme belongs: a cluster's ones can be deleted and
@@ -190,8 +190,8 @@ class Claims(ABC):
             InputError: for budgets that are not whole numbers ≥ 0, targets outside the certificate's, an unknown method
                 or solver, or a solver that is not installed.
             UnsupportedError: if the claims do not hold simultaneously, or not by the binary rule (which a shift does not
-                need); if `layers` are given and the noise or the budget adds edges; under hierarchical, Gaussian and
-                ablation noise for every method but "naive", except against a shift without selection of rows.
+                need); if `layers` are given and the noise or the budget adds edges, or rows are selected; under continuous
+                noise for every method but "naive", except against a shift without selection of rows.
         """
         if not self.simultaneous:
             raise UnsupportedError("a collective certificate needs claims that hold together; use simultaneous=True")

@@ -19,8 +19,10 @@ _REFUSAL = (
 
 def counts_rows(smoothing: Scheme) -> bool:
     """Whether this is noise of selected rows whose changes are counted: flips or ablation."""
-    return isinstance(smoothing, Hierarchical) and isinstance(
-        smoothing.lower.levels("features")[0], (BernoulliFlip, Ablation)
+    # Not a subclass: other kinds of ablation hide rows by other rules.
+    return isinstance(smoothing, Hierarchical) and type(smoothing.lower.levels("features")[0]) in (
+        BernoulliFlip,
+        Ablation,
     )
 
 

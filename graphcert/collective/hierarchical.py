@@ -135,6 +135,8 @@ def _worst(
                 # Where the search did not end, the half-spaces of the orders may prove more.
                 found = _smaller(found, _lower(problem, budget, standing, choices[index], options, "lp", math.inf))
             found = _smaller(found, quick[index])
+        elif options.method != "lp":  # a longer search that is cut short never says less than a linear program
+            found = _lower(problem, budget, standing, choices[index], options, "lp", math.inf)
         attack = float(np.fmax(attack, found.attack))
         worst = found if found.attacked > worst.attacked else worst
     # Each target alone against each choice of rows is more than each target alone.

@@ -20,6 +20,7 @@ from graphcert.collective.linear import FloatArray, IntArray
 from graphcert.collective.smoothing_problem import SchemeAxes, scheme_axes
 from graphcert.collective.threat import UNLIMITED
 from graphcert.collective.tight import TightProblem
+from graphcert.errors import UnsupportedError
 from graphcert.noise import AXES, Ablation, BernoulliFlip, Budget, Hierarchical, Selected, Views
 from graphcert.tradeoff.escape import selection_escape
 
@@ -131,7 +132,12 @@ def hierarchical_problem(smoothing: Hierarchical, p_lower: FloatArray, data: Any
         smoothing: with flips or ablation of features.
         p_lower: (N,) simultaneous lower bounds of the majorities.
         data: the clean graph (`x`, `edge_index`), which limits how often rows and blocks can be changed; None for no limit.
+
+    Raises:
+        UnsupportedError: for other lower noise.
     """
+    if any(type(law.law) not in (BernoulliFlip, Ablation) for law in smoothing.levels("features")):
+        raise UnsupportedError("changed rows are counted under hierarchical flips and ablation; use one of the two")
     views = Views.of(smoothing, p_lower.size)
     selected = [law for law in views.feature_laws if isinstance(law, Selected)]
     ablated = any(isinstance(law.law, Ablation) for law in selected)

@@ -28,8 +28,8 @@ class ReportContent:
         timings: seconds per stage.
         warnings: sentences the reader must know before believing a number.
         collective: one ladder per sweep of budgets: curves by method ("naive", "lp", "milp", …), the weakest first, over
-            the same (B, 4) budgets in the order of `AXES` (and "nodes"). Sweeps of one axis become curves, all combinations over two
-            axes heat maps, and every sweep a table.
+            the same (B, 4) budgets in the order of `AXES`, with "nodes" (B, 5). Sweeps of one axis become curves, all
+            combinations over two axes heat maps, and every sweep a table.
         isotropic: the same model under isotropic noise at equal accuracy, one curve per ladder; None if not compared.
         mean_score: the classifier of the largest mean score, one curve per ladder; empty if votes carry no scores.
         links: (C, C) undirected edges between clusters, inside them on the diagonal; None without clusters, or if they
