@@ -6,6 +6,7 @@ Every command answers bad input with one sentence on standard error and exit cod
 import json
 import sys
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -67,6 +68,17 @@ Sigma = Annotated[
     str | None,
     typer.Option(help="Gaussian feature noise of this deviation in place of --add and --delete.", metavar="SIGMA"),
 ]
+HalfWidth = Annotated[
+    str | None,
+    typer.Option(help="Uniform feature noise on [−λ, λ] in place of --add and --delete.", metavar="LAMBDA"),
+]
+Lattice = Annotated[
+    str | None,
+    typer.Option(help="Features and continuous noise are whole multiples of this step, e.g. 1/255.", metavar="STEP"),
+]
+Keep = Annotated[
+    int | None, typer.Option(help="Exactly so many rows keep their features, all others are hidden (ablation).")
+]
 Clusters = Annotated[int, typer.Option(help="Clusters of localized smoothing; 1 is isotropic.")]
 Levels = Annotated[int | None, typer.Option(help="Noise levels of localized smoothing (default: one per cluster).")]
 PartitionMethod = Annotated[str, typer.Option("--partition", help="metis, spectral, louvain or label_propagation.")]
@@ -99,7 +111,8 @@ MaxAdd = Annotated[int | None, typer.Option(help="End of the budget axis (defaul
 CollectiveMethod = Annotated[
     str | None,
     typer.Option(
-        "--collective", help="All targets at once: naive, lp, milp, tight, all or none (default: tight if localized)."
+        "--collective",
+        help="All targets at once: naive, lp, milp, tight-lp, tight, all or none (default: tight if localized).",
     ),
 ]
 ReceptiveField = Annotated[
@@ -155,6 +168,9 @@ def train_command(
     select: Select = None,
     ablate: Ablate = False,
     sigma: Sigma = None,
+    half_width: HalfWidth = None,
+    lattice: Lattice = None,
+    keep: Keep = None,
     clusters: Clusters = 1,
     levels: Levels = None,
     partition: PartitionMethod = "metis",
@@ -168,7 +184,13 @@ def train_command(
     """Train a model under the noise it will be certified with."""
     run = _run(out, data_root)
     noise = _noise(
-        (add, delete), (edge_add, edge_delete), (select, ablate, sigma), clusters, levels, partition, affinity
+        (add, delete),
+        (edge_add, edge_delete),
+        _rows(select, ablate, sigma, half_width, lattice, keep),
+        clusters,
+        levels,
+        partition,
+        affinity,
     )
     run.train(_config(dataset, model, noise, seed, dataset_option, model_option, training_option))
 
@@ -204,6 +226,9 @@ def certify_command(
     select: Select = None,
     ablate: Ablate = False,
     sigma: Sigma = None,
+    half_width: HalfWidth = None,
+    lattice: Lattice = None,
+    keep: Keep = None,
     clusters: Clusters = 1,
     levels: Levels = None,
     partition: PartitionMethod = "metis",
@@ -258,7 +283,7 @@ def certify_command(
         content = run.report()
     else:
         if settings is None:
-            rows = select, ablate, sigma
+            rows = _rows(select, ablate, sigma, half_width, lattice, keep)
             noise = _noise((add, delete), (edge_add, edge_delete), rows, clusters, levels, partition, affinity)
             config = _config(dataset, model, noise, seed, dataset_option, model_option, training_option)
         else:
@@ -285,7 +310,11 @@ def collective_command(
     edge_add: Budgets = None,
     edge_delete: Budgets = None,
     nodes: Budgets = None,
-    method: Annotated[str, typer.Option(help="naive, lp, milp, tight, or all of them.")] = "tight",
+    shift: Annotated[
+        str | None,
+        typer.Option(help='Norms under continuous noise: "0.5", "0:1:0.1" or "0.1,0.2".', metavar="NORMS"),
+    ] = None,
+    method: Annotated[str, typer.Option(help="naive, lp, milp, tight-lp, tight, or all of them.")] = "tight",
     time_limit: TimeLimit = None,
     compare: Annotated[
         bool, typer.Option("--compare", help="Also vote under isotropic noise at equal accuracy, and show its curve.")
@@ -297,8 +326,8 @@ def collective_command(
     """Certify all targets of a certified run together, against one perturbation within a budget.
 
     Several axes make a grid; --nodes limits how many nodes an adversary touches, under hierarchical noise. Without any,
-    every operation is swept alone up to where nothing is certified (localized flips of every row only). Sweeps over other
-    axes that the run already has are kept.
+    every operation, or the norm of a change, is swept alone (localized noise of every row only). Sweeps over other axes
+    that the run already has are kept.
     """
     from graphcert.report import summary_lines
 
@@ -306,14 +335,15 @@ def collective_command(
         raise InputError("name a method: naive, lp, milp, tight or all")
     run = _run(run_folder, data_root, workers)
     old = run.load_config().collective
-    sweep = {"add": add, "delete": delete, "edge_add": edge_add, "edge_delete": edge_delete, "nodes": nodes}
+    sweep = {"add": add, "delete": delete, "edge_add": edge_add, "edge_delete": edge_delete}
+    sweep |= {"nodes": nodes, "shift": shift}
     asked = {axis: text for axis, text in sweep.items() if text is not None}
     sweeps = (*(kept for kept in old.sweeps if set(kept) != set(asked)), asked) if asked else old.sweeps
     given = {"time_limit": time_limit, "receptive_field": receptive_field}
     options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     if not run.collective(replace(old, method=method, sweeps=sweeps, isotropic=compare, **options)).ladders:
         raise InputError(
-            "there is nothing to sweep: only localized flips of every row are swept without being asked, because the same "
+            "there is nothing to sweep: only localized noise of every row is swept without being asked, because the same "
             "noise everywhere gains nothing; give budgets such as --add 0:20, and --nodes 1:3 under hierarchical noise"
         )
     for line in summary_lines(run.report()):
@@ -388,7 +418,7 @@ def _read_settings(path: Path, dataset: str | None) -> "RunConfig":
 def _noise(
     flips: tuple[str, str],
     edges: tuple[str, str],
-    rows: tuple[str | None, bool, str | None],
+    rows: dict[str, Any],
     clusters: int,
     levels: int | None,
     partition: str,
@@ -397,7 +427,6 @@ def _noise(
     """The noise from the command line."""
     from graphcert.config import RatesConfig, SmoothingConfig
 
-    select, ablate, sigma = rows
     return SmoothingConfig(
         RatesConfig(_rate("--add", flips[0]), _rate("--delete", flips[1])),
         RatesConfig(_rate("--edge-add", edges[0]), _rate("--edge-delete", edges[1])),
@@ -405,17 +434,31 @@ def _noise(
         levels,
         partition,
         affinity,
-        select=None if select is None else _rate("--select", select),
-        ablate=ablate,
-        sigma=None if sigma is None else _rate("--sigma", sigma, "a number above 0"),
+        **rows,
     )
+
+
+def _rows(
+    select: str | None, ablate: bool, sigma: str | None, half_width: str | None, lattice: str | None, keep: int | None
+) -> dict[str, Any]:
+    """The noise of whole rows from the command line, as settings."""
+    given: dict[str, Any] = {"ablate": ablate, "keep": keep}
+    for name, text, kind in (
+        ("select", select, "a probability"),
+        ("sigma", sigma, "a number above 0"),
+        ("half_width", half_width, "a number above 0"),
+        ("lattice", lattice, "a step such as 1/255"),
+    ):
+        if text is not None:
+            given[name] = _rate(f"--{name.replace('_', '-')}", text, kind)
+    return given
 
 
 def _rate(flag: str, text: str, kind: str = "a probability") -> float | tuple[float, ...]:
     """A number, or near:far."""
     try:
-        rates = tuple(float(part) for part in text.split(":"))
-    except ValueError:
+        rates = tuple(float(Fraction(part)) for part in text.split(":"))
+    except (ValueError, ZeroDivisionError, OverflowError):
         raise InputError(f"{flag} takes {kind}, or near:far with --clusters, got {text!r}") from None
     return rates[0] if len(rates) == 1 else rates
 

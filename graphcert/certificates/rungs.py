@@ -26,7 +26,7 @@ class Rung(NamedTuple):
 
 RUNGS = (
     Rung("naive", "naive"), Rung("lp-2", "lp", PUBLISHED), Rung("milp-2", "milp", PUBLISHED), Rung("lp", "lp"),
-    Rung("milp", "milp"), Rung("tight", "tight"),
+    Rung("milp", "milp"), Rung("tight-lp", "tight-lp"), Rung("tight", "tight"),
 )  # fmt: skip
 """All rungs, the weakest first; not all claims have all of them."""
 
@@ -40,6 +40,7 @@ BESIDE = {
     "naive": ("naive",),
     "lp": ("naive", "lp"),
     "milp": ("naive", "lp", "milp"),
+    "tight-lp": ("naive", "lp", "tight-lp"),
     "tight": ("naive", "lp", "tight"),
     ALL: tuple(rung.name for rung in RUNGS),
 }

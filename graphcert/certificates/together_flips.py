@@ -28,8 +28,9 @@ _REFUSAL = (
 
 def _rungs(evidence: Evidence, question: Question) -> tuple[str, ...]:
     # What a node perceives through its layers, and what takes mean and variance away, is known to half-spaces only.
-    exact = question.layers is None and (evidence.majorities() is not None or evidence.tails() is not None)
-    return tuple(rung.name for rung in RUNGS if exact or rung.method != "tight")
+    votes = question.layers is None and evidence.majorities() is not None
+    missing = {"tight-lp": not votes, "tight": not votes and (question.layers is not None or evidence.tails() is None)}
+    return tuple(rung.name for rung in RUNGS if not missing.get(rung.method))
 
 
 def _curve(evidence: Evidence, question: Question, rung: Rung) -> CollectiveCurve:
@@ -41,8 +42,8 @@ def _curve(evidence: Evidence, question: Question, rung: Rung) -> CollectiveCurv
         "robust_alone": evidence.robust_alone(question.budgets),
         "time_limit": question.time_limit,
     }
-    if rung.method == "tight":
-        return _tight(evidence, question, options)
+    if rung.method in ("tight-lp", "tight"):
+        return _tight(evidence, question, options, branching=rung.method == "tight")
     used, eta = evidence.half_spaces(rung.orders or question.orders)
     problem = smoothing_problem(evidence.smoothing, eta, used, question.data)
     options |= {"method": rung.method, "solver": question.solver}
@@ -51,12 +52,12 @@ def _curve(evidence: Evidence, question: Question, rung: Rung) -> CollectiveCurv
     return _perceived(evidence, question, problem, options)
 
 
-def _tight(evidence: Evidence, question: Question, options: dict[str, Any]) -> CollectiveCurve:
+def _tight(evidence: Evidence, question: Question, options: dict[str, Any], branching: bool) -> CollectiveCurve:
     majorities = evidence.majorities()
     if majorities is None:
         return tight_scores(evidence, question, options)
     problem = tight_problem(evidence.smoothing, majorities, question.data)
-    found = collective_tight(problem, question.counts, bins=question.bins or BINS, **options)
+    found = collective_tight(problem, question.counts, bins=question.bins or BINS, branching=branching, **options)
     if not found.gap.any():
         return found
     # Where the search did not end, the half-spaces of the orders may prove more.
