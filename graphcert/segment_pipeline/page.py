@@ -21,8 +21,8 @@ _MOST_PIECES = 12
 """Images whose pictures are put into the page."""
 _BESIDE = 2
 """Budgets shown as pictures besides the radius of SegCertify."""
-_SHARES = (0.6, 0.35, 0.2, 0.1)
-"""The table has the budgets at which about so many pixels are certified alone; the first ones are drawn."""
+_LINES = 5
+"""Budgets in the table."""
 
 Fact = tuple[str, str, str]
 Isotropic = Sequence[tuple[Integers, Integers]]
@@ -49,6 +49,7 @@ def report_content(
     curves = _curves(judgements, settings, isotropic)
     pairs = list(zip(images, judgements, strict=True))[:_MOST_PIECES]
     count, classes, known = len(judgements), segmenter.model.classes, curves.labelled > 0
+    drawn = _spread(_summed([one.certified["alone"] for one in judgements]) > 0, _BESIDE)
     return SegmentationContent(
         title="Certified segmentation",
         subtitle=[
@@ -61,7 +62,7 @@ def report_content(
         facts=_facts(judgements, classes, settings, curves),
         names=segmenter.names,
         palette=segmenter.palette,
-        pieces=tuple(_piece(image, found, classes, settings, curves.milestones) for image, found in pairs),
+        pieces=tuple(_piece(image, found, classes, settings, drawn) for image, found in pairs),
         curves=curves,
         guarantee=guarantees(settings, judgements[0].radius, "together" in curves.certified),
         conditions=conditions(settings, match),
@@ -90,17 +91,15 @@ def _curves(judgements: Sequence[Judgement], settings: SegmentSettings, isotropi
         correct=correct if labelled else {},
         pixels=sum(one.labels.size for one in judgements),
         labelled=labelled,
-        milestones=_milestones(judgements),
+        milestones=_spread(np.any([counts > 0 for counts in certified.values()], axis=0), _LINES),
     )
 
 
-def _milestones(judgements: Sequence[Judgement]) -> tuple[int, ...]:
-    """Places of budgets above 0 at which about so many pixels are certified alone, as `_SHARES` wants."""
-    share = _summed([one.certified["alone"] for one in judgements]) / sum(one.labels.size for one in judgements)
-    if len(share) < 2:
-        return ()
-    places = sorted({int(np.abs(share[1:] - wanted).argmin()) + 1 for wanted in _SHARES})
-    return tuple(k for k in places if share[k] > 0)
+def _spread(alive: NDArray[np.bool_], count: int) -> tuple[int, ...]:
+    """Places of so many budgets above 0, evenly spread over those that are alive, the last of them included."""
+    places = np.flatnonzero(alive[1:]) + 1
+    chosen = np.arange(1, count + 1) * len(places) // count - 1
+    return tuple(sorted({int(places[k]) for k in chosen if k >= 0}))
 
 
 def _summed(counts: Sequence[Integers]) -> Integers:
@@ -108,11 +107,11 @@ def _summed(counts: Sequence[Integers]) -> Integers:
 
 
 def _piece(
-    image: NDArray[np.uint8], found: Judgement, classes: int, settings: SegmentSettings, milestones: tuple[int, ...]
+    image: NDArray[np.uint8], found: Judgement, classes: int, settings: SegmentSettings, drawn: tuple[int, ...]
 ) -> Piece:
     norms = settings.norms()
     masks = [(f"SegCertify, ‖δ‖₂ ≤ {norm_words(found.radius)}", found.kept)]
-    masks += [(f"‖δ‖₂ ≤ {norm_words(norms[k])}", found.alone[k]) for k in milestones[:_BESIDE]]
+    masks += [(f"‖δ‖₂ ≤ {norm_words(norms[k])}", found.alone[k]) for k in drawn]
     words = f"{percent(int(found.kept.sum()), found.kept.size)} of the pixels claimed at τ = {settings.tau:g}"
     counts = found.counts(found.kept, classes)
     if counts is not None:

@@ -21,6 +21,7 @@ from graphcert.errors import InputError
 from graphcert.files import atomic_write, atomic_write_text
 from graphcert.models.checkpoint import model_fingerprint
 from graphcert.report.segmentation import SegmentationContent, mask_picture, overlay_picture, png, write_report
+from graphcert.report.wording import percent
 from graphcert.segment_pipeline.compare import matched_sigma
 from graphcert.segment_pipeline.judge import Integers, Judgement, isotropic_counts, judge
 from graphcert.segment_pipeline.page import report_content
@@ -134,7 +135,8 @@ class SegmentRun:
             workers=self.workers, store=self.path("votes") / loaded.name, progress=title if self.progress else False,
         )  # fmt: skip
         found = judge(loaded.name, votes, loaded.truth, settings, size)
-        self.say(f"{title}: {found.kept.mean():.1%} of the pixels claimed at tau = {settings.tau:g}")
+        claimed = percent(int(found.kept.sum()), found.kept.size)
+        self.say(f"{title}: {claimed} of the pixels claimed at tau = {settings.tau:g}")
         return found
 
     def _compare(

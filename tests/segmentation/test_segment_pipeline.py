@@ -18,6 +18,7 @@ from graphcert.errors import DataError, InputError, VotesError
 from graphcert.segment_pipeline import SegmentRun, SegmentSettings
 from graphcert.segment_pipeline.compare import STEPS, matched_sigma
 from graphcert.segment_pipeline.judge import judge
+from graphcert.segment_pipeline.page import _spread
 from graphcert.segment_pipeline.settings import isotropic, read_settings
 from graphcert.segment_pipeline.train import train_segmenter
 from graphcert.segmentation.checkpoint import Segmenter
@@ -153,7 +154,8 @@ def test_an_isotropic_run_without_masks(shapes: Path, tmp_path: Path) -> None:
     assert table(tmp_path)[0]["pixel_accuracy"] == ""
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "accuracy" not in page.partition("<main>")[2]
-    assert page.count("data:image/") == 2 + 1 + len(content.curves.milestones[:2])
+    assert page.count("data:image/") == 2 + 1 + 2  # image, prediction, SegCertify, two budgets
+    assert "probability at least 0.99 over" in page
 
 
 def test_pages_load_nothing_and_state_the_level(localized: Path) -> None:
@@ -199,6 +201,15 @@ def test_a_mask_of_unknown_classes_is_refused(shapes: Path, tmp_path: Path) -> N
         SegmentRun(tmp_path / "run").certify(
             settings(shapes, **{k: str(tmp_path / "other" / k) for k in ("images", "masks")})
         )
+
+
+@given(alive=st.lists(st.booleans(), min_size=1, max_size=30), count=st.integers(1, 6))
+def test_shown_budgets_are_alive_and_reach_the_last_one(alive: list[bool], count: int) -> None:
+    chosen = _spread(np.array(alive), count)
+    places = [k for k, lives in enumerate(alive) if lives and k]
+    assert set(chosen) <= set(places)
+    assert len(chosen) == min(count, len(places))
+    assert not places or chosen[-1] == places[-1]
 
 
 @given(least=st.floats(0, 1), near=st.floats(0.05, 0.3), more=st.floats(0.01, 0.5), slope=st.floats(0.1, 3))
