@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphcert.certificates import BudgetGrid, Certificate
-from graphcert.config import CertificateConfig, CollectiveConfig, budget_values
+from graphcert.config import CertificateConfig, CollectiveConfig, sweep_values
 from graphcert.errors import UnsupportedError
 from graphcert.noise import CONTINUOUS, Ablation, BernoulliFlip, Selected
 from graphcert.noise.laws import Law
@@ -14,6 +14,7 @@ from graphcert.noise.laws import Law
 LONGEST_AXIS = 512
 LONGEST_SWEEP = 64
 HEAT_MAP_CELLS = 24
+NORMS = 21
 _GLANCE = 1.0
 """Seconds per budget of the search for the end of a sweep."""
 
@@ -106,17 +107,20 @@ def collective_sweeps(certificate: Certificate, data: Any, settings: CollectiveC
 
     Sweeps that are not given run along each operation of a localized channel, up to the first budget at which nothing is
     certified by a linear program or, if it is asked for, a short search (at most `LONGEST_SWEEP`). Isotropic noise has
-    none: nothing is gained there. Nor has noise other than flips, under which every node is certified by itself only.
+    none: nothing is gained there. Continuous noise is swept over norms, hierarchical noise only where it is asked for.
     """
     if settings.method == "none":
         return ()
     given: tuple[dict[str, Any], ...] = tuple(
-        {axis: budget_values(axis, text) for axis, text in sweep.items()} for sweep in settings.sweeps
+        {axis: sweep_values(axis, text) for axis, text in sweep.items()} for sweep in settings.sweeps
     )
     noise = certificate.smoothing
-    gains = noise.localized and noise.flips_only
-    if given or not (gains and certificate.simultaneous and certificate.method == "binary"):
+    if given or not (noise.localized and certificate.simultaneous):
         return given
+    if noise.perturbs("features") and isinstance(noise.levels("features")[0], CONTINUOUS):
+        return ({"shift": _norms(certificate)},)
+    if not (noise.flips_only and certificate.method == "binary"):
+        return ()
     found: list[dict[str, Any]] = []
     for channel, *axes in _CHANNELS:
         for axis in axes if certificate.smoothing.perturbs(channel) else ():
@@ -128,3 +132,11 @@ def collective_sweeps(certificate: Certificate, data: Any, settings: CollectiveC
             hopeless = np.flatnonzero(curve.certified == 0)
             found.append({axis: tuple(range(1 + (int(hopeless[0]) if hopeless.size else LONGEST_SWEEP)))})
     return tuple(found)
+
+
+def _norms(certificate: Certificate) -> tuple[float, ...]:
+    """`NORMS` norms from 0 to half as far again as any node alone is certified; a round step between them."""
+    radii = certificate.radius()
+    farthest = 1.5 * float(radii[np.isfinite(radii)].max(initial=0.0)) or 1.0
+    step = float(f"{farthest / (NORMS - 1):.2g}")
+    return tuple(round(k * step, 12) for k in range(NORMS))

@@ -5,14 +5,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
 from graphcert.errors import InputError
 
 app = typer.Typer(invoke_without_command=True, add_completion=False, help="Certify what a network says about images.")
-
-_MOST_BUDGETS = 200
 
 
 @app.callback()
@@ -148,21 +145,9 @@ def _cells(text: str) -> tuple[int, ...]:
 
 
 def _norms(text: str) -> tuple[float, ...]:
-    """Norms written as "0.1,0.2" or "0:1:0.1", both ends included."""
-    try:
-        if ":" in text:
-            first, last, step = (float(part) for part in text.split(":"))
-            count = int(np.floor((last - first) / step + 1e-9)) + 1 if step > 0 else 0
-            values = tuple(round(first + k * step, 12) for k in range(min(count, _MOST_BUDGETS + 1)))
-        else:
-            values = tuple(float(part) for part in text.split(","))
-    except (ValueError, OverflowError):
-        values = ()
-    if not 1 <= len(values) <= _MOST_BUDGETS:
-        raise InputError(
-            f'--budgets takes up to {_MOST_BUDGETS} ascending norms such as "0.1,0.2,0.5", or first:last:step, got {text!r}'
-        )
-    return values
+    from graphcert.config import norm_values
+
+    return norm_values("--budgets", text)
 
 
 def _say(line: str) -> None:

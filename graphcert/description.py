@@ -24,7 +24,7 @@ def certificate_summary(
     grids: tuple[BudgetGrid, ...],
     radii: tuple[tuple[int | None, NDArray[np.float64]], ...] = (),
 ) -> dict[str, Any]:
-    """The content of certificate.json; `radii` per limit of touched nodes, under Gaussian noise."""
+    """The content of certificate.json; `radii` per limit of touched nodes, under continuous noise."""
     return {
         "guarantee": certificate.guarantee(),
         "alpha": certificate.alpha,
@@ -112,6 +112,12 @@ def _noise_settings(smoothing: SmoothingConfig) -> dict[str, Any]:
             rows[f"{channel} θ⁺"], rows[f"{channel} θ⁻"] = (_rate(rate) for rate in (rates.add, rates.delete))
     if smoothing.sigma is not None:
         rows["features σ"] = _rate(smoothing.sigma)
+    if smoothing.half_width is not None:
+        rows["features λ"] = _rate(smoothing.half_width)
+    if smoothing.lattice is not None:
+        rows["lattice of features"] = f"{smoothing.lattice:g}"
+    if smoothing.keep is not None:
+        rows["rows kept"] = str(smoothing.keep)
     if smoothing.select is not None:
         rows["rows ablated" if smoothing.ablate else "rows selected"] = _rate(smoothing.select)
     if smoothing.clusters > 1:

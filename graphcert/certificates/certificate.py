@@ -68,7 +68,8 @@ class Certificate(Claims):
         budget, distance = as_budget(add, delete, edge_add, edge_delete, nodes), checked_shift(shift)
         if distance and budget.nodes is None:
             budget = replace(budget, nodes=self.nodes)
-        survives = [self._survives(trade_off) for trade_off in budget_trade_offs(self.smoothing, budget, distance, self.nodes)]
+        trade_offs = budget_trade_offs(self.smoothing, budget, distance, self.nodes)
+        survives = [self._survives(trade_off) for trade_off in trade_offs]
         return np.asarray(np.logical_and.reduce(survives))
 
     def radius(self, nodes: int | None = None) -> Floats:

@@ -1,0 +1,60 @@
+"""Budgets as text."""
+
+import math
+
+from graphcert.errors import InputError
+
+SWEEP_AXES = ("add", "delete", "edge_add", "edge_delete", "nodes", "shift")
+
+_MOST_NORMS = 200
+
+
+def sweep_values(axis: str, text: str | int | float) -> tuple[int, ...] | tuple[float, ...]:
+    """The budgets of one axis of a sweep: norms for "shift", whole numbers for all others."""
+    return norm_values(axis, text) if axis == "shift" else budget_values(axis, text)
+
+
+def budget_values(axis: str, text: str | int | float) -> tuple[int, ...]:
+    """Budgets written as "5", "0:20" (both ends included), "0:20:5" (every fifth) or "1,2,5".
+
+    Raises:
+        InputError: for anything else, a negative budget, or a range that runs backwards.
+    """
+    words = str(text)
+    try:
+        if ":" in words:
+            first, last, step = (*(int(part) for part in words.split(":")), 1)[:3]
+            values = tuple(range(first, last + 1, step)) if first >= 0 and step > 0 and words.count(":") < 3 else ()
+        else:
+            values = tuple(int(part) for part in words.split(","))
+    except ValueError:
+        values = ()
+    if not values or min(values) < 0:
+        raise InputError(
+            f'the budgets {axis} must be whole numbers of at least 0 such as "5", "0:20", "0:20:5" or "1,2,5", got {words!r}'
+        )
+    return values
+
+
+def norm_values(axis: str, text: str | int | float) -> tuple[float, ...]:
+    """Norms written as "0.5", "0:1:0.1" (both ends included) or "0.1,0.2,0.5"; at most 200 of them.
+
+    Raises:
+        InputError: for anything else, or a norm that is negative or not finite.
+    """
+    words = str(text)
+    try:
+        if ":" in words:
+            first, last, step = (float(part) for part in words.split(":"))
+            count = math.floor((last - first) / step + 1e-9) + 1 if step > 0 else 0
+            # Twelve decimals: 0.30000000000000004 is not what was asked for.
+            values = tuple(round(first + k * step, 12) for k in range(min(count, _MOST_NORMS + 1)))
+        else:
+            values = tuple(float(part) for part in words.split(","))
+    except (ValueError, OverflowError):
+        values = ()
+    if not 1 <= len(values) <= _MOST_NORMS or not all(0 <= value < math.inf for value in values):
+        raise InputError(
+            f'{axis} takes up to {_MOST_NORMS} norms of at least 0 such as "0.5", "0:1:0.1" or "0.1,0.2,0.5", got {words!r}'
+        )
+    return values
