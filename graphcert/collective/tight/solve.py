@@ -46,8 +46,11 @@ _FIRST_SHARE, _STAR_SHARE = 0.1, 0.6
 _DIRECTIONS_SHARE, _DIRECTIONS_MOST = 0.3, 6.0
 """Share of the time for finding half-spaces, and how many seconds are of use."""
 
-_SPENDINGS_PER_SECOND, _TABLE_SHARE = 200_000, 0.15
+_SPENDINGS_PER_SECOND, _TABLE_SHARE = 200_000, 0.4
 """Spendings of twenty changes that are tabulated per second, about, and the share of the time that this may take."""
+
+_MOST_SPENDINGS = 2_000_000
+"""Spendings that are tabulated at most, in two hundred megabytes."""
 
 _FINE_BINS = 4096
 """The most steps per group where every spending is known."""
@@ -157,7 +160,8 @@ class BudgetSolver:
         """Whether there is time to tabulate all spendings."""
         seconds = min(end - time.monotonic(), _PATIENCE)
         slower = (1.0 + game.budget.sum() / 20) ** 2 / 4
-        return bool(number_of_spendings(game) * slower <= _SPENDINGS_PER_SECOND * _TABLE_SHARE * seconds)
+        affordable = min(_SPENDINGS_PER_SECOND * _TABLE_SHARE * seconds / slower, _MOST_SPENDINGS)
+        return bool(number_of_spendings(game) <= affordable)
 
     def _staircase(self, axes: ReducedAxes, budget: IntArray, game: Game, seconds: float) -> StaircaseBound:
         key = budget.tobytes()
