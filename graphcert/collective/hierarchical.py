@@ -66,7 +66,8 @@ def collective_hierarchical(
             against every use of the whole budget.
         orders: the half-spaces of "lp" and "milp".
         bins: the most steps per group to which half-spaces are rounded; None for no rounding.
-        time_limit: seconds per budget; when they end, what has been proved so far is reported. None waits.
+        time_limit: seconds per budget, beside a look at every choice of rows; when they end, what has been proved so far is
+            reported. None waits.
         solver: of "lp" and "milp", "highs" or "cvxpy".
 
     Returns:

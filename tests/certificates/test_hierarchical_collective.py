@@ -129,7 +129,7 @@ quiet = pytest.mark.filterwarnings("ignore:the .* falls")
 
 
 @quiet
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(schemes(), st.integers(0, 255), BUDGETS, st.integers(0, 2**32 - 1), st.booleans())
 def test_no_more_targets_are_certified_than_one_perturbation_leaves(scheme, clean, budgets, seed, with_data):
     rng = np.random.default_rng(seed)
@@ -180,7 +180,7 @@ def test_the_tight_certificate_is_attained_by_the_worst_classifiers(scheme, clea
 
 
 @quiet
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(schemes(ablation=True), st.integers(0, 255), BUDGETS, st.integers(0, 2**32 - 1))
 def test_under_ablation_the_integer_program_is_attained(scheme, clean, budgets, seed):
     budgets = [Budget(0, 0, *budget.as_tuple()[2:], budget.nodes) for budget in budgets]
@@ -198,7 +198,7 @@ def test_under_ablation_the_integer_program_is_attained(scheme, clean, budgets, 
 
 
 @quiet
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(schemes(), st.integers(0, 255), BUDGETS, st.integers(0, 2**32 - 1), st.sampled_from(["lp", "milp", "tight"]))
 def test_with_too_many_choices_of_rows_the_bound_is_looser_and_sound(scheme, clean, budgets, seed, method):
     p = majorities(seed)
@@ -262,14 +262,15 @@ def test_one_perturbation_spares_outputs_that_each_could_lose_alone():
 
 
 @quiet
-@pytest.mark.parametrize("wrong", ["one selection for all blocks", "bits anywhere", "δ forgotten"])
+@pytest.mark.parametrize("wrong", ["one selection for all blocks", "bits anywhere", "δ forgotten", None])
 def test_wrong_implementations_are_caught(wrong):
-    """Each of these would certify more, or less, than the worst classifiers leave."""
+    """Each of these would certify more, or less, than the worst classifiers leave; as it is, nothing differs."""
     scheme = Hierarchical((0.5, 0.9375), Smoothing([BernoulliFlip(0.25, 0.25), BernoulliFlip(0.25, 0.375)],
                           partition=Partition(np.array([0, 0, 1]), np.array([[0, 1], [1, 0]]))))  # fmt: skip
     given_rows = hierarchical.HierarchicalProblem.lowered
     differs = False
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hierarchical_exact, "MOST_ALLOCATIONS", 0)
         kind = hierarchical.HierarchicalProblem
         if wrong == "δ forgotten":
             patch.setattr(kind, "lowered", lambda self, shares: given_rows(self, np.ones_like(shares)))
@@ -277,12 +278,29 @@ def test_wrong_implementations_are_caught(wrong):
             patch.setattr(kind, "shares", lambda self, rows: self.select.max(axis=1) ** rows.sum())
         if wrong == "bits anywhere":
             patch.setattr(kind, "capacity", lambda self, rows: self.axes.capacity)
-            patch.setattr(hierarchical_exact, "MOST_ALLOCATIONS", 0)
         for seed in range(40):
             p, budget = majorities(seed), Budget(2, 0, nodes=1)
             curve = claim(scheme, p).collective([budget], method="tight", data=data_of(0))
-            differs |= curve.attacked_upper[0] != model_truth(scheme, 0, budget, p)
-    assert differs
+            differs |= bool(curve.attacked_upper[0] != model_truth(scheme, 0, budget, p))
+    assert differs is (wrong is not None)
+
+
+@quiet
+@pytest.mark.parametrize("wrong", [True, False])
+def test_rows_that_weigh_nothing_in_the_joint_program_are_caught(wrong):
+    scheme = Hierarchical((0.5, 0.9375), Smoothing([BernoulliFlip(0.25, 0.375)] * 2,
+                          partition=Partition(np.array([0, 0, 1]), np.array([[0, 1], [1, 0]]))))  # fmt: skip
+    unsound = False
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hierarchical_rows, "MOST_CHOICES", 0)
+        if wrong:
+            right = hierarchical.joint_problem
+            patch.setattr(hierarchical, "joint_problem", lambda p: right(replace(p, select=np.ones_like(p.select))))
+        for seed in range(40):
+            p, budget = majorities(seed), Budget(1, 0, nodes=1)
+            curve = claim(scheme, p).collective([budget], method="milp", data=data_of(0))
+            unsound |= bool(curve.attacked_upper[0] < model_truth(scheme, 0, budget, p))
+    assert unsound is wrong
 
 
 def test_nodes_are_all_limited_or_none():
