@@ -182,7 +182,10 @@ BAD = {
     "ablation of nobody knows whom": ([*CHAIN, "--ablate"], "give --select, the probability that a row is ablated"),
     "no node": ([*CHAIN, *FLIPS, "--select", "0.9", "--nodes", "0"], "limits of nodes must be at least 1"),
     "negative nodes": ([*CHAIN, *FLIPS, "--select", "0.9", "--nodes=-1"], "the budgets nodes must be whole numbers"),
-    "nodes without selection": ([*CHAIN, *FLIPS, "--nodes", "2"], "under hierarchical noise only; give --select"),
+    "nodes without selection": (
+        [*CHAIN, *FLIPS, "--nodes", "2"],
+        "under hierarchical noise and ablation only; give --select",
+    ),
     "receptive fields": (
         [*CHAIN, *FLIPS, "--select", "0.9", "--receptive-field"],
         "leave --receptive-field and --compare out",
