@@ -154,7 +154,7 @@ class SegmentRun:
 
         near, far = settings.sigma
         sigma = matched_sigma(near, far, localized, accuracy)
-        found = sample(sigma, settings.samples, self.path("votes") / "isotropic")
+        found = sample(sigma, settings.samples, self.path("votes") / f"isotropic-{sigma:.6f}")
         labels = [votes.labels.reshape(one.image.shape[:2]) for one, votes in zip(images, found, strict=True)]
         self.say(f"isotropic noise at equal pixel accuracy: sigma = {sigma:.4g}")
         counts = [

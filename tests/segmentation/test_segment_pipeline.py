@@ -118,6 +118,16 @@ def test_a_second_run_repeats_the_first_from_its_votes(
     assert (tmp_path / "results.csv").read_bytes() == first
 
 
+def test_more_images_may_match_another_isotropic_noise(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = {"sigma": (0.1, 0.3), "cells": (1, 2), "compare": True, "samples": 80, "pilot_samples": 5, "tau": 0.6}
+    for limit, sigma in ((1, 0.15), (2, 0.2)):
+        monkeypatch.setattr("graphcert.segment_pipeline.run.matched_sigma", lambda *_, found=sigma: found)
+        content = SegmentRun(tmp_path).certify(settings(shapes, limit=limit, **wanted))
+        assert len(content.pieces) == limit
+
+
 def test_votes_of_another_run_are_never_mixed_in(shapes: Path, tmp_path: Path) -> None:
     SegmentRun(tmp_path).certify(settings(shapes, limit=1))
     before = (tmp_path / "results.csv").read_bytes()
