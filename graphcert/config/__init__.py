@@ -4,7 +4,7 @@ from graphcert.config.noise import SmoothingConfig
 from graphcert.config.rates import RatesConfig
 from graphcert.config.run import DatasetConfig, ModelConfig, RunConfig
 from graphcert.config.stages import COLLECTIVE_METHODS, CertificateConfig, CollectiveConfig, SamplingConfig
-from graphcert.config.sweeps import SWEEP_AXES, budget_values, norm_values, sweep_values
+from graphcert.config.sweeps import SWEEP_AXES, budget_values, norm_values, norm_words, sweep_values
 
 __all__ = [
     "COLLECTIVE_METHODS",
@@ -19,5 +19,6 @@ __all__ = [
     "SmoothingConfig",
     "budget_values",
     "norm_values",
+    "norm_words",
     "sweep_values",
 ]

@@ -1,8 +1,10 @@
-"""Budgets as text."""
+"""Budgets as text, and norms as text again; a norm is never written larger than it is."""
 
-import math
+from decimal import ROUND_FLOOR, Context, Decimal
+from fractions import Fraction
 
 from graphcert.errors import InputError
+from graphcert.tradeoff.base import rounded_up
 
 SWEEP_AXES = ("add", "delete", "edge_add", "edge_delete", "nodes", "shift")
 
@@ -37,7 +39,9 @@ def budget_values(axis: str, text: str | int | float) -> tuple[int, ...]:
 
 
 def norm_values(axis: str, text: str | int | float) -> tuple[float, ...]:
-    """Norms written as "0.5", "0:1:0.1" (both ends included) or "0.1,0.2,0.5"; at most 200 of them.
+    """Norms written as "0.5", "0:1:0.1" (both ends included), "0.1,0.2,0.5" or with fractions; at most 200 of them.
+
+    Each is the smallest float that is not below what is written: what is certified against it is certified against that.
 
     Raises:
         InputError: for anything else, or a norm that is negative or not finite.
@@ -45,16 +49,21 @@ def norm_values(axis: str, text: str | int | float) -> tuple[float, ...]:
     words = str(text)
     try:
         if ":" in words:
-            first, last, step = (float(part) for part in words.split(":"))
-            count = math.floor((last - first) / step + 1e-9) + 1 if step > 0 else 0
-            # Twelve decimals: 0.30000000000000004 is not what was asked for.
-            values = tuple(round(first + k * step, 12) for k in range(min(count, _MOST_NORMS + 1)))
+            first, last, step = (Fraction(part) for part in words.split(":"))
+            count = (last - first) // step + 1 if step > 0 else 0
+            norms = [first + k * step for k in range(min(count, _MOST_NORMS + 1))]
         else:
-            values = tuple(float(part) for part in words.split(","))
-    except (ValueError, OverflowError):
+            norms = [Fraction(part) for part in words.split(",")]
+        values = tuple(rounded_up(norm.numerator, norm.denominator) for norm in norms)
+    except (ValueError, ArithmeticError):
         values = ()
-    if not 1 <= len(values) <= _MOST_NORMS or not all(0 <= value < math.inf for value in values):
+    if not 1 <= len(values) <= _MOST_NORMS or min(values) < 0:
         raise InputError(
             f'{axis} takes up to {_MOST_NORMS} norms of at least 0 such as "0.5", "0:1:0.1" or "0.1,0.2,0.5", got {words!r}'
         )
     return values
+
+
+def norm_words(norm: float, digits: int = 4) -> str:
+    """A norm with so many digits, rounded down: what is certified against it is certified against what is written."""
+    return f"{Context(prec=digits, rounding=ROUND_FLOOR).create_decimal(Decimal(norm)).normalize():f}"

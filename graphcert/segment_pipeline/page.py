@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphcert.report.segmentation import Curves, Piece, SegmentationContent, norm_words
+from graphcert.config import norm_words
+from graphcert.report.segmentation import Curves, Piece, SegmentationContent
 from graphcert.report.wording import NOTHING, number, percent, points
 from graphcert.segment_pipeline.judge import Integers, Judgement
 from graphcert.segment_pipeline.settings import SegmentSettings

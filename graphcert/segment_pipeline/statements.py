@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import NamedTuple
 
-from graphcert.report.segmentation import norm_words
+from graphcert.config import norm_words
 from graphcert.report.wording import number
 from graphcert.segment_pipeline.settings import SegmentSettings
 

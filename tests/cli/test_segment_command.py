@@ -101,5 +101,5 @@ def test_bad_input_gets_one_sentence_and_leaves_nothing(
 
 def test_norms_are_read_as_lists_and_ranges() -> None:
     assert _norms("0.1,0.25") == (0.1, 0.25)
-    assert _norms("0:0.3:0.1") == (0.0, 0.1, 0.2, 0.3)
+    assert _norms("0:0.3:0.1") == _norms("0,0.1,0.2,0.3")
     assert _norms("1") == (1.0,)

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
+from graphcert.config import norm_words
 from graphcert.report.plots.budget_axis import NormAxis
 from graphcert.report.segmentation import (
     Curves,
     Piece,
     SegmentationContent,
     mask_picture,
-    norm_words,
     overlay_picture,
     png,
     render,

@@ -1,6 +1,6 @@
 """The report of certified segmentations: pictures beside pictures, and what holds under which change of the image."""
 
-from graphcert.report.segmentation.content import Curves, Piece, SegmentationContent, norm_words
+from graphcert.report.segmentation.content import Curves, Piece, SegmentationContent
 from graphcert.report.segmentation.html import render, write_report
 from graphcert.report.segmentation.pictures import mask_picture, overlay_picture, png
 
@@ -9,7 +9,6 @@ __all__ = [
     "Piece",
     "SegmentationContent",
     "mask_picture",
-    "norm_words",
     "overlay_picture",
     "png",
     "render",

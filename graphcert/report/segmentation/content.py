@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import ROUND_FLOOR, Context, Decimal
 from typing import Any
 
 import numpy as np
@@ -83,8 +82,3 @@ class SegmentationContent:
     rows: list[list[str]]
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)
-
-
-def norm_words(norm: float, digits: int = 4) -> str:
-    """A norm with so many digits, rounded down: what is certified against it is certified against what is written."""
-    return f"{Context(prec=digits, rounding=ROUND_FLOOR).create_decimal(Decimal(norm)).normalize():f}"

@@ -6,10 +6,11 @@ import numpy as np
 from markupsafe import Markup
 
 from graphcert.collective.curve import SHIFT
+from graphcert.config import norm_words
 from graphcert.report.page import block
 from graphcert.report.plots import ladder_plot
 from graphcert.report.sections.section import Section
-from graphcert.report.segmentation.content import Counts, Piece, SegmentationContent, norm_words
+from graphcert.report.segmentation.content import Counts, Piece, SegmentationContent
 from graphcert.report.segmentation.pictures import drawing, mask_picture, photograph
 from graphcert.report.wording import number, percent, points, seconds, setting
 
