@@ -11,7 +11,7 @@ import graphcert
 
 ROOT = Path(graphcert.__file__).parent
 LAYERS = [
-    ("_version", "errors"), ("kernel", "files"), ("sealed",), ("statistics",), ("noise",), ("tradeoff",), ("collective",),
+    ("_version", "errors"), ("clock", "kernel", "files"), ("sealed",), ("statistics",), ("noise",), ("tradeoff",), ("collective",),
     ("scores",), ("votes",), ("certificates",), ("data",), ("sampling",), ("models",), ("voting",), ("segmentation",),
     ("config",), ("budgets", "comparison", "description", "ladders"), ("report",),
     ("pipeline", "segment_pipeline"), ("cli_segment",), ("cli",), ("__main__",),

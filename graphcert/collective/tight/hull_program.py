@@ -11,12 +11,12 @@ can do better, of whatever direction; the final prices are one direction per gro
 bound goes on with.
 """
 
-import time
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
 
+from graphcert.clock import working_time
 from graphcert.collective.linear import FloatArray, IntArray, LinearProgram
 from graphcert.collective.sweep import Solver
 from graphcert.collective.tight.critical import critical
@@ -59,7 +59,7 @@ def hull_bound(
         if best < goal + 1.0 or new == 0 or best - value < max(0.2, 1e-5 * game.p.size):
             status = "optimal"
             break
-        if time.monotonic() >= end:
+        if working_time() >= end:
             status = "time limit reached"
             break
     return StaircaseBound(best, program.prices(best_price), status)

@@ -1,11 +1,11 @@
 """One budget: from a first attack and the naive bound to a closed gap, or as far as time goes."""
 
 import math
-import time
 from dataclasses import dataclass
 
 import numpy as np
 
+from graphcert.clock import working_time
 from graphcert.collective.highs import HighsSolver
 from graphcert.collective.linear import BoolArray, IntArray
 from graphcert.collective.sweep import Bound
@@ -103,7 +103,7 @@ class BudgetSolver:
 
         It is over as soon as no more than `cutoff` can fall.
         """
-        end = time.monotonic() + self._limit
+        end = working_time() + self._limit
         problem = self._problem
         chosen = self._order[standing[self._order]]
         start = np.searchsorted(problem.groups[chosen], np.arange(problem.law_of_axis.shape[0] + 1))
@@ -125,11 +125,11 @@ class BudgetSolver:
         search = None
         if self._branching:
             search = _Search(game, self._memo, no_prices(*axes.law.shape), known)
-            began = time.monotonic()
+            began = working_time()
             search.run(_FIRST_BOXES, began + _FIRST_SHARE * self._limit)
             if known.open and search.prunes_by_stars and not self._tabulates(game, end):
                 search.run(_STAR_BOXES, began + _STAR_SHARE * self._limit)
-        if not known.open or time.monotonic() >= end:
+        if not known.open or working_time() >= end:
             return
         moves = self._work(_ANNEALING, game)
         known.attack = int(anneal(game, self._memo, known.allocation, known.attack, moves))
@@ -147,7 +147,7 @@ class BudgetSolver:
 
     def _program(self, known: "_Known", axes: ReducedAxes, budget: IntArray, game: Game, end: float) -> StaircaseBound:
         """The best linear program that there is time for."""
-        seconds = end - time.monotonic()
+        seconds = end - working_time()
         if not self._tabulates(game, end):
             return self._staircase(axes, budget, game, seconds)
         steps = make_steps(game.p, game.start, _FINE_BINS)
@@ -158,7 +158,7 @@ class BudgetSolver:
     @staticmethod
     def _tabulates(game: Game, end: float) -> bool:
         """Whether there is time to tabulate all spendings."""
-        seconds = min(end - time.monotonic(), _PATIENCE)
+        seconds = min(end - working_time(), _PATIENCE)
         slower = (1.0 + game.budget.sum() / 20) ** 2 / 4
         affordable = min(_SPENDINGS_PER_SECOND * _TABLE_SHARE * seconds / slower, _MOST_SPENDINGS)
         return bool(number_of_spendings(game) <= affordable)
@@ -222,10 +222,10 @@ class _Search:
         """Look at boxes, `boxes` in all, until the clock shows `end`."""
         known, state = self._known, self._tree.state
         outcome, slice_ = OPEN, 8
-        while outcome == OPEN and time.monotonic() < end and (boxes is None or state[SEEN] < boxes):
-            began = time.monotonic()
+        while outcome == OPEN and working_time() < end and (boxes is None or state[SEEN] < boxes):
+            began = working_time()
             outcome = int(search(self._game, self._memo, self._prices, self._tree, slice_, EFFORT))
-            took = time.monotonic() - began
+            took = working_time() - began
             slice_ = max(1, slice_ // 2) if took > 2 * _SLICE else 2 * slice_ if took < _SLICE / 2 else slice_
         if state[BEST] > max(known.attack, known.cutoff):
             known.attack, known.allocation = int(state[BEST]), self._tree.attack.copy()
