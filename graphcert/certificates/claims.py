@@ -179,7 +179,8 @@ class Claims(ABC):
             orders: the divergences whose half-spaces describe a node (default: eight of them, `DEFAULT_ORDERS`);
                 `(Order(2.0),)` gives the published certificate.
             bins: the most steps per group to which half-spaces are rounded; None for no rounding.
-            time_limit: seconds per solve; when it ends, what has been proved so far is reported. None waits.
+            time_limit: seconds per solve; when it ends, what has been proved so far is reported. None waits. Where the
+                search of "tight" does not end, an integer program takes as long again.
             solver: "highs" or "cvxpy" (the same program through cvxpy, slower).
 
         Returns:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from graphcert.certificates.question import Evidence, Kind, Question
 from graphcert.certificates.rungs import RUNGS, Rung
 from graphcert.certificates.together_scores import tight_scores
@@ -58,10 +60,14 @@ def _tight(evidence: Evidence, question: Question, options: dict[str, Any], bran
         return tight_scores(evidence, question, options)
     problem = tight_problem(evidence.smoothing, majorities, question.data)
     found = collective_tight(problem, question.counts, bins=question.bins or BINS, branching=branching, **options)
-    if not found.gap.any():
+    unsettled = np.flatnonzero(found.gap != 0)
+    if not unsettled.size:
         return found
-    # Where the search did not end, the half-spaces of the orders may prove more.
-    return strengthened(found, collective_localized(problem.half_spaces(), question.counts, method="lp", **options))
+    # Where the search did not end, the half-spaces of the orders may prove more: their integer program where a search was
+    # asked for, their linear one otherwise.
+    options |= {"robust_alone": options["robust_alone"][unsettled], "method": "milp" if branching else "lp"}
+    other = collective_localized(problem.half_spaces(), question.counts[unsettled], bins=question.bins, **options)
+    return strengthened(found, other, unsettled)
 
 
 def _perceived(

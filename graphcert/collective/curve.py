@@ -113,26 +113,27 @@ class CollectiveCurve:
             raise InputError(f"this does not describe a collective curve: {error}") from None
 
 
-def strengthened(curve: CollectiveCurve, other: CollectiveCurve) -> CollectiveCurve:
-    """`curve` with the smaller of two proved bounds at every budget; its attacks stay, so a gap can only close.
+def strengthened(curve: CollectiveCurve, other: CollectiveCurve, rows: IntArray | None = None) -> CollectiveCurve:
+    """`curve` with the smaller of two proved bounds at some budgets; its attacks stay, so a gap can only close.
 
-    Both are about the same targets and budgets.
+    Args:
+        curve: B budgets.
+        other: about the same targets, at R of these budgets.
+        rows: (R,) which ones; all by default.
     """
-    better = other.attacked_upper < curve.attacked_upper
-    attack = curve.attacked_upper - curve.gap
-    attacked = np.where(better, other.attacked_upper, curve.attacked_upper)
-    correct = curve.correct_upper
-    if correct is not None and other.correct_upper is not None:
-        correct = np.minimum(correct, other.correct_upper)
-    return replace(
-        curve,
-        bound=np.where(better, other.bound, curve.bound),
-        attacked_upper=attacked,
-        method=np.where(better, other.method, curve.method),
-        status=np.where(better, other.status, curve.status),
-        gap=attacked - attack,
-        correct_upper=correct,
-    )
+    rows = np.arange(len(curve)) if rows is None else rows
+    better = other.attacked_upper < curve.attacked_upper[rows]
+    at, chosen = rows[better], np.flatnonzero(better)
+    new: dict[str, Any] = {}
+    for name in ("bound", "attacked_upper", "method", "status"):
+        mine, theirs = getattr(curve, name), getattr(other, name)
+        new[name] = mine.astype(np.result_type(mine, theirs))  # words of any length
+        new[name][at] = theirs[chosen]
+    new["gap"] = curve.gap + (new["attacked_upper"] - curve.attacked_upper)
+    if curve.correct_upper is not None and other.correct_upper is not None:
+        new["correct_upper"] = curve.correct_upper.copy()
+        new["correct_upper"][rows] = np.minimum(curve.correct_upper[rows], other.correct_upper)
+    return replace(curve, **new)
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]], header: Sequence[str]) -> str:

@@ -93,3 +93,19 @@ def test_of_two_bounds_the_smaller_one_counts():
         m for m, a, b in zip(two.method, one.attacked_upper, two.attacked_upper, strict=True) if b < a
     ]
     assert strengthened(two, one).attacked_upper.tolist() == best.attacked_upper.tolist()
+
+
+def test_bounds_of_some_budgets_count_there_alone():
+    weak, strong = curve(), curve(integer=True)
+    for row in range(len(weak)):
+        part = replace(
+            strong,
+            **{
+                name: getattr(strong, name)[[row]]
+                for name in ("budgets", "bound", "attacked_upper", "method", "status", "gap")
+            },
+        )
+        best = strengthened(weak, part, np.array([row]))
+        expected = weak.attacked_upper.copy()
+        expected[row] = min(expected[row], strong.attacked_upper[row])
+        assert best.attacked_upper.tolist() == expected.tolist()
