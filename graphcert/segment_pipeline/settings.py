@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from graphcert.config import norm_values
 from graphcert.errors import DataError, InputError
 from graphcert.noise import Gaussian, Smoothing
 from graphcert.segmentation import GridGraph
@@ -138,7 +139,7 @@ class SegmentSettings:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "SegmentSettings":
-        """Rebuild from `to_dict`; lists stand for tuples.
+        """Rebuild from `to_dict`; lists stand for tuples, and budgets may be a text such as "0:1:0.1".
 
         Raises:
             InputError: for unknown or missing settings.
@@ -153,6 +154,8 @@ class SegmentSettings:
         plain: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
         }
+        if isinstance(plain.get("budgets"), str):
+            plain["budgets"] = norm_values("budgets", plain["budgets"])
         if _real(plain["sigma"]):
             plain["sigma"] = (plain["sigma"],)
         return cls(**plain)

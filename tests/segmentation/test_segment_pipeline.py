@@ -3,6 +3,7 @@
 import csv
 import math
 import os
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -243,6 +244,9 @@ def test_settings_come_back_from_their_file(tmp_path: Path) -> None:
     found = SegmentSettings.from_dict(read_settings(path))
     assert found == SegmentSettings(images="a", model="b", sigma=(0.1, 0.2), cells=(3, 5), budgets=(0.1, 0.5))
     assert found.norms() == (0.0, 0.1, 0.5)
+    text = SegmentSettings.from_dict({"images": "a", "model": "b", "sigma": 0.1, "budgets": "0:0.3:0.1"})
+    assert text.norms() == pytest.approx((0, 0.1, 0.2, 0.3))
+    assert text.norms()[3] >= Fraction(3, 10)
     path.write_text("seed = 1\n[segment]\n")
     with pytest.raises(DataError, match="one section"):
         read_settings(path)
