@@ -10,15 +10,9 @@ from shape_pictures import NAMES, VOID, pictures
 from graphcert.errors import DataError, InputError, ModelError
 from graphcert.segmentation.checkpoint import Segmenter
 from graphcert.segmentation.palette import CAMVID, colours
+from graphcert.segmentation.training_windows import Windows, add_noise, localized_deviations
 from graphcert.segmentation.unet import UNet
-from graphcert.segmentation.unet_training import (
-    UNetTraining,
-    Windows,
-    add_noise,
-    class_weights,
-    localized_deviations,
-    train_unet,
-)
+from graphcert.segmentation.unet_training import UNetTraining, class_weights, train_unet
 
 SHAPE = {"width": 8, "depth": 2, "context": 0, "cell": 1}
 SHORT = UNetTraining(steps=60, batch=4, learning_rate=0.02, validate_every=20)
