@@ -12,8 +12,10 @@ from graphcert.collective.budget_axes import budget_axes
 from graphcert.collective.curve import CollectiveCurve
 from graphcert.collective.hierarchical_exact import HierarchicalTruth
 from graphcert.collective.hierarchical_joint import joint_problem
+from graphcert.collective.hierarchical_look import first_look
 from graphcert.collective.hierarchical_problem import HierarchicalProblem
 from graphcert.collective.hierarchical_rows import RowChoice, row_choices
+from graphcert.collective.hierarchical_search import UNFINISHED, RowSearch
 from graphcert.collective.linear import BoolArray, IntArray
 from graphcert.collective.localized import BINS, check_options, collective_localized
 from graphcert.collective.masks import mask_of, proved_alone
@@ -24,6 +26,12 @@ from graphcert.noise import Budget
 from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order
 
 METHODS = ("lp", "milp", "tight")
+
+_FIRST_SHARE, _FIRST_MOST = 0.2, 2.0
+"""The share of the time, and the seconds, for a first search before small budgets are enumerated."""
+
+_EXACT_SHARE, _ROWS_SHARE, _JOINT_SHARE = 0.4, 0.8, 0.6
+"""Shares of the time that is left: for enumeration, for the search, and for all choices of rows in one program."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +61,9 @@ def collective_hierarchical(
     """How many targets no single perturbation of rows, bits and edges within a budget can change.
 
     For every choice of rows the problem is that of the lower noise with other majorities and another level; the bound is the
-    largest over the choices, of which the most threatening one is solved first. Where there are too many choices, every
-    group faces the rows that are worst for it, and half-spaces of orders below 1 count rows and bits together.
+    largest over the choices, of which the most threatening ones are solved first and the others bounded in sets. Where there
+    are too many choices, every group faces the rows that are worst for it, and half-spaces of orders below 1 count rows and
+    bits together.
 
     Args:
         problem: the arrays.
@@ -66,14 +75,15 @@ def collective_hierarchical(
             against every use of the whole budget.
         orders: the half-spaces of "lp" and "milp".
         bins: the most steps per group to which half-spaces are rounded; None for no rounding.
-        time_limit: seconds per budget, beside a look at every choice of rows; when they end, what has been proved so far is
-            reported. None waits.
+        time_limit: seconds per budget and solve, beside a first look at all choices of rows at once; when they end, what
+            has been proved so far is reported. None waits.
         solver: of "lp" and "milp", "highs" or "cvxpy".
 
     Returns:
         A `CollectiveCurve`. Sound side: `certified` is never too large. `method` is "rows" where it is enough that all
         targets face the same changed rows, each of them alone. `gap` counts up to the best attack found: within the
-        half-spaces for "lp" and "milp", a perturbation that exists for "tight".
+        half-spaces for "lp" and "milp", a perturbation that exists for "tight". Then `attacks` are these perturbations,
+        (B, A + J): changes per axis of `problem.axes`, then changed rows per block.
 
     Raises:
         InputError: for masks of the wrong shape, no targets, or an unknown method or solver.
@@ -91,99 +101,105 @@ def collective_hierarchical(
     effective = np.array([problem.effective(budget) for budget in budgets])
     options = Options(method, orders, bins, time_limit, solver)
 
+    attacks: list[IntArray] = []
+
     def bounds(mask: BoolArray) -> list[Bound]:
         standing = [mask if proved is None else mask & ~proved[i] for i in range(len(rows))]
-        found = [_bound(problem, *pair, options) for pair in zip(effective, standing, strict=True)]
+        found = [_Budget(problem, *pair, options).solve() for pair in zip(effective, standing, strict=True)]
+        plain = [bound for bound, _ in found]
+        if not attacks and method == "tight":
+            attacks.append(_best_attacks(plain, [attack for _, attack in found], effective))
         # Models differ in how loose they are, and an attack within a looser one is none beyond the bound of a tighter one.
         return [replace(bound, attack=float(np.minimum(bound.attack, bound.attacked)))
-                for bound in monotone(found, effective)]  # fmt: skip
+                for bound in monotone(plain, effective)]  # fmt: skip
 
-    return curve_of(axes, rows, counted, right, bounds)
-
-
-def _bound(problem: HierarchicalProblem, budget: IntArray, standing: BoolArray, options: Options) -> Bound:
-    """What falls at most of the outputs in the mask `standing` at one effective budget."""
-    if not standing.any():
-        return Bound(0.0, 0, "naive", "not solved", 0.0)
-    if (problem.ablated and not budget[2:4].any()) or not budget.any():
-        return _joint(problem, budget, standing, options)
-    choices, apart = row_choices(problem, budget)
-    worst = _worst(problem, budget, standing, choices, options)
-    if not apart:
-        joint = _joint(problem, budget, standing, options)
-        worst = joint if joint.attacked < worst.attacked else worst
-    if options.method != "tight":
-        return worst
-    return HierarchicalTruth(problem, budget, standing).closed(worst, options.time_limit)
+    curve = curve_of(axes, rows, counted, right, bounds)
+    return replace(curve, attacks=attacks[0] if attacks else None)
 
 
-def _worst(
-    problem: HierarchicalProblem, budget: IntArray, standing: BoolArray, choices: list[RowChoice], options: Options
-) -> Bound:
-    """The largest bound over choices of rows, the most threatening ones first; the others cannot exceed it."""
-    end = math.inf if options.time_limit is None else time.monotonic() + options.time_limit
-    quick = [_lower(problem, budget, standing, choice, options, "naive", end) for choice in choices]
-    order = sorted(range(len(choices)), key=lambda index: -quick[index].attacked)
-    worst, attack = Bound(-1.0, -1, "naive", "not solved", math.nan), math.nan
-    for index in order:
-        if quick[index].attacked <= worst.attacked:
-            break
-        found = quick[index]
-        if time.monotonic() < end:
-            cutoff = max(worst.attacked, 0)
-            found = _lower(problem, budget, standing, choices[index], options, options.method, end, cutoff)
-            if options.method == "tight" and found.attacked > cutoff and found.attack < found.attacked:
-                # Where the search did not end, the half-spaces of the orders may prove more.
-                found = _smaller(found, _lower(problem, budget, standing, choices[index], options, "lp", math.inf))
-            found = _smaller(found, quick[index])
-        elif options.method != "lp":  # a longer search that is cut short never says less than a linear program
-            found = _lower(problem, budget, standing, choices[index], options, "lp", math.inf)
-        attack = float(np.fmax(attack, found.attack))
-        worst = found if found.attacked > worst.attacked else worst
-    # Each target alone against each choice of rows is more than each target alone.
-    method = "rows" if worst.method == "naive" else worst.method
-    return Bound(worst.value, worst.attacked, method, worst.status, attack)
+class _Budget:
+    """What falls at most of some outputs at one budget, as far as time goes.
 
+    Args:
+        problem: the arrays.
+        budget: (5,) of `HierarchicalProblem.effective`.
+        standing: (n,) the outputs that count.
+        options: how to solve.
+    """
 
-def _smaller(bound: Bound, other: Bound) -> Bound:
-    """The smaller of two bounds of the same choice."""
-    return other if other.attacked < bound.attacked else bound
+    def __init__(self, problem: HierarchicalProblem, budget: IntArray, standing: BoolArray, options: Options) -> None:
+        self._problem, self._budget, self._standing, self._options = problem, budget, standing, options
+        self._end = math.inf if options.time_limit is None else time.monotonic() + options.time_limit
 
+    @property
+    def _left(self) -> float:
+        """Seconds."""
+        return max(self._end - time.monotonic(), 0.0)
 
-def _lower(
-    problem: HierarchicalProblem,
-    budget: IntArray,
-    standing: BoolArray,
-    choice: RowChoice,
-    options: Options,
-    method: str,
-    end: float,
-    cutoff: int = 0,
-) -> Bound:
-    """The bound of the lower noise for one choice of rows."""
-    lower = problem.given(choice.shares, choice.capacity)
-    seconds = None if math.isinf(end) else max(0.0, end - time.monotonic())
-    if method == "tight":
-        curve = collective_tight(
-            lower, budget[None, :4], targets=standing, bins=options.bins or BINS, time_limit=seconds, cutoff=[cutoff]
-        )
-    else:
+    def solve(self) -> tuple[Bound, IntArray]:
+        """The bound, and the best attack (A + J,), all zero if none is known."""
+        nothing = np.zeros(self._problem.axes.capacity.size + self._problem.blocks, np.int64)
+        if not self._standing.any():
+            return Bound(0.0, 0, "naive", "not solved", 0.0), nothing
+        if (self._problem.ablated and not self._budget[2:4].any()) or not self._budget.any():
+            return self._joint(self._left), nothing
+        choices, apart = row_choices(self._problem, self._budget)
+        quick = first_look(self._problem, self._budget, self._standing, choices, self._options.orders)
+        search = RowSearch(choices, quick, self._options.method, self._lower)
+        if self._options.method != "tight":
+            return self._capped(search.run(_ROWS_SHARE * self._left), apart), nothing
+        # Most budgets are closed by now; small ones that are not are better enumerated than searched for long.
+        worst = search.run(min(_FIRST_SHARE * self._left, _FIRST_MOST))
+        truth = HierarchicalTruth(self._problem, self._budget, self._standing)
+        worst, attack = truth.closed(worst, search.attacks, _EXACT_SHARE * self._left)
+        if worst.status == "closed":
+            return worst, attack
+        worst = self._capped(search.run(_ROWS_SHARE * self._left, worst.attack), apart)
+        return truth.closed(worst, search.attacks, self._left)
+
+    def _capped(self, bound: Bound, apart: bool) -> Bound:
+        """`bound` of the choices of rows, or that of rows and changes in one program, where it may be smaller."""
+        if not self._left or (apart and (bound.status != UNFINISHED or not bound.attacked)):
+            return bound
+        joint = self._joint(_JOINT_SHARE * self._left)
+        return joint if joint.attacked < bound.attacked else bound
+
+    def _lower(self, choice: RowChoice, method: str, seconds: float, cutoff: int) -> tuple[Bound, IntArray | None]:
+        """The bound of the lower noise for one choice of rows, and the attack (A,) of an exact search."""
+        options, budget = self._options, self._budget[None, :4]
+        lower = self._problem.given(choice.shares, choice.capacity)
+        limit = None if math.isinf(seconds) else max(seconds, 0.0)
+        if method == "tight":
+            curve = collective_tight(
+                lower, budget, targets=self._standing, bins=options.bins or BINS, time_limit=limit, cutoff=[cutoff]
+            )
+            assert curve.attacks is not None
+            return _only(curve), curve.attacks[0]
         curve = collective_localized(
-            lower.half_spaces(options.orders), budget[None, :4], method=method, targets=standing, bins=options.bins,
-            time_limit=seconds, solver=options.solver,
+            lower.half_spaces(options.orders), budget, method=method, targets=self._standing, bins=options.bins,
+            time_limit=limit, solver=options.solver,
         )  # fmt: skip
-    return _only(curve)
+        return _only(curve), None
+
+    def _joint(self, seconds: float) -> Bound:
+        """Rows and changes in one program of half-spaces."""
+        method = "milp" if self._options.method == "tight" else self._options.method
+        return _only(
+            collective_localized(
+                joint_problem(self._problem), self._budget[None], method=method, targets=self._standing,
+                bins=self._options.bins, time_limit=None if math.isinf(seconds) else seconds,
+                solver=self._options.solver,
+            )
+        )  # fmt: skip
 
 
-def _joint(problem: HierarchicalProblem, budget: IntArray, standing: BoolArray, options: Options) -> Bound:
-    """Rows and changes in one program of half-spaces."""
-    method = "milp" if options.method == "tight" else options.method
-    return _only(
-        collective_localized(
-            joint_problem(problem), budget[None], method=method, targets=standing, bins=options.bins,
-            time_limit=options.time_limit, solver=options.solver,
-        )
-    )  # fmt: skip
+def _best_attacks(bounds: list[Bound], attacks: list[IntArray], budgets: IntArray) -> IntArray:
+    """(B, A + J) the attacks that `monotone` counts: one within a smaller budget is one within a larger."""
+    value = np.array([-1.0 if math.isnan(bound.attack) else bound.attack for bound in bounds])
+    below = [np.where((budgets <= budget).all(axis=1), value, -2.0) for budget in budgets]
+    # One's own if it is as good.
+    chosen = [i if mine[i] == mine.max() else int(mine.argmax()) for i, mine in enumerate(below)]
+    return np.array([attacks[i] for i in chosen], np.int64)
 
 
 def _only(curve: CollectiveCurve) -> Bound:

@@ -4,10 +4,9 @@ For given rows the search of the lower noise may put no bit at all into a row th
 an adversary can do. Here changed rows have bits, and budgets of one operation are judged exactly.
 """
 
-import math
 import time
-from collections.abc import Iterator
-from itertools import product
+from collections.abc import Iterable, Iterator
+from itertools import chain, product
 from math import comb, prod
 
 import numpy as np
@@ -39,22 +38,40 @@ class HierarchicalTruth:
         self._limit = np.minimum(axes.capacity, budget[axes.axis_class])
         self._lowered: dict[bytes, tuple[FloatArray, FloatArray]] = {}
         self._memo: dict[tuple[bytes, float], float] = {}
+        nothing = np.zeros(axes.capacity.size, np.int64)
+        self._most, self._attack = 0, np.concatenate([nothing, np.zeros(problem.blocks, np.int64)])
+        self._enumerable = self._allocations() <= MOST_ALLOCATIONS
+        self._every = self._all() if self._enumerable else iter([nothing])
 
-    def closed(self, bound: Bound, time_limit: float | None) -> Bound:
-        """`bound`, or what really falls if that can be enumerated; its attack is one that exists."""
-        end = math.inf if time_limit is None else time.monotonic() + time_limit
-        most = -1
-        if self._allocations() <= MOST_ALLOCATIONS:
-            for b in self._all():
-                most = max(most, self._fallen(b))
-                if most >= bound.attacked or time.monotonic() > end:
-                    break
-            else:
-                if most < bound.attacked:
-                    return Bound(float(most), most, "tight", "closed", float(most))
-        if most >= bound.attacked:
-            return Bound(bound.value, bound.attacked, bound.method, "closed", float(bound.attacked))
-        return Bound(bound.value, bound.attacked, bound.method, bound.status, float(most) if most >= 0 else math.nan)
+    def closed(self, bound: Bound, attacks: Iterable[IntArray], seconds: float) -> tuple[Bound, IntArray]:
+        """`bound`, or what really falls if that can be enumerated in time; a later call goes on where this one ends.
+
+        Args:
+            bound: a proved one.
+            attacks: allocations (A,) that may be good.
+            seconds: when they end, nothing more is enumerated.
+
+        Returns:
+            The bound, whose `attack` is what falls under the second, the best perturbation so far, (A + J,): bits and edges
+            per axis, then changed rows per block.
+        """
+        end = time.monotonic() + seconds
+        complete = self._look(chain(attacks, self._every), bound.attacked, end) and self._enumerable
+        most = self._most
+        if complete and most < bound.attacked:
+            return Bound(float(most), most, "tight", "closed", float(most)), self._attack
+        status = "closed" if most >= bound.attacked else bound.status
+        return Bound(bound.value, bound.attacked, bound.method, status, float(min(most, bound.attacked))), self._attack
+
+    def _look(self, allocations: Iterable[IntArray], enough: int, end: float) -> bool:
+        """Whether all allocations (A,) could be judged before as much as `enough` fell, or the time was over."""
+        for b in allocations:
+            fallen, rows = self._fallen(b)
+            if fallen > self._most:
+                self._most, self._attack = fallen, np.concatenate([b, rows])
+            if self._most >= enough or time.monotonic() > end:
+                return False
+        return True
 
     def _allocations(self) -> int:
         """How many allocations there are, at most."""
@@ -75,9 +92,9 @@ class HierarchicalTruth:
             b[order] = [amount for part in chosen for amount in part]
             yield b
 
-    def _fallen(self, b: IntArray) -> int:
-        """How many outputs fall under b with the worst rows that it allows; −1 if it needs more rows than there are."""
-        most = -1
+    def _fallen(self, b: IntArray) -> tuple[int, IntArray]:
+        """How many outputs fall under b with the worst rows (J,) that it allows; −1 if it needs more rows than there are."""
+        most, worst = -1, np.zeros(self._problem.blocks, np.int64)
         for rows in self._rows(b):
             shares = self._problem.shares(rows)
             if shares.tobytes() not in self._lowered:
@@ -87,8 +104,9 @@ class HierarchicalTruth:
             for group, members in enumerate(self._members):
                 if members.size:
                     fallen += int((p[members] <= self._critical(group, b, float(level[group]))).sum())
-            most = max(most, fallen)
-        return most
+            if fallen > most:
+                most, worst = fallen, rows
+        return most, worst
 
     def _rows(self, b: IntArray) -> Iterator[IntArray]:
         """The largest choices of changed rows (J,) in which b is possible: a bit in every row, and room for every bit."""

@@ -93,15 +93,10 @@ class HierarchicalProblem:
         Args:
             shares: (C,) with which probability they are, 1 − δ, rounded down. Up to 1/2 nothing survives: p̃ = 0.
         """
-        hopeless = shares <= 0.5
-        share = np.where(hopeless, 1.0, shares)
-        each = share[self.axes.groups]
-        # 1 − p̃ = (1 − p)/(1 − δ) falls with the share, and so does the level.
-        outside = np.nextafter(np.nextafter(1.0 - self.p_lower, 2.0) / each, 2.0)
-        p = np.maximum(np.nextafter(1.0 - outside, -1.0), 0.0)
-        p = np.where(each == 1.0, self.p_lower, p)  # nothing is divided, nothing is rounded
-        level = np.minimum(np.nextafter(0.5 / share, 1.0), np.nextafter(1.0, 0.0))
-        return np.where(hopeless[self.axes.groups], 0.0, p), np.where(share == 1.0, 0.5, level)
+        each = shares[self.axes.groups]
+        p, _ = given_selected(self.p_lower, each)
+        _, level = given_selected(np.ones_like(shares), shares)
+        return p, level
 
     def given(self, shares: FloatArray, capacity: IntArray) -> TightProblem:
         """The problem of the lower noise for one choice of rows.
@@ -113,6 +108,23 @@ class HierarchicalProblem:
         axes = self.axes
         p, level = self.lowered(shares)
         return TightProblem(axes.groups, p, axes.laws, axes.law_of_axis, axes.axis_class, capacity, AXES, level)
+
+
+def given_selected(p_lower: FloatArray, share: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """p̃, rounded down, and its level, rounded up, where all changed rows are selected with probability `share`.
+
+    Args:
+        p_lower: majorities, any shape.
+        share: 1 − δ of the same shape, rounded down. Up to 1/2 nothing survives: p̃ = 0 at level 1/2.
+    """
+    hopeless = share <= 0.5
+    each = np.where(hopeless, 1.0, share)
+    # 1 − p̃ = (1 − p)/(1 − δ) falls with the share, and so does the level.
+    outside = np.nextafter(np.nextafter(1.0 - p_lower, 2.0) / each, 2.0)
+    p = np.maximum(np.nextafter(1.0 - outside, -1.0), 0.0)
+    p = np.where(each == 1.0, p_lower, p)  # nothing is divided, nothing is rounded
+    level = np.minimum(np.nextafter(0.5 / each, 1.0), np.nextafter(1.0, 0.0))
+    return np.where(hopeless, 0.0, p), np.where(each == 1.0, 0.5, level)
 
 
 @lru_cache(maxsize=2**16)

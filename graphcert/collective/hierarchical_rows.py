@@ -4,7 +4,7 @@ More changed rows never help a defender, so all rows of a budget are spent. A ch
 group sees its rows selected at least as often and no block has more room for bits.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb
@@ -50,8 +50,33 @@ def row_choices(problem: HierarchicalProblem, budget: IntArray) -> tuple[list[Ro
         return [RowChoice(shares, anywhere)], exact
     found = [RowChoice(problem.shares(r), np.minimum(problem.capacity(r), limit)) for r in _spread(problem.rows, rows)]
     if rows >= int(budget[:2].sum()):
-        found = _joined(found)  # a row for every bit: no further room is asked for
+        found = _merged(found)  # a row for every bit: no further room is asked for
     return _undominated(found), True
+
+
+def joined(choices: Sequence[RowChoice]) -> RowChoice:
+    """One choice that is at least as strong as each of these."""
+    shares = np.min([choice.shares for choice in choices], axis=0)
+    return RowChoice(shares, np.max([choice.capacity for choice in choices], axis=0))
+
+
+def halves(choices: Sequence[RowChoice], threat: IntArray) -> tuple[IntArray, IntArray]:
+    """At least two choices in two parts, as indices: by the group or the room in which they differ most.
+
+    Args:
+        choices: K ≥ 2 of them.
+        threat: (K,) the most threatening choice of all starts the first part when nothing tells them apart.
+    """
+    limits = np.array([choice.capacity for choice in choices], np.float64)
+    features = np.concatenate([np.array([choice.shares for choice in choices]), limits], axis=1)
+    low, high = features.min(axis=0), features.max(axis=0)
+    # Shares differ by what they are, room by which part of it is missing.
+    spread = (high - low) / np.where(np.arange(low.size) < choices[0].shares.size, 1.0, np.maximum(high, 1.0))
+    widest = features[:, int(np.argmax(spread))]
+    order = np.lexsort((-threat, widest))
+    cut = int(np.searchsorted(widest[order], (widest.min() + widest.max()) / 2, side="right"))
+    cut = cut if 0 < cut < order.size else order.size // 2
+    return order[:cut], order[cut:]
 
 
 def _one_row_is_room(problem: HierarchicalProblem, budget: IntArray) -> bool:
@@ -83,7 +108,7 @@ def _spread(most: IntArray, rows: int) -> Iterator[IntArray]:
             yield counts
 
 
-def _joined(choices: list[RowChoice]) -> list[RowChoice]:
+def _merged(choices: list[RowChoice]) -> list[RowChoice]:
     """Choices with equal shares as one, with the largest room of each axis."""
     found: dict[bytes, RowChoice] = {}
     for choice in choices:
