@@ -4,14 +4,18 @@ A kind of noise brings a file with one `Kind`: the rungs of the ladder that exis
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
 
 from graphcert.certificates.question import Evidence, Kind, Question
-from graphcert.certificates.rungs import ALL, METHODS, Rung, named_rungs
+from graphcert.certificates.rungs import ALL, METHODS, RUNGS, Rung, named_rungs
 from graphcert.certificates.together_alone import ALONE
 from graphcert.certificates.together_flips import FLIPS
 from graphcert.certificates.together_hierarchical import HIERARCHICAL, counts_rows
 from graphcert.certificates.together_norm import NORM
 from graphcert.collective import CollectiveCurve
+from graphcert.collective.curve import strengthened
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Scheme
 
@@ -24,7 +28,8 @@ def together(
     Args:
         evidence: what the claims rest on.
         question: what is asked.
-        method: one of `METHODS` or None for one curve; "all" or names of rungs for a ladder of those that exist.
+        method: one of `METHODS` or None for one curve; "all" or names of rungs for a ladder of those that exist; where the
+            strongest of them does not, the strongest that exists below it stands in under its own name.
 
     Raises:
         InputError: for an unknown method or name.
@@ -32,9 +37,7 @@ def together(
     """
     kind = _kind(evidence.smoothing, question)
     if method == ALL or not (method is None or isinstance(method, str)):
-        asked = named_rungs(method)
-        existing = kind.rungs(evidence, question)
-        return {rung.name: kind.curve(evidence, question, rung) for rung in asked if rung.name in existing}
+        return _ladder(kind, evidence, question, named_rungs(method))
     if method is None:
         return kind.curve(evidence, question, _rung(kind.rungs(evidence, question)[-1]))
     if method not in METHODS:
@@ -42,6 +45,30 @@ def together(
     if method != "naive" and method not in kind.rungs(evidence, question):
         raise UnsupportedError(kind.refusal)
     return kind.curve(evidence, question, _rung(method))
+
+
+def _ladder(kind: Kind, evidence: Evidence, question: Question, asked: tuple[Rung, ...]) -> dict[str, CollectiveCurve]:
+    """The rungs that exist of those that are asked for, the weakest first."""
+    existing = kind.rungs(evidence, question)
+    questions = {rung.name: question for rung in asked if rung.name in existing}
+    if asked[-1].name not in existing:
+        below = [rung.name for rung in RUNGS[: RUNGS.index(asked[-1])] if rung.name in existing]
+        if below and below[-1] not in questions:
+            questions[below[-1]] = kind.brief(question)
+    found: dict[str, CollectiveCurve] = {}
+    weaker = None
+    for name in sorted(questions, key=[rung.name for rung in RUNGS].index):
+        curve = kind.curve(evidence, questions[name], _rung(name))
+        found[name] = curve if weaker is None or not kind.nested else _carried(curve, weaker)
+        weaker = found[name]
+    return found
+
+
+def _carried(curve: CollectiveCurve, weaker: CollectiveCurve) -> CollectiveCurve:
+    """The smaller bounds: a search that is cut short may say less than a weaker one that was not."""
+    best = strengthened(curve, weaker)
+    # An attack within a looser model is none beyond the bound of a tighter one.
+    return replace(best, gap=np.maximum(best.gap, 0.0))
 
 
 def _kind(smoothing: Scheme, question: Question) -> Kind:

@@ -1,5 +1,6 @@
 """Flips of bits and edges: half-spaces, receptive fields, and the exact search (theory, sections 4, 8 and 9)."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ _REFUSAL = (
     "the tight certificate is about votes, or bands of scores, that see the whole graph; use method='milp' for mean and "
     "variance or with layers"
 )
+
+_BRIEF_SECONDS = 1.0
 
 
 def _rungs(evidence: Evidence, question: Question) -> tuple[str, ...]:
@@ -87,4 +90,10 @@ def _perceived(
     )  # fmt: skip
 
 
-FLIPS = Kind(_rungs, _curve, _REFUSAL)
+def _brief(question: Question) -> Question:
+    """Branch and bound beside an exact search that does not exist gets a little time per budget."""
+    seconds = _BRIEF_SECONDS if question.time_limit is None else min(question.time_limit, _BRIEF_SECONDS)
+    return replace(question, time_limit=seconds)
+
+
+FLIPS = Kind(_rungs, _curve, _REFUSAL, brief=_brief)

@@ -54,4 +54,4 @@ def _curve(evidence: Evidence, question: Question, rung: Rung) -> CollectiveCurv
     )  # fmt: skip
 
 
-HIERARCHICAL = Kind(_rungs, _curve, _REFUSAL)
+HIERARCHICAL = Kind(_rungs, _curve, _REFUSAL, nested=True)

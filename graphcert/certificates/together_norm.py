@@ -20,6 +20,8 @@ _REFUSAL = (
     "selection of rows; all without layers and orders"
 )
 
+_BRIEF_BINS, _BRIEF_SECONDS = 64, 0.25
+
 
 def _rungs(evidence: Evidence, question: Question) -> tuple[str, ...]:
     return ("naive",) if evidence.distances() is None else ("naive", "lp", "milp")
@@ -64,4 +66,11 @@ def _shifts(given: float | Iterable[float] | None) -> list[float]:
     return shifts
 
 
-NORM = Kind(_rungs, _curve, _REFUSAL)
+def _brief(question: Question) -> Question:
+    """Few steps and little time per budget: a sweep of thirty takes some ten seconds (docs/collective.md)."""
+    bins = _BRIEF_BINS if question.bins is None else min(question.bins, _BRIEF_BINS)
+    seconds = _BRIEF_SECONDS if question.time_limit is None else min(question.time_limit, _BRIEF_SECONDS)
+    return replace(question, bins=bins, time_limit=seconds)
+
+
+NORM = Kind(_rungs, _curve, _REFUSAL, nested=True, brief=_brief)

@@ -60,7 +60,8 @@ class HierarchicalTruth:
         most = self._most
         if complete and most < bound.attacked:
             return Bound(float(most), most, "tight", "closed", float(most)), self._attack
-        status = "closed" if most >= bound.attacked else bound.status
+        # A search that ended has settled every choice of rows, but it may have left changed rows without bits.
+        status = "closed" if most >= bound.attacked else "optimal" if bound.status == "closed" else bound.status
         return Bound(bound.value, bound.attacked, bound.method, status, float(min(most, bound.attacked))), self._attack
 
     def _look(self, allocations: Iterable[IntArray], enough: int, end: float) -> bool:
