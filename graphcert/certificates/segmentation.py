@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from graphcert.errors import InputError
-from graphcert.statistics import binomial_tail, bonferroni, check_errors, check_level, holm
+from graphcert.statistics import binomial_tail, bonferroni, check_errors, check_level, confidence_words, holm
 from graphcert.tradeoff.radius import gaussian_radius
+from graphcert.tradeoff.words import norm_words
 
 _TESTS = {"holm": holm, "bonferroni": bonferroni}
 
@@ -69,11 +70,11 @@ class SegmentationCertificate:
     def guarantee(self) -> str:
         """What is guaranteed, about what and with which probability, in plain words."""
         claims, total = int((~self.abstained).sum()), self.abstained.size
-        means = f"the base classifier returns their label with a probability above {self.tau:g} under the noise" + (
+        means = f"the base classifier returns their label with a probability above {self.tau} under the noise" + (
             ""
             if self.sigma is None
             else f", and the smoothed classifier keeps it under every change of the input of "
-            f"ℓ2 norm at most {float(gaussian_radius(self.tau, self.sigma)):.6g}"
+            f"ℓ2 norm at most {norm_words(float(gaussian_radius(self.tau, self.sigma)), 6)}"
         )
         which = (
             f"all of the {claims:,} components with a claim"
@@ -84,8 +85,8 @@ class SegmentationCertificate:
             )
         )
         return (
-            f"With probability at least {1 - self.alpha:.6g} over the {self.samples:,} samples, {which} are right at the "
-            f"same time: {means}. Tested by the {self.method.capitalize()} procedure over {total:,} components; nothing is "
+            f"With probability at least {confidence_words(self.alpha)} over the {self.samples:,} samples, {which} are right "
+            f"at the same time: {means}. Tested by the {self.method.capitalize()} procedure over {total:,} components; nothing is "
             f"said about the {total - claims:,} that abstain."
         )
 

@@ -1,6 +1,5 @@
-"""Budgets as text, and norms as text again; a norm is never written larger than it is."""
+"""Budgets read from text; a norm is never read smaller than it is written."""
 
-from decimal import ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
 
 from graphcert.errors import InputError
@@ -62,8 +61,3 @@ def norm_values(axis: str, text: str | int | float) -> tuple[float, ...]:
             f'{axis} takes up to {_MOST_NORMS} norms of at least 0 such as "0.5", "0:1:0.1" or "0.1,0.2,0.5", got {words!r}'
         )
     return values
-
-
-def norm_words(norm: float, digits: int = 4) -> str:
-    """A norm with so many digits, rounded down: what is certified against it is certified against what is written."""
-    return f"{Context(prec=digits, rounding=ROUND_FLOOR).create_decimal(Decimal(norm)).normalize():f}"

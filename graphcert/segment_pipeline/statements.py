@@ -1,11 +1,11 @@
 """What is guaranteed about images, in words."""
 
-from decimal import Decimal
 from typing import NamedTuple
 
 from graphcert.config import norm_words
 from graphcert.report.wording import number
 from graphcert.segment_pipeline.settings import SegmentSettings
+from graphcert.statistics import confidence_words
 
 
 class Match(NamedTuple):
@@ -36,7 +36,7 @@ def notices(settings: SegmentSettings) -> list[str]:
 
 def guarantees(settings: SegmentSettings, radius: float, together: bool) -> list[str]:
     """The families of claims about every image."""
-    sure = f"with probability at least {1 - Decimal(str(settings.alpha)):f} over the samples"
+    sure = f"with probability at least {confidence_words(settings.alpha)} over the samples"
     spared = "" if settings.errors == 0 else f" but at most {number(settings.errors)} of the"
     found = [
         f"SegCertify, for each image by itself: {sure}, all{spared} pixels that are not hatched have the class that is "

@@ -14,7 +14,8 @@ from statsmodels.stats.multitest import multipletests
 
 import graphcert as gc
 from graphcert.errors import InputError
-from graphcert.statistics import binomial_tail, bonferroni, holm
+from graphcert.statistics import binomial_tail, bonferroni, confidence_words, holm
+from graphcert.tradeoff import gaussian_radius
 
 
 def votes_of(rng: np.random.Generator, probabilities: np.ndarray, samples: int) -> np.ndarray:
@@ -209,6 +210,32 @@ def test_words() -> None:
         gc.seg_certify(pilot, counts).radius  # noqa: B018
     with pytest.raises(ValueError, match="read-only"):
         found.labels[0] = 3
+
+
+@given(
+    tau=st.floats(0.5, 0.999),
+    sigma=st.floats(1e-3, 1e3),
+    alpha=st.one_of(st.floats(1e-40, 0.5), st.sampled_from([1e-7, 4e-8, 0.049999996])),
+)
+def test_words_never_say_more_than_is_proved(tau: float, sigma: float, alpha: float) -> None:
+    found = gc.seg_certify([[9, 0]], [[9, 0]], tau, alpha, sigma=sigma)
+    words = found.guarantee()
+    radius, sure, above = (
+        Fraction(re.search(rf"{before} ([0-9.e-]*[0-9])", words)[1])
+        for before in ("norm at most", "probability at least", "probability above")
+    )
+    exact = Fraction(float(gaussian_radius(tau, sigma)))
+    assert exact * (1 - Fraction(1, 10**5)) <= radius <= exact
+    assert Fraction(1) - Fraction(str(alpha)) - Fraction(1, 10**27) <= sure <= 1 - Fraction(str(alpha)) < 1
+    assert float(above) == tau
+
+
+def test_usual_formatting_of_words_would_be_caught() -> None:
+    assert f"{0.1686224 * 4:.6g}" == "0.67449"
+    assert 0.67449 > 0.1686224 * 4
+    assert confidence_words(1e-7) == "0.9999999"
+    assert f"{1 - 1e-7:.6g}" == "1"
+    assert confidence_words(1e-40) < "1"
 
 
 GOOD = np.array([[3, 7], [10, 0]])
