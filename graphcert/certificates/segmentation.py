@@ -86,8 +86,8 @@ class SegmentationCertificate:
         )
         return (
             f"With probability at least {confidence_words(self.alpha)} over the {self.samples:,} samples, {which} are right "
-            f"at the same time: {means}. Tested by the {self.method.capitalize()} procedure over {total:,} components; nothing is "
-            f"said about the {total - claims:,} that abstain."
+            f"at the same time: {means}. Tested by the {self.method.capitalize()} procedure over {total:,} components; "
+            f"nothing is said about the {total - claims:,} that abstain."
         )
 
 
