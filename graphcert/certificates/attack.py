@@ -1,8 +1,8 @@
 """The worst known perturbation behind a collective certificate: where it changes what, and which targets may fall."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from graphcert.certificates.grid import Mask
 from graphcert.collective import CollectiveCurve
 from graphcert.errors import InputError
-from graphcert.noise import AXES, Budget, Scheme
+from graphcert.noise import AXES, Budget, Hierarchical, Scheme
 
 Integers = NDArray[np.int64]
 
@@ -65,8 +65,9 @@ class Attackable(Protocol):
     def abstained(self) -> Mask:
         """(N,) nodes about which nothing is said."""
 
-    def robust_at(self, feature_add: Any, feature_delete: Any, edge_add: Any, edge_delete: Any) -> Mask:
-        """(N,) the nodes that keep their label under one allocation."""
+    @property
+    def robust_at(self) -> Callable[..., Mask]:
+        """(N,) the nodes that keep their label under one allocation; `rows=` of changed rows under hierarchical noise."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +82,8 @@ class Attack:
         edge_add, edge_delete: (J, J) edges inserted and removed, entry [j, k] with j ≤ k between the clusters j and k.
         broken: (N,) targets with an answer that are not robust under this very allocation, by the exact trade-off.
         abstained: (N,) targets without an answer; the collective certificate counts them as changed.
+        rows: (J,) rows of features that change per cluster, in which all changed bits lie, under hierarchical noise; None
+            under noise that does not select rows.
     """
 
     feature_add: Integers
@@ -89,6 +92,7 @@ class Attack:
     edge_delete: Integers
     broken: Mask
     abstained: Mask
+    rows: Integers | None = None
 
     @classmethod
     def of(cls, certificate: Attackable, curve: CollectiveCurve, row: int = -1) -> "Attack":
@@ -103,14 +107,20 @@ class Attack:
             InputError: if the curve has no attacks or no such budget, or is not of this certificate's scheme.
             UnsupportedError: if the allocation is too large for exact arithmetic.
         """
-        found = allocation(certificate.smoothing, curve, row)
-        robust, targets, silent = certificate.robust_at(*found), certificate.targets, certificate.abstained
-        return cls(*found, broken=targets & ~robust & ~silent, abstained=targets & silent)
+        found, rows = allocation(certificate.smoothing, curve, row), changed_rows(certificate.smoothing, curve, row)
+        options = {}
+        if isinstance(certificate.smoothing, Hierarchical):
+            # Where nobody counted rows, all of them are selected, and one row is as good as many.
+            options["rows"] = np.minimum(found[0] + found[1], 1) if rows is None else rows
+        robust = certificate.robust_at(*found, **options)
+        targets, silent = certificate.targets, certificate.abstained
+        return cls(*found, broken=targets & ~robust & ~silent, abstained=targets & silent, rows=rows)
 
     @property
     def budget(self) -> Budget:
         """All changes together."""
-        return Budget(*(int(changes.sum()) for changes in self._arrays))
+        counts = [int(changes.sum()) for changes in self._arrays]
+        return replace(Budget(*counts), nodes=None if self.rows is None else int(self.rows.sum()))
 
     @property
     def changes(self) -> list[Change]:
@@ -126,7 +136,16 @@ class Attack:
         """All changes in words; without clusters only how many."""
         alone = self.feature_add.size == 1
         parts = [change.what if alone else f"{change.what} {change.where}" for change in self.changes]
+        if self.rows is not None and self.rows.any():
+            parts.append(f"features change in {', '.join(self._row_words)}")
         return "; ".join(parts) or "no change"
+
+    @property
+    def _row_words(self) -> list[str]:
+        """ "2 nodes of cluster 1"; without clusters only how many."""
+        assert self.rows is not None  # asked by the caller
+        counts = [(f"{rows:,} node{'' if rows == 1 else 's'}", j) for j, rows in enumerate(self.rows.tolist()) if rows]
+        return [words if self.rows.size == 1 else f"{words} of cluster {j}" for words, j in counts]
 
     @property
     def _arrays(self) -> tuple[Integers, Integers, Integers, Integers]:
@@ -135,17 +154,35 @@ class Attack:
 
 def allocation(smoothing: Scheme, curve: CollectiveCurve, row: int) -> tuple[Integers, Integers, Integers, Integers]:
     """The allocation of one attack, one array per axis of `AXES`, in the order that `smoothing_problem` gives its axes."""
+    attack, _ = _split(smoothing, curve, row)
+    blocks = _blocks(smoothing)
+    low, high = np.triu_indices(blocks)
+    add, delete, *edges = np.split(attack, np.cumsum((blocks, blocks, low.size)))
+    squares = np.zeros((2, blocks, blocks), np.int64)
+    squares[:, low, high] = edges
+    return add, delete, squares[0], squares[1]
+
+
+def changed_rows(smoothing: Scheme, curve: CollectiveCurve, row: int) -> Integers | None:
+    """(J,) the rows that change per cluster under one attack; None under noise that does not select rows."""
+    _, rows = _split(smoothing, curve, row)
+    return rows if isinstance(smoothing, Hierarchical) and rows.size else None
+
+
+def _split(smoothing: Scheme, curve: CollectiveCurve, row: int) -> tuple[Integers, Integers]:
+    """One attack: the changes of all axes, and what is counted behind them, changed rows or nothing."""
     if curve.attacks is None:
         raise InputError("this curve holds no attacks; take one of collective(…, method='tight')")
     if not -len(curve) <= row < len(curve):
         raise InputError(f"the curve has {len(curve)} budgets, so there is no row {row}")
-    blocks = smoothing.partition.clusters if smoothing.localized and smoothing.partition is not None else 1
-    low, high = np.triu_indices(blocks)
-    sizes = (blocks, blocks, low.size, low.size)
-    attack = curve.attacks[row]
-    if attack.size != sum(sizes):
-        raise InputError(f"the attacks of this curve have {attack.size} places and the scheme has {sum(sizes)}")
-    add, delete, *edges = np.split(attack, np.cumsum(sizes)[:-1])
-    squares = np.zeros((2, blocks, blocks), np.int64)
-    squares[:, low, high] = edges
-    return add, delete, squares[0], squares[1]
+    blocks, attack = _blocks(smoothing), curve.attacks[row]
+    places = blocks * (blocks + 3)
+    # Where every row is selected, changed rows make no difference and nobody counts them.
+    if attack.size not in ((places, places + blocks) if isinstance(smoothing, Hierarchical) else (places,)):
+        raise InputError(f"the attacks of this curve have {attack.size} places and the scheme has {places}")
+    return attack[:places], attack[places:]
+
+
+def _blocks(smoothing: Scheme) -> int:
+    """J."""
+    return smoothing.partition.clusters if smoothing.localized and smoothing.partition is not None else 1

@@ -12,7 +12,7 @@ from graphcert.certificates.norms import BlockScales, unit_law
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Budget, Smoothing, Views
 from graphcert.noise.budget import count
-from graphcert.tradeoff import TradeOff, allocation_trade_offs, budget_trade_offs, certified_radius
+from graphcert.tradeoff import TradeOff, allocation_trade_offs, budget_trade_offs, certified_radius, selected_trade_offs
 from graphcert.tradeoff.gaussian import checked_shift
 from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, order_eta
 
@@ -101,6 +101,7 @@ class Certificate(Claims):
         edge_delete: ArrayLike = 0,
         *,
         shift: ArrayLike | None = None,
+        rows: ArrayLike | None = None,
     ) -> Mask:
         """Which nodes keep their label under one allocation: so many changes in each block, by the exact trade-off.
 
@@ -111,22 +112,29 @@ class Certificate(Claims):
                 under isotropic smoothing).
             edge_add, edge_delete: (J, J) edges inserted and removed, entry [j, k] with j ≤ k between the blocks j and k.
             shift: (J,) norms of the changes in each block, in place of counts, under Gaussian (ℓ2) and uniform (ℓ1) noise.
+            rows: (J,) rows of features that change in each block, under hierarchical flips and ablation: all changed bits
+                lie in them.
 
         Returns:
             (N,) mask, False for abstaining nodes and nodes that are no targets.
 
         Raises:
-            InputError: for arrays of another shape, or entries that are not whole numbers ≥ 0 (finite norms ≥ 0).
-            UnsupportedError: if the allocation is too large for exact arithmetic, or gives counts and norms.
+            InputError: for arrays of another shape, entries that are not whole numbers ≥ 0 (finite norms ≥ 0), or changed
+                bits in a block without changed rows.
+            UnsupportedError: if the allocation is too large for exact arithmetic, or gives counts and norms, or rows under
+                other noise.
         """
+        changes = (feature_add, feature_delete, edge_add, edge_delete)
         if shift is not None:
-            if any(np.any(given) for given in (feature_add, feature_delete, edge_add, edge_delete)):
+            if rows is not None or any(np.any(given) for given in changes):
                 raise UnsupportedError("an allocation is either of counts or of norms; give shift alone")
             scales = BlockScales.of(self.smoothing, self.nodes)
             return self._survives_each(scales.trade_offs(shift), scales.group)
+        if rows is not None:
+            selected = Views.of_selected(self.smoothing, self.nodes)
+            return self._survives_each(selected_trade_offs(selected, changes, rows), selected.of_node)
         views = Views.of_flips(self.smoothing, self.nodes)
-        trade_offs = allocation_trade_offs(views, (feature_add, feature_delete, edge_add, edge_delete))
-        return self._survives_each(trade_offs, views.of_node)
+        return self._survives_each(allocation_trade_offs(views, changes), views.of_node)
 
     def _survives_each(self, trade_offs: Sequence[TradeOff], of_node: NDArray[np.int64]) -> Mask:
         """(N,) the rule of the certificate, every node at its own trade-off."""

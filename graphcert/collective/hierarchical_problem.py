@@ -22,10 +22,8 @@ from graphcert.collective.threat import UNLIMITED
 from graphcert.collective.tight import TightProblem
 from graphcert.errors import UnsupportedError
 from graphcert.noise import AXES, Ablation, BernoulliFlip, Budget, Hierarchical, Selected, Views
+from graphcert.tradeoff.allocation import HIDDEN
 from graphcert.tradeoff.escape import selection_escape
-
-HIDDEN = BernoulliFlip(0.5, 0.5)
-"""Stands for the token of an ablated row: nothing is seen of its bits."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphcert.errors import UnsupportedError
-from graphcert.noise.laws import BernoulliFlip, Law
+from graphcert.noise.laws import BernoulliFlip, Law, Selected
 from graphcert.noise.scheme import Scheme
 
 Integers = NDArray[np.int64]
@@ -69,6 +69,19 @@ class Views(Generic[RowLaw]):
                 "this is offered for Smoothing with BernoulliFlip laws, not for hierarchical, continuous or ablation noise"
             )
         return _views(smoothing, nodes, flips)
+
+    @staticmethod
+    def of_selected(smoothing: Scheme, nodes: int) -> "Views[Selected]":
+        """The same for whoever counts changed rows under hierarchical noise.
+
+        Raises:
+            InputError: if the partition is one of another number of nodes.
+            UnsupportedError: for schemes that do not select rows.
+        """
+        rows = tuple(law for law in smoothing.levels("features") if isinstance(law, Selected))
+        if not rows:
+            raise UnsupportedError("changed rows are counted under hierarchical noise and ablation only")
+        return _views(smoothing, nodes, rows)
 
 
 def _views(smoothing: Scheme, nodes: int, features: tuple[RowLaw, ...]) -> Views[RowLaw]:

@@ -4,7 +4,7 @@ A new law brings one file that registers itself with `trade_off`; importing it h
 """
 
 from graphcert.tradeoff import flip, gaussian, hierarchical, uniform
-from graphcert.tradeoff.allocation import allocation_trade_offs
+from graphcert.tradeoff.allocation import allocation_trade_offs, selected_trade_offs
 from graphcert.tradeoff.base import TradeOff
 from graphcert.tradeoff.budgets import budget_trade_offs
 from graphcert.tradeoff.discrete import DiscreteTradeOff
@@ -32,6 +32,7 @@ __all__ = [
     "hierarchical",
     "input_dependent_radius",
     "input_dependent_threshold",
+    "selected_trade_offs",
     "selection_escape",
     "subset_escape",
     "trade_off",

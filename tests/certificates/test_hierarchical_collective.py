@@ -1,131 +1,31 @@
-"""Collective claims under hierarchical noise against the truth: every selection, every flip, every perturbation.
-
-Three rows of two feature bits in two clusters and two pairs that can carry an edge. What is seen is a selection flag and two
-bits per row, and the edges: 8³ · 4 outcomes. Rates and probabilities of selection are dyadic, so probabilities are exact.
-"""
+"""Collective claims under hierarchical noise against the truth: every selection, every flip, every perturbation."""
 
 from dataclasses import replace
-from itertools import product
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hierarchical_oracle import (
+    BUDGETS,
+    LEVELS,
+    METHODS,
+    ROWS,
+    claim,
+    data_of,
+    larger,
+    majorities,
+    model_truth,
+    noise,
+    quiet,
+    reached,
+    schemes,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphcert.certificates import Certificate
 from graphcert.collective import hierarchical, hierarchical_exact, hierarchical_rows
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Ablation, BernoulliFlip, Budget, Hierarchical, Partition, Smoothing
-
-ROWS, BITS, PAIRS = 3, 2, np.array([(0, 1), (1, 2)])
-CONTENTS = np.array(list(product((0, 1), repeat=BITS)))
-FEATURES = np.array(list(product(range(len(CONTENTS)), repeat=ROWS)))  # (64, rows) index into CONTENTS
-EDGES = np.array(list(product((0, 1), repeat=len(PAIRS))))
-METHODS = ("naive", "lp", "milp", "tight")
-RATES = st.sampled_from([0.0, 0.0625, 0.125, 0.25, 0.375, 0.75])
-LAWS = st.builds(BernoulliFlip, RATES, RATES).filter(lambda law: not law.silent)
-SELECTS = st.sampled_from([0.5, 0.75, 0.875, 0.9375, 1.0])
-
-
-def row_noise(select: float, law: object) -> np.ndarray:
-    """(4, 8) probability of what is seen of a row, by content: noisy bits if it is selected, clean ones else."""
-    if isinstance(law, Ablation):
-        noisy = np.zeros((4, 4))
-        noisy[:, 0] = 1.0
-    else:
-        one = np.where(CONTENTS, 1 - law.delete, law.add)[:, None, :]
-        noisy = np.where(CONTENTS[None], one, 1 - one).prod(axis=2)
-    return np.concatenate([select * noisy, (1 - select) * np.eye(4)], axis=1)
-
-
-def edge_noise(law: BernoulliFlip | None) -> np.ndarray:
-    """(2, 2) probability of seeing no edge and an edge, by what there is."""
-    return np.eye(2) if law is None else np.array([[1 - law.add, law.add], [law.delete, 1 - law.delete]])
-
-
-def noise(scheme: Hierarchical, group: int) -> np.ndarray:
-    """(64·4, 512·4) probability of every outcome around every graph, as outputs of a cluster see it."""
-    partition = scheme.partition
-    rank, labels = partition.rank[group], partition.labels
-    feature, edge = scheme.level_of_rank("features"), scheme.level_of_rank("edges")
-    rows, edges = scheme.levels("features"), scheme.levels("edges")
-    whole = np.ones((1, 1))
-    for row in range(ROWS):
-        level = rows[feature[rank[labels[row]]]]
-        whole = np.kron(whole, row_noise(level.select, level.law))
-    for u, v in PAIRS:
-        law = edges[edge[max(rank[labels[u]], rank[labels[v]])]] if edges else None
-        whole = np.kron(whole, edge_noise(law))
-    return whole
-
-
-def bits_of(graph: int) -> tuple[np.ndarray, np.ndarray]:
-    """(rows, bits) features and (pairs,) edges of a graph."""
-    features, edges = divmod(graph, len(EDGES))
-    return CONTENTS[FEATURES[features]], EDGES[edges]
-
-
-GRAPHS = [bits_of(graph) for graph in range(len(FEATURES) * len(EDGES))]
-ALL_X, ALL_E = np.array([x for x, _ in GRAPHS]), np.array([e for _, e in GRAPHS])
-
-
-def reached(clean: int, budget: Budget, ablated: bool = False) -> np.ndarray:
-    """The graphs that the adversary can make of the clean one."""
-    x, e = ALL_X - ALL_X[clean], ALL_E - ALL_E[clean]
-    counts = [(part == sign).reshape(len(GRAPHS), -1).sum(axis=1) for part in (x, e) for sign in (1, -1)]
-    limits = list(budget.as_tuple())
-    if ablated and not any(limits[:2]):
-        limits[:2] = [0, 0] if budget.nodes is None else [x[0].size, x[0].size]
-    allowed = (np.stack(counts, axis=1) <= limits).all(axis=1)
-    if budget.nodes is not None:
-        allowed &= x.any(axis=2).sum(axis=1) <= budget.nodes
-    return np.flatnonzero(allowed)
-
-
-def critical(clean: np.ndarray, perturbed: np.ndarray) -> np.ndarray:
-    """(G,) the largest probability under `clean` (O,) that can fall to 1/2 under each of `perturbed` (G, O).
-
-    Neyman and Pearson: fill the outcomes by their ratio, outcome by outcome.
-    """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(clean > 0, perturbed / clean, np.inf)
-    order = np.argsort(ratio, axis=1, kind="stable")
-    p, q = clean[order], np.take_along_axis(perturbed, order, axis=1)
-    spent = np.cumsum(q, axis=1)
-    part = np.clip((0.5 - (spent - q)) / np.where(q > 0, q, 1.0), 0.0, 1.0)
-    return np.where(q > 0, p * part, p * (spent <= 0.5)).sum(axis=1)
-
-
-def claim(scheme: Hierarchical, p: np.ndarray) -> Certificate:
-    """What `certify` knows after infinitely many samples."""
-    return Certificate(
-        labels=np.zeros(p.size, np.int64), p_lower=p.copy(), p_other_upper=1 - p, targets=np.ones(p.size, bool), alpha=0.5,
-        simultaneous=True, method="binary", smoothing=scheme, samples=1,
-    )  # fmt: skip
-
-
-def data_of(graph: int) -> SimpleNamespace:
-    x, e = bits_of(graph)
-    edges = PAIRS[e == 1].T
-    return SimpleNamespace(x=x, edge_index=np.concatenate([edges, edges[::-1]], axis=1), num_nodes=ROWS)
-
-
-@st.composite
-def schemes(draw, ablation=False, edges=None):
-    partition = Partition(np.array(draw(st.sampled_from([(0, 0, 1), (0, 1, 1)]))), np.array([[0, 1], [1, 0]]))
-    levels = [Ablation(), Ablation()] if ablation else draw(st.lists(LAWS, min_size=2, max_size=2))
-    with_edges = draw(st.booleans()) if edges is None else edges
-    flips = draw(st.lists(LAWS, min_size=2, max_size=2)) if with_edges else None
-    select = draw(st.one_of(SELECTS, st.lists(SELECTS, min_size=2, max_size=2)))
-    return Hierarchical(select, Smoothing(levels, flips, partition))
-
-
-BUDGETS = st.lists(
-    st.builds(Budget, st.integers(0, 3), st.integers(0, 3), st.integers(0, 1), st.integers(0, 1), st.integers(0, 3)),
-    min_size=1, max_size=3,
-)  # fmt: skip
-quiet = pytest.mark.filterwarnings("ignore:the .* falls")
 
 
 @quiet
@@ -147,19 +47,6 @@ def test_no_more_targets_are_certified_than_one_perturbation_leaves(scheme, clea
     assert (linear <= integer).all()
     assert (integer <= tight).all()
     assert (tight <= truth).all()
-
-
-def model_truth(scheme, clean, budget, p, ablated=False):
-    """How many of the outputs p (N,) the worst perturbation takes away, if every cluster has its worst classifiers."""
-    now = reached(clean, budget, ablated)
-    laws = [noise(scheme, group) for group in range(2)]
-    c = np.stack([critical(law[clean], law[now]) for law in laws], axis=1)
-    return int((p <= c[:, scheme.partition.labels]).sum(axis=1).max())
-
-
-def majorities(seed: int) -> np.ndarray:
-    """Majorities of three outputs, without ties with any critical probability."""
-    return 1 - np.random.default_rng(seed).uniform(0.0, 0.5, ROWS) ** 2
 
 
 @quiet
@@ -211,16 +98,6 @@ def test_with_too_many_choices_of_rows_the_bound_is_looser_and_sound(scheme, cle
     truth = [ROWS - model_truth(scheme, clean, budget, p) for budget in budgets]
     assert (found.certified >= alone).all()
     assert (found.certified <= truth).all()
-
-
-def larger(nodes=60, seed=3):
-    """(p, partition): two clusters of outputs that differ in how clear they are."""
-    rng = np.random.default_rng(seed)
-    partition = Partition(np.repeat([0, 1], nodes // 2), np.array([[0, 1], [1, 0]]))
-    return 1 - rng.uniform(0.0, 0.4, nodes) ** 2, partition
-
-
-LEVELS = [BernoulliFlip(0.05, 0.6), BernoulliFlip(0.1, 0.85)]
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -5,11 +5,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from graphcert.certificates import certify
+from graphcert.certificates import certify, together_norm
 from graphcert.certificates.rungs import ALL, BESIDE, METHODS, PUBLISHED, RUNGS
 from graphcert.config import COLLECTIVE_METHODS
 from graphcert.errors import InputError, UnsupportedError
-from graphcert.noise import BernoulliFlip, Gaussian, Partition, Smoothing
+from graphcert.noise import Ablation, BernoulliFlip, Gaussian, Hierarchical, Partition, Smoothing
 from graphcert.votes import Votes
 
 NODES = 60
@@ -52,6 +52,34 @@ def test_rungs_that_do_not_exist_are_left_out_of_a_ladder_but_refused_alone():
     assert list(ladder) == [name for name in NAMES if not name.startswith("tight")]
     with pytest.raises(UnsupportedError, match="use method='milp'"):
         certificate.collective(1, method="tight", layers=1, data=graph)
+
+
+def test_the_strongest_that_exists_stands_in_for_the_strongest_that_does_not(monkeypatch):
+    """Under its own name, and where it could take long, briefly; whoever asks for it by name gets all of it."""
+    path = np.stack([np.arange(NODES - 1), np.arange(1, NODES)])
+    graph = SimpleNamespace(
+        x=np.zeros((NODES, 3), int), edge_index=np.concatenate([path, path[::-1]], axis=1), num_nodes=NODES
+    )
+    shown = {"naive", "lp", "milp"}
+    assert set(certify(localized()).collective(1, method=BESIDE["tight"], layers=1, data=graph)) == shown
+    hidden = certify(votes(Hierarchical(0.9, Ablation())))
+    assert set(hidden.collective(nodes=range(3), method=BESIDE["tight"])) == shown
+    partition = Partition(np.repeat([0, 1], NODES // 2), np.array([[0, 1], [1, 0]]))
+    moved = certify(votes(Smoothing([Gaussian(0.5), Gaussian(1.0)], partition=partition)))
+    asked = []
+    solve = together_norm.collective_norm
+    monkeypatch.setattr(
+        together_norm, "collective_norm", lambda *args, **more: asked.append(more) or solve(*args, **more)
+    )
+    ladder = moved.collective(shift=np.linspace(0.1, 1, 4), method=BESIDE["tight"])
+    assert set(ladder) == shown
+    assert (ladder["naive"].certified <= ladder["lp"].certified).all()
+    assert (ladder["lp"].certified <= ladder["milp"].certified).all()
+    moved.collective(shift=0.5, method=BESIDE["milp"])
+    milp = [(more["bins"], more["time_limit"]) for more in asked if more["method"] == "milp"]
+    assert milp == [(64, 0.25), (256, 60.0)]
+    still = certify(votes(Smoothing(Gaussian(0.5))))
+    assert set(still.collective(edge_add=0, method=BESIDE["tight"])) == {"naive"}
 
 
 @pytest.mark.parametrize(
