@@ -1,12 +1,13 @@
 """Which budgets a run is evaluated at."""
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graphcert.certificates import BudgetGrid, Certificate
-from graphcert.config import CertificateConfig, CollectiveConfig, sweep_values
+from graphcert.config import CertificateConfig, CollectiveConfig, norm_values, sweep_values
 from graphcert.errors import UnsupportedError
 from graphcert.noise import CONTINUOUS, Ablation, BernoulliFlip, Selected
 from graphcert.noise.laws import Law
@@ -17,6 +18,8 @@ HEAT_MAP_CELLS = 24
 NORMS = 21
 _GLANCE = 1.0
 """Seconds per budget of the search for the end of a sweep."""
+_STRIDE, _FARTHEST = 1.25, 8.0
+"""Of norms: a sweep grows by such steps, up to so many times what any node alone survives."""
 
 _CHANNELS = (("features", "add", "delete"), ("edges", "edge_add", "edge_delete"))
 _Truth = NDArray[np.int64] | None
@@ -135,8 +138,15 @@ def collective_sweeps(certificate: Certificate, data: Any, settings: CollectiveC
 
 
 def _norms(certificate: Certificate) -> tuple[float, ...]:
-    """`NORMS` norms from 0 to half as far again as any node alone is certified; a round step between them."""
+    """`NORMS` norms from 0 to where nothing is certified together, or far beyond any node alone; by round steps."""
+
+    def hopeless(norm: float) -> bool:
+        return not certificate.collective(shift=norm, method="milp", time_limit=_GLANCE).certified.any()
+
     radii = certificate.radius()
-    farthest = 1.5 * float(radii[np.isfinite(radii)].max(initial=0.0)) or 1.0
-    step = float(f"{farthest / (NORMS - 1):.2g}")
-    return tuple(round(k * step, 12) for k in range(NORMS))
+    farthest = float(radii[np.isfinite(radii)].max(initial=0.0)) or 1.0
+    end = farthest
+    while end < _FARTHEST * farthest and not hopeless(end):
+        end *= _STRIDE
+    step = Fraction(f"{end / (NORMS - 1):.2g}")
+    return norm_values("shift", f"0:{(NORMS - 1) * step}:{step}")

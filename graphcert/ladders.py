@@ -1,7 +1,7 @@
 """Collective certificates of a run: every sweep by several methods, and how they are kept."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +11,16 @@ from numpy.typing import NDArray
 from graphcert.certificates import Attack, Certificate
 from graphcert.certificates.attack import allocation
 from graphcert.collective import CollectiveCurve
-from graphcert.collective.curve import csv_text
+from graphcert.collective.curve import SHIFT, csv_text
+from graphcert.config import norm_words
 from graphcert.errors import DataError, InputError
 from graphcert.noise import AXES, Smoothing
 
 _QUICK_ATOMS = 4096
 """Attacks whose exact trade-off can have more atoms are listed without what they break."""
+
+_DIGITS = 12
+"""Of the norms in collective.csv; collective.json has them as they are."""
 
 Ladder = dict[str, CollectiveCurve]
 """One sweep by several methods, the weakest first."""
@@ -102,8 +106,11 @@ class Collective:
         for i, ladder in enumerate(self.ladders):
             named = {**ladder, **self.beside(i)}
             rows += [{"sweep": i, "asked": name, **row} for name, curve in named.items() for row in curve.rows()]
-        columns = list(dict.fromkeys(name for row in rows for name in row))  # not every sweep limits the nodes
-        return csv_text([{name: row.get(name) for name in columns} for row in rows], ["sweep", "asked", *AXES])
+        # Not every sweep limits the nodes, and norms are no counts.
+        found = {name for row in rows for name in row}
+        axes = [axis for axis in (*AXES, SHIFT, "nodes") if axis in found]
+        columns = list(dict.fromkeys(["sweep", "asked", *axes, *(name for row in rows for name in row)]))
+        return csv_text([_written(row, columns) for row in rows], ["sweep", "asked", *AXES])
 
     def attacks(self, certificate: Certificate) -> str | None:
         """attacks.csv: per sweep, method and budget the best known attack, cluster by cluster; None without clusters.
@@ -123,6 +130,15 @@ class Collective:
             for row in _attack_rows(certificate, scheme.partition.labels, curve, index)
         ]
         return csv_text(rows, ["sweep", "asked", "cluster", *AXES])
+
+
+def _written(row: Mapping[str, Any], columns: Sequence[str]) -> dict[str, Any]:
+    """A row of collective.csv with all columns; norms are rounded down, as a text is read upwards (`norm_values`)."""
+    written = {name: row.get(name) for name in columns}
+    if SHIFT in row:
+        written[SHIFT] = norm_words(row[SHIFT], _DIGITS)
+        written |= {"nodes": int(row["nodes"])} if "nodes" in row else {}
+    return written
 
 
 def _attack_rows(

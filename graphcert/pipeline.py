@@ -14,7 +14,7 @@ from typing import Any
 from torch_geometric.data import Data
 
 from graphcert.budgets import budget_grids, certified_radii, collective_sweeps
-from graphcert.certificates import Certificate, certify, certify_scores
+from graphcert.certificates import Certificate, ScoreCertificate, certify, certify_scores
 from graphcert.certificates.rungs import BESIDE
 from graphcert.collective import CollectiveCurve
 from graphcert.comparison import Accuracy, isotropic_votes
@@ -229,7 +229,7 @@ class Run:
             options |= {"layers": model.layers, "normalisation": model.normalisation}
         ladders = []
         for sweep in sweeps:
-            ladder = certificate.collective(**sweep, method=BESIDE[settings.method], **options)
+            ladder = certificate.collective(**sweep, method=_rungs(settings.method, sweep), **options)
             assert isinstance(ladder, dict)  # several methods, several curves
             ladders.append(ladder)
             self.say(f"collective: {' × '.join(sweep)} by {', '.join(ladder)}")
@@ -264,11 +264,13 @@ class Run:
         method: str,
     ) -> tuple[CollectiveCurve, ...]:
         """The same sweeps for the classifier of the largest mean score, if the votes carry scores."""
-        if votes.scores is None:
+        claims = _score_certificate(certificate, votes)
+        if claims is None:
             return ()
-        claims = certify_scores(votes, certificate.alpha, targets=certificate.targets)
-        way = method if method in ("naive", "lp") else None  # the strongest that scores have
-        return tuple(claims.collective(**sweep, method=way, **options) for sweep in sweeps)
+        if method not in ("naive", "lp"):
+            return tuple(claims.collective(**sweep, **options) for sweep in sweeps)  # the strongest that scores have
+        ladders: list[Any] = [claims.collective(**sweep, method=BESIDE[method], **options) for sweep in sweeps]
+        return tuple(list(ladder.values())[-1] for ladder in ladders)
 
     def _isotropic(self, config: RunConfig, data: Data, votes: Votes, sweeps: tuple[dict[str, Any], ...]) -> Isotropic:
         """The same model under isotropic noise at equal accuracy over the same budgets."""
@@ -317,6 +319,7 @@ class Run:
             collective=collective.ladders,
             isotropic=collective.isotropic,
             mean_score=collective.mean_score,
+            scores=_score_certificate(certificate, votes),
             links=cluster_links(votes.smoothing.partition, data),
         )
 
@@ -360,6 +363,18 @@ def _certificate(config: RunConfig, votes: Votes, data: Data) -> Certificate:
     claims = config.certificate
     targets = data.test_mask.numpy()
     return certify(votes, claims.alpha, claims.simultaneous, method=claims.method, targets=targets)
+
+
+def _score_certificate(certificate: Certificate, votes: Votes) -> ScoreCertificate | None:
+    """Claims as strict about the same targets and the classifier of the largest mean score, if the votes carry scores."""
+    if votes.scores is None:
+        return None
+    return certify_scores(votes, certificate.alpha, certificate.simultaneous, targets=certificate.targets)
+
+
+def _rungs(method: str, sweep: Mapping[str, Any]) -> tuple[str, ...]:
+    """What is shown beside a method; against norms, where there is no exact search, integer programs stand in for it."""
+    return BESIDE["milp" if method == "tight" and "shift" in sweep else method]
 
 
 def _check_samples(config: RunConfig, targets: int) -> None:

@@ -60,8 +60,8 @@ class RunConfig:
                 "a limit of touched nodes makes a difference under hierarchical noise and ablation only; give --select or "
                 "--keep, or leave --nodes out"
             )
-        if any("shift" in sweep for sweep in self.collective.sweeps) and not noise.continuous:
-            raise InputError("a shift is a change of real features; sweep it under --sigma or --half-width only")
+        for sweep in self.collective.sweeps:
+            _check_axes(set(sweep), noise)
 
     def _check_beyond_flips(self) -> None:
         """Refuse, before anything is sampled, what is offered under flips only."""
@@ -71,8 +71,6 @@ class RunConfig:
                 "receptive fields and the comparison with isotropic noise are offered under flips of every row; leave "
                 "--receptive-field and --compare out"
             )
-        if self.smoothing.continuous and any({"add", "delete"} & set(sweep) for sweep in together.sweeps):
-            raise InputError("budgets of bits say nothing under continuous noise; sweep shift, the norm of a change")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain nested values without None, as TOML has them."""
@@ -126,6 +124,20 @@ class RunConfig:
             for key in sorted(determining)
             if ours.get(key) != theirs.get(key)
         ]
+
+
+def _check_axes(axes: set[str], noise: SmoothingConfig) -> None:
+    """Refuse a sweep that this noise says nothing about."""
+    if "shift" not in axes:
+        if noise.continuous and axes & {"add", "delete", "nodes"}:
+            raise InputError("budgets of bits say nothing under continuous noise; sweep shift, the norm of a change")
+        return
+    if not noise.continuous:
+        raise InputError("a shift is a change of real features; sweep it under --sigma or --half-width only")
+    if axes - {"shift", "nodes"}:
+        raise InputError("a shift is swept by itself or with nodes; leave the budgets of bits and edges out")
+    if "nodes" in axes and noise.select is None:
+        raise InputError("a limit of moved nodes makes a difference under hierarchical noise only; leave --nodes out")
 
 
 def _section(kind: type[Section], name: str, values: Any) -> Section:

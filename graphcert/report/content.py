@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from graphcert.certificates import BudgetGrid, Certificate
+from graphcert.certificates import BudgetGrid, Certificate, ScoreCertificate
 from graphcert.collective import CollectiveCurve
+from graphcert.collective.curve import SHIFT
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.ladders import Isotropic
 from graphcert.noise import AXES, Partition
+from graphcert.report.laws import norm_of
 from graphcert.votes import Votes
 
 
@@ -28,17 +30,21 @@ class ReportContent:
         timings: seconds per stage.
         warnings: sentences the reader must know before believing a number.
         collective: one ladder per sweep of budgets: curves by method ("naive", "lp", "milp", …), the weakest first, over
-            the same (B, 4) budgets in the order of `AXES`, with "nodes" (B, 5). Sweeps of one axis become curves, all
-            combinations over two axes heat maps, and every sweep a table.
+            the same (B, 4) budgets in the order of `AXES`, with "nodes" (B, 5); under continuous noise over norms,
+            "feature_shift" (B, 1), with "nodes" (B, 2). Sweeps of one axis become curves, all combinations over two axes
+            heat maps, and every sweep a table.
         isotropic: the same model under isotropic noise at equal accuracy, one curve per ladder; None if not compared.
         mean_score: the classifier of the largest mean score, one curve per ladder; empty if votes carry no scores.
+        scores: the claims about that classifier, each node alone; None if votes carry no scores.
         links: (C, C) undirected edges between clusters, inside them on the diagonal; None without clusters, or if they
             are not known.
 
     Raises:
         InputError: if the certificate is not one of these votes, `truth` is not one integer per node, the methods of a
-            ladder differ in their budgets or count other targets than the certificate, or `links` is no such matrix.
-        UnsupportedError: if a grid varies no axis or more than two, or the budgets of a ladder are not over `AXES`.
+            ladder differ in their budgets or count other targets than the certificate, `scores` are about other targets,
+            or `links` is no such matrix.
+        UnsupportedError: if a grid varies no axis or more than two, or the budgets of a ladder are neither over `AXES` nor,
+            under Gaussian or uniform noise, norms.
     """
 
     title: str
@@ -53,6 +59,7 @@ class ReportContent:
     links: NDArray[np.int64] | None = None
     isotropic: Isotropic | None = None
     mean_score: tuple[CollectiveCurve, ...] = ()
+    scores: ScoreCertificate | None = None
 
     def __post_init__(self) -> None:
         claimed, cast = self.certificate, self.votes
@@ -65,8 +72,10 @@ class ReportContent:
                 raise UnsupportedError(
                     f"a report draws grids over one or two axes, got {len(grid.axes)}; fix the others at a number"
                 )
+        if self.scores is not None and not np.array_equal(self.scores.targets, claimed.targets):
+            raise InputError("the mean scores of a report must be about the targets of its certificate")
         for ladder in self.collective:
-            _check_ladder(ladder, claimed.claims)
+            _check_ladder(ladder, claimed)
         for curves in (self.mean_score, () if self.isotropic is None else self.isotropic.curves):
             if curves and len(curves) != len(self.collective):
                 raise InputError(
@@ -90,23 +99,27 @@ class ReportContent:
         return bool((self.truth[self.certificate.targets] >= 0).any())
 
 
-def _check_ladder(ladder: Mapping[str, CollectiveCurve], claims: int) -> None:
+def _check_ladder(ladder: Mapping[str, CollectiveCurve], certificate: Certificate) -> None:
     """Curves that can be compared, about the targets of the certificate."""
     if not ladder:
         raise InputError("a ladder of collective methods is empty; leave it out of collective=…")
-    first = next(iter(ladder.values()))
+    first, claims = next(iter(ladder.values())), certificate.claims
+    shown = [AXES, (*AXES, "nodes")]
+    if norm_of(certificate.smoothing):
+        shown += [(SHIFT,), (SHIFT, "nodes")]
     for method, curve in ladder.items():
-        if not len(curve) or (curve.axes, curve.budgets.shape[1]) not in ((AXES, 4), ((*AXES, "nodes"), 5)):
+        if not len(curve) or curve.axes not in shown or curve.budgets.shape[1] != len(curve.axes):
             raise UnsupportedError(
-                f"a report shows collective certificates over the {len(AXES)} axes {', '.join(AXES)} (and nodes), and "
-                f"{method} has budgets of shape {curve.budgets.shape}; make it with Certificate.collective"
+                f"a report shows collective certificates over the axes {', '.join(AXES)} or, under continuous noise, over "
+                f"{SHIFT} (and nodes), and {method} has budgets of shape {curve.budgets.shape} over "
+                f"{', '.join(curve.axes)}; make it with Certificate.collective"
             )
         if curve.targets != claims:
             raise InputError(
                 f"the collective certificate {method} counts {curve.targets} targets and the certificate {claims}; "
                 f"call collective without targets=…"
             )
-        if not np.array_equal(curve.budgets, first.budgets):
+        if curve.axes != first.axes or not np.array_equal(curve.budgets, first.budgets):
             raise InputError(f"the budgets of {method} differ from those of {next(iter(ladder))}; sweep the same ones")
 
 

@@ -8,6 +8,7 @@ from graphcert.files import atomic_write_text
 from graphcert.noise import CHANNELS, BernoulliFlip, Gaussian, Selected, Uniform
 from graphcert.noise.laws import Law
 from graphcert.report.content import ReportContent
+from graphcert.report.laws import without_selection
 from graphcert.report.notices import notices
 from graphcert.report.page import page
 from graphcert.report.sections import SECTIONS
@@ -43,7 +44,7 @@ def _subtitle(content: ReportContent) -> list[str]:
 
 def _noise(channel: str, levels: Sequence[Law]) -> str:
     """The parameters of a channel's noise, or their ranges over the levels of a localized scheme."""
-    rows = [level.law if isinstance(level, Selected) else level for level in levels]
+    rows = without_selection(levels)
     flips = [law for law in rows if isinstance(law, BernoulliFlip)]
     sigmas = [law.sigma for law in rows if isinstance(law, Gaussian)]
     widths = [law.half_width for law in rows if isinstance(law, Uniform)]

@@ -1,9 +1,13 @@
 """The result in a few lines of plain text, for a terminal."""
 
+import numpy as np
+
+from graphcert.noise import Selected
 from graphcert.report.content import ReportContent
 from graphcert.report.ladder import largest_gain
+from graphcert.report.laws import norm_of
 from graphcert.report.measures import budget_at, headline, reach
-from graphcert.report.wording import alternatives, budget_words, method_name, number, percent
+from graphcert.report.wording import alternatives, budget_words, method_name, number, percent, shift_words
 
 _LONGEST_TABLE = 9
 
@@ -45,7 +49,20 @@ def _half(content: ReportContent) -> list[str]:
         for grid, reached in found
         if reached.budget
     ]
+    far += _half_moved(content)
     return [f"half of the targets hold up to {alternatives(far)}"] if far else []
+
+
+def _half_moved(content: ReportContent) -> list[str]:
+    """The same in the norm of continuous noise; of selected rows, one may move."""
+    smoothing = content.certificate.smoothing
+    norm = norm_of(smoothing)
+    if not norm:
+        return []
+    limit = 1 if isinstance(smoothing.levels("features")[0], Selected) else None
+    radii = np.sort(content.certificate.radius(limit)[content.certificate.targets])[::-1]
+    middle = float(radii[(len(radii) - 1) // 2])
+    return [shift_words(norm, middle, limit)] if 0 < middle < np.inf else []
 
 
 def _together(content: ReportContent) -> list[str]:
@@ -58,5 +75,5 @@ def _together(content: ReportContent) -> list[str]:
     if ladder.gain[i] <= 0:
         return [f"all at once: no more than {weakest}"]
     together, alone = (int(curve.certified[i]) for curve in (ladder.best, ladder.curves[ladder.weakest]))
-    at = budget_words(ladder.budgets[i])
+    at = ladder.words(i)
     return [f"all at once: {percent(together, claims)} at {at} ({weakest} {percent(alone, claims)})"]

@@ -4,9 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from graphcert.certificates.attack import OBJECTS
+from graphcert.collective.curve import SHIFT
+from graphcert.config import norm_words
 from graphcert.noise import AXES, Budget
 
 _OPERATIONS = {"add": "additions", "delete": "deletions"}
+_AXES = {"nodes": "touched nodes", SHIFT: "norm of the change"}
+_SUBSCRIPTS = str.maketrans("12", "₁₂")
 
 NOTHING = "–"
 
@@ -43,9 +47,9 @@ def number(count: int) -> str:
 
 
 def axis_words(axis: str) -> str:
-    """The name of an axis: "feature additions", "touched nodes"."""
-    if axis == "nodes":
-        return "touched nodes"
+    """The name of an axis: "feature additions", "touched nodes", "norm of the change"."""
+    if axis in _AXES:
+        return _AXES[axis]
     channel, _, operation = axis.partition("_")
     return f"{channel} {_OPERATIONS[operation]}"
 
@@ -65,6 +69,19 @@ def budget_words(budget: Budget) -> str:
         changed = f"{bits} in at most {_nodes(budget.nodes)}" if bits else f"{_nodes(budget.nodes)} changed"
         words = {"feature bit": changed, **words}
     return ", ".join(words.values()) or "no change"
+
+
+def size_of_change(norm: str) -> str:
+    """The norm of a change δ: "‖δ‖₂" for "ℓ2"."""
+    return f"‖δ‖{norm.removeprefix('ℓ').translate(_SUBSCRIPTS)}"
+
+
+def shift_words(norm: str, shift: float, nodes: int | None = None) -> str:
+    """A budget that is a norm: "‖δ‖₂ ≤ 0.25 in at most 2 nodes"; the norm is rounded down."""
+    if not shift:
+        return "no change"
+    moved = f"{size_of_change(norm)} ≤ {norm_words(shift)}"
+    return moved if nodes is None else f"{moved} in at most {_nodes(nodes)}"
 
 
 def _nodes(count: int) -> str:

@@ -119,7 +119,7 @@ BAD = {
     "no noise": (CHAIN, "no noise"),
     "probability above one": ([*CHAIN, "--add", "1.5"], "between 0 and 1"),
     "negative probability": ([*CHAIN, "--edge-delete", "-0.1"], "between 0 and 1"),
-    "not a number": ([*CHAIN, "--add", "nan"], "between 0 and 1"),
+    "not a number": ([*CHAIN, "--add", "nan"], "--add takes a probability"),
     "too few samples": ([*CHAIN, "--add", "0.1", "--samples", "5"], "cannot certify anything"),
     "level outside its domain": ([*CHAIN, "--add", "0.1", "--alpha", "2"], "alpha"),
     "unknown certificate": ([*CHAIN, "--add", "0.1", "--method", "magic"], "method"),

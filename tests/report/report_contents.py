@@ -1,5 +1,6 @@
 """Report contents for tests: made-up votes of nodes with known probabilities, certified by the library."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
@@ -8,13 +9,15 @@ import numpy as np
 
 from graphcert.certificates import BudgetGrid, Certificate, certify
 from graphcert.collective import CollectiveCurve
-from graphcert.noise import BernoulliFlip, Partition, Smoothing
+from graphcert.config import norm_values
+from graphcert.noise import BernoulliFlip, Gaussian, Hierarchical, Partition, Smoothing, Uniform
 from graphcert.report import ReportContent
 from graphcert.votes import Votes
 
 FEATURES, EDGES = BernoulliFlip(0.05, 0.6), BernoulliFlip(0.02, 0.5)
 ONLY_FEATURES, ONLY_EDGES, BOTH = Smoothing(FEATURES), Smoothing(edges=EDGES), Smoothing(FEATURES, EDGES)
 CLASSES = 5
+NORMS = norm_values("shift", "0:0.8:0.1")
 
 SETTINGS = {
     "dataset": {"name": "made up", "options": {"nodes": 300, "seeds": [1, 2]}, "sha256": "0123456789abcdef" * 4},
@@ -43,7 +46,9 @@ def make_grids(certificate: Certificate, truth: np.ndarray | None, end: int = 6)
     """A curve per operation and a heat map per channel that is perturbed."""
     grids: list[BudgetGrid] = []
     for channel, add, delete in (("features", "add", "delete"), ("edges", "edge_add", "edge_delete")):
-        if certificate.smoothing.perturbs(channel):
+        if certificate.smoothing.perturbs(channel) and isinstance(
+            certificate.smoothing.levels(channel)[0], BernoulliFlip
+        ):
             grids += [certificate.grid(**{axis: range(end + 1)}, truth=truth) for axis in (add, delete)]
             grids.append(certificate.grid(**{add: range(end), delete: range(end + 1)}, truth=truth))
     return tuple(grids)
@@ -99,6 +104,28 @@ def localized_content(
     return replace(content, collective=ladders, links=links)
 
 
+def norm_content(law: Callable[[float], Any] = Gaussian, clusters: int = 3, nodes: int = 60) -> ReportContent:
+    """Continuous noise over clusters, certified at once against norms and against one of them."""
+    partition, links = make_clusters(clusters, nodes)
+    smoothing = Smoothing([law(0.25 * (1 + k)) for k in range(clusters)], partition=partition)
+    votes, truth = make_votes(nodes, smoothing, clarity=200)
+    content = make_content(votes, truth, targets=np.arange(0, nodes, 2))
+    options = {"method": ("naive", "lp", "milp"), "truth": truth}
+    ladders = tuple(content.certificate.collective(shift=norms, **options) for norms in (NORMS, NORMS[2]))
+    return replace(content, collective=ladders, links=links)
+
+
+def selected_norm_content() -> ReportContent:
+    """Gaussian noise of selected rows: norms by limits of nodes, norms, and limits."""
+    votes, truth = make_votes(smoothing=Hierarchical(0.9, Gaussian(0.5)), clarity=200)
+    content = make_content(votes, truth)
+
+    def ladder(shift: Any, nodes: Any) -> Any:
+        return content.certificate.collective(shift=shift, nodes=nodes, method=("naive",), truth=truth)
+
+    return replace(content, collective=(ladder(NORMS, (1, 2)), ladder(NORMS, 2), ladder(NORMS[1], (1, 2, 3))))
+
+
 def variants() -> dict[str, ReportContent]:
     """Every kind of report that differs in what there is to show."""
     votes, truth = make_votes()
@@ -126,6 +153,9 @@ def variants() -> dict[str, ReportContent]:
     found |= {
         "localized": localized_content(),
         "localized, both channels": localized_content(both=True, methods=("naive", "lp")),
+        "norms": norm_content(),
+        "norms, uniform": norm_content(Uniform),
+        "norms, selected rows": selected_norm_content(),
         "localized, no comparison": replace(localized_content(2, 40, methods=("lp",)), links=None),
     }
     certificate = found["both channels"].certificate

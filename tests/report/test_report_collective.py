@@ -173,7 +173,7 @@ def test_a_ladder_that_cannot_be_compared_is_refused() -> None:
         with_ladder(naive=curve, milp=made_up([100, 20], along_additions(0, 2)))
     with pytest.raises(InputError, match="empty"):
         with_ladder()
-    with pytest.raises(UnsupportedError, match=r"over the 4 axes .* shape \(2, 1\)"):
+    with pytest.raises(UnsupportedError, match=r"over the axes feature_add, .* shape \(2, 1\)"):
         with_ladder(lp=replace(curve, budgets=curve.budgets[:, :1]))
     with pytest.raises(UnsupportedError, match=r"shape \(0, 4\)"):
         with_ladder(lp=made_up([], np.empty((0, 4))))
@@ -207,12 +207,12 @@ def test_a_grid_is_found_exactly_where_all_combinations_are_there(
     targets = 1000
     certified = list(range(len(budgets)))
     ladder = Ladder({"lp": made_up(certified, budgets, targets)})
-    grid = ladder.grid(np.array(certified, float))
+    grid = ladder.panel(np.array(certified, float))
     assert (grid is not None) == (len(ladder.axes) in (1, 2) and (len(budgets) == len(full) or len(axes) == 1))
     if grid is not None:
-        for place in np.ndindex(grid.ratio.shape):
+        for place in np.ndindex(grid.numbers.shape):
             chosen = {axis: along[i] for axis, along, i in zip(grid.axes, grid.values, place, strict=True)}
-            assert ladder.budgets.index(replace(grid.fixed, **chosen)) == grid.ratio[place]
+            assert ladder.budgets.index(replace(ladder.budgets[0], **chosen)) == grid.numbers[place]
 
 
 def test_sweeps_of_any_shape_are_shown_in_a_table() -> None:

@@ -76,10 +76,10 @@ class NormAxis(BudgetAxis):
         marked: none of them.
     """
 
-    title = "ℓ2 norm of the change"
     integer = False
 
-    def __init__(self, norms: tuple[float, ...]) -> None:
+    def __init__(self, norms: tuple[float, ...], norm: str = "ℓ2") -> None:
+        self.title = f"{norm} norm of the change"
         self._place = np.argsort(norms, kind="stable")
         self.whole = np.array(norms, dtype=np.float64)[self._place]
         self.marked = np.zeros(len(norms), dtype=np.bool_)

@@ -1,6 +1,7 @@
 """One share of the targets over two budget axes."""
 
 from itertools import product
+from typing import Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -8,7 +9,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from graphcert.certificates import BudgetGrid
+from graphcert.config import norm_words
 from graphcert.report.plots.canvas import LETTER, TEXT, WIDTH, panel, picture
 from graphcert.report.plots.shades import cell_number, shade_key, shades, tick_step
 from graphcert.report.theme import INK, MUTED, Colour
@@ -20,8 +21,20 @@ _SIDE = (WIDTH - _MARGINS["left"] - _MARGINS["right"], _HEIGHT - _MARGINS["top"]
 _HALF = 0.5
 
 
+class Cells(Protocol):
+    """The axes of a map: a `BudgetGrid` has them, or the `Panel` of a sweep."""
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """The names of both axes."""
+
+    @property
+    def values(self) -> tuple[tuple[float, ...], ...]:
+        """The budgets along each of them."""
+
+
 def heat_map_plot(
-    grid: BudgetGrid, shares: NDArray[np.float64], colour: Colour, name: str, what: str, full: float = 1.0
+    grid: Cells, shares: NDArray[np.float64], colour: Colour, name: str, what: str, full: float = 1.0
 ) -> str:
     """A heat map as SVG: the first axis upwards, the second to the right.
 
@@ -79,12 +92,13 @@ def _border(inside: NDArray[np.bool_]) -> list[list[tuple[int, int]]]:
     return upright + level
 
 
-def _ticks(axes: Axes, grid: BudgetGrid) -> None:
+def _ticks(axes: Axes, grid: Cells) -> None:
     for axis, values, room, place in (
         (axes.xaxis, grid.values[1], 3.5 * LETTER, _SIDE[0]),
         (axes.yaxis, grid.values[0], 1.4 * TEXT, _SIDE[1]),
     ):
         step = tick_step(len(values), room, place)
-        axis.set_ticks([i + 0.5 for i in range(0, len(values), step)], [f"{value}" for value in values[::step]])
+        names = [f"{value}" if isinstance(value, int) else norm_words(value, 3) for value in values[::step]]
+        axis.set_ticks([i + 0.5 for i in range(0, len(values), step)], names)
     axes.set_xlabel(axis_words(grid.axes[1]), fontsize=TEXT, color=MUTED.light, labelpad=4)
     axes.set_ylabel(axis_words(grid.axes[0]), fontsize=TEXT, color=MUTED.light, labelpad=4)

@@ -23,7 +23,9 @@ _TINT = 0.13
 _EQUAL = 1e-9
 
 
-def ladder_plot(axis: str, values: Sequence[float], ratios: Mapping[str, Shares], gain: str, name: str) -> str:
+def ladder_plot(
+    axis: str, values: Sequence[float], ratios: Mapping[str, Shares], gain: str, name: str, norm: str = "ℓ2"
+) -> str:
     """One panel as SVG: a line per method with its name beside it, and the gain as a tinted area.
 
     Methods with the same ratios share a line and a name.
@@ -34,11 +36,12 @@ def ladder_plot(axis: str, values: Sequence[float], ratios: Mapping[str, Shares]
         ratios: the certified ratio (B,) of every method under the name to show, the weakest first.
         gain: what to write at the largest gain of the strongest over the weakest.
         name: unique in the page.
+        norm: which one, if the budgets are norms.
     """
 
     def draw(figure: Figure) -> None:
         axes = panel(figure, HEIGHT, **MARGINS)
-        sweep = NormAxis(tuple(values)) if axis == SHIFT else BudgetAxis(tuple(map(int, values)))
+        sweep = NormAxis(tuple(values), norm) if axis == SHIFT else BudgetAxis(tuple(map(int, values)))
         sweep.frame(axes)
         lines = {text: sweep.along(shares) for text, shares in _merged(ratios).items()}
         colours = _draw_methods(axes, sweep, lines)
@@ -52,7 +55,7 @@ def ladder_plot(axis: str, values: Sequence[float], ratios: Mapping[str, Shares]
             colours[gain] = INK
         _write(sheet, curves, colours)
 
-    against = "norm of the change" if axis == SHIFT else f"number of {axis_words(axis)}"
+    against = f"{norm} {axis_words(axis)}" if axis == SHIFT else f"number of {axis_words(axis)}"
     return picture(draw, HEIGHT, name, f"Certified ratio against the {against}: {', '.join(ratios)}")
 
 

@@ -8,6 +8,7 @@ from graphcert.report.sections.attack import attack
 from graphcert.report.sections.clusters import clusters
 from graphcert.report.sections.collective import collective
 from graphcert.report.sections.figures import curves, heat_maps
+from graphcert.report.sections.mean_score import mean_score
 from graphcert.report.sections.others import others
 from graphcert.report.sections.particulars import particulars
 from graphcert.report.sections.result import result
@@ -15,8 +16,8 @@ from graphcert.report.sections.section import Section
 from graphcert.report.sections.words import guarantee, limits, reading
 
 SECTIONS: tuple[Callable[[ReportContent], Section | None], ...] = (
-    result, reading, guarantee, curves, heat_maps, collective, others, clusters, attack, abstentions, limits,
-    particulars,
+    result, reading, guarantee, curves, heat_maps, collective, others, mean_score, clusters, attack, abstentions,
+    limits, particulars,
 )  # fmt: skip
 """In the order of the page."""
 

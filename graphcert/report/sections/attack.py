@@ -14,7 +14,7 @@ from graphcert.report.ladder import Ladder, ladders
 from graphcert.report.page import block
 from graphcert.report.plots import attack_plot
 from graphcert.report.sections.section import Section
-from graphcert.report.wording import NOTHING, budget_words, number, percent
+from graphcert.report.wording import NOTHING, number, percent
 
 _MOST = 4
 _NAMED = 8
@@ -85,7 +85,7 @@ def _introduction(found: list[_Found]) -> list[str]:
 
 
 def _caption(one: _Found) -> str:
-    return f"Against {budget_words(one.ladder.budgets[one.row])}"
+    return f"Against {one.ladder.words(one.row)}"
 
 
 def _sentence(content: ReportContent, one: _Found) -> str:

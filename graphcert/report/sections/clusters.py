@@ -16,7 +16,7 @@ from graphcert.report.wording import number, percent
 
 _MOST_LEVELS = 12
 _NEAREST = 3
-_SYMBOLS = {"add": "θ⁺", "delete": "θ⁻", "sigma": "σ"}
+_SYMBOLS = {"add": "θ⁺", "delete": "θ⁻", "sigma": "σ", "half_width": "λ"}
 
 
 def clusters(content: ReportContent) -> Section | None:
@@ -116,11 +116,14 @@ def _span(ranks: NDArray[np.int64]) -> str:
 
 
 def _parameters(law: Any) -> dict[str, str]:
-    """The rates of a law, and of the law inside it, under their symbols."""
+    """The rates of a law, and of the law inside it, under their symbols; what it does not have is left out."""
     found: dict[str, str] = {}
     for field in fields(law):
         value = getattr(law, field.name)
-        found |= _parameters(value) if is_dataclass(value) else {_SYMBOLS.get(field.name, field.name): f"{value:.4g}"}
+        if is_dataclass(value):
+            found |= _parameters(value)
+        elif value is not None:
+            found[_SYMBOLS.get(field.name, field.name)] = f"{value:.4g}"
     return found
 
 

@@ -10,10 +10,11 @@ from graphcert.report.content import ReportContent
 from graphcert.report.ladder import Ladder, ladders
 from graphcert.report.page import block
 from graphcert.report.plots import ladder_plot
+from graphcert.report.sections.mean_score import EXPLAINED, MEAN_SCORE
 from graphcert.report.sections.section import Section
-from graphcert.report.wording import axis_words, besides, budget_words, method_name, number, percent, points
+from graphcert.report.wording import method_name, number, percent, points
 
-_ISOTROPIC, _MEAN_SCORE = "isotropic", "mean score"
+_ISOTROPIC = "isotropic"
 
 
 def others(content: ReportContent) -> Section | None:
@@ -34,7 +35,7 @@ def others(content: ReportContent) -> Section | None:
 def _beside(content: ReportContent, sweep: int) -> dict[str, CollectiveCurve]:
     """The curves of the other classifiers over one sweep."""
     found = {} if content.isotropic is None else {_ISOTROPIC: content.isotropic.curves[sweep]}
-    return found | ({_MEAN_SCORE: content.mean_score[sweep]} if content.mean_score else {})
+    return found | ({MEAN_SCORE: content.mean_score[sweep]} if content.mean_score else {})
 
 
 def _sentences(content: ReportContent) -> list[str]:
@@ -47,11 +48,7 @@ def _sentences(content: ReportContent) -> list[str]:
             "survive exactly what each survives alone."
         )
     if content.mean_score:
-        found.append(
-            "Mean score: the classifier of the largest mean score in place of the most votes, by a band around the "
-            "distribution of its scores and the exact trade-offs. It may give other labels; its claims are its own and are "
-            "never mixed with those of the votes."
-        )
+        found.append(EXPLAINED)
     return found
 
 
@@ -62,26 +59,25 @@ def _noise(smoothing: Smoothing) -> str:
 
 def _curves(content: ReportContent, ladder: Ladder, sweep: int) -> list[tuple[str, Markup]]:
     """One plot per other classifier, if the sweep has one axis."""
-    grid = ladder.grid(ladder.best.ratio)
+    grid = ladder.panel(ladder.best.ratio)
     if grid is None or len(grid.axes) != 1:
         return []
     plots = []
     for name, curve in _beside(content, sweep).items():
-        theirs = ladder.grid(curve.ratio)
+        theirs = ladder.panel(curve.ratio)
         assert theirs is not None  # the budgets are those of the ladder
         most = int((ladder.best.certified - curve.certified).max())
-        ratios = {name: theirs.ratio, f"votes, {method_name(ladder.strongest)}": grid.ratio}
-        svg = ladder_plot(
-            grid.axes[0], grid.values[0], ratios, f"{points(most, curve.targets)} points", f"{name[0]}{sweep}"
-        )
-        plots.append((f"{axis_words(grid.axes[0]).capitalize()}{besides(grid.fixed)}", Markup(svg)))
+        ratios = {name: theirs.numbers, f"votes, {method_name(ladder.strongest)}": grid.numbers}
+        gain = f"{points(most, curve.targets)} points"
+        svg = ladder_plot(grid.axes[0], grid.values[0], ratios, gain, f"{name[0]}{sweep}", ladder.norm)
+        plots.append((ladder.heading, Markup(svg)))
     return plots
 
 
 def _table(ladder: Ladder, curves: Mapping[str, CollectiveCurve]) -> Markup:
     rows = [
-        [budget_words(budget), *(f"{number(int(c.certified[i]))} ({percent(int(c.certified[i]), c.targets)})"
+        [ladder.words(i), *(f"{number(int(c.certified[i]))} ({percent(int(c.certified[i]), c.targets)})"
                                  for c in curves.values())]
-        for i, budget in enumerate(ladder.budgets)
+        for i in range(len(ladder.best))
     ]  # fmt: skip
     return block("table", f"Certified, of {number(ladder.best.targets)}", ["budget", *curves], rows)

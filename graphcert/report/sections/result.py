@@ -2,8 +2,9 @@
 
 from markupsafe import Markup
 
-from graphcert.noise import CONTINUOUS, Budget, Gaussian, Selected
+from graphcert.noise import Budget, Selected
 from graphcert.report.content import ReportContent
+from graphcert.report.laws import norm_of, smallest_scale
 from graphcert.report.measures import Reach, headline, reach, standing
 from graphcert.report.page import block
 from graphcert.report.sections.section import Section
@@ -62,17 +63,15 @@ def _reaches(content: ReportContent) -> list[Markup]:
 def _radii(content: ReportContent) -> list[Markup]:
     """Under Gaussian or uniform noise: how many targets survive a change of all features together of so large a norm."""
     certificate, claims = content.certificate, content.certificate.claims
-    levels = certificate.smoothing.levels("features")
-    rows = [level.law if isinstance(level, Selected) else level for level in levels]
-    laws = [law for law in rows if isinstance(law, CONTINUOUS)]
-    if not laws:
+    smoothing = certificate.smoothing
+    scale = smallest_scale(smoothing)
+    if scale is None:
         return []
-    scale = min(law.sigma if isinstance(law, Gaussian) else law.half_width for law in laws)
-    limits = _LIMITS if isinstance(levels[0], Selected) else (None,)
+    limits = _LIMITS if isinstance(smoothing.levels("features")[0], Selected) else (None,)
     radii = [certificate.radius(limit) for limit in limits]
     norms = [f"{share * scale:.3g}" for share in _SHARES]
     found = [[norm, *(percent(int((r > float(norm)).sum()), claims) for r in radii)] for norm in norms]
-    header = [f"{laws[0].norm} norm", *("ratio" if limit is None else f"in ≤ {limit} nodes" for limit in limits)]
+    header = [f"{norm_of(smoothing)} norm", *("ratio" if limit is None else f"in ≤ {limit} nodes" for limit in limits)]
     return [block("table", "Certified ratio against moved features", header, found)]
 
 

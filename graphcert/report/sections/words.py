@@ -1,7 +1,8 @@
 """The sections in words: how to read the numbers, what is guaranteed, what is not."""
 
-from graphcert.noise import CONTINUOUS, Ablation, Selected
+from graphcert.noise import Ablation
 from graphcert.report.content import ReportContent
+from graphcert.report.laws import norm_of, row_laws
 from graphcert.report.page import block
 from graphcert.report.sections.section import Section
 from graphcert.report.wording import number
@@ -25,12 +26,11 @@ def reading(content: ReportContent) -> Section:
 
 def _threat(content: ReportContent) -> str:
     """What a budget counts."""
-    levels = content.certificate.smoothing.levels("features")
-    law = levels[0].law if levels and isinstance(levels[0], Selected) else next(iter(levels), None)
-    if isinstance(law, Ablation):
+    smoothing = content.certificate.smoothing
+    if any(isinstance(law, Ablation) for law in row_laws(smoothing)):
         return "how many nodes an adversary may touch, changing their features at will"
-    if isinstance(law, CONTINUOUS):
-        return f"how far an adversary may move the features, in {law.norm} norm over all of them together"
+    if norm := norm_of(smoothing):
+        return f"how far an adversary may move the features, in {norm} norm over all of them together"
     return "how many feature bits or edges an adversary may add or delete"
 
 

@@ -20,6 +20,7 @@ _MOST_NUMBERS = 12
 
 _METHODS = {
     "isotropic": ("isotropic", "isotropic noise"),
+    "elastic": ("depends on the image", "noise that depends on the image"),
     "alone": ("each pixel alone", "localized noise, each pixel alone"),
     "together": ("all pixels together", "localized noise, all pixels together"),
 }
