@@ -332,7 +332,7 @@ def collective_command(
     from graphcert.report import summary_lines
 
     if method == "none":
-        raise InputError("name a method: naive, lp, milp, tight or all")
+        raise InputError("name a method: naive, lp, milp, tight-lp, tight or all")
     run = _run(run_folder, data_root, workers)
     old = run.load_config().collective
     sweep = {"add": add, "delete": delete, "edge_add": edge_add, "edge_delete": edge_delete}
@@ -344,7 +344,8 @@ def collective_command(
     if not run.collective(replace(old, method=method, sweeps=sweeps, isotropic=compare, **options)).ladders:
         raise InputError(
             "there is nothing to sweep: only localized noise of every row is swept without being asked, because the same "
-            "noise everywhere gains nothing; give budgets such as --add 0:20, and --nodes 1:3 under hierarchical noise"
+            "noise everywhere gains nothing; give budgets such as --add 0:20, or --shift 0:1:0.1 under --sigma and "
+            "--half-width, and --nodes 1:3 under hierarchical noise"
         )
     for line in summary_lines(run.report()):
         typer.echo(line)

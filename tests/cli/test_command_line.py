@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,11 @@ import pytest
 
 from graphcert.cli import main
 from graphcert.config import RunConfig
+from graphcert.segment_pipeline import SegmentSettings
 from graphcert.votes import Votes
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+FOLDERS = {"images": "images", "masks": "masks", "model": "model.pt"}
 SMALL = [
     "--dataset", "synthetic", "--dataset-option", "nodes=300", "--dataset-option", "classes=3",
     "--dataset-option", "features=40", "--training-option", "epochs=30",
@@ -228,8 +231,13 @@ def test_a_file_of_settings_replaces_the_options(certified, run, tmp_path):
 
 @pytest.mark.parametrize("path", sorted(EXPERIMENTS.glob("*.toml")), ids=lambda path: path.stem)
 def test_every_experiment_has_settings_that_can_be_read(path):
-    config = RunConfig.load(path)
-    assert RunConfig.from_dict(config.to_dict()) == config
+    values = tomllib.loads(path.read_text(encoding="utf-8"))
+    if "segment" in values:  # images, see `graphcert segment --config`
+        settings = SegmentSettings.from_dict({**FOLDERS, **values["segment"]})
+        assert SegmentSettings.from_dict(settings.to_dict()) == settings
+    else:
+        config = RunConfig.load(path)
+        assert RunConfig.from_dict(config.to_dict()) == config
     assert f"({path.name})" in (EXPERIMENTS / "README.md").read_text(encoding="utf-8")
 
 
