@@ -165,7 +165,8 @@ class Claims(ABC):
                 default the strongest that there is: "tight" for votes and bands of scores, "milp" with `layers`, under
                 ablation or against a shift, "naive" under other continuous noise. "all" gives every rung of the ladder that
                 exists for these claims, a sequence of names those of them that exist: naive, lp-2, milp-2, lp, milp,
-                tight-lp (the linear program of "tight" alone), tight, where "-2" is the published certificate.
+                tight-lp (the linear program of "tight" alone), tight, where "-2" is the published certificate. Where the
+                strongest name of a sequence does not exist, the strongest one that does is given in its place.
             targets: (N,) bool, which of the certificate's targets count; all of them by default.
             truth: (N,) true labels: adds the certified accuracy, from a solve of its own.
             data: the clean graph (`x` and `edge_index`), to which the scheme belongs: a cluster's ones can be deleted and

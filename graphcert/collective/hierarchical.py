@@ -104,8 +104,14 @@ def collective_hierarchical(
     attacks: list[IntArray] = []
 
     def bounds(mask: BoolArray) -> list[Bound]:
-        standing = [mask if proved is None else mask & ~proved[i] for i in range(len(rows))]
-        found = [_Budget(problem, *pair, options).solve() for pair in zip(effective, standing, strict=True)]
+        solved: dict[tuple[bytes, bytes], tuple[Bound, IntArray]] = {}
+        found = []
+        for i, budget in enumerate(effective):
+            standing = mask if proved is None else mask & ~proved[i]
+            key = (budget.tobytes(), standing.tobytes())  # budgets that let an adversary do the same
+            if key not in solved:
+                solved[key] = _Budget(problem, budget, standing, options).solve()
+            found.append(solved[key])
         plain = [bound for bound, _ in found]
         if not attacks and method == "tight":
             attacks.append(_best_attacks(plain, [attack for _, attack in found], effective))

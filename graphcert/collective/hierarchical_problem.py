@@ -130,9 +130,15 @@ def _share(select: tuple[float, ...], rows: tuple[int, ...]) -> float:
     """Π s_j^r_j rounded down."""
     exact = Fraction(1)
     for probability, count in zip(select, rows, strict=True):
-        exact *= 1 - selection_escape(probability, count)
+        exact *= _power(probability, count)
     nearest = float(exact)
     return nearest if Fraction(nearest) <= exact else math.nextafter(nearest, 0.0)
+
+
+@lru_cache(maxsize=2**12)
+def _power(select: float, rows: int) -> Fraction:
+    """s^r."""
+    return 1 - selection_escape(select, rows)
 
 
 def hierarchical_problem(smoothing: Hierarchical, p_lower: FloatArray, data: Any = None) -> HierarchicalProblem:
