@@ -23,13 +23,32 @@ def segment(
     masks: Annotated[
         str | None, typer.Option(help="Folder of masks of the same names: one 8-bit class per pixel.")
     ] = None,
-    model: Annotated[str | None, typer.Option(help="File of a network from `graphcert segment train`.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help='File of a network from `graphcert segment train`; "unet" trains one first, with --train-….'),
+    ] = None,
+    train_images: Annotated[
+        str | None, typer.Option(help="Training images, for --model unet and --elasticity.")
+    ] = None,
+    train_masks: Annotated[str | None, typer.Option(help="Their masks, for --model unet.")] = None,
+    val_images: Annotated[str | None, typer.Option(help="Images that choose the weights to keep.")] = None,
+    val_masks: Annotated[str | None, typer.Option(help="Their masks.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps of training, for --model unet (default: 2000).")] = None,
     sigma: Annotated[
         str | None,
         typer.Option(help="Deviation of the noise, pixel values in [0, 1]; near:far with --cells.", metavar="SIGMA"),
     ] = None,
     cells: Annotated[
         str | None, typer.Option(help="Cells of localized noise, rows × columns such as 3x5.", metavar="ROWSxCOLUMNS")
+    ] = None,
+    elasticity: Annotated[
+        float | None,
+        typer.Option(
+            help="r of noise that grows with the distance to the training images, such as 0.003; see the docs."
+        ),
+    ] = None,
+    neighbours: Annotated[
+        int | None, typer.Option(help="Training images whose distances count, with --elasticity (default: 20).")
     ] = None,
     lattice: Annotated[
         bool | None, typer.Option("--lattice/--no-lattice", help="Noise in whole 8-bit steps (default): exact claims.")
@@ -100,9 +119,7 @@ def train_command(
     seed: Annotated[int, typer.Option(help="Of weights, windows and noise; same seed, same network.")] = 0,
 ) -> None:
     """Train a small U-Net under the noise it will be certified with; an interrupt keeps the best weights so far."""
-    from tqdm import tqdm
-
-    from graphcert.segment_pipeline.train import train_segmenter
+    from graphcert.segment_pipeline.train import train_segmenter, training_bar, training_words
     from graphcert.segmentation.unet_training import UNetTraining
 
     if (val_images is None) != (val_masks is None):
@@ -110,22 +127,15 @@ def train_command(
     schedule = {"steps": steps, "batch": batch, "learning_rate": learning_rate}
     training = UNetTraining(**{key: value for key, value in schedule.items() if value is not None})  # type: ignore[arg-type]
     shape = {"width": width, "depth": depth, "cell": cell}
-    with tqdm(total=training.steps, unit=" steps", desc="training", disable=not sys.stderr.isatty()) as bar:
-
-        def report(_: int, loss: float) -> None:
-            bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
-            bar.update()
-
+    with training_bar(training.steps, sys.stderr.isatty()) as report:
         _, log = train_segmenter(
             out, (images, masks), sigma,
             validation=None if val_images is None or val_masks is None else (val_images, val_masks),
             names=None if names is None else names.split(","), ignore=ignore, training=training,
             shape={key: value for key, value in shape.items() if value is not None}, seed=seed, report=report,
         )  # fmt: skip
-    if log.interrupted:
-        _say(f"interrupted after {log.steps} steps")
-    for step, loss, accuracy in log.history:
-        _say(f"step {step}: validation loss {loss:.3f}, pixel accuracy {accuracy:.3f} under noise")
+    for words in training_words(log):
+        _say(words)
     typer.echo(f"network: {out} (weights of step {log.best_step})")
 
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from graphcert.certificates import certify, seg_certify
+from graphcert.certificates import Certificate, certify, seg_certify
 from graphcert.collective import CollectiveCurve
+from graphcert.noise import Gaussian
+from graphcert.segment_pipeline.elastic import elastic_radii
 from graphcert.segment_pipeline.settings import SegmentSettings
 from graphcert.segmentation import PixelCounts
 from graphcert.tradeoff.radius import gaussian_radius
@@ -29,6 +31,7 @@ class Judgement:
         labels: (H, W) classes of the smoothed network, chosen by the pilot votes.
         truth: (H, W) classes, −1 where there is none, or None.
         kept: (H, W) pixels that SegCertify claims, each with a probability above τ.
+        sigma: the smallest standard deviation of the noise.
         radius: the ℓ2 norm that all kept pixels survive together; rounded down.
         alone: (B, H, W) pixels that survive a change of that norm, all of these claims together at one α.
         certified: method → (B,) numbers of certified pixels; "alone", and "together" under localized noise.
@@ -40,6 +43,7 @@ class Judgement:
     labels: Integers
     truth: Integers | None
     kept: Mask
+    sigma: float
     radius: float
     alone: Mask
     certified: Mapping[str, Integers]
@@ -59,16 +63,16 @@ def judge(
     """Certify one image in every way that the settings ask for.
 
     SegCertify and the bounds of all pixels together (theory, sections 7 and 10) are two families of claims, each with the
-    error rate `alpha`. Localized noise counts in SegCertify with the deviation of the own cell, its smallest.
+    error rate `alpha`. Localized noise counts in SegCertify with the deviation of the own cell, its smallest. Noise that
+    depends on the image has radii of its own: an adversary changes the noise too.
     """
-    shape = (*size, votes.classes)
+    shape, sigma = (*size, votes.classes), _smallest_sigma(votes)
     parts = seg_certify(
         votes.pilot_counts.reshape(shape), votes.counts.reshape(shape), settings.tau, settings.alpha, settings.method,
-        settings.sigma[0], settings.errors, total_variation=votes.total_variation,
+        sigma, settings.errors, total_variation=votes.total_variation,
     )  # fmt: skip
     claims = certify(votes, settings.alpha)
-    norms = settings.norms()
-    alone = np.array([claims.robust(shift=norm) if norm else claims.robust() for norm in norms])
+    norms, alone = settings.norms(), _alone(claims, sigma, settings)
     flat = None if truth is None else truth.reshape(-1)
     certified = {"alone": alone.sum(axis=1)}
     correct = {} if flat is None else {"alone": (alone & claims.correct(flat)).sum(axis=1)}
@@ -83,7 +87,8 @@ def judge(
         labels=votes.labels.reshape(size),
         truth=truth,
         kept=~parts.abstained,
-        radius=float(gaussian_radius(settings.tau, settings.sigma[0])),
+        sigma=sigma,
+        radius=_claimed_radius(sigma, votes.nodes, settings),
         alone=alone.reshape(-1, *size),
         certified=certified,
         correct=correct,
@@ -91,8 +96,30 @@ def judge(
     )
 
 
+def _smallest_sigma(votes: Votes) -> float:
+    laws = votes.smoothing.levels("features")
+    return min(law.sigma for law in laws if isinstance(law, Gaussian))
+
+
+def _claimed_radius(sigma: float, pixels: int, settings: SegmentSettings) -> float:
+    """How far a probability above τ carries."""
+    if settings.elasticity is None:
+        return float(gaussian_radius(settings.tau, sigma))
+    # τ is at least 1/2, so the difference is exact.
+    return float(elastic_radii(1 - settings.tau, sigma, pixels, settings.elasticity))
+
+
+def _alone(claims: Certificate, sigma: float, settings: SegmentSettings) -> Mask:
+    """(B, N) pixels that survive each norm by the bounds of all of them."""
+    norms = settings.norms()
+    if settings.elasticity is None:
+        return np.array([claims.robust(shift=norm) if norm else claims.robust() for norm in norms])
+    radii = elastic_radii(claims.p_other_upper, sigma, claims.nodes, settings.elasticity)
+    return np.array([radii >= norm if norm else claims.robust() for norm in norms])
+
+
 def isotropic_counts(votes: Votes, truth: Integers, settings: SegmentSettings) -> tuple[Integers, Integers]:
     """(B,) certified pixels, and those of them that are correct, of votes under isotropic noise."""
     claims = certify(votes, settings.alpha)
-    alone = np.array([claims.robust(shift=norm) if norm else claims.robust() for norm in settings.norms()])
+    alone = _alone(claims, _smallest_sigma(votes), settings)
     return alone.sum(axis=1), (alone & claims.correct(truth.reshape(-1))).sum(axis=1)

@@ -14,7 +14,7 @@ from graphcert.report.segmentation import Curves, Piece, SegmentationContent
 from graphcert.report.wording import NOTHING, number, percent, points
 from graphcert.segment_pipeline.judge import Integers, Judgement
 from graphcert.segment_pipeline.settings import SegmentSettings
-from graphcert.segment_pipeline.statements import Match, conditions, guarantees, noise_words, notices
+from graphcert.segment_pipeline.statements import Match, conditions, guarantees, noise_words, notices, radius_words
 from graphcert.segmentation import PixelCounts
 from graphcert.segmentation.checkpoint import Segmenter
 
@@ -50,6 +50,7 @@ def report_content(
     curves = _curves(judgements, settings, isotropic)
     pairs = list(zip(images, judgements, strict=True))[:_MOST_PIECES]
     count, classes, known = len(judgements), segmenter.model.classes, curves.labelled > 0
+    elastic = settings.elasticity is not None
     drawn = _spread(_summed([one.certified["alone"] for one in judgements]) > 0, _BESIDE)
     return SegmentationContent(
         title="Certified segmentation",
@@ -65,10 +66,10 @@ def report_content(
         palette=segmenter.palette,
         pieces=tuple(_piece(image, found, classes, settings, drawn) for image, found in pairs),
         curves=curves,
-        guarantee=guarantees(settings, judgements[0].radius, "together" in curves.certified),
-        conditions=conditions(settings, match),
-        header=["image", "abstained", "claimed", *(["pixel accuracy", "claimed and correct", "mean IoU"] * known)],
-        rows=[_row(found, classes, known) for found in judgements],
+        guarantee=guarantees(settings, [one.radius for one in judgements], "together" in curves.certified),
+        conditions=conditions(settings, [one.sigma for one in judgements], match),
+        header=_header(known, elastic),
+        rows=[_row(found, classes, known, elastic) for found in judgements],
         settings=_settings(settings, segmenter, provenance),
         timings=timings,
     )
@@ -81,7 +82,8 @@ def _curves(judgements: Sequence[Judgement], settings: SegmentSettings, isotropi
         for found in ([judgement.certified for judgement in judgements], [one.correct for one in judgements])
     )
     if settings.cells is None:
-        certified, correct = ({"isotropic": found["alone"]} if found else {} for found in (certified, correct))
+        name = "isotropic" if settings.elasticity is None else "elastic"
+        certified, correct = ({name: found["alone"]} if found else {} for found in (certified, correct))
     if isotropic:
         certified = {"isotropic": _summed([pair[0] for pair in isotropic]), **certified}
         correct = {"isotropic": _summed([pair[1] for pair in isotropic]), **correct}
@@ -123,7 +125,7 @@ def _piece(
 
 def _facts(judgements: Sequence[Judgement], classes: int, settings: SegmentSettings, curves: Curves) -> list[Fact]:
     """The numbers to remember."""
-    kept, radius = sum(int(one.kept.sum()) for one in judgements), norm_words(judgements[0].radius)
+    kept, radius = sum(int(one.kept.sum()) for one in judgements), radius_words([one.radius for one in judgements])
     claimed = (
         percent(kept, curves.pixels),
         "claimed by SegCertify",
@@ -152,9 +154,15 @@ def _facts(judgements: Sequence[Judgement], classes: int, settings: SegmentSetti
     return facts
 
 
-def _row(found: Judgement, classes: int, known: bool) -> list[str]:
+def _header(known: bool, elastic: bool) -> list[str]:
+    noise = ["σ", "radius"] * elastic
+    return ["image", *noise, "abstained", "claimed", *(["pixel accuracy", "claimed and correct", "mean IoU"] * known)]
+
+
+def _row(found: Judgement, classes: int, known: bool, elastic: bool) -> list[str]:
     kept, pixels = int(found.kept.sum()), found.kept.size
-    cells = [found.name, percent(pixels - kept, pixels), percent(kept, pixels)]
+    noise = [f"{found.sigma:.4g}", norm_words(found.radius)] * elastic
+    cells = [found.name, *noise, percent(pixels - kept, pixels), percent(kept, pixels)]
     counts = found.counts(found.kept, classes)
     if counts is None:
         return [*cells, *([NOTHING] * 3 * known)]
@@ -173,9 +181,11 @@ def _settings(
     """The sections of the table of settings."""
     described, network = settings.to_dict(), segmenter.model
     cells = "none" if settings.cells is None else f"{settings.cells[0]} × {settings.cells[1]}"
+    names = ("elasticity", "neighbours", "train_images") if settings.elasticity is not None else ()
+    elastic = {str(key): described[key] for key in names}
     return {
         "images": {key: described.get(key) for key in ("images", "masks", "limit")},
-        "noise": {"σ": described["sigma"], "cells": cells, "on the 8-bit lattice": settings.lattice},
+        "noise": {"σ": described["sigma"], "cells": cells, "on the 8-bit lattice": settings.lattice, **elastic},
         "network": {
             "file": settings.model, "width": network.width, "depth": network.depth,
             "trained up to σ": segmenter.sigma, "sha256": provenance["model"],

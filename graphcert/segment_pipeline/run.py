@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +24,9 @@ from graphcert.models.checkpoint import model_fingerprint
 from graphcert.report.segmentation import SegmentationContent, mask_picture, overlay_picture, png, write_report
 from graphcert.report.wording import percent
 from graphcert.segment_pipeline.compare import matched_sigma
+from graphcert.segment_pipeline.elastic import image_sigmas
 from graphcert.segment_pipeline.judge import Integers, Judgement, isotropic_counts, judge
+from graphcert.segment_pipeline.network import network_of
 from graphcert.segment_pipeline.page import report_content
 from graphcert.segment_pipeline.settings import SegmentSettings, isotropic
 from graphcert.segment_pipeline.statements import Match
@@ -37,14 +40,17 @@ Curve = tuple[Integers, Integers]
 """(B,) certified pixels, and those of them that are correct."""
 
 SETTINGS, RESULTS, MANIFEST, REPORT = "settings.toml", "results.csv", "manifest.json", "report.html"
+NETWORK = "model.pt"
+"""A network that the run trained itself."""
 
 
 class Loaded(NamedTuple):
-    """One image (H, W, 3) of 8 bits with its truth (H, W), −1 where there is none, or None."""
+    """One image (H, W, 3) of 8 bits with its truth (H, W), −1 where there is none, or None, and its smallest deviation."""
 
     name: str
     image: NDArray[np.uint8]
     truth: Integers | None
+    sigma: float
 
 
 def silence(_: str) -> None:
@@ -88,10 +94,12 @@ class SegmentRun:
             DataError: for a missing or damaged network, image or mask.
             VotesError: if the folder holds votes of another run.
         """
-        segmenter = Segmenter.load(Path(settings.model))
+        began = time.perf_counter()
+        images = self._load(settings)
+        segmenter = network_of(settings, self.path(NETWORK), self.progress, self.say)
         model = ImageModel(segmenter.model, segmenter.model.classes)
-        images = self._load(settings, segmenter)
-        timings, isotropic_curves, match = {}, list[Curve](), None
+        images = [one._replace(truth=_truth(one, segmenter)) for one in images]
+        timings, isotropic_curves, match = {"images and network": time.perf_counter() - began}, list[Curve](), None
         began = time.perf_counter()
         judgements = [self._judge(model, loaded, settings, k, len(images)) for k, loaded in enumerate(images)]
         timings["votes and certificates"] = time.perf_counter() - began
@@ -112,26 +120,24 @@ class SegmentRun:
         write_report(self.path(REPORT), content)
         return content
 
-    def _load(self, settings: SegmentSettings, segmenter: Segmenter) -> list[Loaded]:
-        """All images that are wanted, after checks of everything that can be checked before voting."""
-        if segmenter.model.channels != 3:
-            raise InputError(f"images have 3 channels, but the network takes {segmenter.model.channels}")
-        folder = ImageFolder(settings.images, settings.masks)
-        loaded: list[Loaded] = []
-        for name, image, mask in folder:
-            if settings.limit is not None and len(loaded) == settings.limit:
-                break
+    def _load(self, settings: SegmentSettings) -> list[Loaded]:
+        """All images that are wanted with their masks as they are, after all checks that need no network."""
+        found = [*islice(ImageFolder(settings.images, settings.masks), settings.limit)]
+        for _, image, _ in found:
             settings.check_samples(image.shape[0] * image.shape[1])
             if settings.cells is not None:
                 settings.smoothing(*image.shape[:2])
-            loaded.append(Loaded(name, image, None if mask is None else _truth(name, mask, segmenter)))
-        return loaded
+        sigmas = image_sigmas(settings, [image for _, image, _ in found])
+        return [
+            Loaded(name, image, None if mask is None else mask.astype(np.int64), sigma)
+            for (name, image, mask), sigma in zip(found, sigmas, strict=True)
+        ]
 
     def _judge(self, model: ImageModel, loaded: Loaded, settings: SegmentSettings, place: int, total: int) -> Judgement:
-        size = loaded.image.shape[:2]
-        title = f"{loaded.name} ({place + 1} of {total})"
+        height, width = size = loaded.image.shape[:2]
+        title, noise = f"{loaded.name} ({place + 1} of {total})", settings.smoothing(height, width, loaded.sigma)
         votes = sample_image_votes(
-            model, loaded.image, settings.smoothing(*size), settings.samples, settings.pilot_samples, settings.seed,
+            model, loaded.image, noise, settings.samples, settings.pilot_samples, settings.seed,
             workers=self.workers, store=self.path("votes") / loaded.name, progress=title if self.progress else False,
         )  # fmt: skip
         found = judge(loaded.name, votes, loaded.truth, settings, size)
@@ -191,6 +197,7 @@ class SegmentRun:
             **environment(),
             "model": model_fingerprint(segmenter.model),
             "images": {one.name: sha256(one.image.tobytes()).hexdigest() for one in images},
+            "sigma": {one.name: one.sigma for one in images},
             "votes": {judgement.name: judgement.digest for judgement in judgements},
         }
         if match is not None:
@@ -212,14 +219,16 @@ class SegmentRun:
                 stream.write(png(picture))
 
 
-def _truth(name: str, mask: NDArray[np.uint8], segmenter: Segmenter) -> Integers:
-    """A mask with −1 for what says nothing."""
-    truth = mask.astype(np.int64)
-    if segmenter.ignore is not None:
-        truth[truth == segmenter.ignore] = -1
+def _truth(one: Loaded, segmenter: Segmenter) -> Integers | None:
+    """The mask with −1 for what says nothing to the network."""
+    if segmenter.model.channels != 3:
+        raise InputError(f"images have 3 channels, but the network takes {segmenter.model.channels}")
+    if one.truth is None:
+        return None
+    truth = np.where(one.truth == segmenter.ignore, -1, one.truth)
     if truth.max() >= segmenter.model.classes:
         raise InputError(
-            f"the mask of {name} names class {truth.max()}, but the network knows {segmenter.model.classes} classes"
+            f"the mask of {one.name} names class {truth.max()}, but the network knows {segmenter.model.classes} classes"
         )
     return truth
 

@@ -23,6 +23,10 @@ LATTICE = 1 / 255
 _STEPS, _STEPS_PER_SIGMA = 18, 8
 """Without budgets the curves go so many eighths of the largest deviation: beyond that few samples prove anything."""
 
+UNET = "unet"
+"""In place of a file: train a U-Net."""
+
+_NEIGHBOURS = 20
 _NAMES = ("holm", "bonferroni")
 
 
@@ -34,9 +38,14 @@ class SegmentSettings:
 
     Attributes:
         images, masks: folders; masks may be None.
-        model: file of a network (`Segmenter`).
+        model: file of a network (`Segmenter`), or "unet" to train one under noise up to the largest deviation.
         sigma: standard deviation of the noise; (near, far) with cells.
         cells: rows and columns of the cells of localized noise, or None for isotropic noise.
+        train_images, train_masks, val_images, val_masks: folders for "unet"; the first one also for an elasticity.
+        steps: of training "unet"; None for the default.
+        elasticity: r of noise that depends on the image, `sigma` where the distance to the training images is average; None
+            for the same noise on all images.
+        neighbours: how many training images, the nearest ones, that distance is averaged over.
         lattice: round the noise to 8-bit pixel values, so that the sampled law is exactly that of the certificate.
         samples, pilot_samples: noisy images that bound the probabilities, and that choose the classes.
         tau: τ of SegCertify, the probability that a claimed class exceeds.
@@ -58,6 +67,13 @@ class SegmentSettings:
     sigma: tuple[float, ...]
     masks: str | None = None
     cells: tuple[int, int] | None = None
+    train_images: str | None = None
+    train_masks: str | None = None
+    val_images: str | None = None
+    val_masks: str | None = None
+    steps: int | None = None
+    elasticity: float | None = None
+    neighbours: int | None = None
     lattice: bool = True
     samples: int = 1000
     pilot_samples: int = 100
@@ -73,11 +89,14 @@ class SegmentSettings:
 
     def __post_init__(self) -> None:
         self._check_noise()
+        self._check_elasticity()
+        self._check_training()
         check_level(self.alpha)
         check_errors(self.errors)
-        for name in ("samples", "pilot_samples", "limit"):
+        optional = ("limit", "steps", "neighbours")
+        for name in ("samples", "pilot_samples", *optional):
             value = getattr(self, name)
-            if not (name == "limit" and value is None) and (not _whole(value) or value < 1):
+            if not (name in optional and value is None) and (not _whole(value) or value < 1):
                 raise InputError(f"{name} must be a whole number of at least 1, got {value!r}")
         if not _real(self.tau) or not 0.5 <= self.tau < 1:
             raise InputError(f"tau must lie in [1/2, 1), got {self.tau!r}")
@@ -109,10 +128,50 @@ class SegmentSettings:
             raise InputError(f"localized noise rises with the distance: near ≤ far, got {sigma[0]:g}:{sigma[1]:g}")
         object.__setattr__(self, "sigma", tuple(map(float, sigma)))
 
-    def smoothing(self, height: int, width: int) -> Smoothing:
-        """The noise for images of one size; levels rise linearly from the own cell to the farthest one."""
+    def _check_training(self) -> None:
+        """Folders for training are there if and only if they are needed."""
+        given = {name: getattr(self, name) for name in ("train_masks", "val_images", "val_masks", "steps")}
+        if self.model == UNET:
+            if self.train_images is None or self.train_masks is None:
+                raise InputError("training a U-Net needs --train-images and --train-masks; or name a file with --model")
+            if (self.val_images is None) != (self.val_masks is None):
+                raise InputError("validation needs both --val-images and --val-masks")
+            return
+        if self.train_images is not None and self.elasticity is None:
+            given["train_images"] = self.train_images
+        unused = [f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None]
+        if unused:
+            raise InputError(f"{', '.join(unused)} would train a network, but --model names a file; use --model unet")
+
+    def _check_elasticity(self) -> None:
+        if self.elasticity is None:
+            if self.neighbours is not None:
+                raise InputError("neighbours say how noise depends on the image; give --elasticity too")
+            return
+        if not _real(self.elasticity) or not 0 <= self.elasticity < math.inf:
+            raise InputError(f"the elasticity must be a finite number of at least 0, got {self.elasticity!r}")
+        if self.cells is not None:
+            raise InputError("noise that depends on the image is isotropic; give --elasticity or --cells, not both")
+        if self.train_images is None:
+            raise InputError("noise that depends on the image is measured from training images; give --train-images")
+        object.__setattr__(self, "elasticity", float(self.elasticity))
+        object.__setattr__(self, "neighbours", _NEIGHBOURS if self.neighbours is None else self.neighbours)
+
+    def training_folders(self) -> tuple[tuple[str, str], tuple[str, str] | None]:
+        """(images, masks) to train with, and those to validate with or None; for the model "unet"."""
+        assert self.train_images is not None
+        assert self.train_masks is not None
+        held_out = None if self.val_images is None or self.val_masks is None else (self.val_images, self.val_masks)
+        return (self.train_images, self.train_masks), held_out
+
+    def smoothing(self, height: int, width: int, sigma: float | None = None) -> Smoothing:
+        """The noise for images of one size; levels rise linearly from the own cell to the farthest one.
+
+        Args:
+            sigma: the deviation of isotropic noise on this image, where it depends on the image.
+        """
         if self.cells is None:
-            return isotropic(self.sigma[0], self.lattice)
+            return isotropic(self.sigma[0] if sigma is None else sigma, self.lattice)
         partition = GridGraph(height, width).cells(*self.cells)
         levels = np.linspace(self.sigma[0], self.sigma[1], partition.clusters).tolist()
         return Smoothing(features=tuple(_law(level, self.lattice) for level in levels), partition=partition)

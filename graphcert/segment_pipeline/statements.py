@@ -1,5 +1,6 @@
 """What is guaranteed about images, in words."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from graphcert.config import norm_words
@@ -18,6 +19,10 @@ class Match(NamedTuple):
 
 def noise_words(settings: SegmentSettings) -> str:
     """The noise in a few words."""
+    if settings.elasticity is not None:
+        return (
+            f"Gaussian noise that depends on the image, around σ = {settings.sigma[0]:g}, r = {settings.elasticity:g}"
+        )
     if settings.cells is None:
         return f"Gaussian noise, σ = {settings.sigma[0]:g}"
     rows, columns = settings.cells
@@ -34,14 +39,20 @@ def notices(settings: SegmentSettings) -> list[str]:
     ]
 
 
-def guarantees(settings: SegmentSettings, radius: float, together: bool) -> list[str]:
-    """The families of claims about every image."""
+def radius_words(radii: Sequence[float], digits: int = 4) -> str:
+    """The radius of all images, or the smallest one if they differ."""
+    words = norm_words(min(radii), digits)
+    return words if min(radii) == max(radii) else f"{words} (or more, by image)"
+
+
+def guarantees(settings: SegmentSettings, radii: Sequence[float], together: bool) -> list[str]:
+    """The families of claims about every image, whose claims of SegCertify have these radii."""
     sure = f"with probability at least {confidence_words(settings.alpha)} over the samples"
     spared = "" if settings.errors == 0 else f" but at most {number(settings.errors)} of the"
     found = [
         f"SegCertify, for each image by itself: {sure}, all{spared} pixels that are not hatched have the class that is "
         f"shown with a probability above {settings.tau:g} under the noise, and the smoothed network keeps it under every "
-        f"change of the image whose ℓ2 norm is at most {norm_words(radius, 6)}.",
+        f"change of the image whose ℓ2 norm is at most {radius_words(radii, 6)}.",
         f"By the size of the change, for each image by itself: {sure}, the bounds of all its pixels hold at the same time, "
         f"and with them the masks {'and numbers ' * together}at all budgets.",
     ]
@@ -53,8 +64,8 @@ def guarantees(settings: SegmentSettings, radius: float, together: bool) -> list
     return found
 
 
-def conditions(settings: SegmentSettings, match: Match | None) -> list[str]:
-    """What the statements rest on, and what they do not say."""
+def conditions(settings: SegmentSettings, sigmas: Sequence[float], match: Match | None) -> list[str]:
+    """What the statements rest on, and what they do not say; `sigmas` are the smallest deviations on the images."""
     found = [
         f"Every image has error rates of its own: {settings.alpha:g} for SegCertify and {settings.alpha:g} for the bounds. "
         "Nothing is said about all images being right at the same time.",
@@ -72,6 +83,14 @@ def conditions(settings: SegmentSettings, match: Match | None) -> list[str]:
             "Localized noise: the pixels of a cell are classified under little noise on their own cell and more noise the "
             "farther away. SegCertify and single pixels count with the smallest deviation, that of the own cell, for a "
             "change may lie there as a whole."
+        )
+    if settings.elasticity is not None:
+        found.append(
+            f"The noise depends on the image: σ grows by exp(r · distance), r = {settings.elasticity:g}, with the average "
+            f"distance to the {settings.neighbours} nearest training images. It is {settings.sigma[0]:g} where that is the "
+            f"one that training images have to each other on average, and {min(sigmas):.4g} to {max(sigmas):.4g} on these "
+            "images. Training images, r, the number of neighbours and σ belong to the smoothed network: whoever asks it "
+            "about another image computes σ anew. All radii allow for what a change of the image does to the noise."
         )
     if match is not None:
         found.append(

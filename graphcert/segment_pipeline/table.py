@@ -9,7 +9,7 @@ from graphcert.segment_pipeline.judge import Integers, Judgement, Mask
 from graphcert.segment_pipeline.settings import SegmentSettings
 
 HEADER = (
-    "image", "budget", "claim", "pixels", "labelled", "pixel_accuracy", "miou", "abstained", "certified",
+    "image", "sigma", "budget", "claim", "pixels", "labelled", "pixel_accuracy", "miou", "abstained", "certified",
     "certified_accuracy", "certified_miou", "together_certified", "together_accuracy", "together_miou",
     "isotropic_certified", "isotropic_accuracy",
 )  # fmt: skip
@@ -23,8 +23,9 @@ def results_table(
 ) -> str:
     """CSV text; shares are of all pixels, accuracies of those with a true class, empty where nothing is known.
 
-    The certified mean IoU is the smallest that a change within the budget can bring about (`PixelCounts`).
-    The first row of an image is about SegCertify at its own radius, the others about the bounds of all pixels.
+    The certified mean IoU is the smallest that a change within the budget can bring about (`PixelCounts`); `sigma` is the
+    smallest deviation of the noise on the image. The first row of an image is about SegCertify at its own radius, the
+    others about the bounds of all pixels.
     """
     stream = io.StringIO()
     writer = csv.DictWriter(stream, HEADER, lineterminator="\n")
@@ -56,7 +57,7 @@ def _shares(row: Row, method: str, certified: int, correct: int | None) -> Row:
 
 def _row(found: Judgement, budget: float, claim: str, shown: Mask, classes: int) -> Row:
     pixels, certified = shown.size, int(shown.sum())
-    row: Row = {"image": found.name, "budget": budget, "claim": claim, "pixels": pixels}
+    row: Row = {"image": found.name, "sigma": found.sigma, "budget": budget, "claim": claim, "pixels": pixels}
     row |= {"abstained": (pixels - certified) / pixels, "certified": certified / pixels}
     counts = found.counts(shown, classes)
     if counts is not None:

@@ -1,7 +1,9 @@
 """From folders of images and masks to a file of a trained network."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ def train_segmenter(
     shape: dict[str, Any] | None = None,
     seed: int = 0,
     report: Report | None = None,
+    keep_interrupted: bool = True,
 ) -> tuple[Segmenter, UNetLog]:
     """Train a `UNet` and write it to `out`.
 
@@ -40,28 +43,74 @@ def train_segmenter(
             numbers.
         ignore: the value of masks that says nothing; by default 255, and 11 for CamVid.
         training, shape, seed, report: see `train_unet`.
+        keep_interrupted: write the best weights so far when training is interrupted, or pass the interrupt on.
 
     Raises:
+        KeyboardInterrupt: see `keep_interrupted`.
         InputError: for masks without classes, or names that do not fit them.
         DataError: for missing or damaged files, or if `out` cannot be written.
     """
     if out.is_dir():
         raise InputError(f"the output {out} is a folder; name a file")
-    images, masks = _read(folders)
-    held_out = None if validation is None else _read(validation)
+    images, masks = read_pictures(folders)
+    held_out = None if validation is None else read_pictures(validation)
     known, void = _classes(masks, names, ignore)
     schedule = UNetTraining() if training is None else training
     model, log = train_unet(
         images, masks, sigma, len(known), ignore=void, validation=held_out, training=schedule, shape=shape, seed=seed,
         report=report,
     )  # fmt: skip
-    how = {**asdict(schedule), "seed": seed, "best_step": log.best_step, "images": len(images)}
+    if log.interrupted and not keep_interrupted:
+        raise KeyboardInterrupt
+    how = {**described((images, masks), held_out, schedule, shape, seed), "best_step": log.best_step}
     segmenter = Segmenter(model, known, colours(known), void, float(sigma), how)
     segmenter.save(out)
     return segmenter, log
 
 
-def _read(folders: tuple[str, str]) -> Pictures:
+def described(
+    pictures: Pictures, held_out: Pictures | None, schedule: UNetTraining, shape: dict[str, Any] | None, seed: int
+) -> dict[str, Any]:
+    """What determines a training besides its noise, as plain values."""
+    digest = sha256()
+    for kind in (*pictures, *(held_out or ())):
+        digest.update(f"{len(kind)} arrays\n".encode())
+        for array in kind:
+            digest.update(f"{array.shape}\n".encode() + array.tobytes())
+    return {
+        **asdict(schedule),
+        "shape": shape or {},
+        "seed": seed,
+        "images": len(pictures[0]),
+        "data": digest.hexdigest(),
+    }
+
+
+@contextmanager
+def training_bar(steps: int, shown: bool) -> Iterator[Report]:
+    """A bar on the terminal that a training of so many steps reports to."""
+    from tqdm import tqdm
+
+    with tqdm(total=steps, unit=" steps", desc="training", disable=not shown) as bar:
+
+        def report(_: int, loss: float) -> None:
+            bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
+            bar.update()
+
+        yield report
+
+
+def training_words(log: UNetLog) -> list[str]:
+    """What training did, line by line."""
+    interrupted = [f"interrupted after {log.steps} steps"] if log.interrupted else []
+    return interrupted + [
+        f"step {step}: validation loss {loss:.3f}, pixel accuracy {accuracy:.3f} under noise"
+        for step, loss, accuracy in log.history
+    ]
+
+
+def read_pictures(folders: tuple[str, str]) -> Pictures:
+    """All images (H, W, 3) and masks (H, W) of two folders."""
     images, masks = [], []
     for _, image, mask in ImageFolder(*folders):
         assert mask is not None

@@ -66,6 +66,25 @@ def test_train_and_certify_from_the_command_line(squares: Path, capsys: pytest.C
     assert (run / "results.csv").read_text().count("\n") == 1 + 1 + 3
 
 
+def test_one_command_trains_and_certifies_with_noise_of_each_image(
+    squares: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = {"images": "images", "masks": "masks", "train-images": "images", "train-masks": "masks"}
+    folders |= {"val-images": "images", "val-masks": "masks"}
+    data = [part for name, folder in folders.items() for part in (f"--{name}", str(squares / folder))]
+    options = ["--sigma", "0.1", "--samples", "60", "--pilot-samples", "5", "--tau", "0.6", "--limit", "2"]
+    elastic = ["--elasticity", "0.02", "--neighbours", "2"]
+    command = [*data, "--model", "unet", "--steps", "2", *options, *elastic, "--out", str(squares / "run")]
+    assert call(*command) == 0
+    assert "step 2: validation loss" in capsys.readouterr().err
+    first = (squares / "run/results.csv").read_bytes()
+    assert call(*command) == 0
+    assert "validation loss" not in capsys.readouterr().err, "the network was trained again"
+    assert (squares / "run/results.csv").read_bytes() == first
+    assert call(*command, "--steps", "3") == 2
+    assert "trained with other settings (steps)" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -78,6 +97,13 @@ def test_train_and_certify_from_the_command_line(squares: Path, capsys: pytest.C
         (["--out", "{run}", "--images", "{images}", "--model", "x", "--sigma", "1", "--budgets", "0:1:0"], "--budgets"),
         (["--out", "{images}/0.png", "--images", "{images}", "--model", "x", "--sigma", "1"], "is a file"),
         (["--out", "{run}", "--config", "{run}/none.toml"], "no file of settings"),
+        (["--out", "{run}", "--images", "{images}", "--model", "unet", "--sigma", "1"], "--train-images and --train-masks"),
+        (["--out", "{run}", "--images", "{images}", "--model", "unet", "--sigma", "1", "--train-images", "{run}",
+          "--train-masks", "{masks}"], "no folder"),
+        (["--out", "{run}", "--images", "{images}", "--model", "x", "--sigma", "1", "--steps", "5"], "--model unet"),
+        (["--out", "{run}", "--images", "{images}", "--model", "x", "--sigma", "1", "--elasticity", "1"], "--train-images"),
+        (["--out", "{run}", "--images", "{images}", "--model", "x", "--sigma", "1:2", "--cells", "1x2", "--elasticity",
+          "0.1"], "not both"),
         (["train", "--images", "{images}", "--masks", "{masks}", "--sigma", "-1", "--out", "{run}"], "sigma"),
         (["train", "--images", "{images}", "--masks", "{run}", "--sigma", "1", "--out", "{run}"], "no folder"),
         (["train", "--images", "{images}", "--masks", "{masks}", "--sigma", "1", "--out", "{images}"], "is a folder"),
