@@ -19,17 +19,16 @@ _OPEN = 4
 _MOST_NUMBERS = 12
 
 _METHODS = {
-    "isotropic": ("isotropic", "isotropic noise"),
-    "elastic": ("depends on the image", "noise that depends on the image"),
-    "alone": ("each pixel alone", "localized noise, each pixel alone"),
-    "together": ("all pixels together", "localized noise, all pixels together"),
+    "isotropic": "isotropic",
+    "elastic": "depends on the image",
+    "alone": "each pixel alone",
+    "together": "all pixels together",
 }
-"""Names of curves where there is little room, and in texts."""
 
 
 def method_name(method: str) -> str:
     """The name of a curve where there is little room."""
-    return _METHODS.get(method, (method,))[0]
+    return _METHODS.get(method, method)
 
 
 def result(content: SegmentationContent) -> Section:
