@@ -30,7 +30,7 @@ METHODS = ("lp", "milp", "tight")
 _FIRST_SHARE, _FIRST_MOST = 0.2, 2.0
 """The share of the time, and the seconds, for a first search before small budgets are enumerated."""
 
-_EXACT_SHARE, _ROWS_SHARE, _JOINT_SHARE = 0.4, 0.8, 0.6
+_EXACT_SHARE, _ROWS_SHARE, _JOINT_SHARE = 0.6, 0.8, 0.6
 """Shares of the time that is left: for enumeration, for the search, and for all choices of rows in one program."""
 
 

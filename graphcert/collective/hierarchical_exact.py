@@ -6,6 +6,7 @@ an adversary can do. Here changed rows have bits, and budgets of one operation a
 
 import time
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from itertools import chain, product
 from math import comb, prod
 
@@ -76,17 +77,38 @@ class HierarchicalTruth:
 
     def _allocations(self) -> int:
         """How many allocations there are, at most."""
-        sizes = np.bincount(self._problem.axes.axis_class[self._limit > 0], minlength=4)
-        return prod(comb(int(n) + int(size), int(n)) for n, size in zip(self._budget[:4], sizes, strict=True) if size)
+        sizes = np.bincount(self._problem.axes.axis_class[self._limit > 0], minlength=4).tolist()
+        # One more place takes what is not spent.
+        return prod(
+            comb(int(n) + size - full, int(n))
+            for n, size, full in zip(self._budget[:4], sizes, self._full, strict=True)
+            if size
+        )
+
+    @cached_property
+    def _full(self) -> tuple[bool, bool, bool, bool]:
+        """Per class whether allocations that spend all of it suffice, because more changes never break less.
+
+        Edges can always be spent. Bits can, inside the rows that are changed anyway, where one row of every block takes the
+        whole budget or none of it.
+        """
+        problem, budget = self._problem, self._budget
+        asked = np.repeat(budget[:2], problem.blocks).reshape(2, -1)
+        one = problem.capacity(np.minimum(problem.rows, 1))[: asked.size].reshape(2, -1)
+        takes = (np.minimum(one, self._limit[: asked.size].reshape(2, -1)) >= asked).all(axis=0)
+        nothing = (self._limit[: asked.size].reshape(2, -1) == 0).all(axis=0)
+        bits = bool((takes | nothing).all() and takes.any())
+        return bits, bits, True, True
 
     def _all(self) -> Iterator[IntArray]:
-        """Every allocation (A,) within budget and capacities."""
+        """The allocations (A,) within budget and capacities that matter."""
         classes = self._problem.axes.axis_class
         places = [np.flatnonzero((classes == k) & (self._limit > 0)) for k in range(4)]
-        parts = [
-            list(_vectors(self._limit[mine].tolist(), int(most)))
-            for mine, most in zip(places, self._budget[:4], strict=True)
-        ]
+        parts = []
+        for mine, budget, full in zip(places, self._budget[:4].tolist(), self._full, strict=True):
+            most = min(budget, int(self._limit[mine].sum()))
+            vectors = _vectors(self._limit[mine].tolist(), most)
+            parts.append([vector for vector in vectors if not full or sum(vector) == most])
         order = np.concatenate(places)
         for chosen in product(*parts):
             b = np.zeros(classes.size, np.int64)

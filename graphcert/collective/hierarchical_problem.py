@@ -83,7 +83,11 @@ class HierarchicalProblem:
 
     def shares(self, rows: IntArray) -> FloatArray:
         """(C,) Π_j s_ij^r_j = 1 − δ_i, rounded down."""
-        return np.array([_share(tuple(select), tuple(rows.tolist())) for select in self.select.tolist()])
+        return np.array([self.share(group, rows) for group in range(len(self.select))])
+
+    def share(self, group: int, rows: IntArray) -> float:
+        """The same as one group sees it."""
+        return _share(tuple(self.select[group].tolist()), tuple(rows.tolist()))
 
     def lowered(self, shares: FloatArray) -> tuple[FloatArray, FloatArray]:
         """(n,) majorities p̃, rounded down, and (C,) levels, rounded up, given that all changed rows are selected.

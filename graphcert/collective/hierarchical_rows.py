@@ -15,7 +15,10 @@ from graphcert.collective.hierarchical_problem import HierarchicalProblem
 from graphcert.collective.linear import FloatArray, IntArray
 
 MOST_CHOICES = 2_000
-"""So many choices of rows are looked at one by one; beyond, every group faces the rows that are worst for it."""
+"""So many choices of rows are looked at one by one; beyond, sets of them, in which every group faces its own worst rows."""
+
+MOST_SETS = 256
+"""So many sets there are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,15 +42,16 @@ def row_choices(problem: HierarchicalProblem, budget: IntArray) -> tuple[list[Ro
         budget: (5,) of `HierarchicalProblem.effective`.
 
     Returns:
-        RowChoices, at least one, and True; or one that is as strong as all choices together, and False.
+        RowChoices, at least one, and True; or some that together are at least as strong as all choices, and False.
     """
     rows = int(budget[4])
     anywhere = problem.capacity(np.minimum(problem.rows, rows))
     limit = np.append(budget[:4], 0)[problem.axes.axis_class]
-    if comb(rows + problem.blocks - 1, rows) > MOST_CHOICES or (problem.uniform and _one_row_is_room(problem, budget)):
-        exact = problem.uniform
-        shares = np.array([_worst_share(problem, group, rows) for group in range(len(problem.select))])
-        return [RowChoice(shares, anywhere)], exact
+    if problem.uniform and _one_row_is_room(problem, budget):
+        return [RowChoice(problem.shares(next(_spread(problem.rows, rows))), anywhere)], True
+    if comb(rows + problem.blocks - 1, rows) > MOST_CHOICES:
+        boxes = _boxes(np.minimum(problem.rows, rows), rows)
+        return _undominated([_strongest(problem, low, high, rows, limit) for low, high in boxes]), False
     found = [RowChoice(problem.shares(r), np.minimum(problem.capacity(r), limit)) for r in _spread(problem.rows, rows)]
     if rows >= int(budget[:2].sum()):
         found = _merged(found)  # a row for every bit: no further room is asked for
@@ -90,13 +94,38 @@ def _one_row_is_room(problem: HierarchicalProblem, budget: IntArray) -> bool:
     return rows >= problem.blocks and bool((one >= np.minimum(total, limit)).all())
 
 
-def _worst_share(problem: HierarchicalProblem, group: int, rows: int) -> float:
-    """The smallest share of one group: its rows lie where it sees them selected most rarely."""
-    chosen, left = np.zeros(problem.blocks, np.int64), rows
-    for block in np.argsort(problem.select[group], kind="stable"):
-        chosen[block] = min(left, int(problem.rows[block]))
-        left -= int(chosen[block])
-    return float(problem.shares(chosen)[group])
+def _boxes(most: IntArray, rows: int) -> list[tuple[IntArray, IntArray]]:
+    """All ways to spread `rows` over the blocks, at most `most` (J,) in each, as boxes of least and most rows per block."""
+    waiting = [_tightened(np.zeros_like(most), most, rows)]
+    while len(waiting) < MOST_SETS:
+        widest = max(range(len(waiting)), key=lambda k: int((waiting[k][1] - waiting[k][0]).max()))
+        low, high = waiting[widest]
+        block = int((high - low).argmax())
+        if high[block] == low[block]:
+            break
+        middle, below, above = (low[block] + high[block]) // 2, high.copy(), low.copy()
+        below[block], above[block] = middle, middle + 1
+        waiting[widest] = _tightened(low, below, rows)
+        waiting.append(_tightened(above, high, rows))
+    return waiting
+
+
+def _tightened(low: IntArray, high: IntArray, rows: int) -> tuple[IntArray, IntArray]:
+    """The same box without what no spreading of all `rows` reaches."""
+    return np.maximum(low, rows - (high.sum() - high)), np.minimum(high, rows - (low.sum() - low))
+
+
+def _strongest(problem: HierarchicalProblem, low: IntArray, high: IntArray, rows: int, limit: IntArray) -> RowChoice:
+    """As strong as all choices of a box: every group sees most rows where they are selected most rarely."""
+    shares = []
+    for group, select in enumerate(problem.select):
+        chosen, left = low.copy(), rows - int(low.sum())
+        for block in np.argsort(select, kind="stable").tolist():
+            more = min(left, int(high[block] - low[block]))
+            chosen[block] += more
+            left -= more
+        shares.append(problem.share(group, chosen))
+    return RowChoice(np.array(shares), np.minimum(problem.capacity(high), limit))
 
 
 def _spread(most: IntArray, rows: int) -> Iterator[IntArray]:

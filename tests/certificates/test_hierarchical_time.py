@@ -27,10 +27,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphcert.certificates import Attack
-from graphcert.collective import hierarchical_exact, hierarchical_look, hierarchical_search
+from graphcert.collective import hierarchical_exact, hierarchical_look, hierarchical_rows, hierarchical_search
+from graphcert.collective.hierarchical_exact import HierarchicalTruth
 from graphcert.collective.hierarchical_look import first_look
 from graphcert.collective.hierarchical_problem import hierarchical_problem
 from graphcert.collective.hierarchical_rows import halves, joined, row_choices
+from graphcert.collective.sweep import Bound
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import BernoulliFlip, Budget, Hierarchical, Partition, Smoothing, Views
 from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS
@@ -85,6 +87,48 @@ def test_the_first_look_is_above_the_truth_of_every_choice(scheme, clean, budget
         assert look.tolist() == one
         together = first_look(problem, effective, np.ones(ROWS, bool), [joined(choices)], DEFAULT_ORDERS)
         assert together[0] >= look.max()
+
+
+@quiet
+@settings(max_examples=60, deadline=None)
+@given(schemes(), st.integers(0, 255), BUDGETS, SEEDS)
+def test_allocations_that_spend_everything_suffice_where_they_are_said_to(scheme, clean, budgets, seed):
+    problem = hierarchical_problem(scheme, majorities(seed), data_of(clean))
+    for budget in budgets:
+        effective = problem.effective(budget)
+        found = []
+        for full in (None, (False, False, False, False)):
+            with pytest.MonkeyPatch.context() as patch:
+                if full is not None:
+                    patch.setattr(HierarchicalTruth, "_full", full)
+                truth = HierarchicalTruth(problem, effective, np.ones(ROWS, bool))
+                found.append(truth.closed(Bound(9.0, 9, "naive", "not solved", 0.0), [], 60.0)[0].attacked)
+        assert found[0] == found[1]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=5), st.integers(0, 12), st.integers(1, 40))
+def test_every_choice_lies_in_one_box(most, rows, sets):
+    most, rows = np.array(most), min(rows, sum(most))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hierarchical_rows, "MOST_SETS", sets)
+        boxes = hierarchical_rows._boxes(np.minimum(most, rows), rows)
+    assert len(boxes) <= sets
+    for choice in hierarchical_rows._spread(most, rows):
+        assert sum(bool(((low <= choice) & (choice <= high)).all()) for low, high in boxes) == 1
+
+
+@quiet
+@settings(max_examples=25, deadline=None)
+@given(schemes(), st.integers(0, 255), BUDGETS, SEEDS, st.sampled_from(["lp", "tight"]), st.sampled_from([1, 2, 256]))
+def test_sets_of_choices_are_at_least_as_strong_as_their_choices(scheme, clean, budgets, seed, method, sets):
+    p = majorities(seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hierarchical_rows, "MOST_CHOICES", 0)
+        patch.setattr(hierarchical_rows, "MOST_SETS", sets)
+        patch.setattr(hierarchical_exact, "MOST_ALLOCATIONS", 0)
+        found = claim(scheme, p).collective(budgets, method=method, data=data_of(clean))
+    assert (found.attacked_upper >= [model_truth(scheme, clean, budget, p) for budget in budgets]).all()
 
 
 @settings(max_examples=30, deadline=None)
