@@ -66,7 +66,7 @@ def mean_score(content: ReportContent) -> Section | None:
         ]
         tables.append(block("table", f"{one.heading}, of {number(claims)}", ["budget", MEAN_SCORE, "votes"], rows))
     parts = [
-        block("points", [EXPLAINED, _difference(content, scores)]),
+        block("paragraphs", [EXPLAINED, _difference(content, scores)]),
         block("statement", scores.guarantee()),
         *([block("figures", figures)] if figures else []),
         block("folded", "Both classifiers, budget by budget", block("columns", tables)) if tables else Markup(),
