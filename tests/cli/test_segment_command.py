@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from graphcert.cli import main
-from graphcert.cli_segment import _norms
+from graphcert.cli.segment import _norms
 
 
 def call(*arguments: str) -> int:

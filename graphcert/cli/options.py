@@ -1,0 +1,105 @@
+"""Options that several commands share, as typer reads them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DatasetName = Annotated[
+    str | None,
+    typer.Option("--dataset", help="Name of a data set (see `graphcert datasets`) or path of an .npz graph."),
+]
+DatasetOption = Annotated[
+    list[str] | None, typer.Option(help="key=value for the data set, for example nodes=5000; may be repeated.")
+]
+ModelName = Annotated[str, typer.Option("--model", help="gcn, appnp, gat, sgc or sage.")]
+ModelOption = Annotated[
+    list[str] | None, typer.Option(help="key=value for the model, for example hidden=32; repeatable.")
+]
+TrainingOption = Annotated[
+    list[str] | None, typer.Option(help="key=value for training, for example epochs=300; repeatable.")
+]
+Add = Annotated[
+    str,
+    typer.Option(help="θ⁺ of features: probability that a zero becomes one; near:far with --clusters.", metavar="RATE"),
+]
+Delete = Annotated[str, typer.Option(help="θ⁻ of features: probability that a one becomes zero.", metavar="RATE")]
+EdgeAdd = Annotated[str, typer.Option(help="θ⁺ of undirected edges.", metavar="RATE")]
+EdgeDelete = Annotated[str, typer.Option(help="θ⁻ of undirected edges.", metavar="RATE")]
+Select = Annotated[
+    str | None,
+    typer.Option(
+        help="Hierarchical noise: probability that a node's row gets the feature noise; near:far with --clusters.",
+        metavar="RATE",
+    ),
+]
+Ablate = Annotated[
+    bool,
+    typer.Option(
+        "--ablate",
+        help="Hide selected rows instead of flipping bits; then --select is the probability of being ablated.",
+    ),
+]
+Sigma = Annotated[
+    str | None,
+    typer.Option(help="Gaussian feature noise of this deviation in place of --add and --delete.", metavar="SIGMA"),
+]
+HalfWidth = Annotated[
+    str | None,
+    typer.Option(help="Uniform feature noise on [−λ, λ] in place of --add and --delete.", metavar="LAMBDA"),
+]
+Lattice = Annotated[
+    str | None,
+    typer.Option(help="Features and continuous noise are whole multiples of this step, e.g. 1/255.", metavar="STEP"),
+]
+Keep = Annotated[
+    int | None, typer.Option(help="Exactly so many rows keep their features, all others are hidden (ablation).")
+]
+Clusters = Annotated[int, typer.Option(help="Clusters of localized smoothing; 1 is isotropic.")]
+Levels = Annotated[int | None, typer.Option(help="Noise levels of localized smoothing (default: one per cluster).")]
+PartitionMethod = Annotated[str, typer.Option("--partition", help="metis, spectral, louvain or label_propagation.")]
+Affinity = Annotated[str, typer.Option(help="Rank clusters by edges or pagerank.")]
+Samples = Annotated[int | None, typer.Option(help="Final samples, which bound the probabilities (default: 10000).")]
+PilotSamples = Annotated[int | None, typer.Option(help="Independent samples that choose the labels (default: 1000).")]
+Scores = Annotated[
+    bool | None,
+    typer.Option("--scores/--no-scores", help="Count class scores too, for the classifier of the largest mean score."),
+]
+Seed = Annotated[int, typer.Option(help="Of the split, the weights and the noise; same seed, same result.")]
+Out = Annotated[Path, typer.Option(help="Folder of the run; an interrupted run continues there.")]
+DataRoot = Annotated[str | None, typer.Option(help="Folder with data files, looked at before GRAPHCERT_DATA.")]
+Workers = Annotated[int | None, typer.Option(help="Threads (default: one per processor).")]
+BatchSize = Annotated[int | None, typer.Option(help="Samples a thread takes at a time; never changes the result.")]
+Alpha = Annotated[float | None, typer.Option(help="Error rate of all claims together (default: 0.01).")]
+Method = Annotated[str | None, typer.Option(help="binary or multiclass (default: binary).")]
+PerNode = Annotated[
+    bool | None,
+    typer.Option("--per-node/--simultaneous", help="Spend alpha on each node instead of on all claims together."),
+]
+Nodes = Annotated[
+    str | None,
+    typer.Option(
+        help='Most nodes that an adversary touches, with --select: "2", "1:3" or "1,2,5"; curves for each of them.',
+        metavar="NODES",
+    ),
+]
+MaxAdd = Annotated[int | None, typer.Option(help="End of the budget axis (default: where nothing is certified).")]
+CollectiveMethod = Annotated[
+    str | None,
+    typer.Option(
+        "--collective",
+        help="All targets at once: naive, lp, milp, tight-lp, tight, all or none (default: tight if localized).",
+    ),
+]
+ReceptiveField = Annotated[
+    bool | None,
+    typer.Option(
+        "--receptive-field/--everywhere",
+        help="Count only changes within a node's receptive field (edge noise without additions).",
+    ),
+]
+Budgets = Annotated[
+    str | None, typer.Option(help='Budgets of the sweep: "5", "0:20", "0:20:5" or "1,2,5".', metavar="BUDGETS")
+]
+TimeLimit = Annotated[float | None, typer.Option(help="Seconds per budget and solve (default: 20).")]
+RunFolder = Annotated[Path, typer.Argument(help="Folder of the run.")]
