@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphcert.certificates import Attack, Certificate
-from graphcert.certificates.attack import allocation
+from graphcert.certificates.attack import allocation, changed_rows
 from graphcert.collective import CollectiveCurve
 from graphcert.collective.curve import SHIFT, csv_text
 from graphcert.config import norm_words
@@ -113,13 +113,14 @@ class Collective:
         return csv_text([_written(row, columns) for row in rows], ["sweep", "asked", *AXES])
 
     def attacks(self, certificate: Certificate) -> str | None:
-        """attacks.csv: per sweep, method and budget the best known attack, cluster by cluster; None without clusters.
+        """attacks.csv: per sweep, method and budget the best known attack, cluster by cluster; None without any.
 
         Every cluster has a row, and every two clusters between which edges change. `targets` counts those of a cluster and
-        `broken` those that may fall, see `Attack`; it is empty where exact arithmetic would take long.
+        `broken` those that may fall, see `Attack`; it is empty where exact arithmetic would take long. Under hierarchical
+        noise `rows` counts those that change in a cluster.
         """
         scheme = certificate.smoothing
-        if scheme.partition is None or not (scheme.localized and scheme.flips_only):
+        if scheme.partition is None or not scheme.localized:
             return None
         rows = [
             {"sweep": i, "asked": name, **row}
@@ -129,7 +130,10 @@ class Collective:
             for index in range(len(curve))
             for row in _attack_rows(certificate, scheme.partition.labels, curve, index)
         ]
-        return csv_text(rows, ["sweep", "asked", "cluster", *AXES])
+        columns = max(
+            (list(row) for row in rows), key=len, default=[]
+        )  # sweeps without a limit of nodes lack that column
+        return csv_text([{name: row.get(name) for name in columns} for row in rows], columns) if rows else None
 
 
 def _written(row: Mapping[str, Any], columns: Sequence[str]) -> dict[str, Any]:
@@ -148,7 +152,8 @@ def _attack_rows(
     changes = allocation(certificate.smoothing, curve, index)
     atoms = np.concatenate([1.0 + array.ravel() for array in changes]).prod()
     broken = Attack.of(certificate, curve, index).broken if atoms <= _QUICK_ATOMS else None
-    budget = {f"budget_{axis}": value for axis, value in zip(AXES, curve.budgets[index].tolist(), strict=True)}
+    budget = {f"budget_{axis}": value for axis, value in zip(curve.axes, curve.budgets[index].tolist(), strict=True)}
+    touched = changed_rows(certificate.smoothing, curve, index)
     rows = []
     for j, k in zip(*np.triu_indices(len(changes[0])), strict=True):
         mine = certificate.targets & (labels == j) if j == k else None
@@ -157,6 +162,7 @@ def _attack_rows(
             continue
         rows.append({
             **budget, "cluster": f"{j}" if j == k else f"{j}-{k}", **dict(zip(AXES, counts, strict=True)),
+            **({} if touched is None else {"rows": int(touched[j]) if j == k else None}),
             "targets": None if mine is None else int(mine.sum()),
             "broken": None if mine is None or broken is None else int((mine & broken).sum()),
         })  # fmt: skip

@@ -229,7 +229,7 @@ class Run:
             options |= {"layers": model.layers, "normalisation": model.normalisation}
         ladders = []
         for sweep in sweeps:
-            ladder = certificate.collective(**sweep, method=_rungs(settings.method, sweep), **options)
+            ladder = certificate.collective(**sweep, method=BESIDE[settings.method], **options)
             assert isinstance(ladder, dict)  # several methods, several curves
             ladders.append(ladder)
             self.say(f"collective: {' × '.join(sweep)} by {', '.join(ladder)}")
@@ -370,11 +370,6 @@ def _score_certificate(certificate: Certificate, votes: Votes) -> ScoreCertifica
     if votes.scores is None:
         return None
     return certify_scores(votes, certificate.alpha, certificate.simultaneous, targets=certificate.targets)
-
-
-def _rungs(method: str, sweep: Mapping[str, Any]) -> tuple[str, ...]:
-    """What is shown beside a method; against norms, where there is no exact search, integer programs stand in for it."""
-    return BESIDE["milp" if method == "tight" and "shift" in sweep else method]
 
 
 def _check_samples(config: RunConfig, targets: int) -> None:

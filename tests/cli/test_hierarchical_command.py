@@ -118,6 +118,18 @@ def test_all_targets_at_once_with_a_limit_of_nodes(run, tmp_path):
     counts = [[int(row["certified"]) for row in rows if row["asked"] == m] for m in ("naive", "lp", "milp", "tight")]
     assert (np.diff(counts, axis=0) >= 0).all()
     assert "in at most 2 nodes" in (folder / "report.html").read_text(encoding="utf-8")
+    # Where one perturbation does most harm: changed rows lie within the limit, and no row changes without a bit.
+    with open(folder / "attacks.csv", newline="", encoding="utf-8") as file:
+        worst = list(csv.DictReader(file))
+    for limit in (1, 2):
+        touched = [
+            int(row["rows"])
+            for row in worst
+            if row["budget_nodes"] == str(limit) and row["budget_feature_delete"] == "2"
+        ]
+        assert 0 < sum(touched) <= limit
+    assert all(int(row["rows"]) <= int(row["feature_delete"]) for row in worst)
+    assert "Where one perturbation does most harm" in (folder / "report.html").read_text(encoding="utf-8")
     # A sweep without a limit beside one with it.
     assert run("collective", folder, "--delete", "1", "--method", "lp")[0] == 0
     with open(folder / "collective.csv", newline="", encoding="utf-8") as file:

@@ -33,7 +33,7 @@ def attack(content: ReportContent) -> Section | None:
     """Per sweep the best attack at the budget of the largest gain: a picture, what it changes, and whom it may cost."""
     smoothing = content.certificate.smoothing
     partition = smoothing.partition
-    if partition is None or not smoothing.localized or not smoothing.flips_only:
+    if partition is None or not smoothing.localized:
         return None
     found = [one for ladder in ladders(content) if (one := _worst(content, ladder)) is not None][:_MOST]
     if not found:
@@ -135,7 +135,9 @@ def _table(content: ReportContent, partition: Partition, one: _Found) -> Markup:
         first = ", ".join(map(str, nodes[:_NAMED].tolist())) + ("…" if nodes.size > _NAMED else "")
         all_of, fall = int(targets[cluster]), int(broken[cluster])
         edges = [number(int(ends[cluster])) if ends[cluster] else NOTHING] * len(outer)
-        rows.append([str(cluster), signs[cluster] or NOTHING, *edges, number(all_of), number(fall), percent(fall, all_of),
-                     first or NOTHING])  # fmt: skip
-    header = ["cluster", "changes", *outer, "targets", "may fall", "share", "first nodes"]
+        touched = [] if one.attack.rows is None else [number(int(one.attack.rows[cluster])) or NOTHING]
+        counts = [number(all_of), number(fall), percent(fall, all_of), first or NOTHING]
+        rows.append([str(cluster), signs[cluster] or NOTHING, *touched, *edges, *counts])
+    nodes_changed = ["nodes changed"] * (one.attack.rows is not None)
+    header = ["cluster", "changes", *nodes_changed, *outer, "targets", "may fall", "share", "first nodes"]
     return block("table", _caption(one), header, rows)
