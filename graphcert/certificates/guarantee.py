@@ -12,6 +12,7 @@ from graphcert.noise import (
     Uniform,
 )
 from graphcert.noise.laws import FeatureLaw
+from graphcert.statistics import confidence_words
 
 
 def describe_guarantee(
@@ -20,10 +21,10 @@ def describe_guarantee(
     """One paragraph: the classifier, the threat, the probability, the scope and what is left open."""
     noise = describe_noise(smoothing)
     scope = (
-        f"all claims about the {claims:,} target nodes hold at once with probability at least {1 - alpha:.6g} over the "
+        f"all claims about the {claims:,} target nodes hold at once with probability at least {confidence_words(alpha)} over the "
         f"{samples:,} samples (each node is tested at {alpha:g}/{claims})"
         if simultaneous
-        else f"each single claim holds with probability at least {1 - alpha:.6g} over the {samples:,} samples; claims "
+        else f"each single claim holds with probability at least {confidence_words(alpha)} over the {samples:,} samples; claims "
         f"about several nodes together are not covered"
     )
     rule = (

@@ -2,6 +2,7 @@
 
 from graphcert.certificates.guarantee import describe_noise, describe_threat
 from graphcert.noise import CHANNELS, Scheme
+from graphcert.statistics import confidence_words
 
 _BOUNDS = {
     "band": "the distribution of the score is bounded by a band, and the perturbed mean by exact trade-offs",
@@ -16,9 +17,9 @@ def describe_mean_score(
     """One paragraph: the classifier, the threat, the probability, the scope and what is left open."""
     noise = describe_noise(smoothing)
     scope = (
-        f"all claims about the {claims:,} target nodes hold at once with probability at least {1 - alpha:.6g}"
+        f"all claims about the {claims:,} target nodes hold at once with probability at least {confidence_words(alpha)}"
         if simultaneous
-        else f"each single claim holds with probability at least {1 - alpha:.6g}; claims about several nodes together "
+        else f"each single claim holds with probability at least {confidence_words(alpha)}; claims about several nodes together "
         f"are not covered"
     )
     unprotected = [
