@@ -21,11 +21,11 @@ def describe_guarantee(
     """One paragraph: the classifier, the threat, the probability, the scope and what is left open."""
     noise = describe_noise(smoothing)
     scope = (
-        f"all claims about the {claims:,} target nodes hold at once with probability at least {confidence_words(alpha)} over the "
-        f"{samples:,} samples (each node is tested at {alpha:g}/{claims})"
+        f"all claims about the {claims:,} target nodes hold at once with probability at least {confidence_words(alpha)} "
+        f"over the {samples:,} samples (each node is tested at {alpha:g}/{claims})"
         if simultaneous
-        else f"each single claim holds with probability at least {confidence_words(alpha)} over the {samples:,} samples; claims "
-        f"about several nodes together are not covered"
+        else f"each single claim holds with probability at least {confidence_words(alpha)} over the {samples:,} "
+        f"samples; claims about several nodes together are not covered"
     )
     rule = (
         "its probability stays above one half"

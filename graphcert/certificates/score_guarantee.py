@@ -19,8 +19,8 @@ def describe_mean_score(
     scope = (
         f"all claims about the {claims:,} target nodes hold at once with probability at least {confidence_words(alpha)}"
         if simultaneous
-        else f"each single claim holds with probability at least {confidence_words(alpha)}; claims about several nodes together "
-        f"are not covered"
+        else f"each single claim holds with probability at least {confidence_words(alpha)}; claims about several nodes "
+        f"together are not covered"
     )
     unprotected = [
         f"Nothing is claimed against changes of {channel}, which are not smoothed."
