@@ -41,9 +41,9 @@ class Prediction:
         """What is guaranteed, about what and with which probability, in plain words."""
         scope = "all labels that are returned are" if self.simultaneous else "each single label, if it is returned, is"
         return (
-            f"With probability at least {confidence_words(self.alpha)} over the {self.samples:,} independent samples, {scope} "
-            f"the class that the base classifier returns most often when {describe_noise(self.smoothing)}. Nothing is claimed "
-            f"about changed inputs, nor about the {int(self.abstained.sum()):,} of {self.labels.size:,} nodes that abstain."
+            f"With probability at least {confidence_words(self.alpha)} over the {self.samples:,} independent samples, "
+            f"{scope} the class that the base classifier returns most often when {describe_noise(self.smoothing)}. "
+            f"Nothing is claimed about changed inputs, nor about the {int(self.abstained.sum()):,} of {self.labels.size:,} nodes that abstain."
         )
 
 
