@@ -43,7 +43,8 @@ class Prediction:
         return (
             f"With probability at least {confidence_words(self.alpha)} over the {self.samples:,} independent samples, "
             f"{scope} the class that the base classifier returns most often when {describe_noise(self.smoothing)}. "
-            f"Nothing is claimed about changed inputs, nor about the {int(self.abstained.sum()):,} of {self.labels.size:,} nodes that abstain."
+            f"Nothing is claimed about changed inputs, nor about the {int(self.abstained.sum()):,} of "
+            f"{self.labels.size:,} nodes that abstain."
         )
 
 
