@@ -1,13 +1,13 @@
 """The collective certificate of hierarchical noise and ablation (theory, sections 6, 8 and 9; nobody has published it)."""
 
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from graphcert.clock import working_time
 from graphcert.collective.budget_axes import budget_axes
 from graphcert.collective.curve import CollectiveCurve
 from graphcert.collective.hierarchical_exact import HierarchicalTruth
@@ -135,12 +135,12 @@ class _Budget:
 
     def __init__(self, problem: HierarchicalProblem, budget: IntArray, standing: BoolArray, options: Options) -> None:
         self._problem, self._budget, self._standing, self._options = problem, budget, standing, options
-        self._end = math.inf if options.time_limit is None else time.monotonic() + options.time_limit
+        self._end = math.inf if options.time_limit is None else working_time() + options.time_limit
 
     @property
     def _left(self) -> float:
         """Seconds."""
-        return max(self._end - time.monotonic(), 0.0)
+        return max(self._end - working_time(), 0.0)
 
     def solve(self) -> tuple[Bound, IntArray]:
         """The bound, and the best attack (A + J,), all zero if none is known."""

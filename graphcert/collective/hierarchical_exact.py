@@ -4,7 +4,6 @@ For given rows the search of the lower noise may put no bit at all into a row th
 an adversary can do. Here changed rows have bits, and budgets of one operation are judged exactly.
 """
 
-import time
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import chain, product
@@ -12,6 +11,7 @@ from math import comb, prod
 
 import numpy as np
 
+from graphcert.clock import working_time
 from graphcert.collective.hierarchical_problem import HierarchicalProblem
 from graphcert.collective.linear import BoolArray, FloatArray, IntArray
 from graphcert.collective.sweep import Bound
@@ -56,7 +56,7 @@ class HierarchicalTruth:
             The bound, whose `attack` is what falls under the second, the best perturbation so far, (A + J,): bits and edges
             per axis, then changed rows per block.
         """
-        end = time.monotonic() + seconds
+        end = working_time() + seconds
         complete = self._look(chain(attacks, self._every), bound.attacked, end) and self._enumerable
         most = self._most
         if complete and most < bound.attacked:
@@ -71,7 +71,7 @@ class HierarchicalTruth:
             fallen, rows = self._fallen(b)
             if fallen > self._most:
                 self._most, self._attack = fallen, np.concatenate([b, rows])
-            if self._most >= enough or time.monotonic() > end:
+            if self._most >= enough or working_time() > end:
                 return False
         return True
 

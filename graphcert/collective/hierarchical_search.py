@@ -7,13 +7,13 @@ Whatever is still waiting at the end counts with what has been proved of it.
 
 import heapq
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 
 import numpy as np
 
+from graphcert.clock import working_time
 from graphcert.collective.hierarchical_rows import RowChoice, halves, joined
 from graphcert.collective.linear import IntArray
 from graphcert.collective.sweep import Bound
@@ -74,9 +74,9 @@ class RowSearch:
             seconds: how long to search; may be infinite.
             attack: so many fall under some perturbation; nan if none is known.
         """
-        end = time.monotonic() + seconds
+        end = working_time() + seconds
         self._attack = float(np.fmax(self._attack, attack))
-        while self._waiting and not self._over and time.monotonic() < end:
+        while self._waiting and not self._over and working_time() < end:
             self._step(heapq.heappop(self._waiting), seconds, end)
         return self._result()
 
@@ -119,7 +119,7 @@ class RowSearch:
         if one.members.size == 1:
             self._solve_single(one, seconds, end)
         elif one.looks == 0:
-            limit = min(_JOINED_SHARE * seconds, end - time.monotonic())
+            limit = min(_JOINED_SHARE * seconds, end - working_time())
             together, _ = self._solve(joined([self._choices[k] for k in one.members]), "lp", limit, 0)
             self._push(_smaller(one.bound, together), one.members, 1)
         else:
@@ -128,7 +128,7 @@ class RowSearch:
 
     def _solve_single(self, one: _Set, seconds: float, end: float) -> None:
         """Solve one choice for a while; it is settled, or comes back."""
-        choice, left = self._choices[int(one.members[0])], end - time.monotonic()
+        choice, left = self._choices[int(one.members[0])], end - working_time()
         limit = min(left, _FIRST_SHARE * seconds * 2**one.looks)
         found, attack = self._solve(choice, self._method, limit, self._cutoff)
         if not found.attack <= found.attacked:  # unknown, or less than something else proves
@@ -140,7 +140,7 @@ class RowSearch:
         closed = found.attacked <= max(self._cutoff, found.attack) or "time limit" not in found.status
         if not closed and one.looks == 0 and self._method == "tight":
             # Where the search does not end soon, the half-spaces of the orders may prove more.
-            found = _smaller(found, self._solve(choice, "lp", max(end - time.monotonic(), 0.0), 0)[0])
+            found = _smaller(found, self._solve(choice, "lp", max(end - working_time(), 0.0), 0)[0])
         found = _smaller(one.bound, found)
         if closed or found.attacked <= self._cutoff:
             if self._settled is None or found.attacked > self._settled.attacked:
