@@ -27,11 +27,7 @@ def save_model(model: SparseFirstModel, path: Path, name: str, features: int, cl
         "state": model.state_dict(),
         "sha256": model_fingerprint(model),
     }
-    try:
-        with atomic_write(path) as stream:
-            torch.save(content, stream)
-    except OSError as error:
-        raise DataError(f"the model cannot be written to {path}: {error.strerror or error}") from None
+    write_tensors(path, content, "model")
 
 
 def load_model(path: Path) -> SparseFirstModel:
@@ -42,16 +38,7 @@ def load_model(path: Path) -> SparseFirstModel:
     Raises:
         DataError: if the file is missing, damaged, altered, or not a graphcert checkpoint.
     """
-    if not path.is_file():
-        raise DataError(f"there is no model at {path}; train one with `graphcert train`")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file makes the reader stumble in any way; it never executes anything
-        raise DataError(
-            f"{path} is damaged or not a graphcert checkpoint; train it again ({type(error).__name__})"
-        ) from None
-    if not isinstance(content, dict) or content.get("format") != _FORMAT:
-        raise DataError(f"{path} is not a graphcert checkpoint; write one with `graphcert train`")
+    content = read_tensors(path, _FORMAT, "model", "not a graphcert checkpoint", "graphcert train")
     try:
         config = content["config"]
         model = build_model(config["name"], config["features"], config["classes"], **config["options"])
@@ -62,6 +49,42 @@ def load_model(path: Path) -> SparseFirstModel:
     if found != expected:
         raise DataError(f"{path} was altered: expected sha256 {expected}, found {found}; train the model again")
     return model.eval()
+
+
+def write_tensors(path: Path, content: dict[str, Any], thing: str) -> None:
+    """Write tensors and plain containers atomically; `thing` is what a person calls them.
+
+    Raises:
+        DataError: if the file cannot be written.
+    """
+    try:
+        with atomic_write(path) as stream:
+            torch.save(content, stream)
+    except OSError as error:
+        raise DataError(f"the {thing} cannot be written to {path}: {error.strerror or error}") from None
+
+
+def read_tensors(path: Path, layout: str, thing: str, other: str, command: str) -> dict[str, Any]:
+    """Read what `write_tensors` wrote. Only tensors and plain containers are read (`weights_only`); nothing is executed.
+
+    Args:
+        layout: the format that the content must name.
+        thing: what a person calls the content.
+        other: what a file is that holds something else, such as "not a graphcert checkpoint".
+        command: the command that writes such a file.
+
+    Raises:
+        DataError: if the file is missing, damaged, or of another format.
+    """
+    if not path.is_file():
+        raise DataError(f"there is no {thing} at {path}; train one with `{command}`")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file makes the reader stumble in any way; it never executes anything
+        raise DataError(f"{path} is damaged or {other}; train it again ({type(error).__name__})") from None
+    if not isinstance(content, dict) or content.get("format") != layout:
+        raise DataError(f"{path} is {other}; write one with `{command}`")
+    return content
 
 
 def model_fingerprint(model: nn.Module) -> str:

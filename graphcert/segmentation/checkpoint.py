@@ -7,8 +7,7 @@ from typing import Any
 import torch
 
 from graphcert.errors import DataError, InputError
-from graphcert.files import atomic_write
-from graphcert.models.checkpoint import model_fingerprint
+from graphcert.models.checkpoint import model_fingerprint, read_tensors, write_tensors
 from graphcert.segmentation.palette import Colour3
 from graphcert.segmentation.unet import UNet
 
@@ -60,11 +59,7 @@ class Segmenter:
             "sigma": float(self.sigma),
             "training": self.training,
         }
-        try:
-            with atomic_write(path) as stream:
-                torch.save(content, stream)
-        except OSError as error:
-            raise DataError(f"the network cannot be written to {path}: {error.strerror or error}") from None
+        write_tensors(path, content, "network")
 
     @classmethod
     def load(cls, path: Path) -> "Segmenter":
@@ -73,16 +68,7 @@ class Segmenter:
         Raises:
             DataError: if the file is missing, damaged, altered, or not one of a U-Net.
         """
-        if not path.is_file():
-            raise DataError(f"there is no network at {path}; train one with `graphcert segment train`")
-        try:
-            content = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as error:  # a damaged file makes the reader stumble in any way; it never executes anything
-            raise DataError(
-                f"{path} is damaged or no file of a U-Net ({type(error).__name__}); train it again"
-            ) from None
-        if not isinstance(content, dict) or content.get("format") != _FORMAT:
-            raise DataError(f"{path} is no file of a U-Net; write one with `graphcert segment train`")
+        content = read_tensors(path, _FORMAT, "network", "no file of a U-Net", "graphcert segment train")
         try:
             model = UNet(**content["shape"])
             model.load_state_dict(content["state"])
