@@ -166,7 +166,7 @@ def certify_command(
             "give either the folder of a run that has votes, or --dataset … --out FOLDER for the whole chain"
         )
     run = _run(run_folder or out, data_root, workers, batch_size)
-    given = {"alpha": alpha, "method": method, "max_add": max_add, "max_delete": max_delete}
+    given: dict[str, Any] = {"alpha": alpha, "method": method, "max_add": max_add, "max_delete": max_delete}
     given |= {"max_edge_add": max_edge_add, "max_edge_delete": max_edge_delete, "nodes": nodes}
     given["simultaneous"] = None if per_node is None else not per_node
     given = {key: value for key, value in given.items() if value is not None}
@@ -191,7 +191,7 @@ def certify_command(
         config = replace(
             config,
             sampling=replace(config.sampling, **chosen),
-            certificate=replace(config.certificate, **given),  # type: ignore[arg-type]
+            certificate=replace(config.certificate, **given),
             collective=replace(config.collective, **together),
         )
         content = run.all_stages(config)

@@ -124,8 +124,8 @@ def train_command(
 
     if (val_images is None) != (val_masks is None):
         raise InputError("validation needs both --val-images and --val-masks")
-    schedule = {"steps": steps, "batch": batch, "learning_rate": learning_rate}
-    training = UNetTraining(**{key: value for key, value in schedule.items() if value is not None})  # type: ignore[arg-type]
+    schedule: dict[str, Any] = {"steps": steps, "batch": batch, "learning_rate": learning_rate}
+    training = UNetTraining(**{key: value for key, value in schedule.items() if value is not None})
     shape = {"width": width, "depth": depth, "cell": cell}
     with training_bar(training.steps, sys.stderr.isatty()) as report:
         _, log = train_segmenter(

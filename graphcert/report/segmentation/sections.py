@@ -16,7 +16,6 @@ from graphcert.report.wording import number, percent, points, seconds, setting
 
 _OPEN = 4
 """Images that are shown at once; the others are folded away."""
-_MOST_NUMBERS = 12
 
 _METHODS = {
     "isotropic": "isotropic",
