@@ -1,13 +1,15 @@
 """Compiled kernels: the one place through which graphcert uses numba."""
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
 
 import numba
 import numba.extending
+
+from graphcert.files import private_folder
 
 Kernel = Callable[..., Any]
 
@@ -18,18 +20,35 @@ def kernel(function: Kernel) -> Kernel:
     Arithmetic stays as written (no `fastmath`): a kernel returns the same bits on every run, which is what makes votes
     reproducible. Kernels never start threads of their own; parallelism lives in `voting`.
     """
-    return cast(Kernel, numba.njit(nogil=True, cache=True, error_model="numpy")(_versioned(function)))
+    return _compiled(function)
 
 
 def reducing_kernel(function: Kernel) -> Kernel:
     """Like `kernel`, but sums may be reassociated into vector lanes: fixed for one machine type, not between types."""
-    compiled = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
-    return cast(Kernel, compiled(_versioned(function)))
+    return _compiled(function, fastmath={"reassoc", "contract"})
 
 
 def intrinsic(function: Kernel) -> Any:
     """An operation for use inside kernels, written in the compiler's own terms."""
     return numba.extending.intrinsic(function)
+
+
+def _compiled(function: Kernel, **options: Any) -> Kernel:
+    """A compiled function, cached where numba wants to or, if it can write nowhere there, in a temporary folder."""
+    compiler = partial(numba.njit, nogil=True, error_model="numpy", **options)
+    function = _versioned(function)
+    try:
+        return cast(Kernel, compiler(cache=True)(function))
+    except RuntimeError:  # neither the package nor the user's cache can be written
+        folder = private_folder()
+    if folder is None:
+        return cast(Kernel, compiler(cache=False)(function))
+    settings: Any = numba.config
+    before, settings.CACHE_DIR = settings.CACHE_DIR, str(folder / "kernels")
+    try:
+        return cast(Kernel, compiler(cache=True)(function))
+    finally:
+        settings.CACHE_DIR = before
 
 
 def _versioned(function: Kernel) -> Kernel:

@@ -22,7 +22,7 @@ from graphcert.config import CollectiveConfig, RunConfig
 from graphcert.data import data_fingerprint, load_dataset, partition_graph, without_test_nodes
 from graphcert.description import certificate_summary, cluster_links, environment, settings_table
 from graphcert.errors import DataError, InputError, VotesError
-from graphcert.files import atomic_write_text
+from graphcert.files import alone, atomic_write_text
 from graphcert.ladders import Collective, Isotropic
 from graphcert.models import build_model, load_model, save_model, train
 from graphcert.models.checkpoint import model_fingerprint
@@ -50,7 +50,7 @@ class Run:
     """A run folder and how to talk about it.
 
     Attributes:
-        folder: where everything goes; created by the first stage that has something to write.
+        folder: where everything goes; created by training. While a stage runs, no other process may write there.
         data_root: folder of data files, if not the usual places.
         workers, batch_size: of voting; results do not depend on them.
         progress: show bars.
@@ -108,6 +108,7 @@ class Run:
             data, smoothing.clusters, smoothing.partition, config.seed, affinity=smoothing.affinity
         )  # fmt: skip
 
+    @alone(new=True)
     def all_stages(self, config: RunConfig) -> ReportContent:
         """Train, sample, certify (each node alone, then all together) and report; finished stages are not repeated."""
         self.train(config)
@@ -116,6 +117,7 @@ class Run:
         self.collective(config.collective)
         return self.report()
 
+    @alone(new=True)
     def train(self, config: RunConfig) -> None:
         """Train the model under its noise, unless this folder already holds it.
 
@@ -153,10 +155,12 @@ class Run:
         config.save(self.path(CONFIG))
         if partition is not None:
             atomic_write_text(self.path(PARTITION), json.dumps(partition.to_dict()))
-        save_model(model, self.path(MODEL), config.model.name, features, classes, **config.model.options)
         self._record({"training": asdict(log), "timings": {"training": seconds}, "data": data_fingerprint(data)})
         self._record({"model": model_fingerprint(model), "seed": config.seed})
+        # Last, because a model that is there ends the training.
+        save_model(model, self.path(MODEL), config.model.name, features, classes, **config.model.options)
 
+    @alone()
     def sample(self, samples: int | None = None, pilot_samples: int | None = None, scores: bool | None = None) -> Votes:
         """Take the votes, and scores if asked for, continuing from the shards of an interrupted call."""
         config = self.load_config()
@@ -184,6 +188,7 @@ class Run:
         )
         return votes
 
+    @alone()
     def certify(self, alpha: float, method: str, simultaneous: bool, **grid: Any) -> Certificate:
         """Turn the votes into a certificate about the test nodes and evaluate it over the budget grid.
 
@@ -213,6 +218,7 @@ class Run:
         )
         return certificate
 
+    @alone()
     def collective(self, settings: CollectiveConfig) -> Collective:
         """Certify all test nodes together, sweep by sweep, by every method up to the one that is asked for."""
         config = replace(self.load_config(), collective=settings)
@@ -291,6 +297,7 @@ class Run:
         curves = tuple(certificate.collective(**sweep, method="naive", truth=data.y.numpy()) for sweep in sweeps)
         return Isotropic(scheme, accuracies["isotropic"], accuracies["localized"], curves)
 
+    @alone()
     def report(self) -> ReportContent:
         """Write report.html and return what it shows, recomputed from the stored votes; the model is not needed."""
         content = self._report_content()

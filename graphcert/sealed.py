@@ -43,11 +43,8 @@ def write_sealed(path: Path, description: Mapping[str, Any], arrays: Mapping[str
         DataError: if the file cannot be written.
     """
     text = to_json(description)
-    try:
-        with atomic_write(path) as stream:
-            np.savez(stream, description=np.array(text), sha256=np.array(seal(text, arrays)), **arrays)  # type: ignore[arg-type]
-    except OSError as error:
-        raise DataError(f"{path} cannot be written: {error.strerror or error}") from None
+    with atomic_write(path) as stream:
+        np.savez(stream, description=np.array(text), sha256=np.array(seal(text, arrays)), **arrays)  # type: ignore[arg-type]
 
 
 def read_sealed(

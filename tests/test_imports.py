@@ -11,8 +11,8 @@ import graphcert
 
 ROOT = Path(graphcert.__file__).parent
 LAYERS = [
-    ("_version", "errors"), ("clock", "kernel", "files"), ("sealed",), ("statistics",), ("noise",), ("tradeoff",),
-    ("collective",), ("scores",), ("votes",), ("certificates",), ("data",), ("sampling",), ("models",), ("voting",),
+    ("_version", "errors"), ("lock",), ("files",), ("clock", "kernel"), ("sealed",), ("statistics",), ("noise",),
+    ("tradeoff",), ("collective",), ("scores",), ("votes",), ("certificates",), ("data",), ("sampling",), ("models",), ("voting",),
     ("segmentation",), ("config",), ("budgets", "comparison", "description", "ladders"), ("report",),
     ("pipeline", "segment_pipeline"), ("cli",), ("__main__",),
 ]  # fmt: skip

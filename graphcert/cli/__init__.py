@@ -4,28 +4,53 @@ Every command answers bad input with one sentence on standard error and exit cod
 """
 
 import sys
+from typing import Any
 
-import typer
-
-from graphcert.cli.nodes import app
+from graphcert.cli.interrupts import interruptible
 from graphcert.errors import GraphcertError
 
 __all__ = ["app", "main"]
 
 
 def main() -> None:
-    """Entry point: one sentence and exit code 2 for bad input, 130 for an interrupt."""
-    try:
-        app()
-    except GraphcertError as error:
-        typer.echo(f"graphcert: {error}", err=True)
-        sys.exit(2)
-    except OSError as error:
+    """Entry point: one sentence and exit code 2 for bad input, 130 and 143 for Ctrl-C and SIGTERM."""
+    code: Any = 0
+    with interruptible() as stop:
+        try:
+            # Imported here, so that an interrupt of this is handled too.
+            from graphcert.cli.nodes import app
+
+            with stop.resources:
+                app()
+        except SystemExit as end:
+            code = end.code
+        except BaseException as error:
+            # Whatever an interrupted import or library makes of the interrupt, it is one.
+            if not stop.number:
+                code = _answer(error)
+        # typer turns an interrupt that did not come from a signal into this code too.
+        if stop.number or code == stop.code:
+            stop.say()
+            code = stop.code
+    sys.exit(code)
+
+
+def _answer(error: BaseException) -> int:
+    """Say what was wrong; what is not the user's doing is raised again."""
+    if isinstance(error, GraphcertError):
+        sentence = str(error)
+    elif isinstance(error, OSError):
         place = f" ({error.filename})" if error.filename else ""
-        typer.echo(
-            f"graphcert: {error.strerror or error}{place}; choose a folder that can be read and written", err=True
-        )
-        sys.exit(2)
-    except KeyboardInterrupt:
-        typer.echo("graphcert: interrupted; the same command continues where it was", err=True)
-        sys.exit(130)
+        sentence = f"{error.strerror or error}{place}; choose a folder that can be read and written"
+    else:
+        raise error
+    print(f"graphcert: {sentence}", file=sys.stderr)
+    return 2
+
+
+def __getattr__(name: str) -> Any:
+    if name == "app":
+        from graphcert.cli.nodes import app
+
+        return app
+    raise AttributeError(f"module 'graphcert.cli' has no attribute {name!r}")

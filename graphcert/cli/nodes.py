@@ -10,6 +10,7 @@ import typer
 
 import graphcert.cli.options as option
 from graphcert._version import __version__
+from graphcert.cli import interrupts
 from graphcert.cli.segment import app as segment_app
 from graphcert.cli.settings import noise_config, read_settings, rows_of_noise, run_config
 from graphcert.errors import InputError
@@ -265,6 +266,7 @@ def _run(
     from graphcert.pipeline import Run
 
     assert folder is not None
+    interrupts.current.writes(folder)
     return Run(folder, data_root, workers, batch_size, progress=sys.stderr.isatty(), say=_say)
 
 

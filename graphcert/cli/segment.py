@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from graphcert.cli import interrupts
 from graphcert.errors import InputError
 
 app = typer.Typer(invoke_without_command=True, add_completion=False, help="Certify what a network says about images.")
@@ -92,6 +93,7 @@ def segment(
     readers = {"sigma": _deviations, "cells": _cells, "budgets": _norms}
     given |= {name: read(given[name]) for name, read in readers.items() if name in given}
     values = {} if settings is None else read_settings(settings)
+    interrupts.current.writes(out)
     run = SegmentRun(out, workers, progress=sys.stderr.isatty(), say=_say)
     content = run.certify(SegmentSettings.from_dict(values | given))
     for value, name, note in content.facts:
@@ -119,6 +121,8 @@ def train_command(
     seed: Annotated[int, typer.Option(help="Of weights, windows and noise; same seed, same network.")] = 0,
 ) -> None:
     """Train a small U-Net under the noise it will be certified with; an interrupt keeps the best weights so far."""
+    interrupts.current.advice = "training cannot be continued, start it again with"
+    interrupts.current.patience = 20  # for the step at hand and the file
     from graphcert.segment_pipeline.train import train_segmenter, training_bar, training_words
     from graphcert.segmentation.unet_training import UNetTraining
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from graphcert.collective.linear import Amounts, FloatArray, IntArray
 from graphcert.errors import InputError
+from graphcert.files import atomic_write_text
 
 SHIFT = "feature_shift"
 """The axis of budgets that are a norm: how far the features move, in ℓ2 (Gaussian noise) or ℓ1 (uniform noise)."""
@@ -89,7 +90,7 @@ class CollectiveCurve:
 
     def to_csv(self, path: str | Path) -> None:
         """Write `rows()` as comma-separated values with a header line; an absent accuracy is an empty field."""
-        Path(path).write_text(csv_text(list(self.rows()), self.axes), encoding="utf-8", newline="")
+        atomic_write_text(Path(path), csv_text(list(self.rows()), self.axes))
 
     def to_dict(self) -> dict[str, Any]:
         """A plain description (JSON ready); `from_dict` inverts it."""

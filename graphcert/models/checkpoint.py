@@ -1,6 +1,7 @@
 """Checkpoints: a state dict and the configuration that rebuilds the model. Loading executes nothing."""
 
 import hashlib
+import io
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def save_model(model: SparseFirstModel, path: Path, name: str, features: int, cl
         "state": model.state_dict(),
         "sha256": model_fingerprint(model),
     }
-    write_tensors(path, content, "model")
+    write_tensors(path, content)
 
 
 def load_model(path: Path) -> SparseFirstModel:
@@ -51,17 +52,17 @@ def load_model(path: Path) -> SparseFirstModel:
     return model.eval()
 
 
-def write_tensors(path: Path, content: dict[str, Any], thing: str) -> None:
-    """Write tensors and plain containers atomically; `thing` is what a person calls them.
+def write_tensors(path: Path, content: dict[str, Any]) -> None:
+    """Write tensors and plain containers atomically.
 
     Raises:
         DataError: if the file cannot be written.
     """
-    try:
-        with atomic_write(path) as stream:
-            torch.save(content, stream)
-    except OSError as error:
-        raise DataError(f"the {thing} cannot be written to {path}: {error.strerror or error}") from None
+    with atomic_write(path) as stream:
+        # In memory first: torch answers a full disk with an error of its own that does not say so.
+        whole = io.BytesIO()
+        torch.save(content, whole)
+        stream.write(whole.getbuffer())
 
 
 def read_tensors(path: Path, layout: str, thing: str, other: str, command: str) -> dict[str, Any]:

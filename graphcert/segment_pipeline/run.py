@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from graphcert.description import environment
 from graphcert.errors import InputError
-from graphcert.files import atomic_write, atomic_write_text
+from graphcert.files import alone, atomic_write, atomic_write_text
 from graphcert.models.checkpoint import model_fingerprint
 from graphcert.report.segmentation import SegmentationContent, mask_picture, overlay_picture, png, write_report
 from graphcert.report.wording import percent
@@ -62,7 +62,7 @@ class SegmentRun:
     """A run folder and how to talk about it.
 
     Attributes:
-        folder: where everything goes; created when the first votes are written.
+        folder: where everything goes; created if absent. While `certify` runs, no other process may write there.
         workers: threads of voting; results do not depend on them.
         progress: show a bar per image.
         say: receives one line per step.
@@ -84,6 +84,7 @@ class SegmentRun:
         """A file of this run."""
         return self.folder / name
 
+    @alone(new=True)
     def certify(self, settings: SegmentSettings) -> SegmentationContent:
         """Take votes of every image, certify them, and write pictures, results.csv, manifest.json and report.html.
 

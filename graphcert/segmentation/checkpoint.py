@@ -59,7 +59,7 @@ class Segmenter:
             "sigma": float(self.sigma),
             "training": self.training,
         }
-        write_tensors(path, content, "network")
+        write_tensors(path, content)
 
     @classmethod
     def load(cls, path: Path) -> "Segmenter":

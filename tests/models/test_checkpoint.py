@@ -172,7 +172,7 @@ def test_a_failing_save_leaves_the_old_file(saved, monkeypatch):
 
 
 def test_a_folder_that_is_a_file_is_an_error_in_words(saved):
-    with pytest.raises(DataError, match="the model cannot be written to"):
+    with pytest.raises(DataError, match="cannot be written"):
         save_model(random_model("sgc"), saved / "model.pt", "sgc", 23, 3)
 
 

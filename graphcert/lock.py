@@ -1,0 +1,125 @@
+"""One process per run folder: a lock that the operating system drops when its owner ends, however it ends."""
+
+import os
+import shlex
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from graphcert.errors import DataError
+
+LOCK = ".lock"
+"""Name of the file in a locked folder; it says who holds it."""
+
+_HELD: dict[Path, tuple[int, int]] = {}
+"""The folders that this process has locked: the open lock file, and the thread that opened it."""
+
+
+def seize(handle: int) -> bool | None:
+    """Lock an open file: True if it is ours now, False if another has it, None where files cannot be locked."""
+    try:
+        import fcntl
+
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (ImportError, OSError):
+        return None
+    return True
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold `folder` alone while the block runs; a block within a block of the same thread holds it already.
+
+    The folder is created if absent, and removed again if the block leaves nothing in it. Where the file system knows no
+    locks the block runs all the same.
+
+    Raises:
+        DataError: if another process or thread holds the folder, if it cannot be written, or if it was deleted
+            meanwhile.
+    """
+    place = folder.resolve()
+    if place in _HELD and _HELD[place][1] == threading.get_ident():
+        refuse_vanished(place)
+        yield
+        refuse_vanished(place)
+        return
+    created = _create(place)
+    try:
+        _HELD[place] = (_opened(place), threading.get_ident())
+        try:
+            yield
+            refuse_vanished(place)
+        finally:
+            _release(place)
+    finally:
+        for path in created:
+            with suppress(OSError):
+                path.rmdir()
+
+
+def refuse_vanished(path: Path) -> None:
+    """Raise `DataError` if `path` lies in a folder that this process has locked and that was deleted since."""
+    if not _HELD:
+        return
+    path = path.resolve()
+    for folder, (handle, _) in list(_HELD.items()):
+        if path.is_relative_to(folder) and not _is(handle, folder / LOCK):
+            raise DataError(f"{folder} was deleted while it was being written; run the same command again")
+
+
+def release_all() -> None:
+    """Remove the locks of this process, which is about to end without leaving its blocks."""
+    for folder in list(_HELD):
+        _release(folder)
+
+
+def _create(folder: Path) -> list[Path]:
+    """Make a folder; returns what was made, the innermost first."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{folder} cannot be made ({error.strerror}); choose another output folder") from None
+    return missing
+
+
+def _opened(folder: Path) -> int:
+    """The locked file of a folder, with the name of this process in it."""
+    path = folder / LOCK
+    while True:
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise DataError(f"{folder} cannot be written ({error.strerror}); choose another output folder") from None
+        if seize(handle) is False:
+            holder = os.read(handle, 10_000).decode(errors="replace").strip() or "another process"
+            os.close(handle)
+            raise DataError(
+                f"{folder} is being written by {holder}; wait until that has ended, or choose another output folder"
+            )
+        # Its last owner may have removed the file between our opening and locking it.
+        if _is(handle, path):
+            os.ftruncate(handle, 0)
+            os.write(handle, f"process {os.getpid()} ({shlex.join(['graphcert', *sys.argv[1:]])})\n".encode())
+            return handle
+        os.close(handle)
+
+
+def _release(folder: Path) -> None:
+    handle, _ = _HELD.pop(folder)
+    if _is(handle, folder / LOCK):
+        with suppress(OSError):
+            (folder / LOCK).unlink()
+    os.close(handle)
+
+
+def _is(handle: int, path: Path) -> bool:
+    """Whether `path` still names the open file."""
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except OSError:
+        return False
