@@ -3,11 +3,13 @@
 Every command answers bad input with one sentence on standard error and exit code 2.
 """
 
+import os
 import sys
 from typing import Any
 
 from graphcert.cli.interrupts import interruptible
 from graphcert.errors import GraphcertError
+from graphcert.files import private_folder
 
 __all__ = ["app", "main"]
 
@@ -17,6 +19,7 @@ def main() -> None:
     code: Any = 0
     with interruptible() as stop:
         try:
+            _settle_caches()
             # Imported here, so that an interrupt of this is handled too.
             from graphcert.cli.nodes import app
 
@@ -28,11 +31,19 @@ def main() -> None:
             # Whatever an interrupted import or library makes of the interrupt, it is one.
             if not stop.number:
                 code = _answer(error)
-        # typer turns an interrupt that did not come from a signal into this code too.
-        if stop.number or code == stop.code:
+        if stop.number:
+            stop.end()
+        if code == stop.code:  # typer's, for an interrupt that was no signal
             stop.say()
-            code = stop.code
     sys.exit(code)
+
+
+def _settle_caches() -> None:
+    """Give matplotlib, which would complain, another folder for its cache if that of the user cannot be written."""
+    if not os.access(os.path.expanduser("~"), os.W_OK):
+        folder = private_folder()
+        if folder is not None:
+            os.environ.setdefault("MPLCONFIGDIR", str(folder / "matplotlib"))
 
 
 def _answer(error: BaseException) -> int:

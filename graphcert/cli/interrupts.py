@@ -5,6 +5,7 @@ Python for a long time, so a watching thread ends the process if that takes too 
 disk is whole at any moment, so nothing is lost by it but the current shard of votes or the current solve.
 """
 
+import atexit
 import os
 import select
 import shlex
@@ -17,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 from graphcert.files import abandon, claimed, writing
 
@@ -76,7 +78,13 @@ class Interrupts:
                 time.sleep(0.01)
             self.leave()
 
-    def leave(self) -> None:
+    def end(self) -> NoReturn:
+        """End the process, whose command has ended; taking Python apart would only take time."""
+        self.say()
+        atexit._run_exitfuncs()
+        self.leave()
+
+    def leave(self) -> NoReturn:
         """End the process at once."""
         abandon()
         self.say()

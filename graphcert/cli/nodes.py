@@ -263,10 +263,10 @@ def report_command(run_folder: option.RunFolder, data_root: option.DataRoot = No
 def _run(
     folder: Path | None, data_root: str | None, workers: int | None = None, batch_size: int | None = None
 ) -> "Run":
-    from graphcert.pipeline import Run
-
     assert folder is not None
     interrupts.current.writes(folder)
+    from graphcert.pipeline import Run
+
     return Run(folder, data_root, workers, batch_size, progress=sys.stderr.isatty(), say=_say)
 
 

@@ -80,11 +80,12 @@ def segment(
     """
     if context.invoked_subcommand is not None:
         return
+    if out is None:
+        raise InputError("name the folder of the run with --out, or train a network with `graphcert segment train`")
+    interrupts.current.writes(out)
     from graphcert.segment_pipeline import SegmentRun, SegmentSettings
     from graphcert.segment_pipeline.settings import read_settings
 
-    if out is None:
-        raise InputError("name the folder of the run with --out, or train a network with `graphcert segment train`")
     given: dict[str, Any] = {
         name: value
         for name in (field.name for field in fields(SegmentSettings))
@@ -93,7 +94,6 @@ def segment(
     readers = {"sigma": _deviations, "cells": _cells, "budgets": _norms}
     given |= {name: read(given[name]) for name, read in readers.items() if name in given}
     values = {} if settings is None else read_settings(settings)
-    interrupts.current.writes(out)
     run = SegmentRun(out, workers, progress=sys.stderr.isatty(), say=_say)
     content = run.certify(SegmentSettings.from_dict(values | given))
     for value, name, note in content.facts:
