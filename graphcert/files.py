@@ -49,6 +49,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
             refuse_vanished(path)
             os.replace(temporary, path)
     except OSError as error:
+        refuse_vanished(path)
         reason = error.strerror or str(error)
         raise DataError(
             f"{path} cannot be written ({reason}); make room or choose a folder that can be written"
@@ -99,6 +100,7 @@ def remove_abandoned(folder: Path, name: str | None = None) -> None:
 def claimed(folder: Path) -> Iterator[None]:
     """Hold a run folder alone, see `locked`, after removing what killed writers left in it."""
     with locked(folder):
+        folder = folder.resolve()
         remove_abandoned(folder)
         for part in ("votes", "pictures"):
             for place, _, _ in os.walk(folder / part):

@@ -50,15 +50,15 @@ def locked(folder: Path) -> Iterator[None]:
     created = _create(place)
     try:
         _HELD[place] = (_opened(place), threading.get_ident())
-        try:
-            yield
-            refuse_vanished(place)
-        finally:
-            _release(place)
+    except BaseException:
+        _remove_empty(created)
+        raise
+    try:
+        yield
+        refuse_vanished(place)
     finally:
-        for path in created:
-            with suppress(OSError):
-                path.rmdir()
+        if _release(place):
+            _remove_empty(created)
 
 
 def refuse_vanished(path: Path) -> None:
@@ -109,12 +109,21 @@ def _opened(folder: Path) -> int:
         os.close(handle)
 
 
-def _release(folder: Path) -> None:
+def _release(folder: Path) -> bool:
+    """Remove and drop a lock; whether it was still there."""
     handle, _ = _HELD.pop(folder)
-    if _is(handle, folder / LOCK):
+    there = _is(handle, folder / LOCK)
+    if there:
         with suppress(OSError):
             (folder / LOCK).unlink()
     os.close(handle)
+    return there
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    with suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
 
 
 def _is(handle: int, path: Path) -> bool:

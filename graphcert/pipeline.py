@@ -149,9 +149,6 @@ class Run:
         began = time.perf_counter()
         log = train(model, problem.sampler, graph.y, graph.train_mask, graph.val_mask, config.training, config.seed)
         seconds = time.perf_counter() - began
-        self.say(
-            f"trained in {seconds:.1f} s: best epoch {log.best_epoch}, validation accuracy {log.best_accuracy:.3f}"
-        )
         config.save(self.path(CONFIG))
         if partition is not None:
             atomic_write_text(self.path(PARTITION), json.dumps(partition.to_dict()))
@@ -159,6 +156,9 @@ class Run:
         self._record({"model": model_fingerprint(model), "seed": config.seed})
         # Last, because a model that is there ends the training.
         save_model(model, self.path(MODEL), config.model.name, features, classes, **config.model.options)
+        self.say(
+            f"trained in {seconds:.1f} s: best epoch {log.best_epoch}, validation accuracy {log.best_accuracy:.3f}"
+        )
 
     @alone()
     def sample(self, samples: int | None = None, pilot_samples: int | None = None, scores: bool | None = None) -> Votes:
