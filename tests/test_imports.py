@@ -11,9 +11,9 @@ import graphcert
 
 ROOT = Path(graphcert.__file__).parent
 LAYERS = [
-    ("_version", "errors"), ("clock", "kernel", "files"), ("sealed",), ("statistics",), ("noise",), ("tradeoff",),
-    ("collective",), ("scores",), ("votes",), ("certificates",), ("data",), ("sampling",), ("models",), ("voting",),
-    ("segmentation",), ("config",), ("budgets", "comparison", "description", "ladders"), ("report",),
+    ("_version", "errors"), ("clock", "kernel", "files", "reading"), ("archives",), ("sealed",), ("statistics",),
+    ("noise",), ("tradeoff",), ("collective",), ("scores",), ("votes",), ("certificates",), ("data",), ("sampling",), ("models",),
+    ("voting",), ("segmentation",), ("config",), ("budgets", "comparison", "description", "ladders"), ("report",),
     ("pipeline", "segment_pipeline"), ("cli",), ("__main__",),
 ]  # fmt: skip
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
