@@ -42,7 +42,7 @@ class Archive:
     """
 
     def __init__(self, source: BinaryIO, most: int | None = None) -> None:
-        self._zip = zipfile.ZipFile(_Guarded(source))  # type: ignore[arg-type]
+        self._zip = zipfile.ZipFile(_Guarded(source))
         self.size = source.seek(0, os.SEEK_END)
         self._members: dict[str, zipfile.ZipInfo] = {}
         self._taken = 0

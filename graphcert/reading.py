@@ -17,7 +17,7 @@ MEMORY = "GRAPHCERT_MEMORY"
 _UNITS = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 _LEAST = 2**26
 """What is smaller than this is simply tried: running out of memory is a `DataError` as well."""
-_PER_CHARACTER = 32
+PER_CHARACTER = 32
 """Bytes that Python may take for a character of JSON: lists of small numbers take about 20."""
 
 
@@ -91,7 +91,7 @@ def read_json(path: Path, what: str, remedy: str) -> Any:
         DataError: if it cannot be read or holds no JSON.
     """
     with damage_refused(f"{path} is not {what}", remedy):
-        return parse_json(read_bytes(path, _PER_CHARACTER).decode())
+        return parse_json(read_bytes(path, PER_CHARACTER).decode())
 
 
 def parse_json(text: str) -> Any:

@@ -17,7 +17,7 @@ _COPIES = 3
 """Features are held, brought into standard form and handed on as a tensor."""
 _SMALL = 2**26
 _SPREAD = 2**16
-"""A matrix of more than `_SMALL` numbers has at least one that is not zero among so many: identity features of 65,536 nodes."""
+"""A matrix of more than `_SMALL` numbers has a one among so many; identity features have one in N."""
 
 
 def check_dense_size(rows: int, columns: int, entries: int | None = None) -> None:
@@ -44,8 +44,8 @@ def as_float32(name: str, values: NDArray[Any]) -> NDArray[np.float32]:
     """`values` rounded to float32.
 
     Raises:
-        DataError: if a value is NaN, infinite or too large, or so small that it would become zero or lose its digits: an edge
-            of that weight would vanish.
+        DataError: if a value is NaN, infinite or too large, or so small that it would become zero or lose its digits: an
+            edge of that weight would vanish.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         rounded = values.astype(np.float32)

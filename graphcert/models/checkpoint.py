@@ -47,7 +47,10 @@ def load_model(path: Path) -> SparseFirstModel:
         counts = {name: options[name] for name in SIZES if name in options}
         counts |= {"features": config["features"], "classes": config["classes"]}
         model = built_like(
-            state, counts, ("layers",), lambda: build_model(config["name"], config["features"], config["classes"], **options)
+            state,
+            counts,
+            ("layers",),
+            lambda: build_model(config["name"], config["features"], config["classes"], **options),
         )
     expected, found = content.get("sha256"), model_fingerprint(model)
     if found != expected:

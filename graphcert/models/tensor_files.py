@@ -1,4 +1,4 @@
-"""Files of tensors and plain containers, as torch writes them; reading takes no more than the file holds, and executes nothing.
+"""Files of tensors and plain containers, as torch writes them; reading executes nothing and takes what the file holds.
 
 `torch.load(weights_only=True)` executes nothing either, but takes memory for whatever sizes a file names.
 """
@@ -64,7 +64,9 @@ def read_tensors(path: Path, layout: str, thing: str, other: str, command: str) 
     return content
 
 
-def built_like(state: Any, counts: Mapping[str, Any], deep: tuple[str, ...], build: Callable[[], nn.Module]) -> nn.Module:
+def built_like(
+    state: Any, counts: Mapping[str, Any], deep: tuple[str, ...], build: Callable[[], nn.Module]
+) -> nn.Module:
     """Build a module and give it the weights of a file; nothing larger than these weights is ever made.
 
     Args:
@@ -79,7 +81,9 @@ def built_like(state: Any, counts: Mapping[str, Any], deep: tuple[str, ...], bui
     numbers = sum(tensor.numel() for tensor in state.values())
     for name, count in counts.items():
         if count > (len(state) if name in deep else numbers):
-            raise ValueError(f"{name} is {count:,}, but there are only {len(state)} tensors of {numbers:,} numbers"[:200])
+            raise ValueError(
+                f"{name} is {count:,}, but there are only {len(state)} tensors of {numbers:,} numbers"[:200]
+            )
     with torch.device("meta"):
         shapes = {name: (tensor.shape, tensor.dtype) for name, tensor in build().state_dict().items()}
     if shapes != {name: (tensor.shape, tensor.dtype) for name, tensor in state.items()}:
@@ -153,7 +157,7 @@ def _fills(size: Any, stride: Any, count: int) -> bool:
     if len(size) != len(stride) or not all(type(number) is int and 0 <= number < 2**63 for number in numbers):
         return False
     if math.prod(size) != count or not count:
-        return count == 0 == math.prod(size)
+        return not count and not math.prod(size)
     expected = 1
     for step, length in sorted((step, length) for length, step in zip(size, stride, strict=True) if length > 1):
         if step != expected:

@@ -49,9 +49,13 @@ class Segmenter:
         if not all(0 <= part <= 255 for colour in self.palette for part in colour):
             raise InputError("the colours of classes must be numbers from 0 to 255")
         if self.ignore is not None and (not isinstance(self.ignore, int) or not 0 <= self.ignore <= 255):
-            raise InputError(f"the value of masks that says nothing must be a number from 0 to 255, got {self.ignore!r}")
+            raise InputError(
+                f"the value of masks that says nothing must be a number from 0 to 255, got {self.ignore!r}"
+            )
         if not 0 <= self.sigma < math.inf:
-            raise InputError(f"the deviation of noise in training must be a finite number of at least 0, got {self.sigma!r}")
+            raise InputError(
+                f"the deviation of noise in training must be a finite number of at least 0, got {self.sigma!r}"
+            )
 
     def save(self, path: Path) -> None:
         """Write everything atomically.
@@ -77,8 +81,8 @@ class Segmenter:
         """Read a file that `save` wrote; only tensors and plain containers are read.
 
         Raises:
-            DataError: if the file is missing, damaged, altered, too large for memory, not one of a U-Net, or has weights that
-                are NaN, infinite or subnormal.
+            DataError: if the file is missing, damaged, altered, too large for memory, not one of a U-Net, or has weights
+                that are NaN, infinite or subnormal.
         """
         content = read_tensors(path, _FORMAT, "network", "no file of a U-Net", "graphcert segment train")
         with damage_refused(f"{path} does not describe a U-Net that this version can build", "train it again"):

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -64,8 +64,8 @@ def read_image(path: str | Path) -> Pixels:
     An image is turned as its file says (the orientation of EXIF), as every viewer does.
 
     Raises:
-        DataError: if the file is missing, damaged, no image, too large, transparent, of more than 8 bits per channel, or holds
-            several images.
+        DataError: if the file is missing, damaged, no image, too large, transparent, of more than 8 bits per channel, or
+            holds several images.
     """
     with _opened(Path(path)) as image:
         if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
@@ -105,14 +105,19 @@ def read_mask(path: str | Path) -> Pixels:
 
 def _stored(image: Image.Image) -> str:
     """How the file holds a pixel, in Pillow's words: another mode than the image's if values are changed in reading."""
-    modes = {tile[3] if isinstance(tile[3], str) else str(tile[3][0]) for tile in image.tile if tile[3]}
+    modes = {tile[3] if isinstance(tile[3], str) else str(tile[3][0]) for tile in _tiles(image) if tile[3]}
     largest = _largest(image)
     return ", ".join(sorted(modes or {image.mode})) + ("" if largest == 255 else f" up to {largest}")
 
 
+def _tiles(image: Image.Image) -> list[Any]:
+    """How Pillow will decode the parts of the file: (decoder, box, offset, arguments)."""
+    return list(getattr(image, "tile", []))
+
+
 def _largest(image: Image.Image) -> int:
     """The value that stands for white in a PPM or PGM file, which names it; Pillow stretches it to 255."""
-    return max((tile[3][-1] for tile in image.tile if tile[0].startswith("ppm")), default=255)
+    return max((tile[3][-1] for tile in _tiles(image) if tile[0].startswith("ppm")), default=255)
 
 
 def _eight_bits(image: Image.Image) -> bool:

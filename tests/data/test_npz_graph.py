@@ -234,7 +234,9 @@ def test_what_does_not_fit_into_memory_is_refused_with_the_numbers(tmp_path, mon
     path = write(tmp_path, members("dots"))
     load_npz_graph(path, **SPLIT)
     monkeypatch.setenv("GRAPHCERT_MEMORY", "1K")
-    with pytest.raises(DataError, match=r"mine\.npz: its member .* would take .* GiB of memory, but .* GiB are allowed"):
+    with pytest.raises(
+        DataError, match=r"mine\.npz: its member .* would take .* GiB of memory, but .* GiB are allowed"
+    ):
         load_npz_graph(path, **SPLIT)
 
 

@@ -214,7 +214,7 @@ def test_masks_whose_numbers_change_in_reading_are_refused(tmp_path, make):
     with Image.open(path) as image:
         assert image.mode in ("L", "RGB")
         assert not np.array_equal(np.array(image), MASK), "read without a word as other classes"
-    with pytest.raises(DataError, match="8-bit class number|with loss"):
+    with pytest.raises(DataError, match=r"8-bit class number|with loss"):
         read_mask(path)
 
 
