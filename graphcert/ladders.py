@@ -13,8 +13,8 @@ from graphcert.certificates.attack import allocation, changed_rows
 from graphcert.collective import CollectiveCurve
 from graphcert.collective.curve import SHIFT, csv_text
 from graphcert.config import norm_words
-from graphcert.errors import DataError, InputError
 from graphcert.noise import AXES, Smoothing
+from graphcert.reading import damage_refused, parse_json
 
 _QUICK_ATOMS = 4096
 """Attacks whose exact trade-off can have more atoms are listed without what they break."""
@@ -84,14 +84,14 @@ class Collective:
         Raises:
             DataError: if this is no content of collective.json.
         """
-        try:
-            content = json.loads(text)
+        with damage_refused("this is not a collective certificate", "run `graphcert collective` again"):
+            content = parse_json(text)
             ladders = tuple({m: CollectiveCurve.from_dict(c) for m, c in one.items()} for one in content["ladders"])
-            other = content["isotropic"] and _isotropic(content["isotropic"])
+            other = None if content["isotropic"] is None else _isotropic(content["isotropic"])
             mean_score = tuple(CollectiveCurve.from_dict(curve) for curve in content["mean_score"])
+            if not all(len(curves) in (0, len(ladders)) for curves in (mean_score, other.curves if other else ())):
+                raise ValueError("its sweeps and what is beside them differ in number")
             same = content["votes"] == votes and content["alpha"] == alpha
-        except (KeyError, TypeError, AttributeError, ValueError, InputError):
-            raise DataError("this is not a collective certificate; run `graphcert collective` again") from None
         counted = {curve.targets for ladder in ladders for curve in ladder.values()}
         return cls(ladders, other, mean_score) if same and counted <= {targets} else None
 
@@ -172,4 +172,7 @@ def _attack_rows(
 def _isotropic(content: Mapping[str, Any]) -> Isotropic:
     curves = tuple(CollectiveCurve.from_dict(curve) for curve in content["curves"])
     smoothing = Smoothing.from_dict(content["smoothing"])
-    return Isotropic(smoothing, float(content["accuracy"]), float(content["localized_accuracy"]), curves)
+    accuracies = float(content["accuracy"]), float(content["localized_accuracy"])
+    if not all(0 <= accuracy <= 1 for accuracy in accuracies):
+        raise ValueError("an accuracy lies outside 0 to 1")
+    return Isotropic(smoothing, *accuracies, curves)

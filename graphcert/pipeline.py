@@ -27,6 +27,7 @@ from graphcert.ladders import Collective, Isotropic
 from graphcert.models import build_model, load_model, save_model, train
 from graphcert.models.checkpoint import model_fingerprint
 from graphcert.noise import Partition, Scheme
+from graphcert.reading import PER_CHARACTER, damage_refused, read_bytes, read_json
 from graphcert.report import ReportContent, write_report
 from graphcert.statistics import check_sample_size
 from graphcert.votes import Votes
@@ -91,10 +92,11 @@ class Run:
             return config.smoothing.scheme(None)
         path = self.path(PARTITION)
         try:
-            return config.smoothing.scheme(Partition.from_dict(json.loads(path.read_text(encoding="utf-8"))))
+            stored = read_json(path, "the partition of a run", "train this run again")
+            return config.smoothing.scheme(Partition.from_dict(stored))
         except FileNotFoundError:
             raise DataError(f"there is no {path}; train this run with `graphcert train`") from None
-        except (ValueError, InputError) as error:
+        except InputError as error:
             raise DataError(f"{path} does not hold this run's partition: {error}") from None
 
     def _partition(self, config: RunConfig, data: Data) -> Partition | None:
@@ -335,7 +337,8 @@ class Run:
         path = self.path(COLLECTIVE)
         if not path.is_file():
             return Collective(), ()
-        text = path.read_text(encoding="utf-8")
+        with damage_refused(f"{path} cannot be read", "run `graphcert collective` again"):
+            text = read_bytes(path, PER_CHARACTER).decode()
         found = Collective.from_json(text, votes.digest, certificate.alpha, certificate.claims)
         if found is not None:
             return found, ()
@@ -353,10 +356,13 @@ class Run:
 
     def _manifest(self) -> dict[str, Any]:
         try:
-            content: dict[str, Any] = json.loads(self.path(MANIFEST).read_text(encoding="utf-8"))
-            return content
-        except (FileNotFoundError, ValueError):
+            content = read_json(self.path(MANIFEST), "the manifest of a run", "remove it")
+        except (FileNotFoundError, DataError):
             return {}
+        content = content if isinstance(content, dict) else {}
+        timings = content.get("timings", {})
+        numbers = isinstance(timings, dict) and all(type(value) in (int, float) for value in timings.values())
+        return content if numbers else {**content, "timings": {}}
 
     def _record(self, facts: Mapping[str, Any]) -> None:
         """Merge facts into manifest.json."""

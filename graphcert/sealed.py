@@ -1,9 +1,7 @@
 """Sealed array files: integer arrays and a JSON description under one checksum; nothing in them is ever unpickled."""
 
 import json
-import struct
-import zipfile
-import zlib
+import os
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -12,14 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from graphcert.archives import Archive
 from graphcert.errors import DataError
 from graphcert.files import atomic_write
+from graphcert.reading import damage_refused, open_regular, parse_json
 
-_UNREADABLE = (
-    *(OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RuntimeError, MemoryError),
-    *(zipfile.BadZipFile, zlib.error, struct.error),
-)
-"""What NumPy and zipfile raise on files that are truncated, altered or of another kind."""
+_SPARE = 2**30
+"""Sealed files are written uncompressed. If one was compressed since, it may unpack to so many bytes more than it has."""
 
 
 def to_json(value: Mapping[str, Any]) -> str:
@@ -58,28 +55,33 @@ def read_sealed(
         names: the arrays to read.
 
     Raises:
-        DataError: if the file is missing, truncated, altered, or not a `kind`.
+        DataError: if the file is missing, truncated, altered, too large for memory, or not a `kind`.
     """
     try:
-        # NumPy leaves a file open that it fails to understand, so it is given an open one.
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            text, expected = archive["description"], archive["sha256"]
-            arrays = {name: archive[name] for name in names}
+        with damage_refused(f"{path} is not a complete {kind}", remedy):
+            return _read(path, kind, names)
     except FileNotFoundError:
         raise DataError(f"there is no {kind} at {path}; {remedy}") from None
-    except _UNREADABLE as error:
-        raise DataError(f"{path} is not a complete {kind} ({error}); {remedy}") from None
+
+
+def _read(path: Path, kind: str, names: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    with open_regular(path) as file:
+        try:
+            archive = Archive(file, os.fstat(file.fileno()).st_size + _SPARE)
+            text, expected = archive.array("description"), archive.array("sha256")
+            arrays = {name: archive.array(name) for name in names}
+        except DataError as error:
+            raise DataError(f"{path} is not a complete {kind} or too large: {error}") from None
     if any(t.dtype.kind != "U" or t.ndim for t in (text, expected)) or any(
-        a.dtype.kind not in "iu" for a in arrays.values()
+        # A number beyond 2^63 would become another one, under the same seal.
+        a.dtype.kind not in "iu" or a.dtype == np.uint64
+        for a in arrays.values()
     ):
         raise DataError(f"{path} is not a {kind}: its members have the wrong types")
     found = seal(text.item(), arrays)
     if found != expected.item():
-        raise DataError(f"{path} was altered: expected sha256 {expected.item()}, found {found}")
-    try:
-        description = json.loads(text.item())
-    except ValueError:
-        description = None
+        raise DataError(f"{path} was altered: expected sha256 {expected.item()!s:.64}, found {found}")
+    description = parse_json(text.item())
     if not isinstance(description, dict):
         raise DataError(f"{path} is not a {kind}: its description is not a JSON object")
     return description, arrays

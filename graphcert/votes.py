@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from graphcert.errors import DataError, InputError, VotesError
 from graphcert.noise import Scheme, smoothing_from_dict
+from graphcert.reading import damage_refused
 from graphcert.scores import BINS, UNIT, Scores
 from graphcert.sealed import read_sealed, seal, to_json, write_sealed
 
@@ -155,7 +156,7 @@ class Votes:
             VotesError: if the votes claim another smoothing than `smoothing`.
         """
         description, arrays = _read(Path(path))
-        try:
+        with damage_refused(f"{path} is not a file of votes", "write one with Votes.save or `graphcert sample`"):
             if description["format"] != _FORMAT:
                 raise DataError(f"{path} has format {description['format']} of votes; this version reads {_FORMAT}")
             votes = cls(
@@ -164,10 +165,8 @@ class Votes:
                 smoothing_from_dict(description["smoothing"]),
                 total_variation=description["total_variation"],
                 scores=_stored_scores(description, arrays),
-                manifest=description["manifest"],
+                manifest=_plain_object(description["manifest"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
-            raise DataError(f"{path} is not a file of votes: {error}") from None
         if smoothing is not None and smoothing != votes.smoothing:
             raise VotesError(f"{path} holds votes that do not match the smoothing: they claim {votes.smoothing}")
         return votes
@@ -190,6 +189,12 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         with suppress(DataError):
             return read_sealed(path, kind, _COUNTS + _SCORES, remedy)
         raise
+
+
+def _plain_object(manifest: object) -> dict[str, Any]:
+    if not isinstance(manifest, dict):
+        raise ValueError("its manifest is not a JSON object")
+    return manifest
 
 
 def _stored_scores(description: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Scores | None:

@@ -11,13 +11,26 @@ import graphcert
 
 ROOT = Path(graphcert.__file__).parent
 LAYERS = [
-    ("_version", "errors"), ("lock",), ("files",), ("clock", "kernel"), ("sealed",), ("statistics",), ("noise",),
-    ("tradeoff",), ("collective",), ("scores",), ("votes",), ("certificates",), ("data",), ("sampling",), ("models",),
-    ("voting",), ("segmentation",), ("config",), ("budgets", "comparison", "description", "ladders"), ("report",),
-    ("pipeline", "segment_pipeline"), ("cli",), ("__main__",),
+    ("_version", "errors"), ("lock",), ("files", "reading"), ("archives", "clock", "kernel"), ("sealed",),
+    ("statistics",), ("noise",), ("tradeoff",), ("collective",), ("scores",), ("votes",), ("certificates",), ("data",),
+    ("sampling",), ("models",), ("voting",), ("segmentation",), ("config",),
+    ("budgets", "comparison", "description", "ladders"), ("report",), ("pipeline", "segment_pipeline"), ("cli",),
+    ("__main__",),
 ]  # fmt: skip
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-PURE = ["errors", "statistics", "noise", "tradeoff", "scores", "votes", "certificates", "collective"]
+PURE = [
+    "errors",
+    "reading",
+    "archives",
+    "sealed",
+    "statistics",
+    "noise",
+    "tradeoff",
+    "scores",
+    "votes",
+    "certificates",
+    "collective",
+]
 HEAVY = {"torch", "torch_geometric", "torch_scatter"}
 
 

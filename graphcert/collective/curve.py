@@ -100,18 +100,55 @@ class CollectiveCurve:
 
     @classmethod
     def from_dict(cls, description: Mapping[str, Any]) -> "CollectiveCurve":
-        """Rebuild a curve from `to_dict`; raises `InputError` on anything else."""
-        measured = np.float64 if SHIFT in description.get("axes", ()) else np.int64
-        kinds = {"budgets": measured, "bound": np.float64, "attacked_upper": np.int64, "method": np.str_}
-        kinds |= {"status": np.str_, "gap": np.float64, "correct_upper": np.int64, "attacks": np.int64}
+        """Rebuild a curve from `to_dict`; raises `InputError` on anything else, and if the numbers contradict each other."""
         try:
+            measured = np.float64 if SHIFT in description["axes"] else np.int64
+            kinds = {"budgets": measured, "bound": np.float64, "attacked_upper": np.int64, "method": np.str_}
+            kinds |= {"status": np.str_, "gap": np.float64, "correct_upper": np.int64, "attacks": np.int64}
             values = {"attacks": None, **description, "axes": tuple(description["axes"])}
             for key, kind in kinds.items():
-                values[key] = None if values[key] is None else np.array(values[key], kind)
+                values[key] = None if values[key] is None else _array(key, values[key], kind)
             values["budgets"] = values["budgets"].reshape(-1, len(values["axes"]))
-            return cls(**values)
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"this does not describe a collective curve: {error}") from None
+            curve = cls(**values)
+            _check(curve)
+            return curve
+        except Exception as error:  # whatever a value of another kind makes numpy stumble over
+            raise InputError(f"this does not describe a collective curve: {str(error)[:200]}") from None
+
+
+def _array(name: str, values: Any, kind: type[np.generic]) -> npt.NDArray[Any]:
+    """`values` as an array of this kind; numbers are never rounded or read out of text."""
+    plain = np.array(values)
+    kinds = {np.float64: "iuf", np.int64: "iu", np.str_: "U"}[kind]
+    if name == "gap":
+        plain = np.array([math.nan if value is None else value for value in values])
+    if plain.size and plain.dtype.kind not in kinds:
+        raise ValueError(f"{name} holds {plain.dtype}")
+    return plain.astype(kind)
+
+
+def _check(curve: CollectiveCurve) -> None:
+    """Raise `ValueError` unless the numbers can be those of one curve; a bound that is too small would certify falsely."""
+    if type(curve.targets) is not int or not all(isinstance(axis, str) for axis in curve.axes):
+        raise ValueError("targets is no whole number, or an axis has no name")
+    rows = {name: getattr(curve, name) for name in ("bound", "attacked_upper", "method", "status", "gap")}
+    parts = [(curve.attacked_upper, curve.targets), (np.minimum(curve.bound, curve.targets), curve.targets)]
+    if (curve.correct_upper is None) != (curve.correct_targets is None):
+        raise ValueError("the correct targets lack their number or their bounds")
+    if curve.correct_upper is not None and curve.correct_targets is not None:
+        rows["correct_upper"] = curve.correct_upper
+        parts += [(curve.correct_upper, curve.correct_targets), (np.array(curve.correct_targets), curve.targets)]
+    for name, array in rows.items():
+        if array.shape != (len(curve),):
+            raise ValueError(f"{name} has the shape {array.shape} for {len(curve)} budgets")
+    if curve.attacks is not None and (curve.attacks.ndim != 2 or len(curve.attacks) != len(curve)):
+        raise ValueError(f"attacks has the shape {curve.attacks.shape} for {len(curve)} budgets")
+    if not all(((part >= 0) & (part <= most)).all() for part, most in parts):
+        raise ValueError("a count lies outside 0 to the number of targets")
+    if (curve.attacked_upper < np.floor(np.minimum(curve.bound, curve.targets))).any():
+        raise ValueError("attacked_upper lies below its bound")
+    if not (np.isfinite(curve.budgets) & (curve.budgets >= 0)).all() or np.isinf(curve.gap).any():
+        raise ValueError("a budget is not a finite number of at least 0, or a gap is infinite")
 
 
 def strengthened(curve: CollectiveCurve, other: CollectiveCurve, rows: IntArray | None = None) -> CollectiveCurve:

@@ -9,6 +9,7 @@ import pooch
 
 from graphcert.data.registry import RemoteFile
 from graphcert.errors import DataError
+from graphcert.reading import open_regular, problem
 
 ENVIRONMENT = "GRAPHCERT_DATA"
 
@@ -41,11 +42,14 @@ def locate(file: RemoteFile, root: Root = None) -> tuple[Path, bytes] | None:
     """
     for path in _candidates(file, root):
         try:
-            content = path.read_bytes()
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            if path.is_dir():
+                continue
+            with open_regular(path) as stream:
+                content = stream.read(file.size + 1)  # what is longer is another file, however long it is
+        except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
-            raise DataError(f"{path} cannot be read ({error.strerror}); make it readable or remove it") from None
+            raise DataError(f"{path} cannot be read ({problem(error)}); make it readable or remove it") from None
         _verify(content, file, path)
         return path, content
     return None
@@ -74,11 +78,13 @@ def _candidates(file: RemoteFile, root: Root) -> Iterator[Path]:
 
 def _verify(content: bytes, file: RemoteFile, path: Path) -> None:
     found = hashlib.sha256(content).hexdigest()
-    if found != file.sha256:
-        raise DataError(
-            f"{path} is not the published file: expected sha256 {file.sha256} ({file.size} bytes), found sha256 "
-            f"{found} ({len(content)} bytes); replace it with {file.url} or delete it to have it downloaded again"
-        )
+    if found == file.sha256:
+        return
+    other = f"found sha256 {found} ({len(content)} bytes)" if len(content) <= file.size else "found a longer one"
+    raise DataError(
+        f"{path} is not the published file: expected sha256 {file.sha256} ({file.size} bytes), {other}; replace it with "
+        f"{file.url} or delete it to have it downloaded again"
+    )
 
 
 def _download(file: RemoteFile, root: Root) -> None:

@@ -1,16 +1,18 @@
 """Graphs in npz files, in the three layouts in circulation; object members are never read, nothing is unpickled."""
 
-import zipfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from graphcert.archives import Archive
 from graphcert.data.csr import Csr, checked_csr, integers
-from graphcert.data.raw import MAX_DENSE_BYTES, RawGraph, check_dense_size
+from graphcert.data.raw import RawGraph, as_float32, check_dense_size
 from graphcert.errors import DataError
+from graphcert.reading import damage_refused, open_regular
 
 Read = Callable[[str], NDArray[Any]]
 
@@ -34,24 +36,18 @@ def read_npz(source: Path | BinaryIO, name: str) -> RawGraph:
     Raises:
         DataError: if the file is damaged, has another layout, or its parts do not fit together.
     """
-    try:
-        archive = zipfile.ZipFile(source)
-    except Exception as error:  # whatever a damaged directory makes zipfile raise
-        raise DataError(f"{name} is not a readable npz file ({error}); replace it with a whole copy") from None
-    with archive:
+    with ExitStack() as stack, damage_refused(f"{name} is not a readable npz file", "replace it with a whole copy"):
+        stream = stack.enter_context(open_regular(source)) if isinstance(source, Path) else source
         try:
-            return _read_layout(archive)
+            return _read_layout(Archive(stream))
         except DataError as error:
             raise DataError(f"{name}: {error}") from None
 
 
-def _read_layout(archive: zipfile.ZipFile) -> RawGraph:
+def _read_layout(archive: Archive) -> RawGraph:
     """Find the layout, make sure that all its members are there, and read only those."""
-    present = {entry.removesuffix(".npy") for entry in archive.namelist() if entry.endswith(".npy")}
-
-    def read(member: str) -> NDArray[Any]:
-        return _read_member(archive, member)
-
+    present = {entry.removesuffix(".npy") for entry in archive.names if entry.endswith(".npy")}
+    read = archive.array
     for prefixes in _CSR_PREFIXES:
         if f"{prefixes[0]}data" in present:
             _require({prefix + part for prefix in prefixes for part in _PARTS} | {"labels"}, present)
@@ -66,18 +62,6 @@ def _require(members: set[str], present: set[str]) -> None:
     missing = sorted(members - present)
     if missing:
         raise DataError(f"the file lacks {', '.join(missing)}; write all of {', '.join(sorted(members))}")
-
-
-def _read_member(archive: zipfile.ZipFile, member: str) -> NDArray[Any]:
-    """One array, checked by the archive's own checksum; objects are refused because they would have to be unpickled."""
-    if archive.getinfo(f"{member}.npy").file_size > MAX_DENSE_BYTES:
-        raise DataError(f"its member {member} is larger than {MAX_DENSE_BYTES // 2**30} GiB; use a smaller graph")
-    try:
-        with archive.open(f"{member}.npy") as stream:
-            return np.lib.format.read_array(stream, allow_pickle=False)
-    except Exception as error:  # whatever a damaged archive makes zipfile, zlib or numpy raise
-        problem = str(error).partition("\n")[0] or type(error).__name__
-        raise DataError(f"its member {member} is damaged or not a plain array ({problem}); write it anew") from None
 
 
 def _from_rows(read: Read, adjacency_prefix: str, attribute_prefix: str) -> RawGraph:
@@ -112,7 +96,7 @@ def _from_positions(read: Read) -> RawGraph:
     width = int(ones[1].max(initial=-1)) + 1
     if ones.size and (ones.min() < 0 or ones[0].max() >= len(labels)):
         raise DataError(f"X names a position outside the features of nodes 0 to {len(labels) - 1}; correct X")
-    check_dense_size(len(labels), width)
+    check_dense_size(len(labels), width, ones.shape[1])
     features = np.zeros((len(labels), width), np.float32)
     features[ones[0], ones[1]] = 1
     return RawGraph(features, edges, labels, classes)
@@ -122,8 +106,7 @@ def _dense(values: NDArray[Any]) -> NDArray[np.float32]:
     if values.ndim != 2:
         raise DataError(f"features X must have the shape (N, D), found {values.shape}; write one row per node")
     check_dense_size(*values.shape)
-    with np.errstate(over="ignore"):
-        return values.astype(np.float32)  # what overflows is refused with the infinite
+    return as_float32("X", values)
 
 
 def _pairs(member: str, values: NDArray[Any]) -> NDArray[np.int64]:

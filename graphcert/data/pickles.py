@@ -1,78 +1,50 @@
-"""The old pickles of Planetoid, read without ever giving them anything that could act.
+"""The old pickles of Planetoid: every name in them stands for an inert container that only keeps what it is told.
 
-A pickle is a program that calls what it names. Here every name it may use stands for an inert container that only keeps
-what it is told; any other name is refused. numpy and scipy objects are rebuilt afterwards from the kept, checked parts.
+numpy and scipy objects are rebuilt afterwards from the kept, checked parts.
 """
 
-import io
-import pickle
-from collections import defaultdict
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graphcert.data.csr import Csr, checked_csr
+from graphcert.data.pickle_machine import Inert, InertDict, read_pickle
 from graphcert.errors import DataError
+from graphcert.reading import damage_refused
 
 
-class _Inert:
-    """Keeps the arguments and the state that a pickle gives it, and does nothing with them."""
-
-    arguments: tuple[Any, ...] = ()
-    state: Any = None
-
-    def __init__(self, *arguments: Any) -> None:
-        self.arguments = arguments
-
-    def __setstate__(self, state: Any) -> None:
-        self.state = state
-
-
-class _Array(_Inert):
+class _Array(Inert):
     pass
 
 
-class _Dtype(_Inert):
+class _Dtype(Inert):
     pass
 
 
-class _CsrMatrix(_Inert):
+class _CsrMatrix(Inert):
     pass
 
 
-_ADMITTED: dict[tuple[str, str], Any] = {
+_ADMITTED: dict[tuple[str, str], type[Inert] | type[InertDict]] = {
     ("numpy", "ndarray"): _Array,
     ("numpy.core.multiarray", "_reconstruct"): _Array,
     ("numpy._core.multiarray", "_reconstruct"): _Array,
     ("numpy", "dtype"): _Dtype,
     ("scipy.sparse.csr", "csr_matrix"): _CsrMatrix,
     ("scipy.sparse._csr", "csr_matrix"): _CsrMatrix,
-    ("collections", "defaultdict"): defaultdict,
-    ("__builtin__", "list"): list,
-    ("builtins", "list"): list,
+    ("collections", "defaultdict"): InertDict,
+    # What a missing key of a defaultdict would be: named and never made.
+    ("__builtin__", "list"): Inert,
+    ("builtins", "list"): Inert,
 }
 _DTYPES = ("i4", "i8", "f4", "f8")
 
 
-class _Unpickler(pickle.Unpickler):
-    """Admits the names in `_ADMITTED` and nothing else."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        try:
-            return _ADMITTED[module, name]
-        except KeyError:
-            raise DataError(f"it asks for {module}.{name}, which is never unpickled; use the published file") from None
-
-
 def _load(payload: bytes) -> Any:
-    """Run the pickle over inert containers; byte strings of Python 2 stay bytes."""
-    try:
-        return _Unpickler(io.BytesIO(payload), fix_imports=False, encoding="bytes").load()
-    except DataError:
-        raise
-    except Exception as error:  # whatever a damaged pickle makes the machine stumble over
-        raise DataError(f"it is a damaged pickle ({type(error).__name__}); use the published file") from None
+    """Run the pickle over inert containers."""
+    with damage_refused("it is damaged or not what it should be", "use the published file"):
+        return read_pickle(payload, _ADMITTED)
 
 
 def _text(value: Any) -> str:
@@ -90,7 +62,7 @@ def _plain_array(kept: Any) -> NDArray[Any]:
             raise TypeError
         flat = np.frombuffer(raw, np.dtype(order + kind))
         return flat.reshape(shape, order="F" if fortran else "C").astype(kind)
-    except (TypeError, ValueError, IndexError, AttributeError):
+    except Exception:  # whatever parts of other kinds make numpy stumble over
         raise DataError("it does not hold a plain array of numbers; use the published file") from None
 
 

@@ -34,7 +34,7 @@ def read_planetoid(payloads: Mapping[str, bytes]) -> RawGraph:
     placed = _places(known.shape[0], test_nodes, nodes=len(neighbours))
     labels = np.full(len(neighbours), -1, np.int64)
     labels[placed] = _one_hot_labels(np.concatenate(tables))
-    check_dense_size(len(neighbours), known.shape[1])
+    check_dense_size(len(neighbours), known.shape[1], len(known.values) + len(held_out.values))
     features = np.zeros((len(neighbours), known.shape[1]), np.float32)
     features[known.rows, known.columns] = known.values
     features[test_nodes[held_out.rows], held_out.columns] = held_out.values

@@ -1,23 +1,59 @@
 """A graph as it was read or generated: dense features, edges in any direction, labels; nothing is standardised yet."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graphcert.errors import DataError
+from graphcert.reading import check_memory
 
 MAX_DENSE_BYTES = 8 * 2**30
 """Features are kept dense in float32; a file that asks for more than this is refused instead of exhausting memory."""
 
 
-def check_dense_size(rows: int, columns: int) -> None:
-    """Raise `DataError` if a dense float32 matrix of this size would pass `MAX_DENSE_BYTES`."""
+_COPIES = 3
+"""Features are held, brought into standard form and handed on as a tensor."""
+_SMALL = 2**26
+_SPREAD = 2**16
+"""A matrix of more than `_SMALL` numbers has a one among so many; identity features have one in N."""
+
+
+def check_dense_size(rows: int, columns: int, entries: int | None = None) -> None:
+    """Raise `DataError` if a dense float32 matrix would not fit, or would be as good as empty.
+
+    Args:
+        rows, columns: of the matrix.
+        entries: how many of its numbers are not zero, if that is known: a few bytes may name a column of any number.
+    """
     if 4 * rows * columns > MAX_DENSE_BYTES:
         raise DataError(
             f"{rows:,} nodes with {columns:,} features each do not fit into the {MAX_DENSE_BYTES // 2**30} GiB allowed "
             f"for dense features; use fewer features"
         )
+    if entries is not None and rows * columns > max(_SMALL, _SPREAD * entries):
+        raise DataError(
+            f"{rows:,} nodes with {columns:,} features each have only {entries:,} that are not zero; drop the features "
+            f"that no node has and use fewer features"
+        )
+    check_memory(4 * _COPIES * rows * columns, f"the features of {rows:,} nodes, {columns:,} each,")
+
+
+def as_float32(name: str, values: NDArray[Any]) -> NDArray[np.float32]:
+    """`values` rounded to float32.
+
+    Raises:
+        DataError: if a value is NaN, infinite or too large, or so small that it would become zero or lose its digits: an
+            edge of that weight would vanish.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        rounded = values.astype(np.float32)
+    if not np.isfinite(rounded).all():
+        raise DataError(f"{name} holds NaN or infinite values, or ones too large for float32; replace them")
+    if ((np.abs(rounded) < np.finfo(np.float32).tiny) & (values != 0)).any():
+        raise DataError(f"{name} holds values below 1.2e-38, which float32 hardly tells from zero; set them to zero")
+    return rounded
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,6 @@
 """Checkpoints: a state dict and the configuration that rebuilds the model. Loading executes nothing."""
 
 import hashlib
-import io
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +8,10 @@ import torch
 from torch import nn
 
 from graphcert.errors import DataError
-from graphcert.files import atomic_write
 from graphcert.models.base import SparseFirstModel
-from graphcert.models.registry import build_model
+from graphcert.models.registry import SIZES, build_model
+from graphcert.models.tensor_files import built_like, read_tensors, write_tensors
+from graphcert.reading import damage_refused
 
 _FORMAT = "graphcert-model-2"
 
@@ -34,58 +34,29 @@ def save_model(model: SparseFirstModel, path: Path, name: str, features: int, cl
 def load_model(path: Path) -> SparseFirstModel:
     """Rebuild a saved model, in evaluation mode.
 
-    Only tensors and plain containers are read (`weights_only`).
+    Only tensors and plain containers are read, and a model is built only when the weights are known to fit it.
 
     Raises:
-        DataError: if the file is missing, damaged, altered, or not a graphcert checkpoint.
+        DataError: if the file is missing, damaged, altered, too large for memory, not a graphcert checkpoint, or has weights
+            that are NaN, infinite or subnormal.
     """
     content = read_tensors(path, _FORMAT, "model", "not a graphcert checkpoint", "graphcert train")
-    try:
-        config = content["config"]
-        model = build_model(config["name"], config["features"], config["classes"], **config["options"])
-        model.load_state_dict(content["state"])
-        expected, found = content["sha256"], model_fingerprint(model)
-    except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
-        raise DataError(f"{path} does not describe a model that this version can build: {error}") from None
+    with damage_refused(f"{path} does not describe a model that this version can build", "train it again"):
+        config, state = content["config"], content["state"]
+        options = config["options"]
+        counts = {name: options[name] for name in SIZES if name in options}
+        counts |= {"features": config["features"], "classes": config["classes"]}
+        model = built_like(
+            state,
+            counts,
+            ("layers",),
+            lambda: build_model(config["name"], config["features"], config["classes"], **options),
+        )
+    expected, found = content.get("sha256"), model_fingerprint(model)
     if found != expected:
-        raise DataError(f"{path} was altered: expected sha256 {expected}, found {found}; train the model again")
+        raise DataError(f"{path} was altered: expected sha256 {expected!s:.64}, found {found}; train the model again")
+    assert isinstance(model, SparseFirstModel)
     return model.eval()
-
-
-def write_tensors(path: Path, content: dict[str, Any]) -> None:
-    """Write tensors and plain containers atomically.
-
-    Raises:
-        DataError: if the file cannot be written.
-    """
-    with atomic_write(path) as stream:
-        # In memory first: torch answers a full disk with an error of its own that does not say so.
-        whole = io.BytesIO()
-        torch.save(content, whole)
-        stream.write(whole.getbuffer())
-
-
-def read_tensors(path: Path, layout: str, thing: str, other: str, command: str) -> dict[str, Any]:
-    """Read what `write_tensors` wrote. Only tensors and plain containers are read (`weights_only`); nothing is executed.
-
-    Args:
-        layout: the format that the content must name.
-        thing: what a person calls the content.
-        other: what a file is that holds something else, such as "not a graphcert checkpoint".
-        command: the command that writes such a file.
-
-    Raises:
-        DataError: if the file is missing, damaged, or of another format.
-    """
-    if not path.is_file():
-        raise DataError(f"there is no {thing} at {path}; train one with `{command}`")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file makes the reader stumble in any way; it never executes anything
-        raise DataError(f"{path} is damaged or {other}; train it again ({type(error).__name__})") from None
-    if not isinstance(content, dict) or content.get("format") != layout:
-        raise DataError(f"{path} is {other}; write one with `{command}`")
-    return content
 
 
 def model_fingerprint(model: nn.Module) -> str:

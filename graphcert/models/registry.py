@@ -20,6 +20,9 @@ MODELS: Mapping[str, type[SparseFirstModel]] = {"gcn": GCN, "appnp": APPNP, "gat
 _COUNTS = {"features": 1, "classes": 2, "hidden": 1, "heads": 1, "layers": 1, "hops": 0}
 """The least value of every option that is a whole number; all others are real numbers from 0 to 1."""
 
+SIZES = tuple(name for name in _COUNTS if name != "hops")
+"""The options that determine the shapes of weights."""
+
 
 def build_model(name: str, features: int, classes: int, seed: int = 0, **options: Any) -> SparseFirstModel:
     """A freshly initialised model; the same seed gives the same weights and leaves torch's own generator alone.

@@ -10,16 +10,26 @@ from graphcert.errors import InputError
 from graphcert.noise.budget import count
 
 
+def _number(value: SupportsFloat) -> float:
+    """Return `value` as a float; NaN for what is no real number, infinity for what is too large for a float."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
 def _check_probability(name: str, value: SupportsFloat) -> float:
     """Return `value` as a float in [0, 1], or say in one sentence why it is not one."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) <= 1:
+    if not 0 <= _number(value) <= 1:
         raise InputError(f"{name} must be a probability between 0 and 1, got {value!r}")
     return float(value) + 0.0  # a negative zero is the same law and must not be another key
 
 
 def _check_scale(name: str, value: SupportsFloat) -> float:
     """Return `value` as a finite float above 0, or say in one sentence why it is not one."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < math.inf:
+    if not 0 < _number(value) < math.inf:
         raise InputError(f"{name} must be a finite number above 0, got {value!r}")
     return float(value)
 

@@ -1,5 +1,6 @@
 """Files of trained U-Nets with what their classes mean. Loading executes nothing."""
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,9 @@ from typing import Any
 import torch
 
 from graphcert.errors import DataError, InputError
-from graphcert.models.checkpoint import model_fingerprint, read_tensors, write_tensors
+from graphcert.models.checkpoint import model_fingerprint
+from graphcert.models.tensor_files import built_like, read_tensors, write_tensors
+from graphcert.reading import damage_refused
 from graphcert.segmentation.palette import Colour3
 from graphcert.segmentation.unet import UNet
 
@@ -27,7 +30,7 @@ class Segmenter:
         training: how it was trained, as plain values.
 
     Raises:
-        InputError: if names and colours do not fit the network.
+        InputError: if names and colours do not fit the network, or a value is outside its domain.
     """
 
     model: UNet
@@ -41,6 +44,18 @@ class Segmenter:
         for kind, given in (("names", self.names), ("colours", self.palette)):
             if len(given) != self.model.classes:
                 raise InputError(f"the network knows {self.model.classes} classes, but there are {len(given)} {kind}")
+        if not all(isinstance(name, str) for name in self.names):
+            raise InputError("the names of classes must be text")
+        if not all(0 <= part <= 255 for colour in self.palette for part in colour):
+            raise InputError("the colours of classes must be numbers from 0 to 255")
+        if self.ignore is not None and (not isinstance(self.ignore, int) or not 0 <= self.ignore <= 255):
+            raise InputError(
+                f"the value of masks that says nothing must be a number from 0 to 255, got {self.ignore!r}"
+            )
+        if not 0 <= self.sigma < math.inf:
+            raise InputError(
+                f"the deviation of noise in training must be a finite number of at least 0, got {self.sigma!r}"
+            )
 
     def save(self, path: Path) -> None:
         """Write everything atomically.
@@ -63,22 +78,24 @@ class Segmenter:
 
     @classmethod
     def load(cls, path: Path) -> "Segmenter":
-        """Read a file that `save` wrote; only tensors and plain containers are read (`weights_only`).
+        """Read a file that `save` wrote; only tensors and plain containers are read.
 
         Raises:
-            DataError: if the file is missing, damaged, altered, or not one of a U-Net.
+            DataError: if the file is missing, damaged, altered, too large for memory, not one of a U-Net, or has weights
+                that are NaN, infinite or subnormal.
         """
         content = read_tensors(path, _FORMAT, "network", "no file of a U-Net", "graphcert segment train")
-        try:
-            model = UNet(**content["shape"])
-            model.load_state_dict(content["state"])
+        with damage_refused(f"{path} does not describe a U-Net that this version can build", "train it again"):
+            shape = {name: content["shape"][name] for name in _SHAPE}
+            model = built_like(content["state"], shape, ("depth", "context"), lambda: UNet(**shape))
+            assert isinstance(model, UNet)
+            if not (model.deviation > 0).all():
+                raise ValueError("a deviation of pixel values is not above 0")
             expected = content["sha256"]
             palette = tuple((int(r), int(g), int(b)) for r, g, b in content["palette"])
             names, ignore, sigma = tuple(content["names"]), content["ignore"], float(content["sigma"])
             found = cls(model.eval(), names, palette, ignore, sigma, dict(content["training"]))
-        except (KeyError, TypeError, AttributeError, ValueError, RuntimeError, InputError) as error:
-            raise DataError(f"{path} does not describe a U-Net that this version can build: {error}") from None
         if model_fingerprint(model) != expected:
-            raise DataError(f"{path} was altered: its weights do not have the sha256 {expected}; train it again")
+            raise DataError(f"{path} was altered: its weights do not have the sha256 {expected!s:.64}; train it again")
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return found

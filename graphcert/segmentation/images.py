@@ -6,12 +6,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from graphcert.errors import DataError, InputError
+from graphcert.reading import check_memory, damage_refused, open_regular
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -21,6 +23,9 @@ ENDINGS = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".w
 _SHARP = (".bmp", ".pgm", ".png", ".tif", ".tiff")
 MOST_PIXELS = 2**26
 """Larger images are refused before they are unpacked."""
+_BITS_PER_SAMPLE = 258  # a tag of TIFF
+_BYTES_PER_PIXEL = 16
+"""What Pillow unpacks, turns and converts, and the array."""
 
 
 def pixel_values(image: ArrayLike) -> Floats:
@@ -56,59 +61,114 @@ def image_fingerprint(values: Floats) -> str:
 def read_image(path: str | Path) -> Pixels:
     """Read an image file as (H, W, 3) uint8; grey images get three equal channels.
 
+    An image is turned as its file says (the orientation of EXIF), as every viewer does.
+
     Raises:
-        DataError: if the file is missing, damaged, no image, too large, transparent, or of more than 8 bits per channel.
+        DataError: if the file is missing, damaged, no image, too large, transparent, of more than 8 bits per channel, or
+            holds several images.
     """
     with _opened(Path(path)) as image:
         if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
             raise DataError(f"{path} is transparent and shows no definite colours; save it without an alpha channel")
-        if image.mode not in ("RGB", "L", "P", "1", "CMYK", "YCbCr"):
-            raise DataError(f"{path} has pixels of mode {image.mode!r}; save it with 8 bits per channel")
-        return np.array(image.convert("RGB"), dtype=np.uint8)
+        if image.mode not in ("RGB", "L", "P", "1", "CMYK", "YCbCr") or not _eight_bits(image):
+            raise DataError(f"{path} has pixels of mode {_stored(image)}; save it with 8 bits per channel")
+        return np.array(ImageOps.exif_transpose(image).convert("RGB"), dtype=np.uint8)
 
 
 def read_mask(path: str | Path) -> Pixels:
     """Read a mask as (H, W) uint8, one class per pixel: grey values, or the numbers of palette colours.
 
+    A mask is turned as its file says, like an image.
+
     Raises:
-        DataError: if the file is missing, damaged, no image, too large, compressed with loss, or holds colours or numbers of
-            more than 8 bits.
+        DataError: if the file is missing, damaged, no image, too large, compressed with loss, or holds colours, numbers of
+            more than 8 bits, several images, or numbers that a reader stretches to 0 to 255.
     """
     if Path(path).suffix.lower() not in _SHARP:
         raise DataError(f"the mask {path} must be kept without loss, as PNG: another format may change its classes")
     with _opened(Path(path)) as image:
+        lossy = any(word in str(image.info.get("compression")) for word in ("jpeg", "webp"))
+        if lossy or image.format not in ("BMP", "PNG", "PPM", "TIFF"):
+            raise DataError(f"the mask {path} is compressed with loss, which changes classes; save it as PNG")
+        stored = _stored(image)
         if image.mode.startswith(("I", "F")):
             # Pillow reads grey values of 16 bits as I or I;16.
-            values = np.array(image)
+            values = np.array(ImageOps.exif_transpose(image))
             if values.min() < 0 or values.max() > 255 or (values != np.floor(values)).any():
                 raise DataError(f"the mask {path} names classes beyond 255; number the classes from 0 to 255")
             return values.astype(np.uint8)
-        if image.mode not in ("L", "P"):
-            raise DataError(f"the mask {path} has pixels of mode {image.mode!r}; save one 8-bit class number per pixel")
-        return np.array(image, dtype=np.uint8)
+        # What Pillow calls L;4 are four bits that it stretches to 0 to 255, and L;I are negatives.
+        if image.mode not in ("L", "P") or stored not in ("L", "P", "P;1", "P;2", "P;4"):
+            raise DataError(f"the mask {path} has pixels of mode {stored!r}; save one 8-bit class number per pixel")
+        return np.array(ImageOps.exif_transpose(image), dtype=np.uint8)
+
+
+def _stored(image: Image.Image) -> str:
+    """How the file holds a pixel, in Pillow's words: another mode than the image's if values are changed in reading."""
+    modes = {tile[3] if isinstance(tile[3], str) else str(tile[3][0]) for tile in _tiles(image) if tile[3]}
+    largest = _largest(image)
+    return ", ".join(sorted(modes or {image.mode})) + ("" if largest == 255 else f" up to {largest}")
+
+
+def _tiles(image: Image.Image) -> list[Any]:
+    """How Pillow will decode the parts of the file: (decoder, box, offset, arguments)."""
+    return list(getattr(image, "tile", []))
+
+
+def _largest(image: Image.Image) -> int:
+    """The value that stands for white in a PPM or PGM file, which names it; Pillow stretches it to 255."""
+    return max((tile[3][-1] for tile in _tiles(image) if tile[0].startswith("ppm")), default=255)
+
+
+def _eight_bits(image: Image.Image) -> bool:
+    """Whether no channel has more than 8 bits in the file; of colours Pillow keeps the upper 8 without a word."""
+    wide = image.format != "BMP" and any(bits in _stored(image) for bits in (";12", ";16", ";32", ";64"))
+    return not wide and _largest(image) <= 255 and max(getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (8,))) <= 8
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
-    """An image whose size and format have been checked; whatever goes wrong is a `DataError`."""
+    """The only image in a file, whose size and format have been checked; whatever goes wrong is a `DataError`."""
     try:
-        with warnings.catch_warnings():
+        with (
+            damage_refused(f"the image {path} is damaged or unreadable", "replace it with a whole copy"),
+            warnings.catch_warnings(),
+            open_regular(path) as file,
+        ):
             # Pillow warns about sizes that are refused below, and about tags that do not matter here.
             warnings.simplefilter("ignore")
-            with Image.open(path, formats=FORMATS) as image:
-                if image.width * image.height > MOST_PIXELS:
+            with _identified(path, file) as image:
+                pixels = image.width * image.height
+                if pixels > MOST_PIXELS:
                     raise DataError(
                         f"{path} has {image.width}×{image.height} pixels, more than {MOST_PIXELS:,}; make it smaller"
                     )
+                if _has_more(image):
+                    raise DataError(f"{path} holds several images; save the one that is meant in a file of its own")
+                check_memory(_BYTES_PER_PIXEL * pixels, str(path))
                 yield image
     except FileNotFoundError:
         raise DataError(f"there is no image at {path}") from None
+
+
+def _identified(path: Path, file: BinaryIO) -> Image.Image:
+    try:
+        return Image.open(file, formats=FORMATS)
     except Image.DecompressionBombError:
         raise DataError(f"{path} has far more than {MOST_PIXELS:,} pixels; make it smaller") from None
     except UnidentifiedImageError:
         raise DataError(f"{path} is no image in a known format ({', '.join(FORMATS)})") from None
-    except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
-        raise DataError(f"the image {path} is damaged or unreadable: {error}") from None
+
+
+def _has_more(image: Image.Image) -> bool:
+    """Whether there is a second page or frame. What cameras append to a JPEG is none: every reader shows the first."""
+    if image.format == "MPO":
+        return False
+    try:
+        image.seek(1)
+    except EOFError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -167,9 +227,13 @@ def _files(folder: Path, endings: tuple[str, ...]) -> dict[str, Path]:
     """Files with one of these endings, by name without ending."""
     if not folder.is_dir():
         raise DataError(f"there is no folder {folder}")
+    with damage_refused(f"the folder {folder} cannot be read", "make it readable"):
+        inside = sorted(folder.iterdir())
     found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
+    for path in inside:
         if path.suffix.lower() in endings and path.is_file() and not path.name.startswith("."):
+            if any("\ud800" <= letter <= "\udfff" for letter in path.name):
+                raise DataError(f"the name of {str(path)!r} is not valid UTF-8; rename the file")
             if path.stem in found:
                 raise DataError(f"{found[path.stem]} and {path} have one name; rename one of them")
             found[path.stem] = path

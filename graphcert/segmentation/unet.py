@@ -145,7 +145,8 @@ class Block(nn.Module):
 
 def _per_channel(name: str, values: Sequence[float] | None, channels: int, default: float) -> Tensor:
     """(C, 1, 1) numbers, one per channel; deviations above 0."""
-    numbers = torch.tensor([default] * channels if values is None else list(values), dtype=torch.float32)
+    given = [default] * channels if values is None else list(values)
+    numbers = torch.tensor(given, dtype=torch.float32, device="cpu")  # also while a network is only measured
     good = numbers.shape == (channels,) and bool(torch.isfinite(numbers).all())
     if not good or (name == "deviation" and bool((numbers <= 0).any())):
         raise InputError(f"the {name} of pixel values needs one finite number per channel, got {values!r}")

@@ -42,14 +42,17 @@ class ShardStore:
         compact = {name: array.astype(np.int32 if array.max() < 2**31 else np.int64) for name, array in sums.items()}
         write_sealed(self._file(purpose, start, stop), description, compact)
 
-    def read(self, purpose: str, start: int, stop: int) -> Sums | None:
+    def read(self, purpose: str, start: int, stop: int, empty: Sums | None = None) -> Sums | None:
         """The stored sums, or None if they have to be taken (again).
+
+        Args:
+            empty: sums of no samples; what is stored must have their names and shapes. None admits any.
 
         Raises:
             VotesError: if the shard belongs to other votes than this run's.
         """
         path = self._file(purpose, start, stop)
-        found = next(filter(None, (_intact(path, names) for names in KINDS)), None) if path.is_file() else None
+        found = next(filter(None, (_intact(path, names) for names in KINDS)), None)
         if found is None:
             return None
         description, arrays = found
@@ -57,8 +60,9 @@ class ShardStore:
         if tuple(description.get(key) for key in ("purpose", "start", "stop")) != (purpose, start, stop):
             return None
         sums = {name: array.astype(np.int64) for name, array in arrays.items()}
-        rows = [sums[name] for name in ("counts", "histogram") if name in sums]
-        return sums if all(array.ndim == 2 and (array.sum(axis=1) == stop - start).all() for array in rows) else None
+        if empty is not None and _shapes(sums) != _shapes(empty):
+            return None
+        return sums if _adds_up(sums, stop - start) else None
 
     def _refuse_another(self, found: object) -> None:
         """Raise `VotesError` unless `found` is the identity of this run."""
@@ -69,6 +73,18 @@ class ShardStore:
                 f"{self.folder} holds votes of another run (different: {', '.join(differing)}); "
                 f"choose another output folder or delete that one"
             )
+
+
+def _shapes(sums: Sums) -> dict[str, tuple[int, ...]]:
+    return {name: array.shape for name, array in sums.items()}
+
+
+def _adds_up(sums: Sums, samples: int) -> bool:
+    """Whether these can be sums over so many samples."""
+    rows = [sums[name] for name in ("counts", "histogram") if name in sums]
+    return all(array.min(initial=0) >= 0 for array in sums.values()) and all(
+        array.ndim == 2 and (array.sum(axis=1) == samples).all() for array in rows
+    )
 
 
 def _intact(path: Path, names: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]] | None:

@@ -124,7 +124,7 @@ def _count(
     store = None if folder is None else ShardStore(folder, identity)
     total: Sums | None = None
     for start, stop in shards(samples, shard):
-        sums = store.read(purpose, start, stop) if store else None
+        sums = store.read(purpose, start, stop, tally().sums) if store else None
         if sums is None:
             sums = counter.count({"pilot": PILOT, "main": MAIN}[purpose], start, stop, bar.update, tally)
             if store:

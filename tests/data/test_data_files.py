@@ -99,7 +99,7 @@ def test_a_file_that_cannot_be_read_is_named(empty_machine, monkeypatch):
         raise PermissionError(13, "Permission denied", str(path))
 
     put(empty_machine / "root")
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(files_module, "open_regular", refuse)
     with pytest.raises(DataError, match=r"file\.npz cannot be read \(Permission denied\); make it readable"):
         locate(remote(), empty_machine / "root")
 

@@ -102,7 +102,8 @@ def test_parts_that_do_not_fit_are_refused(parts, sentence):
         graph_of(**parts)
 
 
-def test_dense_features_beyond_the_limit_are_refused():
+def test_dense_features_beyond_the_limit_are_refused(monkeypatch):
+    monkeypatch.setenv("GRAPHCERT_MEMORY", "1T")
     check_dense_size(MAX_DENSE_BYTES // 4, 1)
     with pytest.raises(DataError, match="use fewer features"):
         check_dense_size(MAX_DENSE_BYTES // 4 + 1, 1)

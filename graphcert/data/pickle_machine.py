@@ -1,0 +1,209 @@
+"""Pickles read step by step, within bounds, without ever giving them anything that could act.
+
+A pickle is a program that calls what it names. Here only admitted names mean anything, every one of them something inert,
+and what Python's own reader does without asking is refused: tables of any size, keys that are structures (whose hash takes
+twice as long with every level), and structures that contain one another more than once.
+"""
+
+import pickletools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Admitted = Mapping[tuple[str, str], Any]
+
+_MOST_STEPS = 2**21
+_DEEPEST = 64
+_ATOMS = frozenset((
+    "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT",
+    "UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8",
+))  # fmt: skip
+_BYTES_OF_PYTHON_2 = frozenset(("STRING", "BINSTRING", "SHORT_BINSTRING"))
+_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
+_TUPLES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+_PUTS, _GETS = frozenset(("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE")), frozenset(("GET", "BINGET", "LONG_BINGET"))
+
+
+class Inert:
+    """Keeps the arguments and the state that a pickle gives it, and does nothing with them."""
+
+    arguments: tuple[Any, ...] = ()
+    state: Any = None
+
+    def __init__(self, *arguments: Any) -> None:
+        self.arguments = arguments
+
+
+class InertDict(dict[Any, Any]):
+    """A dictionary that a pickle makes by a name; state that it is given is dropped."""
+
+    state: Any = None
+
+    def __init__(self, *_: Any) -> None:
+        super().__init__()
+
+
+def read_pickle(payload: bytes, admitted: Admitted, persistent: Callable[[Any], Any] | None = None) -> Any:
+    """The value of a pickle: numbers, text, bytes, lists, tuples, dictionaries, and what `admitted` makes.
+
+    Byte strings of Python 2 stay bytes.
+
+    Args:
+        payload: the pickle.
+        admitted: (module, name) → what stands for it. If that is called, it must bound what it takes and act on nothing.
+        persistent: what stands for the things that a pickle only names (`persistent_id`); by default there are none.
+
+    Raises:
+        Exception: of any kind, if the pickle is damaged or asks for more; see `graphcert.reading.damage_refused`.
+    """
+    machine = _Machine(admitted, persistent)
+    for steps, (operation, argument, _) in enumerate(pickletools.genops(payload)):
+        if steps >= _MOST_STEPS:
+            raise ValueError(f"it takes more than {_MOST_STEPS:,} steps")
+        machine.step(operation.name, argument)
+    (value,) = machine.stack
+    _refuse_deep(value)
+    return value
+
+
+class _Machine:
+    """The stack and the memory of a pickle."""
+
+    def __init__(self, admitted: Admitted, persistent: Callable[[Any], Any] | None) -> None:
+        self.stack: list[Any] = []
+        self._outer: list[list[Any]] = []
+        self._memo: dict[int, Any] = {}
+        self._admitted, self._persistent = admitted, persistent
+
+    def step(self, name: str, argument: Any) -> None:
+        """Do one operation."""
+        if name in _ATOMS:
+            self.stack.append(argument)
+        elif name in _BYTES_OF_PYTHON_2:
+            self.stack.append(argument.encode("latin-1"))
+        elif name in _CONSTANTS:
+            self.stack.append(_CONSTANTS[name])
+        elif name in _TUPLES:
+            self.stack.append(tuple(self._popped(_TUPLES[name])))
+        elif name in _PUTS:
+            self._memo[len(self._memo) if argument is None else argument] = self.stack[-1]
+        elif name in _GETS:
+            self._recall(self._memo[argument])
+        elif name == "GLOBAL":
+            self._name(*argument.split(" ", 1))
+        elif name not in ("PROTO", "FRAME", "STOP"):
+            rare = getattr(self, f"_do_{name.lower()}", None)
+            if rare is None:
+                raise ValueError(f"the operation {name} is not admitted")
+            rare()
+
+    def _popped(self, count: int) -> list[Any]:
+        found = self.stack[len(self.stack) - count :] if count else []
+        if len(found) != count:
+            raise ValueError("it takes more than there is")
+        del self.stack[len(self.stack) - count :]
+        return found
+
+    def _marked(self) -> list[Any]:
+        """What was put on the stack since the last mark."""
+        found, self.stack = self.stack, self._outer.pop()
+        return found
+
+    def _recall(self, value: Any) -> None:
+        if isinstance(value, (list, tuple, dict)) and value:
+            raise ValueError("it contains one structure twice")
+        self.stack.append(value)
+
+    def _name(self, module: str, name: str) -> None:
+        if (module, name) not in self._admitted:
+            raise ValueError(f"it asks for {module}.{name}, which is never unpickled"[:200])
+        self.stack.append(self._admitted[module, name])
+
+    def _do_mark(self) -> None:
+        self._outer.append(self.stack)
+        self.stack = []
+
+    def _do_empty_list(self) -> None:
+        self.stack.append([])
+
+    def _do_list(self) -> None:
+        items = self._marked()
+        self.stack.append(items)
+
+    def _do_tuple(self) -> None:
+        items = tuple(self._marked())
+        self.stack.append(items)
+
+    def _do_append(self) -> None:
+        (item,) = self._popped(1)
+        self._extend([item])
+
+    def _do_appends(self) -> None:
+        self._extend(self._marked())
+
+    def _extend(self, items: list[Any]) -> None:
+        if type(self.stack[-1]) is not list:
+            raise ValueError("it appends to what is no list")
+        self.stack[-1].extend(items)
+
+    def _do_empty_dict(self) -> None:
+        self.stack.append({})
+
+    def _do_dict(self) -> None:
+        items = self._marked()
+        self.stack.append({})
+        self._set(items)
+
+    def _do_setitem(self) -> None:
+        self._set(self._popped(2))
+
+    def _do_setitems(self) -> None:
+        self._set(self._marked())
+
+    def _set(self, items: list[Any]) -> None:
+        target = self.stack[-1]
+        if not isinstance(target, dict) or len(items) % 2:
+            raise ValueError("it sets an item of what is no dictionary")
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            # Large numbers of equal hash would make every look-up as slow as reading the whole dictionary.
+            if not (isinstance(key, (str, bytes)) or (type(key) is int and -(2**63) <= key < 2**63)):
+                raise ValueError("a key of a dictionary is neither text nor a whole number of 64 bits")
+            target[key] = value
+
+    def _do_stack_global(self) -> None:
+        module, name = self._popped(2)
+        self._name(str(module), str(name))
+
+    def _do_reduce(self) -> None:
+        function, arguments = self._popped(2)
+        if type(arguments) is not tuple or not any(function is known for known in self._admitted.values()):
+            raise ValueError("it calls what is no function")
+        self.stack.append(function(*arguments))
+
+    _do_newobj = _do_reduce
+
+    def _do_build(self) -> None:
+        (state,) = self._popped(1)
+        if not isinstance(self.stack[-1], (Inert, InertDict)):
+            raise ValueError("it gives state to what has none")
+        self.stack[-1].state = state
+
+    def _do_binpersid(self) -> None:
+        if self._persistent is None:
+            raise ValueError("it names things outside itself")
+        (name,) = self._popped(1)
+        self.stack.append(self._persistent(name))
+
+
+def _refuse_deep(value: Any) -> None:
+    """Raise `ValueError` if lists, tuples and dictionaries are nested too deeply for whoever goes through them."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, (list, tuple, dict))
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return
+    raise ValueError(f"it is nested more than {_DEEPEST} deep")

@@ -1,0 +1,168 @@
+"""Files from outside: opened without waiting, measured before memory is taken; whatever goes wrong is one `DataError`."""
+
+import json
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from graphcert.errors import DataError, InputError
+
+MEMORY = "GRAPHCERT_MEMORY"
+"""Environment variable: how much memory reading one file may take, such as 800M or 4G; by default half of what is free."""
+
+_UNITS = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+_LEAST = 2**26
+"""What is smaller than this is simply tried: running out of memory is a `DataError` as well."""
+PER_CHARACTER = 32
+"""Bytes that Python may take for a character of JSON: lists of small numbers take about 20."""
+
+
+@contextmanager
+def damage_refused(what: str, remedy: str) -> Iterator[None]:
+    """Turn whatever goes wrong inside into one `DataError`; only a missing file stays a `FileNotFoundError`.
+
+    Parsers of damaged files stumble in every way: recursion, overflow, lack of memory, errors of compression libraries.
+
+    Args:
+        what: the first half of the sentence, such as "votes.npz is not a complete file of votes".
+        remedy: what to do about it.
+    """
+    try:
+        yield
+    except (DataError, FileNotFoundError):
+        raise
+    except Exception as error:
+        raise DataError(f"{what} ({problem(error)}); {remedy}") from None
+
+
+def problem(error: Exception) -> str:
+    """What went wrong, in at most one line."""
+    words = str(getattr(error, "strerror", None) or error).partition("\n")[0][:200]
+    return words or type(error).__name__
+
+
+def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+    """Open a file for reading bytes; pipes, devices, sockets and folders, which may never end, are refused at once.
+
+    Raises:
+        OSError: if there is no file, it cannot be read, or is not a regular one. A link to a regular file is one.
+    """
+
+    def opener(name: str, flags: int) -> int:
+        if not stat.S_ISREG(os.stat(name).st_mode):  # opening a device may already act
+            raise OSError(f"{name} is not a regular file")
+        handle = os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            os.close(handle)
+            raise OSError(f"{name} is not a regular file")
+        return handle
+
+    return open(path, "rb", opener=opener)
+
+
+def read_bytes(path: str | os.PathLike[str], copies: int = 1) -> bytes:
+    """The content of a regular file.
+
+    Args:
+        copies: how many times its size the content will take in memory.
+
+    Raises:
+        OSError: if it cannot be read, see `open_regular`.
+        DataError: if it does not fit into memory.
+    """
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        check_memory(copies * size, str(path))
+        return file.read(size)
+
+
+def read_json(path: Path, what: str, remedy: str) -> Any:
+    """The JSON value in a file.
+
+    Args:
+        what: what the file should be and `remedy`, what to do if it is not: words for the errors.
+
+    Raises:
+        FileNotFoundError: if there is no file.
+        DataError: if it cannot be read or holds no JSON.
+    """
+    with damage_refused(f"{path} is not {what}", remedy):
+        return parse_json(read_bytes(path, PER_CHARACTER).decode())
+
+
+def parse_json(text: str) -> Any:
+    """The value of a JSON text; a name that occurs twice in an object is refused, for either value might be meant.
+
+    Raises:
+        ValueError, RecursionError: if this is no JSON, or nested too deeply.
+    """
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            raise ValueError("a name occurs twice in one object")
+        return found
+
+    return json.loads(text, object_pairs_hook=unique)
+
+
+def check_memory(needed: int, what: str) -> None:
+    """Raise `DataError` if `what` needs more bytes of memory than reading one file may take (see `MEMORY`)."""
+    if needed <= _LEAST and MEMORY not in os.environ:
+        return
+    limit = memory_limit()
+    if needed > limit:
+        raise DataError(
+            f"{what} would take {needed / 2**30:,.1f} GiB of memory, but {limit / 2**30:,.1f} GiB are allowed; make it "
+            f"smaller, or set {MEMORY} (such as 8G) if it is meant to be so large"
+        )
+
+
+def memory_limit() -> int:
+    """How many bytes reading one file may take: what GRAPHCERT_MEMORY says, else half of the memory that is free.
+
+    Raises:
+        InputError: if GRAPHCERT_MEMORY is no amount.
+    """
+    given = os.environ.get(MEMORY)
+    if given is None:
+        return max(_LEAST, min(_free()) // 2)
+    digits, unit = (given[:-1], given[-1].upper()) if given[-1:].upper() in _UNITS else (given, "")
+    try:
+        amount = float(digits) * _UNITS.get(unit, 1)
+        if not 0 < amount < sys.maxsize:
+            raise ValueError
+        return int(amount)
+    except ValueError:
+        raise InputError(f"{MEMORY} must be an amount of memory such as 800M or 4G, got {given!r}") from None
+
+
+def _free() -> Iterator[int]:
+    """Bytes that are free by every limit that this system tells."""
+    yield sys.maxsize
+    try:
+        yield 1024 * _numbers("/proc/meminfo")["MemAvailable:"]
+    except (OSError, ValueError, KeyError):  # a system that tells only how much memory it has
+        with suppress(OSError, ValueError, AttributeError):
+            yield os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    with suppress(OSError, ValueError, KeyError):  # of the container; what files occupy there is given back
+        limit = int(Path("/sys/fs/cgroup/memory.max").read_text())
+        yield max(0, limit - _numbers("/sys/fs/cgroup/memory.stat")["anon"])
+    with suppress(ImportError, OSError, ValueError, IndexError):
+        import resource
+
+        pages = [int(number) for number in Path("/proc/self/statm").read_text().split()]
+        for kind, taken in ((resource.RLIMIT_AS, pages[0]), (resource.RLIMIT_DATA, pages[5])):
+            limit = resource.getrlimit(kind)[0]
+            if limit != resource.RLIM_INFINITY:
+                yield max(0, limit - taken * resource.getpagesize())
+
+
+def _numbers(path: str) -> dict[str, int]:
+    """Lines of a name and a number."""
+    words = [line.split() for line in Path(path).read_text().splitlines()]
+    return {name: int(number) for name, number, *_ in words}

@@ -1,0 +1,622 @@
+"""Mutated files of every kind that graphcert reads, and what must come of them: one of its own errors, or valid content.
+
+    python tests/fuzz_files.py FOLDER SEED COUNT [KIND …]
+
+reads COUNT mutated files of every kind (or of the kinds named) and prints one line per violation and one summary line, all
+JSON. File number i of a kind depends on (SEED, kind, i) alone.
+"""
+
+import io
+import json
+import math
+import pickle
+import random
+import resource
+import signal
+import struct
+import sys
+import time
+import tomllib
+import traceback
+import warnings
+import zipfile
+import zlib
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import tomli_w
+import torch
+from PIL import Image
+
+from graphcert.collective import CollectiveCurve
+from graphcert.config import RunConfig
+from graphcert.data import load_npz_graph, validate
+from graphcert.data.planetoid import PARTS, read_planetoid
+from graphcert.errors import GraphcertError
+from graphcert.ladders import Collective
+from graphcert.models import build_model, load_model, save_model
+from graphcert.models.registry import MODELS
+from graphcert.noise import BernoulliFlip, Gaussian, Hierarchical, Partition, Smoothing
+from graphcert.reading import read_bytes, read_json
+from graphcert.scores import BINS, UNIT, Scores
+from graphcert.sealed import seal, to_json
+from graphcert.segment_pipeline.settings import SegmentSettings, read_settings
+from graphcert.segmentation import read_image, read_mask
+from graphcert.segmentation.checkpoint import Segmenter
+from graphcert.segmentation.unet import UNet
+from graphcert.votes import Votes
+from graphcert.voting.store import ShardStore
+
+SECONDS, MEMORY = 20, 4 * 2**30
+NODES, CLASSES = 8, 2
+NUMBERS = [
+    0,
+    1,
+    2,
+    3,
+    7,
+    127,
+    128,
+    255,
+    256,
+    65535,
+    10**6,
+    2**31 - 1,
+    2**31,
+    2**32 - 1,
+    10**9,
+    10**12,
+    2**62,
+    2**63 - 1,
+]
+STRANGE = [None, [], {}, "", "x", "é", True, -1, 0, 0.5, -0.0, 1e308, 5e-324, math.nan, math.inf, 10**9, 10**30, 2**63,
+           2**64 - 1, [[]], {"a": 1}, [1, [2]], "1" * 5000]  # fmt: skip
+Generator = random.Random
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Files of one kind: whole ones by name, how to change what they mean, and how to read one and check what it holds."""
+
+    seeds: dict[str, bytes]
+    change: Callable[[Generator, bytes], bytes]
+    read: Callable[[Path], Any]
+
+
+def damage(rng: Generator, content: bytes) -> bytes:
+    """Up to four blind changes."""
+    data = bytearray(content)
+    for _ in range(rng.choice([1, 1, 1, 2, 4])):
+        at = rng.randrange(len(data) + 1)
+        length = rng.choice([1, 1, 2, 4, 8, 30, len(data) // 2])
+        what = rng.randrange(8)
+        if what == 0 and at < len(data):
+            data[at] ^= 1 << rng.randrange(8)
+        elif what == 1:
+            data[at : at + length] = bytes(length)
+        elif what == 2:
+            data[at : at + length] = rng.randbytes(length)
+        elif what == 3:
+            del data[at : at + length]
+        elif what == 4:
+            data[at:at] = rng.randbytes(length)
+        elif what == 5:
+            start = rng.randrange(len(data) + 1)
+            data[at:at] = data[start : start + length]
+        elif what == 6:
+            number, size, order = rng.choice(NUMBERS), rng.choice([1, 2, 4, 8]), rng.choice(["little", "big"])
+            data[at : at + size] = (number % 256**size).to_bytes(size, order)
+        elif rng.random() < 0.3:
+            del data[at:]
+        else:
+            data[at : at + 1] = str(rng.choice(NUMBERS)).encode()
+    return bytes(data)
+
+
+def changed_value(rng: Generator, value: Any) -> Any:
+    """A copy of nested plain values with one of them replaced, removed or repeated."""
+    if isinstance(value, dict) and value and rng.random() < 0.85:
+        key = rng.choice(sorted(value))
+        if rng.random() < 0.08:
+            return {k: v for k, v in value.items() if k != key}
+        return {**value, key: changed_value(rng, value[key])}
+    if isinstance(value, list) and value and rng.random() < 0.85:
+        at = rng.randrange(len(value))
+        if rng.random() < 0.15:
+            return value[:at] + value[at + 1 :] * rng.randint(0, 2)
+        return [*value[:at], changed_value(rng, value[at]), *value[at + 1 :]]
+    if rng.random() < 0.05:
+        deep: Any = value
+        for _ in range(rng.choice([10, 500, 3000])):
+            deep = [deep]
+        return deep
+    return rng.choice([*STRANGE, rng.choice(NUMBERS), [value], value])
+
+
+def changed_json(rng: Generator, content: bytes) -> bytes:
+    value = json.loads(content)
+    for _ in range(rng.randint(1, 3)):
+        value = changed_value(rng, value)
+    try:
+        text = json.dumps(value, allow_nan=True)
+    except RecursionError:
+        return b"[" * rng.choice([10, 1000, 100_000])
+    return text.replace("null", rng.choice(["null", "null", "NaN", "nul", '{"a": 1, "a": 2}'])).encode()
+
+
+def changed_toml(rng: Generator, content: bytes) -> bytes:
+    value = changed_value(rng, tomllib.loads(content.decode()))
+    with suppress(TypeError, ValueError, AttributeError, RecursionError):
+        return tomli_w.dumps(value).encode()
+    return content + b"\nx = " + b"[" * rng.choice([10, 1000, 100_000])
+
+
+def zipped(members: list[tuple[str, bytes]], method: int = zipfile.ZIP_STORED) -> bytes:
+    stream = io.BytesIO()
+    with warnings.catch_warnings(), zipfile.ZipFile(stream, "w", method) as archive:
+        warnings.simplefilter("ignore")  # about names that are there twice
+        for name, content in members:
+            archive.writestr(name, content)
+    return stream.getvalue()
+
+
+def unzipped(content: bytes) -> list[tuple[str, bytes]]:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return [(name, archive.read(name)) for name in archive.namelist()]
+
+
+def changed_array(rng: Generator, content: bytes) -> bytes:
+    """An npy file of other values, type or shape, or with a header that lies."""
+    array = np.load(io.BytesIO(content))
+    what = rng.randrange(8)
+    stream = io.BytesIO()
+    if what == 0:
+        shape = tuple(rng.choice([-1, *NUMBERS, *array.shape]) for _ in range(rng.randint(0, 3)))
+        kind = rng.choice(["<i8", "<i4", "|u1", "<u8", "<f4", "|O", "<U9", "<U0", "<U999999999", "|b1", "|V8", ">i8"])
+        header = repr({"descr": kind, "fortran_order": rng.random() < 0.5, "shape": shape}).encode() + b"\n"
+        size = struct.pack("<I", len(header) if rng.random() < 0.8 else rng.choice(NUMBERS) % 2**32)
+        if rng.random() < 0.5:
+            return b"\x93NUMPY\x02\x00" + size + header + array.tobytes()
+        return b"\x93NUMPY\x01\x00" + size[:2] + header + array.tobytes()
+    if array.dtype.kind == "U":
+        array = np.array(damage(rng, str(array).encode()).decode("latin-1"))
+    elif what == 1:
+        array = array.astype(rng.choice(["u1", "i2", "u8", "f2", "f4", "f8", "c8", "?", "U"]))
+    elif what == 2:
+        array = np.zeros(rng.choice([*[10**5] * 9, 3 * 10**7]), rng.choice([np.int8, np.int64]))
+    elif what == 3 and array.size:
+        array = array.reshape(-1)[: rng.randrange(array.size + 1)]
+    elif what == 4:
+        array = np.array(rng.choice(NUMBERS), rng.choice([np.uint64, np.float64])).reshape((1,) * rng.randint(0, 3))
+    elif array.size:
+        array = array.copy()
+        kinds = {"f": [0, -1, math.nan, math.inf, 1e-40, 1e308], "b": [True]}.get(
+            array.dtype.kind, [*NUMBERS, -1, -(2**63)]
+        )
+        with np.errstate(all="ignore"), suppress(OverflowError):
+            array.reshape(-1)[rng.randrange(array.size)] = rng.choice(kinds)
+    np.save(stream, array)
+    return stream.getvalue()
+
+
+def changed_archive(rng: Generator, content: bytes, change: Callable[[Generator, str, bytes], bytes]) -> bytes:
+    """Changed members under right checksums, repeated, left out or packed otherwise; or a changed directory."""
+    members = unzipped(content)
+    at = rng.randrange(len(members))
+    what = rng.randrange(10)
+    if what < 6:
+        members[at] = (members[at][0], change(rng, *members[at]))
+    elif what == 6:
+        members.append(members[at])
+    elif what == 7:
+        del members[at]
+    methods = [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+    found = bytearray(zipped(members, methods[0] if rng.random() < 0.4 else rng.choice(methods)))
+    if what >= 8:
+        start = rng.choice([found.rfind(b"PK\x01\x02"), found.find(b"PK\x01\x02"), found.rfind(b"PK\x05\x06"), 0])
+        for _ in range(rng.randint(1, 3)):
+            field, size = start + rng.randrange(4, 46), rng.choice([1, 2, 4])
+            found[field : field + size] = (rng.choice(NUMBERS) % 256**size).to_bytes(size, "little")
+    return bytes(found)
+
+
+def changed_npz(rng: Generator, content: bytes) -> bytes:
+    return changed_archive(rng, content, lambda rng, _, member: changed_array(rng, member))
+
+
+def changed_sealed(rng: Generator, content: bytes) -> bytes:
+    """Other arrays or another description under a right seal, or any change of an npz file."""
+    if rng.random() < 0.4:
+        return changed_npz(rng, content)
+    with np.load(io.BytesIO(content)) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    text, _ = str(arrays.pop("description")), arrays.pop("sha256")
+    if rng.random() < 0.5:
+        text = changed_json(rng, text.encode()).decode()
+    else:
+        name = rng.choice(sorted(arrays))
+        stream = io.BytesIO()
+        np.save(stream, arrays[name])
+        with suppress(Exception):
+            arrays[name] = np.load(io.BytesIO(changed_array(rng, stream.getvalue())))
+    with np.errstate(all="ignore"), suppress(Exception), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        stream = io.BytesIO()
+        np.savez_compressed(stream, description=np.array(text), sha256=np.array(seal(text, arrays)), **arrays)
+        return stream.getvalue()
+    return damage(rng, content)
+
+
+def changed_pickle(rng: Generator, content: bytes) -> bytes:
+    """Operations put into a pickle: large tables, structures within themselves, keys of structures, names."""
+    parts = [
+        b"r\xff\xff\xff\x7f", b"r" + struct.pack("<I", rng.choice(NUMBERS) % 2**32), b"q\x00", b"h\x00", b"h\x01", b"2",
+        b"(", b"t", b"l", b"d", b"]", b"}", b")", b"a", b"e", b"s", b"u", b"R", b"b", b"0", b"1", b"Q", b".", b"N",
+        b"cos\nsystem\n", b"cbuiltins\nbytearray\n", b"J\xff\xff\xff\x7f", b"\x8a\x08" + b"\xff" * 7 + b"\x7f",
+        b"K\x00\x85", b"\x86", b"]q\x09h\x09a", b"(" * 5000, b"K\x00" + b"\x85" * 5000,
+        b"K\x00K\x00\x86" + b"q\x07h\x07\x86" * 60, b"B" + struct.pack("<I", rng.choice(NUMBERS) % 2**32),
+        b"\x8e" + struct.pack("<Q", rng.choice(NUMBERS)), b"\x95" + struct.pack("<Q", rng.choice(NUMBERS)), b"M\xff\xff",
+    ]  # fmt: skip
+    data = bytearray(content)
+    for _ in range(rng.randint(1, 3)):
+        at = rng.choice([rng.randrange(len(data) + 1), max(0, len(data) - 1), 2])
+        data[at:at] = b"".join(rng.choice(parts) for _ in range(rng.randint(1, 4)))
+    return bytes(data)
+
+
+def changed_checkpoint(rng: Generator, content: bytes) -> bytes:
+    """Another description or other tensors, well written; or any change of the archive and its pickle."""
+    if rng.random() < 0.5:
+
+        def member(rng: Generator, name: str, inside: bytes) -> bytes:
+            return changed_pickle(rng, inside) if name.endswith(".pkl") and rng.random() < 0.6 else damage(rng, inside)
+
+        return changed_archive(rng, content, member)
+    whole = torch.load(io.BytesIO(content), weights_only=True)
+    state = whole["state"]
+    if rng.random() < 0.4:
+        name = rng.choice(sorted(state))
+        tensor = state[name]
+        state[name] = rng.choice([
+            lambda: tensor.expand(10**5, *tensor.shape), lambda: tensor.to(torch.float64), lambda: tensor.reshape(-1)[1:],
+            lambda: tensor * math.nan, lambda: torch.full_like(tensor, 1e-40, dtype=torch.float32), lambda: tensor.T,
+            lambda: 1.0, lambda: tensor.reshape(-1), lambda: None, lambda: tensor.to_sparse(), lambda: tensor.numpy(),
+        ])()  # fmt: skip
+    else:
+        rest = changed_value(rng, {name: value for name, value in whole.items() if name != "state"})
+        whole = {**rest, "state": state} if isinstance(rest, dict) else rest
+    stream = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            torch.save(whole, stream)
+        except RecursionError:
+            return changed_pickle(rng, content)
+    return stream.getvalue()
+
+
+def changed_image(rng: Generator, content: bytes) -> bytes:
+    """A PNG with a changed chunk under a right checksum; other files are changed blindly near their beginning."""
+    if not content.startswith(b"\x89PNG"):
+        return damage(rng, content[:120]) + content[120:]
+    chunks, at = [], 8
+    while at < len(content):
+        (length,) = struct.unpack_from(">I", content, at)
+        chunks.append((content[at + 4 : at + 8], content[at + 8 : at + 8 + length]))
+        at += 12 + length
+    which = rng.randrange(len(chunks))
+    kind, inside = chunks[which]
+    chunks[which] = (rng.choice([kind, kind, b"acTL", b"tRNS", b"eXIf", b"iCCP", b"PLTE"]), damage(rng, inside))
+    if rng.random() < 0.2:
+        chunks.insert(which, chunks[rng.randrange(len(chunks))])
+    found = b"".join(struct.pack(">I", len(i)) + k + i + struct.pack(">I", zlib.crc32(k + i)) for k, i in chunks)
+    return content[:8] + found
+
+
+def graph_files() -> dict[str, bytes]:
+    links = np.zeros((NODES, NODES), np.float32)
+    for u, v in [(0, 1), (1, 2), (2, 3), (3, 0), (4, 5), (0, 4)]:
+        links[u, v] = links[v, u] = 1
+    bits = (np.arange(NODES * 3).reshape(NODES, 3) % 5 < 2).astype(np.float32)
+    labels = np.arange(NODES) % CLASSES
+
+    def parts(prefix: str, matrix: np.ndarray) -> dict[str, np.ndarray]:
+        rows = sp.csr_array(matrix)
+        found = {"data": rows.data, "indices": rows.indices, "indptr": rows.indptr, "shape": np.array(rows.shape)}
+        return {prefix + part: array for part, array in found.items()}
+
+    layouts = {
+        "dots": {**parts("adj_matrix.", links), **parts("attr_matrix.", bits), "labels": labels},
+        "lines": {**parts("adj_", links), **parts("attr_", bits), "labels": labels},
+        "positions": {"A": np.stack(np.nonzero(links)), "X": np.stack(np.nonzero(bits)), "y": labels},
+        "dense": {"A": np.stack(np.nonzero(links)), "X": bits, "y": labels},
+    }
+    found = {}
+    for name, arrays in layouts.items():
+        for save in (np.savez, np.savez_compressed):
+            stream = io.BytesIO()
+            save(stream, **arrays)
+            found[f"{name} {save.__name__}"] = stream.getvalue()
+    return found
+
+
+def read_graph(path: Path) -> None:
+    for standardise in (False, True):
+        try:
+            data = load_npz_graph(path, standardise=standardise, per_class_train=1, per_class_validation=1)
+        except GraphcertError:
+            if standardise:
+                raise
+            continue
+        validate(data, binary=standardise)
+
+
+def planetoid_files() -> dict[str, bytes]:
+    known = sp.csr_matrix(np.eye(5, 4, dtype=np.float32))
+    held_out = sp.csr_matrix(np.eye(3, 4, dtype=np.float32))
+    lists = defaultdict(list, {node: [(node + 1) % NODES, (node - 1) % NODES] for node in range(NODES)})
+    tables = [np.eye(2, dtype=np.int32)[np.arange(size) % 2] for size in (5, 3)]
+    things = {"allx": known, "ally": tables[0], "tx": held_out, "ty": tables[1], "graph": lists}
+    found = {name: pickle.dumps(thing, 3) for name, thing in things.items()}
+    return {**found, "test.index": b"7\n5\n6\n"}
+
+
+PLANETOID = planetoid_files()
+
+
+def read_part(path: Path) -> None:
+    """The part is told by its content: the first line of the file, put there by `planetoid_seeds`."""
+    name, _, content = path.read_bytes().partition(b"\n")
+    part = name.decode("latin-1") if name.decode("latin-1") in PARTS else "graph"
+    graph = read_planetoid({**PLANETOID, part: content})
+    assert graph.features.shape[0] == graph.nodes <= len(content) + 100
+    assert graph.edges.size == 0 or 0 <= graph.edges.min() <= graph.edges.max() < graph.nodes
+
+
+def changed_part(rng: Generator, content: bytes) -> bytes:
+    name, inside = content.split(b"\n", 1)
+    return name + b"\n" + rng.choice([damage, changed_pickle, changed_pickle])(rng, inside)
+
+
+def partition() -> Partition:
+    return Partition(np.arange(NODES) % 3, np.array([[0, 1, 2], [1, 0, 2], [2, 1, 0]]))
+
+
+def all_votes() -> list[Votes]:
+    pilot, counts = (np.tile([total, 0], (NODES, 1)) for total in (10, 50))
+    flip = BernoulliFlip(0.01, 0.6)
+    local = Smoothing([BernoulliFlip(0.01, 0.5), flip, flip], flip, partition=partition())
+    histogram = np.zeros((NODES, BINS), np.int64)
+    histogram[:, 0] = 50
+    scores = Scores(np.zeros((NODES, 2), np.int64), np.zeros(NODES, np.int64), np.zeros(NODES, np.int64), histogram)
+    return [
+        Votes(pilot, counts, Smoothing(flip), manifest={"seed": 1}),
+        Votes(pilot, counts, local, scores=scores),
+        Votes(pilot, counts, Hierarchical(0.5, Smoothing(Gaussian(0.5)))),
+    ]
+
+
+def read_votes(path: Path) -> None:
+    votes = Votes.load(path)
+    assert (votes.counts >= 0).all()
+    assert (votes.counts.sum(axis=1) == votes.samples).all()
+    assert votes.samples >= 1 <= votes.pilot_samples
+    assert isinstance(votes.manifest, dict)
+    assert len(votes.labels) == votes.nodes
+
+
+IDENTITY = {"seed": 1, "data": "x"}
+SUMS = {
+    "counts": np.full((NODES, CLASSES), 5), "sums": np.full(NODES, UNIT), "squares": np.full(NODES, 2**20),
+    "histogram": np.eye(NODES, BINS, dtype=np.int64) * 10,
+}  # fmt: skip
+
+
+def read_shard(path: Path) -> None:
+    store = ShardStore(path.parent, IDENTITY)
+    store._file = lambda *_: path  # type: ignore[method-assign]
+    for names in (("counts",), tuple(SUMS)):
+        empty = {name: np.zeros_like(SUMS[name]) for name in names}
+        found = store.read("main", 0, 10, empty)
+        if found is not None:
+            assert {name: array.shape for name, array in found.items()} == {n: a.shape for n, a in empty.items()}
+            assert (found["counts"].sum(axis=1) == 10).all()
+            assert all((array >= 0).all() for array in found.values())
+
+
+def read_checkpoint(path: Path) -> None:
+    model = load_model(path)
+    assert all(torch.isfinite(value).all() for value in model.state_dict().values())
+    assert not model.training
+
+
+def read_network(path: Path) -> None:
+    found = Segmenter.load(path)
+    assert len(found.names) == len(found.palette) == found.model.classes
+    assert all(torch.isfinite(value).all() for value in found.model.state_dict().values())
+    json.dumps(found.training)
+
+
+def read_partition(path: Path) -> None:
+    found = Partition.from_dict(read_json(path, "a partition", "train again"))
+    assert found.labels.min() >= 0
+    assert found.labels.max() < found.clusters
+    assert (np.sort(found.rank, axis=1) == np.arange(found.clusters)).all()
+
+
+def curves() -> bytes:
+    curve = CollectiveCurve(
+        axes=("add", "delete"), budgets=np.array([[0, 0], [1, 0], [1, 2]]), targets=4, bound=np.array([0.0, 1.5, 9.0]),
+        attacked_upper=np.array([0, 1, 4]), method=np.array(["lp"] * 3), status=np.array(["optimal"] * 3),
+        gap=np.array([0.0, np.nan, 1.0]), correct_upper=np.array([0, 1, 3]), correct_targets=3,
+        attacks=np.array([[0, 0], [1, 0], [1, 2]]),
+    )  # fmt: skip
+    return Collective(({"naive": curve, "lp": curve},), None, (curve,)).to_json("votes", 0.01).encode()
+
+
+def read_curves(path: Path) -> None:
+    found = Collective.from_json(read_bytes(path).decode("latin-1"), "votes", 0.01, 4)
+    if found is not None:
+        for curve in [*found.ladders[0].values(), *found.mean_score] if found.ladders else []:
+            assert ((curve.certified >= 0) & (curve.certified <= curve.targets)).all()
+            assert (curve.attacked_upper >= np.floor(np.minimum(curve.bound, curve.targets))).all()
+            list(curve.rows())
+        found.table()
+
+
+def pictures() -> dict[str, bytes]:
+    rng = np.random.default_rng(0)
+    found = {}
+    for ending, options in (("PNG", {}), ("JPEG", {}), ("TIFF", {}), ("BMP", {}), ("PPM", {}), ("WEBP", {}),
+                            ("TIFF", {"compression": "tiff_lzw"})):  # fmt: skip
+        stream, exif = io.BytesIO(), Image.Exif()
+        exif[0x0112] = 6
+        Image.fromarray(rng.integers(0, 256, (9, 13, 3), dtype=np.uint8)).save(stream, ending, exif=exif, **options)
+        found[f"{ending} {options}"] = stream.getvalue()
+    return found
+
+
+def masks() -> dict[str, bytes]:
+    classes = np.random.default_rng(1).integers(0, 11, (9, 13), dtype=np.uint8)
+    palette = Image.fromarray(classes).convert("P")
+    images = {"L": Image.fromarray(classes), "P": palette, "I;16": Image.fromarray(classes.astype(np.uint16))}
+    found = {}
+    for mode, image in images.items():
+        for ending in ("PNG", "TIFF", "BMP", "PPM"):
+            if (mode, ending) not in (("P", "PPM"), ("I;16", "BMP"), ("I;16", "PPM")):
+                stream = io.BytesIO()
+                image.save(stream, ending)
+                found[f"{mode} {ending}"] = stream.getvalue()
+    return found
+
+
+def read_picture(path: Path) -> None:
+    found = read_image(path)
+    assert found.dtype == np.uint8
+    assert found.ndim == 3
+    assert found.size > 0
+    assert found.shape[2] == 3
+
+
+def read_classes(path: Path) -> None:
+    found = read_mask(path)
+    assert found.dtype == np.uint8
+    assert found.ndim == 2
+    assert found.size > 0
+
+
+SEGMENT = {"images": "a", "masks": "b", "model": "net.pt", "sigma": [0.1, 0.3], "cells": [3, 5], "budgets": [0.1, 0.2]}
+
+
+def sealed_file(description: dict[str, Any], arrays: dict[str, np.ndarray]) -> bytes:
+    text, stream = to_json(description), io.BytesIO()
+    np.savez(stream, description=np.array(text), sha256=np.array(seal(text, arrays)), **arrays)
+    return stream.getvalue()
+
+
+def written(folder: Path, save: Callable[[Path], None]) -> bytes:
+    save(folder / "whole")
+    return (folder / "whole").read_bytes()
+
+
+def kinds(folder: Path) -> dict[str, Kind]:
+    """All kinds of files; whole ones are written into the folder once."""
+    shard = {"identity": IDENTITY, "purpose": "main", "start": 0, "stop": 10}
+    shards = {name: sealed_file(shard, {n: SUMS[n] for n in names})
+              for name, names in (("votes", ("counts",)), ("scores", tuple(SUMS)))}  # fmt: skip
+    models = {
+        name: written(folder, lambda path, name=name: save_model(build_model(name, 5, 3), path, name, 5, 3))
+        for name in MODELS
+    }
+    network = Segmenter(
+        UNet(classes=3, width=4, depth=2, cell=2),
+        ("a", "b", "c"),
+        ((0, 0, 0), (1, 2, 3), (9, 9, 9)),
+        255,
+        0.5,
+        {"steps": 3},
+    )
+    runs = {path.name: path.read_bytes() for path in sorted((Path(__file__).parents[1] / "experiments").glob("*.toml"))}
+    nodes = {name: text for name, text in runs.items() if b"[segment]" not in text}
+    votes = {str(i): written(folder, one.save) for i, one in enumerate(all_votes())}
+    parts = {name: name.encode() + b"\n" + content for name, content in PLANETOID.items()}
+    return {
+        "graph": Kind(graph_files(), changed_npz, read_graph),
+        "planetoid": Kind(parts, changed_part, read_part),
+        "votes": Kind(votes, changed_sealed, read_votes),
+        "shard": Kind(shards, changed_sealed, read_shard),
+        "model": Kind(models, changed_checkpoint, read_checkpoint),
+        "network": Kind({"unet": written(folder, network.save)}, changed_checkpoint, read_network),
+        "settings": Kind(nodes, changed_toml, lambda path: RunConfig.load(path).to_dict()),
+        "image settings": Kind(
+            {"cells": tomli_w.dumps({"segment": SEGMENT}).encode()},
+            changed_toml,
+            lambda path: SegmentSettings.from_dict(read_settings(path)).to_dict(),
+        ),
+        "partition": Kind({"json": json.dumps(partition().to_dict()).encode()}, changed_json, read_partition),
+        "curves": Kind({"json": curves()}, changed_json, read_curves),
+        "image": Kind(pictures(), changed_image, read_picture),
+        "mask": Kind(masks(), changed_image, read_classes),
+    }
+
+
+class TooSlow(BaseException):
+    """Reading took longer than `SECONDS` of computing; a busy machine does not count."""
+
+
+def too_slow(*_: object) -> None:
+    raise TooSlow
+
+
+def fuzz(folder: Path, seed: int, count: int, wanted: list[str]) -> None:
+    """Print one line per violation and a summary."""
+    known = kinds(folder)
+    path, read, slowest, began = folder / "file.png", 0, (0.0, "", 0), time.monotonic()
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    signal.signal(signal.SIGPROF, too_slow)
+    for name in wanted or list(known):
+        kind = known[name]
+        for whole in kind.seeds.values():
+            path.write_bytes(whole)
+            kind.read(path)  # a whole file is read
+        for number in range(count):
+            rng = random.Random(f"{seed}/{name}/{number}")
+            whole = kind.seeds[rng.choice(sorted(kind.seeds))]
+            content = (damage if rng.random() < 0.4 else kind.change)(rng, whole)
+            path = folder / f"file{'.npz' if name == 'graph' else '.png'}"
+            path.write_bytes(content)
+            start, outcome = time.process_time(), "read"
+            signal.setitimer(signal.ITIMER_PROF, SECONDS)
+            try:
+                kind.read(path)
+                read += 1
+            except GraphcertError as error:
+                outcome = "many lines" if "\n" in str(error) else "refused"
+            except BaseException as error:
+                outcome = "".join(traceback.format_exception(error)[-4:])[-1500:]
+                if isinstance(error, KeyboardInterrupt):
+                    raise
+            finally:
+                signal.setitimer(signal.ITIMER_PROF, 0)
+            slowest = max(slowest, (time.process_time() - start, name, number))
+            if outcome not in ("read", "refused"):
+                print(json.dumps({"kind": name, "number": number, "outcome": outcome}), flush=True)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    files = count * len(wanted or known)
+    print(
+        json.dumps(
+            {"files": files, "read": read, "slowest": slowest, "peak": peak, "seconds": time.monotonic() - began}
+        )
+    )
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    fuzz(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:])
