@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from seeds import fresh_rng
 
 from graphcert.errors import InputError
 from graphcert.noise import BernoulliFlip, Gaussian
@@ -82,7 +83,7 @@ def test_counting_a_bin_at_its_upper_end_would_be_wrong() -> None:
 
 
 def test_many_nodes_at_once_are_each_node_alone_under_every_kind_of_trade_off() -> None:
-    rng = np.random.default_rng()
+    rng = fresh_rng()
     tails = -np.sort(-rng.integers(0, 10_001, (40, 128)) / 10_000, axis=1)
     discrete = trade_off(BernoulliFlip(0.01, 0.6), 2, 1)
     for one in (
