@@ -2,11 +2,15 @@
 
 import ast
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import seeds
+import torch
+from seeds import fresh_rng, fresh_seed
 
 HERE = Path(__file__).parent
 
@@ -83,16 +87,26 @@ def test_seeded_generators_are_let_through() -> None:
     assert not unseeded("def sample(seed=0, other=None): return default_rng(seed)")
 
 
+def numbers(name: str) -> list[float]:
+    """What a test of this name draws."""
+    seeds.begin(name)
+    return [fresh_rng().random(), fresh_rng().random(), fresh_seed(), random.random(), torch.rand(1).item()]
+
+
+def test_numbers_depend_on_the_base_seed_and_the_name_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, other = numbers("test_first"), numbers("test_other")
+    assert numbers("test_first") == first
+    assert len({*first, *other}) == 10
+    monkeypatch.setattr(seeds, "BASE", seeds.BASE + 1)
+    assert not {*first, *other} & {*numbers("test_first")}
+
+
 DRAWS = """
-import random
-import numpy, torch
 from hypothesis import given, strategies
-from seeds import fresh_rng, fresh_seed
+from seeds import fresh_seed
 
 def test_numbers():
-    every = fresh_rng().random(), fresh_rng().random(), fresh_seed(), random.random(), torch.rand(1).item()
-    assert len(set(every)) == 5
-    assert not every
+    assert fresh_seed() == 0
 
 @given(strategies.integers())
 def test_examples(number):
@@ -100,22 +114,14 @@ def test_examples(number):
 """
 
 
-def failures(folder: Path, *options: str, seed: int | None = None) -> str:
-    """What pytest prints about `DRAWS`, without times."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("GRAPHCERT", "PYTEST"))}
-    environment |= {"PYTHONPATH": str(HERE)} | ({} if seed is None else {"GRAPHCERT_TEST_SEED": str(seed)})
-    (folder / "test_draws_of_a_run.py").write_text(DRAWS)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "conftest", "-p", "no:cacheprovider", *options, str(folder)]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+def test_a_failure_says_how_to_repeat_it(tmp_path: Path) -> None:
+    (tmp_path / "test_draws_of_a_run.py").write_text(DRAWS)
+    free = ["-p", "conftest", "-p", "no:cacheprovider", "--hypothesis-profile=free", "--hypothesis-seed=7"]
+    environment = {**os.environ, "PYTHONPATH": str(HERE), "GRAPHCERT_TEST_SEED": "7"}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *free, str(tmp_path)],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
     assert done.returncode == 1, done.stdout + done.stderr
-    return done.stdout.rpartition(" in ")[0]
-
-
-def test_failures_repeat_and_print_their_seed(tmp_path: Path) -> None:
-    plain, again = failures(tmp_path), failures(tmp_path)
-    assert plain == again
-    assert "repeat with GRAPHCERT_TEST_SEED=0" in plain
-    free = failures(tmp_path, "--hypothesis-profile=free", "--hypothesis-seed=7", seed=7)
-    assert "repeat with GRAPHCERT_TEST_SEED=7" in free
-    assert "@reproduce_failure" in free
-    assert free.partition("test_examples")[0] != plain.partition("test_examples")[0]
+    assert done.stdout.count("repeat with GRAPHCERT_TEST_SEED=7") == 2
+    assert "@reproduce_failure" in done.stdout
