@@ -10,6 +10,11 @@ from graphcert.errors import DataError
 
 def check_features(x: Any) -> None:
     """Raise `DataError` unless `x` is a dense float32 tensor (N, D) of finite numbers."""
+    if x is None:
+        raise DataError(
+            "data.x is missing; for a graph without features set data.x = torch.eye(data.num_nodes) and put the noise on "
+            "the edges"
+        )
     if not isinstance(x, torch.Tensor) or x.layout is not torch.strided or x.dim() != 2:
         raise DataError("data.x must be a dense tensor of shape (N, D); convert it with torch.as_tensor or .to_dense()")
     if x.dtype != torch.float32:
