@@ -185,9 +185,8 @@ def certify_command(
         if settings is None:
             rows = rows_of_noise(select, ablate, sigma, half_width, lattice, keep)
             noise = noise_config((add, delete), (edge_add, edge_delete), rows, clusters, levels, partition, affinity)
-            config = run_config(
-                dataset, model, noise, seed, with_split(dataset_option, split), model_option, training_option
-            )
+            options = with_split(dataset_option, split), model_option, training_option
+            config = run_config(dataset, model, noise, seed, *options)
         else:
             config = read_settings(settings, dataset)
         counts = {"samples": samples, "pilot_samples": pilot_samples, "scores": scores}

@@ -95,6 +95,10 @@ def validate(data: Data, *, binary: bool = True) -> None:
     check_undirected(data.edge_index, nodes)
     for name in ("train_mask", "val_mask", "test_mask"):
         mask = data.get(name)
+        if isinstance(mask, torch.Tensor) and mask.dim() == 2:
+            raise DataError(
+                f"data.{name} holds {mask.shape[1]} splits; choose one, data.{name} = data.{name}[:, split]"
+            )
         if mask is not None and not _is_vector(mask, torch.bool, nodes):
             raise DataError(f"data.{name} must be a boolean tensor of shape ({nodes},); found {_kind(mask)}")
     if data.y is not None:
