@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from itertools import product
+from math import inf
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ def outcomes(law: BernoulliFlip, add: int, delete: int) -> list[tuple[Fraction, 
 def worst_mean(pairs: list[tuple[Fraction, Fraction]], tails: list[float]) -> Fraction:
     """The perturbed mean of a real score: it reaches (b + 1)/B on the b-th of nested events, each filled, down to a part of
     one outcome, where the perturbed law is rarest."""
-    by_ratio = sorted((pair for pair in pairs if any(pair)), key=lambda pair: pair[1] / pair[0] if pair[0] else 10**9)
+    by_ratio = sorted((pair for pair in pairs if any(pair)), key=lambda pair: pair[1] / pair[0] if pair[0] else inf)
     mean = Fraction(0)
     for tail in tails:
         room = Fraction(tail)
