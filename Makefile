@@ -10,12 +10,17 @@ export OMP_NUM_THREADS ?= 1
 
 certify: $(VENV)/.installed
 	$(BIN)/graphcert certify --dataset digits --model gcn --add 0.02 --delete 0.3 --samples 10000 --seed 0 --out runs/quickstart
+	@echo 'The other commands need this environment: source $(VENV)/bin/activate, or call $(BIN)/graphcert'
 
+# The same numbers and examples every time, so the same verdict.
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not slow"
+	@began=$$(date +%s); $(BIN)/python -m pytest -n auto --dist loadgroup -m "not slow"; verdict=$$?; \
+	took=$$(($$(date +%s) - began)); echo "make test took $$((took / 60)) min $$((took % 60)) s"; exit $$verdict
 
+# Everything, the long tests too, under a seed of its own each time; `make test-slow SEED=…` repeats it.
+SEED := $(or $(SEED),$(shell $(PYTHON) -c "import secrets; print(secrets.randbits(32))"))
 test-slow: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m slow
+	GRAPHCERT_TEST_SEED=$(SEED) $(BIN)/python -m pytest --hypothesis-profile=free --hypothesis-seed=$(SEED)
 
 test-scatter: $(VENV)/.installed-scatter
 	$(BIN)/python -m pytest tests/models/test_scatter.py

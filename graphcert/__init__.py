@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from graphcert._version import __version__
 
 if TYPE_CHECKING:
+    from graphcert import errors as errors
     from graphcert import statistics as statistics
     from graphcert.certificates import Attack as Attack
     from graphcert.certificates import Certificate as Certificate
@@ -95,12 +96,14 @@ _MODULES = ("errors", "statistics")
 __all__ = ["__version__", *_MODULES, *_HOMES]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return importlib.import_module(f"graphcert.{name}")
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'graphcert' has no attribute {name!r}")
+if not TYPE_CHECKING:  # a type checker that saw this would take every name for a public one
+
+    def __getattr__(name: str) -> Any:
+        if name in _MODULES:
+            return importlib.import_module(f"graphcert.{name}")
+        if name in _HOMES:
+            return getattr(importlib.import_module(_HOMES[name]), name)
+        raise AttributeError(f"module 'graphcert' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -149,6 +149,11 @@ class Run:
             f"training {config.model.name} on {config.dataset.name}: {graph.x.shape[0]:,} nodes, {features:,} features"
         )
         began = time.perf_counter()
+        if data.featureless:
+            self.say(
+                f"{config.dataset.name} has no features: every node gets one of its own (identity); to flip such a bit is "
+                f"to take a node for another one, so noise of the edges (--edge-add, --edge-delete) is what makes sense"
+            )
         log = train(model, problem.sampler, graph.y, graph.train_mask, graph.val_mask, config.training, config.seed)
         seconds = time.perf_counter() - began
         config.save(self.path(CONFIG))

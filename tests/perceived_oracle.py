@@ -4,6 +4,7 @@ from itertools import combinations, product
 
 import numpy as np
 from hypothesis import strategies as st
+from seeds import fresh_rng
 
 from graphcert.collective import LocalizedProblem, axis_weights, receptive_field, undirected_edges
 from graphcert.noise import BernoulliFlip
@@ -150,7 +151,7 @@ def masks(case):
 
 def ring(nodes, blocks=4, directions=None):
     """A ring with chords in blocks under rising noise, made-up majorities: what a real problem looks like, at any size."""
-    rng = np.random.default_rng()
+    rng = fresh_rng()
     edges = np.stack([np.arange(nodes), (np.arange(nodes) + 1) % nodes])
     edges = np.concatenate([edges, rng.integers(0, nodes, (2, nodes // 4))], axis=1)
     laws = [BernoulliFlip(0.02 + 0.01 * k, 0.6 + 0.1 * k) for k in range(blocks)]

@@ -4,14 +4,15 @@ import time
 
 import numba
 import numpy as np
+from numba.core import event
 
 from graphcert.clock import working_time
 
 
 def test_the_clock_runs():
-    began, wall = working_time(), time.monotonic()
+    wall, began = time.monotonic(), working_time()
     time.sleep(0.02)
-    assert 0.02 <= working_time() - began <= time.monotonic() - wall + 1e-6
+    assert 0.02 <= working_time() - began <= time.monotonic() - wall
 
 
 def test_the_clock_stands_still_while_a_kernel_is_compiled():
@@ -23,8 +24,9 @@ def test_the_clock_stands_still_while_a_kernel_is_compiled():
     def fresh(values):
         return inner(values) + 1
 
-    began, wall = working_time(), time.monotonic()
-    assert fresh(np.ones(3)) == 4
-    worked, took = working_time() - began, time.monotonic() - wall
-    assert worked < took / 2  # compiling is nearly all of it, and is counted once for the two functions
-    assert worked >= 0
+    with event.install_listener("numba:compile", event.TimingListener()) as compiling:
+        wall, began = time.monotonic(), working_time()
+        assert fresh(np.ones(3)) == 4
+        worked, took = working_time() - began, time.monotonic() - wall
+    assert compiling.duration > 0
+    assert 0 <= worked <= took - compiling.duration / 2  # not below 0: what is nested is counted once

@@ -12,7 +12,7 @@ import graphcert.cli.options as option
 from graphcert._version import __version__
 from graphcert.cli import interrupts
 from graphcert.cli.segment import app as segment_app
-from graphcert.cli.settings import noise_config, read_settings, rows_of_noise, run_config
+from graphcert.cli.settings import noise_config, read_settings, rows_of_noise, run_config, with_split
 from graphcert.errors import InputError
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ def train_command(
     affinity: option.Affinity = "edges",
     seed: option.Seed = 0,
     dataset_option: option.DatasetOption = None,
+    split: option.Split = None,
     model_option: option.ModelOption = None,
     training_option: option.TrainingOption = None,
     data_root: option.DataRoot = None,
@@ -91,7 +92,7 @@ def train_command(
         partition,
         affinity,
     )
-    run.train(run_config(dataset, model, noise, seed, dataset_option, model_option, training_option))
+    run.train(run_config(dataset, model, noise, seed, with_split(dataset_option, split), model_option, training_option))
 
 
 @app.command("sample")
@@ -148,6 +149,7 @@ def certify_command(
     time_limit: option.TimeLimit = None,
     receptive_field: option.ReceptiveField = None,
     dataset_option: option.DatasetOption = None,
+    split: option.Split = None,
     model_option: option.ModelOption = None,
     training_option: option.TrainingOption = None,
     workers: option.Workers = None,
@@ -184,7 +186,8 @@ def certify_command(
         if settings is None:
             rows = rows_of_noise(select, ablate, sigma, half_width, lattice, keep)
             noise = noise_config((add, delete), (edge_add, edge_delete), rows, clusters, levels, partition, affinity)
-            config = run_config(dataset, model, noise, seed, dataset_option, model_option, training_option)
+            options = with_split(dataset_option, split), model_option, training_option
+            config = run_config(dataset, model, noise, seed, *options)
         else:
             config = read_settings(settings, dataset)
         counts = {"samples": samples, "pilot_samples": pilot_samples, "scores": scores}

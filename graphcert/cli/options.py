@@ -12,6 +12,9 @@ DatasetName = Annotated[
 DatasetOption = Annotated[
     list[str] | None, typer.Option(help="key=value for the data set, for example nodes=5000; may be repeated.")
 ]
+Split = Annotated[
+    int | None, typer.Option(help="Which split, from 0 on, where the masks of an .npz graph hold several.")
+]
 ModelName = Annotated[str, typer.Option("--model", help="gcn, appnp, gat, sgc or sage.")]
 ModelOption = Annotated[
     list[str] | None, typer.Option(help="key=value for the model, for example hidden=32; repeatable.")

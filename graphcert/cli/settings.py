@@ -42,6 +42,11 @@ def run_config(
     )
 
 
+def with_split(dataset_option: list[str] | None, split: int | None) -> list[str] | None:
+    """The options of the data set with the one that has a name of its own."""
+    return dataset_option if split is None else [*(dataset_option or []), f"split={split}"]
+
+
 def read_settings(path: Path, dataset: str | None) -> "RunConfig":
     """Settings from a file."""
     from graphcert.config import RunConfig

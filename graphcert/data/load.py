@@ -12,12 +12,13 @@ from torch_geometric.data import Data
 
 from graphcert.data.digits import digits_graph
 from graphcert.data.files import Root, read_file
+from graphcert.data.masks import given_split
 from graphcert.data.npz import read_npz
 from graphcert.data.planetoid import read_planetoid
 from graphcert.data.raw import RawGraph
 from graphcert.data.registry import REGISTRY, Entry
-from graphcert.data.splits import split_nodes
-from graphcert.data.standardise import keep_largest_component, standard_form
+from graphcert.data.splits import DRAWN_BY_DEFAULT, split_nodes
+from graphcert.data.standardise import keep_largest_component, standard_form, with_identity
 from graphcert.data.synthetic import synthetic_graph
 from graphcert.data.validate import validate
 from graphcert.errors import DataError, InputError
@@ -32,28 +33,32 @@ def load_dataset(
     per_class_train: SupportsIndex = 20,
     per_class_validation: SupportsIndex = 20,
     test_share: SupportsFloat = 1.0,
+    split: SupportsIndex | None = None,
     **options: Any,
 ) -> Data:
     """Load a graph in standard form: undirected, without loops, with binary features, split into three sets of nodes.
 
     Args:
-        name: cora_ml, citeseer, cora, planetoid_cora, planetoid_citeseer, digits, synthetic, or the path of a user's
-            own file, ending in .npz (see `load_npz_graph`).
+        name: cora_ml, citeseer, cora, planetoid_cora, planetoid_citeseer, polblogs, digits, synthetic, or the path of a
+            user's own file, ending in .npz (see `load_npz_graph`).
         root: folder to look for files first; then GRAPHCERT_DATA, ./datasets, the checkout's datasets, the user's
             cache and at last the published address are tried. Every file is verified by its sha256.
         largest_component: keep only the largest connected component, in the order of its nodes. None is the choice of
-            the literature: True for the citation graphs, False for all others.
+            the literature: True for the citation graphs and polblogs, False for all others.
         seed: of the split, and of the graph itself if it is synthetic.
         per_class_train: training nodes per class.
         per_class_validation: validation nodes per class; all others are test nodes.
         test_share: the share of these others that are test nodes; the rest is in no set (see `split_nodes`).
+        split: which of the splits that a file brings, see `load_npz_graph`.
         **options: of digits (neighbours, threshold), of synthetic (nodes, classes, features, degree, homophily,
             present, background) and of npz files (standardise).
 
     Returns:
         `x` (N, D) float32 of zeros and ones (of real numbers from a user's file that holds such), `edge_index` (2, 2E) int64
         with both directions in lexicographic order, `y` (N,) int64 with −1 for nodes without a label, boolean masks
-        `train_mask`, `val_mask`, `test_mask` (N,), and the plain attributes `name` and `classes` (K).
+        `train_mask`, `val_mask`, `test_mask` (N,), and the plain attributes `name`, `classes` (K) and `featureless`: True
+        where the source has no features and `x` is the identity (N, N), a feature of its own for every node. To flip such
+        a bit is to take a node for another one, so noise of the edges is what makes sense there.
 
     Raises:
         InputError: for an unknown name or option, or an option outside its domain.
@@ -69,6 +74,7 @@ def load_dataset(
             per_class_train=per_class_train,
             per_class_validation=per_class_validation,
             test_share=test_share,
+            split=split,
             **options,
         )
     if label not in REGISTRY:
@@ -77,7 +83,7 @@ def load_dataset(
     graph = standard_form(_read(entry, root, seed, options))
     if entry.largest_component if largest_component is None else largest_component:
         graph = keep_largest_component(graph)
-    return _split_data(graph, label, per_class_train, per_class_validation, seed, test_share)
+    return _split_data(graph, label, per_class_train, per_class_validation, seed, test_share, split)
 
 
 def load_npz_graph(
@@ -89,6 +95,7 @@ def load_npz_graph(
     per_class_train: SupportsIndex = 20,
     per_class_validation: SupportsIndex = 20,
     test_share: SupportsFloat = 1.0,
+    split: SupportsIndex | None = None,
 ) -> Data:
     """Load a user's own graph from an npz file in any of the layouts of `read_npz`.
 
@@ -104,11 +111,14 @@ def load_npz_graph(
         per_class_train: training nodes per class.
         per_class_validation: validation nodes per class; all others are test nodes.
         test_share: the share of these others that are test nodes; the rest is in no set (see `split_nodes`).
+        split: which of several splits, from 0 on, where the masks of the file have the shape (N, S). A file with masks
+            keeps the split that they give, and `per_class_train`, `per_class_validation` and `test_share` are left out.
 
     Returns:
         As `load_dataset`, but `x` is what the file holds, rounded to float32; `name` is the file's name without its ending.
 
     Raises:
+        InputError: if several splits are there and `split` does not name one of them, or an argument has no use.
         DataError: if the file is missing, damaged or not in standard form, or a class is too small for the split.
     """
     file = Path(os.path.expanduser(path))
@@ -121,9 +131,9 @@ def load_npz_graph(
         graph = standard_form(graph, binary=standardise)
         if largest_component:
             graph = keep_largest_component(graph)
-        return _split_data(graph, file.stem, per_class_train, per_class_validation, seed, test_share)
-    except DataError as error:
-        raise DataError(f"{file}: {error}") from None
+        return _split_data(graph, file.stem, per_class_train, per_class_validation, seed, test_share, split)
+    except (DataError, InputError) as error:
+        raise type(error)(f"{file}: {error}") from None
 
 
 def _refuse_unless_standard(graph: RawGraph) -> None:
@@ -177,10 +187,18 @@ def _split_data(
     per_class_validation: SupportsIndex,
     seed: SupportsIndex,
     test_share: SupportsFloat,
+    split: SupportsIndex | None,
 ) -> Data:
     """Turn a graph in standard form into what `load_dataset` returns."""
-    data = _tensors(graph)
-    masks = split_nodes(graph.labels, per_class_train, per_class_validation, seed, test_share)
-    data.train_mask, data.val_mask, data.test_mask = (torch.from_numpy(mask) for mask in masks)
-    data.name, data.classes = name, graph.classes
+    masks = given_split(graph, split)
+    if masks is None:
+        masks = split_nodes(graph.labels, per_class_train, per_class_validation, seed, test_share)
+    elif (per_class_train, per_class_validation, test_share) != DRAWN_BY_DEFAULT:
+        raise InputError(
+            "the file brings its own split; leave per_class_train, per_class_validation and test_share out, or take the "
+            "masks out of the file"
+        )
+    data = _tensors(with_identity(graph))
+    data.train_mask, data.val_mask, data.test_mask = (torch.from_numpy(mask.copy()) for mask in masks)
+    data.name, data.classes, data.featureless = name, graph.classes, graph.featureless
     return data

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from graphcert.archives import Archive
 from graphcert.data.csr import Csr, checked_csr, integers
+from graphcert.data.masks import with_masks
 from graphcert.data.raw import RawGraph, as_float32, check_dense_size
 from graphcert.errors import DataError
 from graphcert.reading import damage_refused, open_regular
@@ -28,6 +29,9 @@ def read_npz(source: Path | BinaryIO, name: str) -> RawGraph:
     - `A` (2, E), `X`, `y` (N,): edges, features, labels. An `X` of floats (N, D) is the features themselves; one of whole
       numbers (2, number of ones) holds the positions (node, feature) of ones, and the last feature that some node has is the
       last one.
+
+    Without any of the members `attr_*`, or without `X`, the graph has no features. The members `train_mask`, `val_mask`
+    and `test_mask` are read where they are present.
 
     Args:
         source: the file, as a path or opened for reading bytes.
@@ -50,11 +54,13 @@ def _read_layout(archive: Archive) -> RawGraph:
     read = archive.array
     for prefixes in _CSR_PREFIXES:
         if f"{prefixes[0]}data" in present:
-            _require({prefix + part for prefix in prefixes for part in _PARTS} | {"labels"}, present)
-            return _from_rows(read, *prefixes)
+            attributes = {prefixes[1] + part for part in _PARTS} & present
+            given = prefixes if attributes else prefixes[:1]
+            _require({prefix + part for prefix in given for part in _PARTS} | {"labels"}, present)
+            return with_masks(_from_rows(read, *given), read, present)
     if "A" in present:
-        _require({"A", "X", "y"}, present)
-        return _from_positions(read)
+        _require({"A", "y"}, present)
+        return with_masks(_from_positions(read, "X" in present), read, present)
     raise DataError("the file has none of the layouts adj_matrix.*/attr_matrix.*/labels, adj_*/attr_*/labels or A/X/y")
 
 
@@ -64,32 +70,37 @@ def _require(members: set[str], present: set[str]) -> None:
         raise DataError(f"the file lacks {', '.join(missing)}; write all of {', '.join(sorted(members))}")
 
 
-def _from_rows(read: Read, adjacency_prefix: str, attribute_prefix: str) -> RawGraph:
+def _from_rows(read: Read, adjacency_prefix: str, attribute_prefix: str | None = None) -> RawGraph:
     def matrix(prefix: str) -> Csr:
         data, indices, indptr, shape = (read(prefix + part) for part in _PARTS)
         return checked_csr(prefix.rstrip("._"), data, indices, indptr, shape)
 
-    adjacency, attributes = matrix(adjacency_prefix), matrix(attribute_prefix)
+    adjacency = matrix(adjacency_prefix)
+    attributes = None if attribute_prefix is None else matrix(attribute_prefix)
     if adjacency.shape[0] != adjacency.shape[1]:
         raise DataError(f"the adjacency matrix has the shape {adjacency.shape}; make it square")
-    if adjacency.shape[0] != attributes.shape[0]:
+    if attributes is not None and adjacency.shape[0] != attributes.shape[0]:
         raise DataError(
             f"{adjacency.shape[0]} nodes have edges but {attributes.shape[0]} have features; make them agree"
         )
     present = adjacency.values != 0  # a stored zero is no edge
     labels = _labels("labels", read("labels"), adjacency.shape[0])
     return RawGraph(
-        features=attributes.dense(),
+        features=_nothing(len(labels)) if attributes is None else attributes.dense(),
         edges=np.stack([adjacency.rows, adjacency.columns])[:, present],
         labels=labels,
         classes=int(labels.max(initial=-1)) + 1,
         weighted=bool((adjacency.values[present] != 1).any()),
+        featureless=attributes is None,
     )
 
 
-def _from_positions(read: Read) -> RawGraph:
-    edges, labels, given = _pairs("A", read("A")), _labels("y", read("y")), read("X")
+def _from_positions(read: Read, featured: bool) -> RawGraph:
+    edges, labels = _pairs("A", read("A")), _labels("y", read("y"))
     classes = int(labels.max(initial=-1)) + 1
+    if not featured:
+        return RawGraph(_nothing(len(labels)), edges, labels, classes, featureless=True)
+    given = read("X")
     if given.dtype.kind == "f":
         return RawGraph(_dense(given), edges, labels, classes)
     ones = _pairs("X", given)
@@ -100,6 +111,10 @@ def _from_positions(read: Read) -> RawGraph:
     features = np.zeros((len(labels), width), np.float32)
     features[ones[0], ones[1]] = 1
     return RawGraph(features, edges, labels, classes)
+
+
+def _nothing(nodes: int) -> NDArray[np.float32]:
+    return np.zeros((nodes, 0), np.float32)
 
 
 def _dense(values: NDArray[Any]) -> NDArray[np.float32]:

@@ -61,7 +61,9 @@ class RawGraph:
     """Features (N, D) finite float32, edges (2, E) int64, labels (N,) int64 in 0..K−1 or −1 for a node without a label.
 
     Edges may still be directed, repeated or loops; features may still be real. `weighted` says that the source gave
-    some edge a weight other than 1, which is not kept.
+    some edge a weight other than 1, which is not kept. `featureless` says that the source has no features, not even a
+    table without columns: then `features` is (N, 0) until `with_identity` fills it. `masks` are the training, validation
+    and test nodes that the source names: (3, N), or (3, N, S) for S splits.
 
     Raises:
         DataError: if the parts do not fit together; the sentence does not name the file, the reader adds that.
@@ -72,6 +74,8 @@ class RawGraph:
     labels: NDArray[np.int64]
     classes: int
     weighted: bool = False
+    featureless: bool = False
+    masks: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         nodes = len(self.labels)

@@ -15,7 +15,8 @@ class RemoteFile:
 
 @dataclass(frozen=True)
 class Entry:
-    """One data set. Counts describe the form in which it is loaded by default; None stands for "any, by option"."""
+    """One data set. Counts describe the form in which it is loaded by default; None stands for "any, by option"; a
+    graph without features has as many as nodes, the identity."""
 
     name: str
     files: tuple[RemoteFile, ...]
@@ -30,6 +31,7 @@ class Entry:
 
 _GNN_BENCHMARK = "https://github.com/shchur/gnn-benchmark/raw/master/data/npz"
 _SPARSE_SMOOTHING = "https://github.com/abojchevski/sparse_smoothing/raw/master/data"
+_META_ATTACK = "https://github.com/danielzuegner/gnn-meta-attack/raw/master/data"
 _PLANETOID = "https://github.com/kimiyoung/planetoid/raw/master/data"
 
 _PLANETOID_CORA = {
@@ -141,6 +143,19 @@ _ENTRIES = (
         classes=6,
         largest_component=True,
         source="CiteSeer (Sen et al. 2008) as prepared by Yang et al. 2016, from kimiyoung/planetoid",
+        licence="public research data, repository under MIT",
+    ),
+    Entry(
+        name="polblogs",
+        files=_npz(
+            _META_ATTACK, "polblogs", 171030, "cd0983c2b1caa3bbe2703a4e316f97bb1dccd33f98800d3d8e4bbe51cc86941b"
+        ),
+        nodes=1222,
+        edges=16714,
+        features=1222,
+        classes=2,
+        largest_component=True,
+        source="political blogs (Adamic & Glance 2005), without features, from danielzuegner/gnn-meta-attack",
         licence="public research data, repository under MIT",
     ),
 )

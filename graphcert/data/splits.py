@@ -15,6 +15,10 @@ Mask = NDArray[np.bool_]
 _STREAM = 1  # separates the split's random numbers from those of a generator with the same seed
 
 
+DRAWN_BY_DEFAULT = (20, 20, 1.0)
+"""Training and validation nodes of every class and the share of the others that are tested, unless said otherwise."""
+
+
 def split_nodes(
     y: ArrayLike,
     per_class_train: SupportsIndex = 20,

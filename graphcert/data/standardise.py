@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from graphcert.data.raw import RawGraph
+from graphcert.data.raw import RawGraph, check_dense_size
 
 
 def undirected(edges: NDArray[np.int64], nodes: int) -> NDArray[np.int64]:
@@ -41,7 +41,16 @@ def keep_largest_component(graph: RawGraph) -> RawGraph:
         features=graph.features[keep],
         edges=renumbered[graph.edges[:, keep[graph.edges[0]]]],
         labels=graph.labels[keep],
+        masks=None if graph.masks is None else graph.masks[:, keep],
     )
+
+
+def with_identity(graph: RawGraph) -> RawGraph:
+    """The graph itself, or, if it has no features, with one feature for every node, which this node alone has."""
+    if not graph.featureless:
+        return graph
+    check_dense_size(graph.nodes, graph.nodes)
+    return replace(graph, features=np.eye(graph.nodes, dtype=np.float32))
 
 
 def standard_form(graph: RawGraph, *, binary: bool = True) -> RawGraph:

@@ -10,6 +10,11 @@ from graphcert.errors import DataError
 
 def check_features(x: Any) -> None:
     """Raise `DataError` unless `x` is a dense float32 tensor (N, D) of finite numbers."""
+    if x is None:
+        raise DataError(
+            "data.x is missing; for a graph without features set data.x = torch.eye(data.num_nodes) and put the noise on "
+            "the edges"
+        )
     if not isinstance(x, torch.Tensor) or x.layout is not torch.strided or x.dim() != 2:
         raise DataError("data.x must be a dense tensor of shape (N, D); convert it with torch.as_tensor or .to_dense()")
     if x.dtype != torch.float32:
@@ -90,6 +95,10 @@ def validate(data: Data, *, binary: bool = True) -> None:
     check_undirected(data.edge_index, nodes)
     for name in ("train_mask", "val_mask", "test_mask"):
         mask = data.get(name)
+        if isinstance(mask, torch.Tensor) and mask.dim() == 2:
+            raise DataError(
+                f"data.{name} holds {mask.shape[1]} splits; choose one, data.{name} = data.{name}[:, split]"
+            )
         if mask is not None and not _is_vector(mask, torch.bool, nodes):
             raise DataError(f"data.{name} must be a boolean tensor of shape ({nodes},); found {_kind(mask)}")
     if data.y is not None:

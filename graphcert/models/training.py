@@ -99,6 +99,8 @@ def train(
     if sampler.views.count > 1:
         raise InputError("a model is trained under isotropic noise; make the sampler for smoothing.nearest()")
     for name, mask in (("training", train_mask), ("validation", val_mask)):
+        if mask.dim() != 1:
+            raise InputError(f"the {name} mask has the shape {tuple(mask.shape)}; choose one split, mask[:, split]")
         if not bool(mask.any()):
             raise InputError(f"the {name} mask selects no node; training needs at least one")
     optimiser = torch.optim.Adam(model.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay)

@@ -52,7 +52,8 @@ class Problem:
         x, edge_index = getattr(data, "x", None), getattr(data, "edge_index", None)
         if not isinstance(x, Tensor) or not isinstance(edge_index, Tensor):
             raise DataError(
-                "the data need tensors x (N, D) and edge_index (2, 2E), as torch_geometric.data.Data has them"
+                "the data need tensors x (N, D) and edge_index (2, 2E), as torch_geometric.data.Data has them; a "
+                "graph without features takes x = torch.eye(data.num_nodes)"
             )
         x = x.detach().cpu()
         if any(_flips(law) for law in smoothing.levels("features")):

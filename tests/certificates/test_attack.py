@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from seeds import fresh_rng
 
 from graphcert.certificates import Attack, certify, certify_scores
 from graphcert.errors import InputError, UnsupportedError
@@ -19,7 +20,7 @@ BOTH = Smoothing(FEATURES, EDGES, PARTITION)
 
 
 def votes_under(smoothing: Smoothing, **more) -> Votes:
-    rng = np.random.default_rng()
+    rng = fresh_rng()
     p = np.column_stack([q := rng.beta(15, 1, N), 1 - q])
     return Votes(np.tile([100, 0], (N, 1)), rng.multinomial(5_000, p), smoothing, **more)
 
@@ -74,7 +75,7 @@ def test_under_isotropic_noise_only_the_counts_are_named() -> None:
 
 def test_mean_scores_are_judged_by_their_own_bounds() -> None:
     """An allocation against a band of scores of 0 and 1 is one against votes with these tails."""
-    rng = np.random.default_rng()
+    rng = fresh_rng()
     ones = rng.binomial(5_000, rng.beta(15, 1, N))
     histogram = np.zeros((N, BINS), np.int64)
     histogram[:, 0], histogram[:, -1] = 5_000 - ones, ones

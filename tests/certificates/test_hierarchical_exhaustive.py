@@ -9,6 +9,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from seeds import fresh_rng
 
 from graphcert.certificates import Certificate
 from graphcert.errors import InputError, UnsupportedError
@@ -45,7 +46,7 @@ def noise(*rows: np.ndarray) -> np.ndarray:
 
 def classifiers(outcomes: int, classes: int, number: int = CLASSIFIERS) -> np.ndarray:
     """(number, outcomes) random tables, so biased that many have a clear majority."""
-    rng = np.random.default_rng()
+    rng = fresh_rng()
     table = rng.integers(0, classes, (number, outcomes))
     return np.where(rng.random(table.shape) < rng.beta(4, 1, (number, 1)), 0, table)
 

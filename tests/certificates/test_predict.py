@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta, binomtest, norm
+from seeds import fresh_rng
 
 import graphcert as gc
 from graphcert.errors import InputError
@@ -49,7 +50,7 @@ def test_predict_is_cohens_predict(counts: list[int], alpha: float) -> None:
 
 
 def test_many_nodes_are_many_single_ones() -> None:
-    counts = np.random.default_rng().multinomial(200, [0.4, 0.35, 0.25], 300)
+    counts = fresh_rng().multinomial(200, [0.4, 0.35, 0.25], 300)
     votes = gc.Votes(counts, counts, gc.Smoothing(features=gc.Gaussian(1.0)))
     found = gc.predict(votes, 0.05, simultaneous=False)
     single = [gc.predict(one_output(row, row), 0.05) for row in counts]
@@ -62,7 +63,7 @@ def test_many_nodes_are_many_single_ones() -> None:
 def test_error_rate_of_predictions() -> None:
     """The hardest case, two equally likely classes: no label is right for both. More than α·20,000 + 5 standard deviations
     of labels has probability below 1e-6; a one-sided test of the winner would return twice as many."""
-    rng, alpha, inputs = np.random.default_rng(), 0.05, 20_000
+    rng, alpha, inputs = fresh_rng(), 0.05, 20_000
     counts = rng.multinomial(1000, [0.46, 0.46, 0.08], inputs)
     votes = gc.Votes(counts, counts, gc.Smoothing(features=gc.Gaussian(1.0)))
     returned = int((~gc.predict(votes, alpha, simultaneous=False).abstained).sum())

@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from seeds import fresh_rng
 from torch_geometric.data import Data
 
 from graphcert.certificates import Attack, ScoreCertificate
@@ -82,7 +83,7 @@ def test_a_block_is_changed_only_as_often_as_it_can_be(claim: ScoreCertificate) 
 
 
 def test_under_isotropic_noise_it_is_every_node_alone() -> None:
-    rng = np.random.default_rng()
+    rng = fresh_rng()
     tails = -np.sort(-rng.beta(6, 1, (N, BINS)), axis=1)
     claim = certificate(tails, Smoothing(LEVELS[0]), np.ones(N, dtype=bool))
     curve = claim.collective(range(5), range(3))
@@ -90,7 +91,7 @@ def test_under_isotropic_noise_it_is_every_node_alone() -> None:
 
 
 def test_where_there_are_too_many_allocations_the_integer_program_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    rng = np.random.default_rng()
+    rng = fresh_rng()
     tails = -np.sort(-rng.beta(9, 1, (N, BINS)), axis=1)
     claim = certificate(tails, ONLY_FEATURES, np.ones(N, dtype=bool))
     truth = rng.integers(0, 2, N)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest, norm
+from seeds import fresh_rng, fresh_seed
 from statsmodels.stats.multitest import multipletests
 
 import graphcert as gc
@@ -68,12 +69,12 @@ def test_p_values_are_rounded_up_and_close(pair: tuple[int, int], p: float) -> N
 
 
 def test_a_table_and_a_sort_find_the_same_tails() -> None:
-    k = np.random.default_rng().integers(0, 501, (20, 30))
+    k = fresh_rng().integers(0, 501, (20, 30))
     np.testing.assert_array_equal(binomial_tail(k, 500, 0.7), binomial_tail(k, np.full(k.shape, 500), 0.7))
 
 
 def test_images_are_flattened_and_shaped_again() -> None:
-    pilot, counts = random_case(int(np.random.default_rng().integers(2**32)), (5, 7))
+    pilot, counts = random_case(fresh_seed(), (5, 7))
     image = gc.seg_certify(pilot, counts, 0.75, 0.01, sigma=1.0)
     flat = gc.seg_certify(pilot.reshape(35, 4), counts.reshape(35, 4), 0.75, 0.01, sigma=1.0)
     for name in ("labels", "abstained", "p_values", "radius", "p_lower"):
@@ -170,7 +171,7 @@ def test_tolerated_errors_claim_more_and_say_so() -> None:
 def test_family_wise_error_rate(method: str) -> None:
     """4,000 inputs of 20 components that share their noise, 12 of them exactly at τ and so wrongly claimed by any claim:
     more than α·4,000 + 5 standard deviations of wrong inputs has probability below 1e-6."""
-    rng, inputs, alpha, tau = np.random.default_rng(), 4000, 0.1, 0.75
+    rng, inputs, alpha, tau = fresh_rng(), 4000, 0.1, 0.75
     wrong = 0
     pilot = np.tile([9, 0], (20, 1))
     for _ in range(inputs):
@@ -185,7 +186,7 @@ def test_family_wise_error_rate(method: str) -> None:
 
 def test_testing_every_component_at_alpha_would_be_caught() -> None:
     """The uncorrected test in the same setting is wrong on most inputs."""
-    rng, wrong = np.random.default_rng(), 0
+    rng, wrong = fresh_rng(), 0
     for _ in range(500):
         hits = rng.binomial(50, 0.75, 20)
         wrong += bool((binomial_tail(hits, 50, 0.75) <= 0.1).any())
@@ -202,7 +203,7 @@ def test_the_distance_of_the_sampled_law_is_added_to_tau() -> None:
 
 
 def test_words() -> None:
-    pilot, counts = random_case(int(np.random.default_rng().integers(2**32)), (30,))
+    pilot, counts = random_case(fresh_seed(), (30,))
     found = gc.seg_certify(pilot, counts, 0.75, 0.001, sigma=0.5)
     words = found.guarantee()
     assert re.search(r"at least 0.999 over the 300 samples.*0\.33724.*Holm procedure over 30 components", words)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from localized_oracle import budgets_of, masks, most_attacked, problems
+from seeds import fresh_rng
 
 from graphcert.collective import LocalizedProblem, axis_weights, collective_localized, localized
 from graphcert.collective.linear import Solution
@@ -15,9 +16,9 @@ from graphcert.noise import BernoulliFlip
 from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, order_eta
 
 
-def realistic(outputs=150, clusters=4, seed=None):
+def realistic(outputs=150, clusters=4):
     """Orders of divergence on made-up majorities: additions and deletions over blocks, all directions nested in p."""
-    rng = np.random.default_rng(seed)
+    rng = fresh_rng()
     laws = [BernoulliFlip(0.05 + 0.01 * k, 0.65 + 0.1 * k) for k in range(clusters)]
     rank = np.stack([np.roll(np.arange(clusters), i) for i in range(clusters)])
     p = 1 - 0.5 * rng.beta(0.4, 1.2, outputs).round(3)
@@ -128,8 +129,8 @@ def test_a_time_limit_leaves_a_proved_bound_and_says_so(solver, seconds) -> None
     linear, naive = (collective_localized(problem, budget, method=method) for method in ("lp", "naive"))
     attack = linear.attacked_upper[0] - linear.gap[0]
     assert attack <= limited.attacked_upper[0] <= naive.attacked_upper[0]
-    assert limited.status[0] != "optimal"
     if seconds == 0:
+        assert limited.status[0] != "optimal"
         assert limited.certified[0] <= linear.certified[0]
 
 

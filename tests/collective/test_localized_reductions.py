@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from localized_oracle import allocations, broken, budgets_of, most_attacked, problems
+from seeds import fresh_rng
 
 from graphcert.collective import LocalizedProblem
 from graphcert.collective.block_axes import BlockAxes, reduce_axes
@@ -104,7 +105,7 @@ def test_rounding_in_eta_does_not_split_a_chain(bins) -> None:
 
 
 def test_size_depends_on_groups_and_bins_not_on_outputs() -> None:
-    rng = np.random.default_rng()
+    rng = fresh_rng()
     sizes = set()
     for outputs in (3000, 30000):
         p = rng.random(outputs)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from seeds import fresh_rng
 
 from graphcert.collective import CollectiveCurve, NormProblem, collective_norm
 from graphcert.errors import InputError
@@ -69,7 +70,7 @@ def test_a_curve_over_norms_survives_json_and_csv(tmp_path) -> None:
 
 
 def test_both_backends_prove_the_same() -> None:
-    rng = np.random.default_rng()
+    rng = fresh_rng()
     problem = NormProblem(
         rng.integers(0, 3, 60), rng.integers(0, 9, 60).astype(float), rng.integers(1, 5, (3, 3)).astype(float)
     )

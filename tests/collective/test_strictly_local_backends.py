@@ -6,6 +6,7 @@ import pytest
 from collective_oracle import grids, problems
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from seeds import fresh_rng
 
 from graphcert.collective import collective_strictly_local, highs, receptive_field, undirected_edges
 from graphcert.collective.reference import reference_program
@@ -80,7 +81,7 @@ def test_interior_points_give_the_same_bound(case):
 
 def busy_problem(nodes=150):
     """A graph on which branch and bound takes far longer than any limit used here."""
-    rng = np.random.default_rng()
+    rng = fresh_rng()
     edges = rng.integers(0, nodes, (2, 2 * nodes))
     grid = np.arange(7) < rng.integers(2, 7, (nodes, 1))
     field = receptive_field(edges, 2, "feature_add", num_nodes=nodes)

@@ -23,6 +23,7 @@ WHOLE = {  # nodes and undirected edges without loops, of the whole files
     "cora": (2708, 5278),
     "planetoid_cora": (2708, 5278),
     "planetoid_citeseer": (3327, 4552),
+    "polblogs": (1490, 16715),
 }
 
 
@@ -50,6 +51,17 @@ def test_whole_graph(name):
     data = load_dataset(name, ROOT, largest_component=False)
     validate(data)
     assert counts(data) == WHOLE[name]
+
+
+@needs_files
+def test_polblogs_has_no_features_and_gets_the_identity():
+    data = load_dataset("polblogs")
+    assert data.featureless
+    assert torch.equal(data.x, torch.eye(1222))
+    assert torch.bincount(data.y).tolist() == [586, 636]
+    own = load_npz_graph(Path(ROOT) / "polblogs.npz", standardise=True, largest_component=True)
+    assert data_fingerprint(own) == data_fingerprint(data)
+    assert not load_dataset("cora_ml").featureless
 
 
 @needs_files

@@ -39,7 +39,7 @@ def test_real_features_pass_only_where_they_are_admitted():
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"x": None}, "dense tensor"),
+        ({"x": None}, "is missing; .*torch.eye"),
         ({"x": torch.zeros(3)}, "shape"),
         ({"x": torch.eye(3).to_sparse()}, "dense tensor"),
         ({"x": torch.zeros(3, 2, dtype=torch.float64)}, r"float32, found torch\.float64"),
@@ -62,6 +62,7 @@ def test_real_features_pass_only_where_they_are_admitted():
         ({"y": torch.tensor([0, 1, -2])}, "-1 for a node without a label"),
         ({"y": torch.tensor([0, 1, 2])}, r"names class 2 but data\.classes is 2"),
         ({"train_mask": torch.tensor([0, 1])}, r"train_mask must be a boolean tensor of shape \(3,\)"),
+        ({"test_mask": torch.eye(3) > 0}, r"test_mask holds 3 splits; choose one.*data\.test_mask\[:, split\]"),
         ({"test_mask": [True, True, True]}, "test_mask must be a boolean tensor"),
     ],
 )

@@ -153,6 +153,15 @@ def test_an_empty_mask_is_refused(mask, graph):
         fitted(empty)
 
 
+def test_a_mask_of_several_splits_is_refused(graph):
+    several = graph.clone()
+    several.train_mask = graph.train_mask[:, None].expand(-1, 10)
+    with pytest.raises(
+        InputError, match=r"training mask has the shape \(120, 10\); choose one split, mask\[:, split\]"
+    ):
+        fitted(several)
+
+
 def test_a_loss_that_is_no_number_is_an_error(graph):
     model = build_model("gcn", FEATURES, CLASSES)
     with torch.no_grad():

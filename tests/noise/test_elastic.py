@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from seeds import fresh_rng
 
 import graphcert as gc
 from graphcert.errors import InputError, UnsupportedError
@@ -53,7 +54,7 @@ def test_a_rule_that_is_not_elastic_would_be_caught() -> None:
 
 
 def test_the_default_mean_is_that_of_the_points_to_their_nearest_others() -> None:
-    rng = np.random.default_rng()
+    rng = fresh_rng()
     points, inputs = rng.normal(size=(25, 3)), rng.normal(size=(4, 3))
     distances = np.linalg.norm(points[:, None] - points[None], axis=-1)
     mean = np.sort(distances, axis=1)[:, 1:6].mean()
@@ -69,7 +70,7 @@ def test_no_elasticity_is_constant_noise_and_distance_is_noise() -> None:
 
 
 def test_blocks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
-    rng = np.random.default_rng()
+    rng = fresh_rng()
     points, inputs = rng.normal(size=(50, 20)), rng.normal(size=(33, 20))
     whole = average_distance(points, inputs, 4)
     monkeypatch.setattr("graphcert.noise.elastic._BLOCK", 120)

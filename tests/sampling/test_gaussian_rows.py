@@ -3,13 +3,12 @@
 False-alarm rate: 1e-6 for every statistical test (see flip_law), for whatever seed.
 """
 
-import secrets
-
 import numpy as np
 import pytest
 from flip_law import FALSE_ALARM, assert_independent_bits
 from sampler_cases import csr
 from scipy.stats import chi2, norm
+from seeds import fresh_seed
 
 from graphcert.noise import Gaussian, Partition, Smoothing
 from graphcert.sampling.philox import MAIN, PILOT
@@ -48,8 +47,7 @@ def test_squares_follow_their_law():
 
 @pytest.mark.slow
 def test_the_law_with_a_fresh_seed_and_many_samples():
-    seed = secrets.randbits(64)
-    print(f"seed {seed}")
+    seed = fresh_seed()
     found = normals(60_000, seed=seed)
     for quantile in (-3.0, -1.0, 0.3, 2.0):
         assert_independent_bits(found > quantile, np.full(found.shape[1], norm.sf(quantile)))

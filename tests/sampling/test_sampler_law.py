@@ -3,12 +3,11 @@
 False-alarm rate: 1e-6 for every test below (see flip_law), for whatever seed.
 """
 
-import secrets
-
 import numpy as np
 import pytest
 from flip_law import FALSE_ALARM, assert_independent_bits, count_tails, independent_bits_tails
 from sampler_cases import make_sampler
+from seeds import fresh_seed
 
 from graphcert.noise import BernoulliFlip
 from graphcert.sampling.flips import draw_gaps
@@ -77,16 +76,14 @@ def test_a_table_cut_short_keeps_the_law(lines):
 @pytest.mark.slow
 @pytest.mark.parametrize(("features", "edges"), [LAWS[:2], LAWS[1:], (LAWS[2], LAWS[0])])
 def test_the_law_with_a_fresh_seed_and_many_samples(features, edges):
-    seed = secrets.randbits(64)
-    print(f"seed {seed}")
+    seed = fresh_seed()
     assert_independent_bits(*sampled_flips(*small_graph(), features, edges, seed, 60_000))
 
 
 @pytest.mark.slow
 def test_the_number_of_additions_over_a_large_matrix():
     """400 rows of 1,000 zeros: the count of additions is binomial, in every row and in all."""
-    rows, width, rate, samples, seed = 400, 1000, 0.01, 300, secrets.randbits(64)
-    print(f"seed {seed}")
+    rows, width, rate, samples, seed = 400, 1000, 0.01, 300, fresh_seed()
     one = make_sampler(np.zeros((rows, width), bool), np.zeros((rows, rows)), BernoulliFlip(rate, 0), seed=seed)
     work = one.workspace()
     counts = np.array([np.diff(one.features(MAIN, sample, work).indptr) for sample in range(samples)])

@@ -3,13 +3,12 @@
 False-alarm rate: 1e-6 for every statistical test (see flip_law), for whatever seed.
 """
 
-import secrets
-
 import numpy as np
 import pytest
 from flip_law import FALSE_ALARM, assert_independent_bits, independent_bits_tails
 from philox_reference import uniform128
 from sampler_cases import csr, edge_set, rows_of
+from seeds import fresh_rng, fresh_seed
 
 from graphcert.noise import Ablation, BernoulliFlip, Gaussian, Hierarchical, Partition, Smoothing, Uniform
 from graphcert.sampling.gather import LANES
@@ -85,7 +84,7 @@ def completed_flips(scheme, rates_of_view, samples, seed):
     """Bits that are independent if the law is right: marks, flips of selected rows, and own bits for the other rows."""
     nodes, width = 12, 5
     x, upper = X[:nodes, :width], UPPER[:nodes, :nodes]
-    one, own = sampler_of(scheme, seed, x, upper), np.random.default_rng()
+    one, own = sampler_of(scheme, seed, x, upper), fresh_rng()
     for view, (select, law) in enumerate(rates_of_view):
         rates = np.where(x, law.delete, law.add)
         flips = np.empty((samples, nodes + x.size), bool)
@@ -105,8 +104,7 @@ def test_rows_are_selected_on_their_own_and_selected_rows_are_flipped_at_their_r
 
 @pytest.mark.slow
 def test_the_law_of_selection_with_a_fresh_seed_and_many_samples():
-    seed = secrets.randbits(64)
-    print(f"seed {seed}")
+    seed = fresh_seed()
     for flips, rates in completed_flips(Hierarchical(0.81, FLIPS), [(0.81, FLIPS)], 60_000, seed):
         assert_independent_bits(flips, rates)
 
@@ -125,7 +123,7 @@ def test_every_view_selects_and_flips_at_the_rates_of_its_blocks():
     partition = Partition(PARTITION.labels[:nodes], PARTITION.rank)
     selects = [0.4, 0.7, 0.95]
     one = sampler_of(Hierarchical(selects, Smoothing(LEVELS, partition=partition)), 5, x, upper)
-    own = np.random.default_rng()
+    own = fresh_rng()
     for group in range(3):
         rank = partition.rank[group][partition.labels]
         view = int(one.views.of_node[partition.labels == group][0])

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from seeds import fresh_rng
 from shape_pictures import NAMES, VOID, pictures
 
 from graphcert.errors import DataError, InputError, ModelError
@@ -67,7 +68,7 @@ def test_void_teaches_nothing() -> None:
 
 
 def test_windows_keep_images_and_masks_together() -> None:
-    rng = np.random.default_rng()
+    rng = fresh_rng()
     labels = [torch.from_numpy(rng.integers(0, 2, (3, 4)).repeat(8, 0).repeat(8, 1)) for _ in range(4)]
     # Where the image shows the mask itself, a window of both shows it again, but for borders that are blurred.
     windows = Windows([label[None].float() for label in labels], labels, 0.0, 0.6)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from seeds import fresh_rng
 from statsmodels.distributions.empirical_distribution import _conf_set
 
 from graphcert.errors import InputError
@@ -166,7 +167,7 @@ def test_exact_coverage_of_more_samples(method: str, name: str, n: int) -> None:
 def test_simulated_coverage(method: str) -> None:
     """2,000 runs of 400 scores at α = 0.3: if the promise holds, more than 600 + 130 of them are wrong with probability
     below exp(−2 · 130² / 2000) < 5e-8 (Hoeffding)."""
-    rng = np.random.default_rng()
+    rng = fresh_rng()
     for shape in ((8, 2), (0.2, 0.1), (40, 1)):
         mean, variance = shape[0] / sum(shape), np.prod(shape) / (sum(shape) ** 2 * (sum(shape) + 1))
         wrong = 0

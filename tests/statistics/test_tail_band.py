@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from seeds import fresh_rng
 
 from graphcert.errors import InputError
 from graphcert.statistics import clopper_pearson_lower, dkw_mean_variance, tail_band, tail_mean_variance
@@ -116,7 +117,7 @@ def test_simulated_coverage_of_fine_bins() -> None:
     below exp(−2 · 130² / 2000) < 5e-8 (Hoeffding)."""
     from scipy import stats
 
-    rng = np.random.default_rng()
+    rng = fresh_rng()
     edges = np.arange(1, 129) / 128
     for shape in ((8, 2), (0.2, 0.1), (40, 1)):
         law = stats.beta(*shape)

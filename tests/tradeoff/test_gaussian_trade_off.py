@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtr, ndtri
+from seeds import fresh_rng
 
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import BernoulliFlip, Gaussian, Hierarchical
@@ -59,7 +60,7 @@ def number(fraction: Fraction) -> mpmath.mpf:
 
 
 def test_the_library_is_a_hundred_times_more_accurate_than_assumed() -> None:
-    rng = np.random.default_rng()
+    rng = fresh_rng()
     for q in np.concatenate(
         [np.exp(rng.uniform(np.log(FLOOR), 0, 1500)), 1 - np.exp(rng.uniform(np.log(1e-16), 0, 500))]
     ):

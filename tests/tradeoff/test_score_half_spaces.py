@@ -2,11 +2,13 @@
 
 import math
 
+import mpmath
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.special import logsumexp
 
 from graphcert.errors import InputError
 from graphcert.statistics import tail_mean_variance
@@ -35,34 +37,61 @@ def test_scores_of_nothing_or_all_are_votes(order: Order, p: list[float]) -> Non
 
 
 def divergence(perturbed: np.ndarray, clean: np.ndarray, alpha: float) -> float:
-    """D_α of two laws on few outcomes, as its definition has it."""
+    """D_α of two laws on few outcomes, as its definition has it; in logarithms, because powers of small weights overflow."""
     if (perturbed[clean == 0] > 0).any() and alpha >= 1:
         return math.inf
     shared = (clean > 0) & (perturbed > 0)
-    a, b = clean[shared], perturbed[shared]
+    a, b = np.log(clean[shared]), np.log(perturbed[shared])
     if not shared.any():
         return math.inf
     if alpha == 1:
-        return float(b @ np.log(b / a))
+        return float(np.exp(b) @ (b - a))
     if math.isinf(alpha):
-        return float(np.log(b / a).max())
-    return float(np.log((b**alpha * a ** (1 - alpha)).sum()) / (alpha - 1))
+        return float((b - a).max())
+    return float(logsumexp(alpha * b + (1 - alpha) * a) / (alpha - 1))
 
 
-WEIGHTS = arrays(np.int64, 5, elements=st.integers(0, 20)).filter(lambda w: w.sum() > 0).map(lambda w: w / w.sum())
+def exact_divergence(perturbed: np.ndarray, clean: np.ndarray, alpha: float) -> float:
+    """The same in two hundred digits, without logarithms of the weights."""
+    with mpmath.workdps(200):
+        if (perturbed[clean == 0] > 0).any() and alpha >= 1:
+            return math.inf
+        pairs = [(mpmath.mpf(b), mpmath.mpf(a)) for b, a in zip(perturbed, clean, strict=True) if a > 0 and b > 0]
+        if not pairs:
+            return math.inf
+        if alpha == 1:
+            return float(mpmath.fsum(b * mpmath.log(b / a) for b, a in pairs))
+        if math.isinf(alpha):
+            return float(mpmath.log(max(b / a for b, a in pairs)))
+        order = mpmath.mpf(alpha)
+        return float(mpmath.log(mpmath.fsum(b**order * a ** (1 - order) for b, a in pairs)) / (order - 1))
+
+
+WEIGHT = st.integers(0, 20) | st.sampled_from([1e-300, 1e-100, 1e-17, 1e-9])
+WEIGHTS = arrays(np.float64, 5, elements=WEIGHT).filter(lambda w: w.sum() > 0).map(lambda w: w / w.sum())
+
+
+@settings(max_examples=200)
+@given(WEIGHTS, WEIGHTS, st.sampled_from(ORDERS))
+def test_the_oracle_holds_on_extreme_weights(clean, other, order) -> None:
+    found, exact = divergence(other, clean, order.alpha), exact_divergence(other, clean, order.alpha)
+    assert found == pytest.approx(exact, rel=1e-12, abs=1e-12)
 
 
 @settings(max_examples=400)
 @given(WEIGHTS, WEIGHTS, arrays(np.int64, 5, elements=st.integers(0, BINS)), st.sampled_from(ORDERS), st.floats(0, 1))
+@example(np.array([0, 0, 0, 0.25, 0.75]), np.array([1, 1e-17, 0, 0, 0]), np.arange(5), Order(30, True), 1 - 2.0**-53)
 def test_no_law_nearer_than_eta_takes_the_mean_to_one_half(clean, other, score, order, far) -> None:
     """The perturbed law lies on the way from the clean one to another one, often where the mean has just become 1/2."""
     s = score / BINS
     start, end = clean @ s, other @ s
     share = (start - 0.5) / (start - end) if start > 0.5 >= end else far
-    perturbed = clean + min(max(share, 0.0), 1.0) * (other - clean)
+    share = min(max(share, 0.0), 1.0)
+    perturbed = (1 - share) * clean + share * other
     if perturbed @ s > 0.5 + 1e-12:
         return
-    tails = np.array([clean[score > b].sum() for b in range(BINS)]).clip(0, 1)[None]
+    # Rounded down: what is lost when a sum is rounded up is a weight that the tails would deny.
+    tails = (np.array([clean[score > b].sum() for b in range(BINS)]) - 2.0**-50).clip(0, 1)[None]
     pair = (clean, perturbed) if order.mirrored else (perturbed, clean)
     assert score_eta(tails, *order)[0] <= divergence(*pair, order.alpha) + 1e-9
 

@@ -2,11 +2,13 @@
 
 from fractions import Fraction
 from itertools import product
+from math import inf
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from seeds import fresh_rng
 
 from graphcert.errors import InputError
 from graphcert.noise import BernoulliFlip, Gaussian
@@ -38,7 +40,7 @@ def outcomes(law: BernoulliFlip, add: int, delete: int) -> list[tuple[Fraction, 
 def worst_mean(pairs: list[tuple[Fraction, Fraction]], tails: list[float]) -> Fraction:
     """The perturbed mean of a real score: it reaches (b + 1)/B on the b-th of nested events, each filled, down to a part of
     one outcome, where the perturbed law is rarest."""
-    by_ratio = sorted((pair for pair in pairs if any(pair)), key=lambda pair: pair[1] / pair[0] if pair[0] else 10**9)
+    by_ratio = sorted((pair for pair in pairs if any(pair)), key=lambda pair: pair[1] / pair[0] if pair[0] else inf)
     mean = Fraction(0)
     for tail in tails:
         room = Fraction(tail)
@@ -82,7 +84,7 @@ def test_counting_a_bin_at_its_upper_end_would_be_wrong() -> None:
 
 
 def test_many_nodes_at_once_are_each_node_alone_under_every_kind_of_trade_off() -> None:
-    rng = np.random.default_rng()
+    rng = fresh_rng()
     tails = -np.sort(-rng.integers(0, 10_001, (40, 128)) / 10_000, axis=1)
     discrete = trade_off(BernoulliFlip(0.01, 0.6), 2, 1)
     for one in (

@@ -103,7 +103,8 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="ne
 
 @needs_proc
 def test_a_killed_run_continues_bit_by_bit(server, uninterrupted, tmp_path, monkeypatch):
-    assert survive(server, uninterrupted, tmp_path, 3, monkeypatch) > 0
+    # A run may end before its killers get their turn, on a busy machine more than once; then there is a next one.
+    assert any(survive(server, uninterrupted, tmp_path / str(attempt), 3, monkeypatch) for attempt in range(20))
 
 
 @needs_proc

@@ -1,0 +1,56 @@
+"""What a user's tools see: editable installs are a plain path, and a name that does not exist is a type error."""
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+USES = """
+import graphcert as gc
+
+reveal_type(gc.certify)
+reveal_type(gc.Votes.load)
+reveal_type(gc.errors.DataError)
+gc.nonsense
+gc.Budget(feature_ad=1)
+"""
+
+
+def test_unknown_names_are_type_errors_and_known_ones_have_their_types(tmp_path: Path) -> None:
+    pytest.importorskip("mypy")
+    (tmp_path / "uses.py").write_text(USES)
+    # Without what else is installed: whether types come from this package is the question, and this is far quicker.
+    quick = ["--no-site-packages", "--ignore-missing-imports", "--follow-imports=silent", "--cache-dir=cache"]
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", *quick, "uses.py"],
+        cwd=tmp_path, env={**os.environ, "MYPYPATH": str(ROOT)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    said = {int(line.split(":")[1]): line for line in done.stdout.splitlines() if line.startswith("uses.py:")}
+    assert set(said) == {4, 5, 6, 7, 8}, done.stdout + done.stderr
+    assert "graphcert.votes.Votes, alpha: float" in said[4]
+    assert "-> graphcert.votes.Votes" in said[5]
+    assert "-> graphcert.errors.DataError" in said[6]
+    assert 'error: Module has no attribute "nonsense"' in said[7]
+    assert 'error: Unexpected keyword argument "feature_ad"' in said[8]
+
+
+def test_an_editable_install_is_a_plain_path(tmp_path: Path) -> None:
+    """An import hook would work too, but no type checker and no editor follows it."""
+    pytest.importorskip("setuptools", minversion="64")
+    checkout = tmp_path / "checkout"
+    shutil.copytree(ROOT / "graphcert", checkout / "graphcert", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, checkout / name)
+    build = f"from setuptools import build_meta; print(build_meta.build_editable(r'{tmp_path}'))"
+    subprocess.run([sys.executable, "-c", build], cwd=checkout, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        (hook,) = [name for name in archive.namelist() if "/" not in name]
+        assert hook.endswith(".pth")
+        assert archive.read(hook).decode().split() == [str(checkout)]
