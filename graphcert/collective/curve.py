@@ -165,8 +165,9 @@ def weakened(curve: CollectiveCurve, attack: FloatArray, weaker: CollectiveCurve
     known = weaker.attacked_upper if weaker is not None else np.full(len(curve), curve.targets)
     correct = curve.correct_upper
     if correct is not None:
-        least = weaker.correct_upper if weaker is not None else None
-        correct = np.where(refuted, curve.correct_targets if least is None else least, correct)
+        least = None if weaker is None else weaker.correct_upper
+        nothing = np.full(len(curve), curve.correct_targets, dtype=np.int64)
+        correct = np.where(refuted, nothing if least is None else least, correct)
     return replace(
         curve,
         bound=np.where(refuted, known, curve.bound),

@@ -144,16 +144,10 @@ class HierarchicalTruth:
             return
         lower, upper = (np.array([int(rows[end]) for rows in possible]) for end in (0, -1))
         total = min(most, int(upper.sum())) - int(lower.sum())
-        if all(rows.size == rows[-1] - rows[0] + 1 for rows in possible):
-            yield from (
-                lower + np.array(more) for more in _vectors((upper - lower).tolist(), total) if sum(more) == total
-            )
-            return
-        # Rows of few different sums: what fits into two of them and into four need not fit into three.
-        choices = [rows for rows in product(*possible) if sum(rows) <= most]
-        for rows in choices:
-            if not any(other != rows and all(a <= c for a, c in zip(rows, other, strict=True)) for other in choices):
-                yield np.array(rows, np.int64)
+        # Between the least and the most there is no gap, see `BlockRows.possible`.
+        for more in _vectors((upper - lower).tolist(), total):
+            if sum(more) == total:
+                yield lower + np.array(more, np.int64)
 
     def _possible(self, block: int, add: int, delete: int) -> IntArray:
         """Ascending, how many rows of a block can change by so many bits."""

@@ -26,7 +26,12 @@ class BlockRows:
     rows: int
 
     def possible(self, add: int, delete: int, most: int) -> BoolArray:
-        """(most + 1,) whether exactly 0, 1, … rows can change when so many bits are added and deleted in them; exact."""
+        """(most + 1,) whether exactly 0, 1, … rows can change when so many bits are added and deleted in them; exact.
+
+        The numbers of rows that can have no gaps. Let S and a larger T be two choices of rows that can change. More rows
+        have more room, so S can be extended by a row of T unless those are all empty or full and there is no further
+        addition or deletion for one: then T has no more of them than S, and is not larger.
+        """
         found = np.zeros(most + 1, np.bool_)
         if add + delete == 0:
             found[0] = True
@@ -56,11 +61,11 @@ class BlockRows:
 
     @cached_property
     def _empty(self) -> int:
-        return int((self.ones == 0).sum()) if self.width else 0
+        return int(np.sum(self.ones == np.int64(0)))
 
     @cached_property
     def _full(self) -> int:
-        return int((self.ones == self.width).sum()) if self.width else 0
+        return int(np.sum(self.ones == np.int64(self.width))) if self.width else 0
 
     @cached_property
     def _mixed(self) -> tuple[tuple[int, int], ...]:
