@@ -90,12 +90,10 @@ class Kind(NamedTuple):
         rungs: names of the rungs that exist for some evidence and question, the weakest first; never none.
         curve: the certificate of one of them.
         refusal: one sentence for whoever asks for another one.
-        nested: whether every rung uses all that the one before it uses, so that a ladder may carry bounds upwards.
         brief: what is asked of the strongest rung where it stands in for a stronger one that does not exist here.
     """
 
     rungs: Callable[[Evidence, Question], tuple[str, ...]]
     curve: Callable[[Evidence, Question, Rung], CollectiveCurve]
     refusal: str
-    nested: bool = False
     brief: Callable[[Question], Question] = lambda question: question

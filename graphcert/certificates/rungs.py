@@ -47,6 +47,10 @@ BESIDE = {
 """What a run shows beside the method it was asked for."""
 
 
+BELOW = {"lp": "milp-2", "milp": "milp-2", "tight-lp": "milp", "tight": "milp-2"}
+"""A rung below one that does not contain it: there changes are whole, or half-spaces are of another order."""
+
+
 def named_rungs(names: str | Iterable[str]) -> tuple[Rung, ...]:
     """The rungs of these names, the weakest first; "all" is every rung.
 

@@ -9,15 +9,14 @@ from dataclasses import replace
 import numpy as np
 
 from graphcert.certificates.question import Evidence, Kind, Question
-from graphcert.certificates.rungs import ALL, METHODS, RUNGS, Rung, named_rungs
+from graphcert.certificates.rungs import ALL, BELOW, METHODS, RUNGS, Rung, named_rungs
 from graphcert.certificates.together_alone import ALONE
 from graphcert.certificates.together_flips import FLIPS
-from graphcert.certificates.together_hierarchical import HIERARCHICAL, counts_rows
+from graphcert.certificates.together_hierarchical import HIERARCHICAL, counts_rows, selects_all
 from graphcert.certificates.together_norm import NORM
 from graphcert.collective import CollectiveCurve
-from graphcert.collective.curve import strengthened
+from graphcert.collective.curve import strengthened, weakened
 from graphcert.errors import InputError, UnsupportedError
-from graphcert.noise import Scheme
 
 
 def together(
@@ -35,16 +34,30 @@ def together(
         InputError: for an unknown method or name.
         UnsupportedError: if the claims have no such certificate.
     """
-    kind = _kind(evidence.smoothing, question)
+    kind, evidence = _kind(evidence, question)
     if method == ALL or not (method is None or isinstance(method, str)):
         return _ladder(kind, evidence, question, named_rungs(method))
     if method is None:
-        return kind.curve(evidence, question, _rung(kind.rungs(evidence, question)[-1]))
+        return _alone(kind, evidence, question, kind.rungs(evidence, question)[-1])
     if method not in METHODS:
         raise InputError(f"method must be one of {', '.join(METHODS)} or {ALL}, got {method!r}")
     if method != "naive" and method not in kind.rungs(evidence, question):
         raise UnsupportedError(kind.refusal)
-    return kind.curve(evidence, question, _rung(method))
+    return _alone(kind, evidence, question, method)
+
+
+def _alone(kind: Kind, evidence: Evidence, question: Question, name: str) -> CollectiveCurve:
+    """One rung, which proves at least what the ones below it do; an integer program below it gets a little time for that."""
+    curve, below = kind.curve(evidence, question, _rung(name)), BELOW.get(name)
+    # Other half-spaces than the usual ones are another question.
+    if below is None or question.orders is not None or below not in kind.rungs(evidence, question):
+        return curve
+    # No gap is the truth for perturbations that exist; for half-spaces it is the truth about them only.
+    more = np.flatnonzero((curve.attacked_upper > 0) & ((curve.gap != 0) | (curve.attacks is None)))
+    if not more.size:
+        return curve
+    rest = replace(kind.brief(question), budgets=[question.budgets[row] for row in more])
+    return strengthened(curve, _alone(kind, evidence, rest, below), more)
 
 
 def _ladder(kind: Kind, evidence: Evidence, question: Question, asked: tuple[Rung, ...]) -> dict[str, CollectiveCurve]:
@@ -59,27 +72,35 @@ def _ladder(kind: Kind, evidence: Evidence, question: Question, asked: tuple[Run
     weaker = None
     for name in sorted(questions, key=[rung.name for rung in RUNGS].index):
         curve = kind.curve(evidence, questions[name], _rung(name))
-        found[name] = curve if weaker is None or not kind.nested else _carried(curve, weaker)
-        weaker = found[name]
-    return found
+        # A search that is cut short, or half-spaces of other orders, may say less than a weaker method.
+        found[name] = weaker = curve if weaker is None else strengthened(curve, weaker)
+    return _unrefuted(found)
 
 
-def _carried(curve: CollectiveCurve, weaker: CollectiveCurve) -> CollectiveCurve:
-    """The smaller bounds: a search that is cut short may say less than a weaker one that was not."""
-    best = strengthened(curve, weaker)
-    # An attack within a looser model is none beyond the bound of a tighter one.
-    return replace(best, gap=np.maximum(best.gap, 0.0))
+def _unrefuted(found: dict[str, CollectiveCurve]) -> dict[str, CollectiveCurve]:
+    """The rungs without the bounds below perturbations that exist, which the exact methods know."""
+    attacks = [curve.attacked_upper - curve.gap for curve in found.values() if curve.attacks is not None]
+    if not attacks:
+        return found
+    known, weaker = np.fmax.reduce(attacks), None
+    checked = {}
+    for name, curve in found.items():
+        checked[name] = weaker = weakened(curve, known, weaker)
+    return checked
 
 
-def _kind(smoothing: Scheme, question: Question) -> Kind:
-    """Who answers."""
+def _kind(evidence: Evidence, question: Question) -> tuple[Kind, Evidence]:
+    """Who answers, and about which noise."""
+    smoothing = evidence.smoothing
     if question.shift is not None:
-        return NORM
+        return NORM, evidence
     if smoothing.flips_only:
-        return FLIPS
-    if counts_rows(smoothing):
-        return HIERARCHICAL
-    return ALONE
+        return FLIPS, evidence
+    if not counts_rows(smoothing):
+        return ALONE, evidence
+    if selects_all(smoothing) and all(budget.nodes is None for budget in question.budgets):
+        return FLIPS, replace(evidence, smoothing=smoothing.lower)
+    return HIERARCHICAL, evidence
 
 
 def _rung(name: str) -> Rung:

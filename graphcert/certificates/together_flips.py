@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from graphcert.certificates.grid import Mask
 from graphcert.certificates.question import Evidence, Kind, Question
 from graphcert.certificates.rungs import RUNGS, Rung
 from graphcert.certificates.together_scores import tight_scores
@@ -17,8 +18,9 @@ from graphcert.collective import (
     tight_problem,
 )
 from graphcert.collective.curve import strengthened
-from graphcert.collective.localized import BINS
+from graphcert.collective.localized import BINS, robust_by_half_spaces
 from graphcert.collective.localized_problem import LocalizedProblem
+from graphcert.collective.perceived import perceived_robust
 from graphcert.collective.tight import collective_tight
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import AXES
@@ -44,7 +46,7 @@ def _curve(evidence: Evidence, question: Question, rung: Rung) -> CollectiveCurv
     options: dict[str, Any] = {
         "targets": question.targets,
         "correct": question.correct,
-        "robust_alone": evidence.robust_alone(question.budgets),
+        "robust_alone": _robust_alone(evidence, question, rung),
         "time_limit": question.time_limit,
     }
     if rung.method in ("tight-lp", "tight"):
@@ -55,6 +57,21 @@ def _curve(evidence: Evidence, question: Question, rung: Rung) -> CollectiveCurv
     if question.layers is None:
         return collective_localized(problem, question.counts, bins=question.bins, **options)
     return _perceived(evidence, question, problem, options)
+
+
+def _robust_alone(evidence: Evidence, question: Question, rung: Rung) -> Mask:
+    """(B, N) the nodes that are robust alone, by the exact trade-off or by any half-space that there is.
+
+    A rung of all half-spaces finds the second by itself; one of fewer must not be weaker than naive.
+    """
+    alone = evidence.robust_alone(question.budgets)
+    if rung.orders is None and question.orders is None:
+        return alone
+    used, eta = evidence.half_spaces(None)
+    problem = smoothing_problem(evidence.smoothing, eta, used, question.data)
+    if question.layers is None:
+        return alone | robust_by_half_spaces(problem, question.counts)
+    return alone | perceived_robust(problem, question.counts, **_perception(evidence, question))
 
 
 def _tight(evidence: Evidence, question: Question, options: dict[str, Any], branching: bool) -> CollectiveCurve:
@@ -77,6 +94,11 @@ def _perceived(
     evidence: Evidence, question: Question, problem: LocalizedProblem, options: dict[str, Any]
 ) -> CollectiveCurve:
     """Only what a node perceives through so many layers counts."""
+    return collective_perceived(problem, budgets=question.counts, **_perception(evidence, question), **options)
+
+
+def _perception(evidence: Evidence, question: Question) -> dict[str, Any]:
+    """What the nodes perceive, and the limits of the adversary, as arguments of `collective_perceived`."""
     if question.data is None or question.layers is None:
         raise InputError("layers need the clean graph, on which receptive fields are found; give data")
     if question.counts[:, AXES.index("edge_add")].any():
@@ -84,10 +106,10 @@ def _perceived(
             "added edges create new reach, so receptive fields say nothing against them; leave layers out"
         )
     seen = scheme_perception(evidence.smoothing, evidence.nodes, question.data, question.layers, question.normalisation)
-    return collective_perceived(
-        problem, seen.perception, seen.axis_of, question.counts, local_budget=question.local_budget,
-        attackers=question.attackers, endpoints=seen.endpoints, **options,
-    )  # fmt: skip
+    return {
+        "perception": seen.perception, "axis_of": seen.axis_of, "endpoints": seen.endpoints, "room": seen.room,
+        "local_budget": question.local_budget, "attackers": question.attackers,
+    }  # fmt: skip
 
 
 def _brief(question: Question) -> Question:

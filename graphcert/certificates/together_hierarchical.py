@@ -1,11 +1,10 @@
 """Selected rows over flips, and ablation: choices of rows, each with the lower noise (theory, sections 6, 8 and 9)."""
 
-from dataclasses import replace
+from typing import TypeGuard
 
 from graphcert.certificates.question import Evidence, Kind, Question
 from graphcert.certificates.rungs import Rung
 from graphcert.certificates.together_alone import ALONE
-from graphcert.certificates.together_flips import FLIPS
 from graphcert.collective import CollectiveCurve, collective_hierarchical, hierarchical_problem
 from graphcert.errors import UnsupportedError
 from graphcert.noise import Ablation, BernoulliFlip, Hierarchical, Scheme
@@ -17,13 +16,18 @@ _REFUSAL = (
 )
 
 
-def counts_rows(smoothing: Scheme) -> bool:
+def counts_rows(smoothing: Scheme) -> TypeGuard[Hierarchical]:
     """Whether this is noise of selected rows whose changes are counted: flips or ablation."""
     # Not a subclass: other kinds of ablation hide rows by other rules.
     return isinstance(smoothing, Hierarchical) and type(smoothing.lower.levels("features")[0]) in (
         BernoulliFlip,
         Ablation,
     )
+
+
+def selects_all(smoothing: Hierarchical) -> bool:
+    """Whether every row is selected, so that this is the lower scheme."""
+    return all(level.select == 1 and level.law != Ablation() for level in smoothing.levels("features"))
 
 
 def _rungs(evidence: Evidence, question: Question) -> tuple[str, ...]:
@@ -39,9 +43,6 @@ def _curve(evidence: Evidence, question: Question, rung: Rung) -> CollectiveCurv
     if question.layers is not None:
         raise UnsupportedError("receptive fields are offered under flips of bits and edges; leave layers out")
     assert isinstance(evidence.smoothing, Hierarchical)
-    every = all(level.select == 1 and level.law != Ablation() for level in evidence.smoothing.levels("features"))
-    if every and all(budget.nodes is None for budget in question.budgets):
-        return FLIPS.curve(replace(evidence, smoothing=evidence.smoothing.lower), question, rung)
     if rung.method == "naive":
         return ALONE.curve(evidence, question, rung)
     majorities = evidence.majorities()
@@ -54,4 +55,4 @@ def _curve(evidence: Evidence, question: Question, rung: Rung) -> CollectiveCurv
     )  # fmt: skip
 
 
-HIERARCHICAL = Kind(_rungs, _curve, _REFUSAL, nested=True)
+HIERARCHICAL = Kind(_rungs, _curve, _REFUSAL)

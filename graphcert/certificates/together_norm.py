@@ -73,4 +73,4 @@ def _brief(question: Question) -> Question:
     return replace(question, bins=bins, time_limit=seconds)
 
 
-NORM = Kind(_rungs, _curve, _REFUSAL, nested=True, brief=_brief)
+NORM = Kind(_rungs, _curve, _REFUSAL, brief=_brief)

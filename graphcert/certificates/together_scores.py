@@ -37,10 +37,12 @@ def tight_scores(evidence: Evidence, question: Question, options: dict[str, Any]
         smoothing_problem(evidence.smoothing, eta, used, question.data), question.counts[open_rows],
         method="milp", solver=question.solver, bins=question.bins, **options | {"robust_alone": alone[open_rows]},
     )  # fmt: skip
-    for name in ("bound", "attacked_upper", "method", "status", "gap", "correct_upper"):
+    for name in ("bound", "attacked_upper", "method", "status", "correct_upper"):
         values = getattr(rest, name)
         if values is not None:
             getattr(found, name)[open_rows] = values
+    # What half-spaces lose to an attack need not be lost to it, and it is not among `attacks`.
+    found.gap[open_rows] = np.where(rest.attacked_upper == 0, 0.0, np.nan)
     return found
 
 

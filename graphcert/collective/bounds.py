@@ -7,10 +7,12 @@ may be anything (cvxpy then reports 0.0, "no target is attacked"). Two things ar
   multipliers are clipped to y ≥ 0 and the bound is computed again here, each operation rounded outward. Nothing the
   solver did is trusted; a bad y gives a weak bound, never a wrong one. **The slack of this bound is 0.**
 - Integer program: the bound that branch and bound claims cannot be recomputed from the answer. It is used only after a
-  status that means "proved", with a slack, and never above the linear program's bound.
+  status that means "proved", with a slack, never above the linear program's bound, and not at all where an attack is known
+  that breaks more (`sweep.unrefuted`).
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -86,6 +88,14 @@ def claimed_bound(solution: Solution, slack: float) -> float:
     if not solution.trusted or not math.isfinite(solution.best_bound) or solution.best_bound < 0:
         return math.inf
     return solution.best_bound + slack
+
+
+def solved_linear(program: LinearProgram, solution: Solution) -> Solution:
+    """What an integer solve answers where no column is whole: the relaxation's `solution` with its recomputed bound.
+
+    Solvers keep no bound of branch and bound when there is nothing to branch on; HiGHS then reports 0.
+    """
+    return replace(solution, best_bound=weak_duality_bound(program, solution.duals), trusted=True)
 
 
 def attacked_upper(bound: float, most: int) -> int:

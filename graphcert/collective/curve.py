@@ -151,27 +151,70 @@ def _check(curve: CollectiveCurve) -> None:
         raise ValueError("a budget is not a finite number of at least 0, or a gap is infinite")
 
 
-def strengthened(curve: CollectiveCurve, other: CollectiveCurve, rows: IntArray | None = None) -> CollectiveCurve:
-    """`curve` with the smaller of two proved bounds at some budgets; its attacks stay, so a gap can only close.
+REFUTED = "refuted by an attack"
+"""The status of a bound that stands in for a smaller one, below which an attack is known."""
+
+
+def strengthened(
+    curve: CollectiveCurve, other: CollectiveCurve, rows: IntArray | None = None, *, same: bool = False
+) -> CollectiveCurve:
+    """`curve` with the smaller of two proved bounds at some budgets.
+
+    Its attacks stay. Where they are perturbations that exist (`attacks`), or in the model of `other` too, a gap can only
+    close, and a bound below them is refuted and not taken. Elsewhere nothing is known about the gap to a bound that is.
 
     Args:
         curve: B budgets.
         other: about the same targets, at R of these budgets.
         rows: (R,) which ones; all by default.
+        same: whether both are about the same model.
     """
     rows = np.arange(len(curve)) if rows is None else rows
+    attack = curve.attacked_upper - curve.gap
     better = other.attacked_upper < curve.attacked_upper[rows]
+    if same or curve.attacks is not None:
+        better &= ~(other.attacked_upper < attack[rows])
     at, chosen = rows[better], np.flatnonzero(better)
     new: dict[str, Any] = {}
     for name in ("bound", "attacked_upper", "method", "status"):
         mine, theirs = getattr(curve, name), getattr(other, name)
         new[name] = mine.astype(np.result_type(mine, theirs))  # words of any length
         new[name][at] = theirs[chosen]
-    new["gap"] = curve.gap + (new["attacked_upper"] - curve.attacked_upper)
+    new["gap"] = new["attacked_upper"] - attack
+    if not same and curve.attacks is None:
+        new["gap"][at] = np.nan
     if curve.correct_upper is not None and other.correct_upper is not None:
         new["correct_upper"] = curve.correct_upper.copy()
         new["correct_upper"][rows] = np.minimum(curve.correct_upper[rows], other.correct_upper)
     return replace(curve, **new)
+
+
+def weakened(curve: CollectiveCurve, attack: FloatArray, weaker: CollectiveCurve | None) -> CollectiveCurve:
+    """`curve` without the bounds that perturbations refute which exist: there it proves what `weaker` does, or nothing.
+
+    Args:
+        curve: B budgets.
+        attack: (B,) so many targets fall under some perturbation within the budget; nan if none is known.
+        weaker: another curve of the same targets, none of whose bounds are refuted; None for none.
+    """
+    refuted = curve.attacked_upper < attack
+    if not refuted.any():
+        return curve
+    known = weaker.attacked_upper if weaker is not None else np.full(len(curve), curve.targets)
+    correct = curve.correct_upper
+    if correct is not None:
+        least = None if weaker is None else weaker.correct_upper
+        nothing = np.full(len(curve), curve.correct_targets, dtype=np.int64)
+        correct = np.where(refuted, nothing if least is None else least, correct)
+    return replace(
+        curve,
+        bound=np.where(refuted, known, curve.bound),
+        attacked_upper=np.where(refuted, known, curve.attacked_upper),
+        method=np.where(refuted, "naive", curve.method),
+        status=np.where(refuted, REFUTED, curve.status),
+        gap=np.where(refuted, known - attack, curve.gap),
+        correct_upper=correct,
+    )
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]], header: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from graphcert.collective.bounds import solved_linear
 from graphcert.collective.highs import PROVED, load_highspy
 from graphcert.collective.linear import FloatArray, LinearProgram, Solution
 from graphcert.errors import InputError
@@ -36,13 +37,17 @@ class CvxpySolver:
         return Solution(status, duals=duals, point=x.value, trusted=status == "optimal")
 
     def solve_integer(self, program: LinearProgram, start: FloatArray | None = None) -> Solution:
-        """Branch and bound; `start` is not used (cvxpy offers HiGHS no first point)."""
+        """Branch and bound; `start` is not used (cvxpy offers HiGHS no first point). Limits as in `HighsSolver`."""
+        program = program.bounded()
+        if not program.integer.any():
+            return solved_linear(program, self.solve_linear(program))
         x, _, problem = self._problem(program, integer=True)
         status = self._solve(problem, mip_rel_gap=0.0)
         record = problem.solver_stats.extra_stats if problem.solver_stats is not None else None
         # cvxpy hands HiGHS the minimisation of −c·x.
         best_bound = float("inf") if record is None else -float(record.mip_dual_bound)
-        return Solution(status, best_bound=best_bound, point=x.value, trusted=status in PROVED)
+        trusted = status in PROVED and bool(np.isfinite(program.column_upper).all())
+        return Solution(status, best_bound=best_bound, point=x.value, trusted=trusted)
 
     def _problem(self, program: LinearProgram, integer: bool) -> tuple[Any, Any, Any]:
         cvxpy = self._cvxpy

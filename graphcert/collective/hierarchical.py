@@ -19,7 +19,7 @@ from graphcert.collective.hierarchical_search import UNFINISHED, RowSearch
 from graphcert.collective.linear import BoolArray, IntArray
 from graphcert.collective.localized import BINS, check_options, collective_localized
 from graphcert.collective.masks import mask_of, proved_alone
-from graphcert.collective.sweep import Bound, curve_of, monotone
+from graphcert.collective.sweep import Bound, curve_of, monotone, unrefuted
 from graphcert.collective.tight import collective_tight
 from graphcert.errors import InputError
 from graphcert.noise import Budget
@@ -81,9 +81,10 @@ def collective_hierarchical(
 
     Returns:
         A `CollectiveCurve`. Sound side: `certified` is never too large. `method` is "rows" where it is enough that all
-        targets face the same changed rows, each of them alone. `gap` counts up to the best attack found: within the
-        half-spaces for "lp" and "milp", a perturbation that exists for "tight". Then `attacks` are these perturbations,
-        (B, A + J): changes per axis of `problem.axes`, then changed rows per block.
+        targets face the same changed rows, each of them alone. `gap` counts up to the best perturbation found that exists:
+        for "tight", whose `attacks` these are, (B, A + J): changes per axis of `problem.axes`, then changed rows per block.
+        "lp" and "milp" count changed rows that need not take a bit, so their gap is nan where anything has to change;
+        under ablation of features alone it counts choices of rows that can change.
 
     Raises:
         InputError: for masks of the wrong shape, no targets, or an unknown method or solver.
@@ -97,8 +98,11 @@ def collective_hierarchical(
     if not counted.any():
         raise InputError("there are no targets; mark at least one output in the boolean mask targets")
     right = None if correct is None else counted & mask_of("correct", correct, (outputs,))
-    proved = proved_alone(robust_alone, len(rows), outputs)
-    effective = np.array([problem.effective(budget) for budget in budgets])
+    against = [problem.against(budget) for budget in budgets]
+    effective = np.array([one.effective(budget) for one, budget in zip(against, budgets, strict=True)])
+    # Under ablation it is not the bits that break anything, but they say which rows can change.
+    strength = np.array([[*own, *problem.openings(budget)] for own, budget in zip(effective, budgets, strict=True)])
+    proved = proved_alone(robust_alone, strength, outputs)
     options = Options(method, orders, bins, time_limit, solver)
 
     attacks: list[IntArray] = []
@@ -108,16 +112,14 @@ def collective_hierarchical(
         found = []
         for i, budget in enumerate(effective):
             standing = mask if proved is None else mask & ~proved[i]
-            key = (budget.tobytes(), standing.tobytes())  # budgets that let an adversary do the same
+            key = (strength[i].tobytes(), standing.tobytes())  # budgets that let an adversary do the same
             if key not in solved:
-                solved[key] = _Budget(problem, budget, standing, options).solve()
+                solved[key] = _Budget(against[i], budget, standing, options, problem.exact_rows(budgets[i])).solve()
             found.append(solved[key])
         plain = [bound for bound, _ in found]
         if not attacks and method == "tight":
-            attacks.append(_best_attacks(plain, [attack for _, attack in found], effective))
-        # Models differ in how loose they are, and an attack within a looser one is none beyond the bound of a tighter one.
-        return [replace(bound, attack=float(np.minimum(bound.attack, bound.attacked)))
-                for bound in monotone(plain, effective)]  # fmt: skip
+            attacks.append(_best_attacks(plain, [attack for _, attack in found], strength))
+        return monotone(plain, strength)
 
     curve = curve_of(axes, rows, counted, right, bounds)
     return replace(curve, attacks=attacks[0] if attacks else None)
@@ -131,10 +133,14 @@ class _Budget:
         budget: (5,) of `HierarchicalProblem.effective`.
         standing: (n,) the outputs that count.
         options: how to solve.
+        exact: of `HierarchicalProblem.exact_rows`.
     """
 
-    def __init__(self, problem: HierarchicalProblem, budget: IntArray, standing: BoolArray, options: Options) -> None:
+    def __init__(
+        self, problem: HierarchicalProblem, budget: IntArray, standing: BoolArray, options: Options, exact: bool
+    ) -> None:
         self._problem, self._budget, self._standing, self._options = problem, budget, standing, options
+        self._exact = exact
         self._end = math.inf if options.time_limit is None else working_time() + options.time_limit
 
     @property
@@ -144,16 +150,25 @@ class _Budget:
 
     def solve(self) -> tuple[Bound, IntArray]:
         """The bound, and the best attack (A + J,), all zero if none is known."""
+        bound, changes = self._search()
+        outputs = int(self._standing.sum())
+        return unrefuted(
+            replace(bound, weaker=Bound(float(outputs), outputs, "naive", "", math.nan)), bound.attack
+        ), changes
+
+    def _search(self) -> tuple[Bound, IntArray]:
+        """The same, without the check of the one by the other."""
         nothing = np.zeros(self._problem.axes.capacity.size + self._problem.blocks, np.int64)
         if not self._standing.any():
             return Bound(0.0, 0, "naive", "not solved", 0.0), nothing
         if (self._problem.ablated and not self._budget[2:4].any()) or not self._budget.any():
-            return self._joint(self._left), nothing
+            bound = self._joint(self._left)
+            return bound if self._exact else self._without_attack(bound), nothing
         choices, apart = row_choices(self._problem, self._budget)
         quick = first_look(self._problem, self._budget, self._standing, choices, self._options.orders)
         search = RowSearch(choices, quick, self._options.method, self._lower)
         if self._options.method != "tight":
-            return self._capped(search.run(_ROWS_SHARE * self._left), apart), nothing
+            return self._without_attack(self._capped(search.run(_ROWS_SHARE * self._left), apart)), nothing
         # Most budgets are closed by now; small ones that are not are better enumerated than searched for long.
         worst = search.run(min(_FIRST_SHARE * self._left, _FIRST_MOST))
         truth = HierarchicalTruth(self._problem, self._budget, self._standing)
@@ -162,6 +177,13 @@ class _Budget:
             return worst, attack
         worst = self._capped(search.run(_ROWS_SHARE * self._left, worst.attack), apart)
         return truth.closed(worst, search.attacks, self._left)
+
+    def _without_attack(self, bound: Bound) -> Bound:
+        """A bound whose attack need not be a perturbation: only outputs that fall without any change are known to fall."""
+        always = int((self._problem.p_lower[self._standing] <= 0.5).sum())
+        known = always > 0 or bound.attacked == always
+        status = "closed" if bound.attacked == always else "optimal" if bound.status == "closed" else bound.status
+        return replace(bound, status=status, attack=float(always) if known else math.nan)
 
     def _capped(self, bound: Bound, apart: bool) -> Bound:
         """`bound` of the choices of rows, or that of rows and changes in one program, where it may be smaller."""

@@ -1,10 +1,12 @@
 """Small budgets of hierarchical noise by exhaustion: every allocation of bits and edges, with the worst rows for it.
 
-For given rows the search of the lower noise may put no bit at all into a row that is counted as changed. That is more than
-an adversary can do. Here changed rows have bits, and budgets of one operation are judged exactly.
+For given rows the search of the lower noise may put no bit at all into a row that is counted as changed, and take room for
+additions from other rows than room for deletions. That is more than an adversary can do. Here every allocation is one that
+some perturbation of the clean graph makes.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import cached_property
 from itertools import chain, product
 from math import comb, prod
@@ -39,6 +41,7 @@ class HierarchicalTruth:
         self._limit = np.minimum(axes.capacity, budget[axes.axis_class])
         self._lowered: dict[bytes, tuple[FloatArray, FloatArray]] = {}
         self._memo: dict[tuple[bytes, float], float] = {}
+        self._fits: dict[tuple[int, int, int], IntArray] = {}
         nothing = np.zeros(axes.capacity.size, np.int64)
         self._most, self._attack = 0, np.concatenate([nothing, np.zeros(problem.blocks, np.int64)])
         self._enumerable = self._allocations() <= MOST_ALLOCATIONS
@@ -61,9 +64,9 @@ class HierarchicalTruth:
         most = self._most
         if complete and most < bound.attacked:
             return Bound(float(most), most, "tight", "closed", float(most)), self._attack
-        # A search that ended has settled every choice of rows, but it may have left changed rows without bits.
+        # A search that ended has settled every choice of rows, but its attack may be none.
         status = "closed" if most >= bound.attacked else "optimal" if bound.status == "closed" else bound.status
-        return Bound(bound.value, bound.attacked, bound.method, status, float(min(most, bound.attacked))), self._attack
+        return replace(bound, status=status, attack=float(most)), self._attack
 
     def _look(self, allocations: Iterable[IntArray], enough: int, end: float) -> bool:
         """Whether all allocations (A,) could be judged before as much as `enough` fell, or the time was over."""
@@ -90,7 +93,7 @@ class HierarchicalTruth:
         """Per class whether allocations that spend all of it suffice, because more changes never break less.
 
         Edges can always be spent. Bits can, inside the rows that are changed anyway, where one row of every block takes the
-        whole budget or none of it.
+        whole budget or none of it; of both operations, where every row takes both.
         """
         problem, budget = self._problem, self._budget
         asked = np.repeat(budget[:2], problem.blocks).reshape(2, -1)
@@ -98,6 +101,8 @@ class HierarchicalTruth:
         takes = (np.minimum(one, self._limit[: asked.size].reshape(2, -1)) >= asked).all(axis=0)
         nothing = (self._limit[: asked.size].reshape(2, -1) == 0).all(axis=0)
         bits = bool((takes | nothing).all() and takes.any())
+        if budget[:2].all():
+            bits = bits and all(block.roomy(*budget[:2].tolist()) for block in problem.content)
         return bits, bits, True, True
 
     def _all(self) -> Iterator[IntArray]:
@@ -133,19 +138,28 @@ class HierarchicalTruth:
 
     def _rows(self, b: IntArray) -> Iterator[IntArray]:
         """The largest choices of changed rows (J,) in which b is possible: a bit in every row, and room for every bit."""
-        problem, blocks = self._problem, self._problem.blocks
-        touched = np.minimum(problem.takers, b[: 2 * blocks]).reshape(2, blocks).sum(axis=0)
-        upper = problem.rows if problem.ablated else np.minimum(problem.rows, touched)
-        lower = np.zeros(blocks, np.int64)
-        for axis, room in enumerate(problem.room):
-            here = axis % blocks
-            lower[here] = max(lower[here], int(np.searchsorted(room, b[axis])))
-        total = min(int(self._budget[4]), int(upper.sum()))
-        if (lower > upper).any():
+        blocks, most = self._problem.blocks, int(self._budget[4])
+        possible = [self._possible(j, int(b[j]), int(b[blocks + j])) for j in range(blocks)]
+        if not all(rows.size for rows in possible):
             return
-        for more in _vectors((upper - lower).tolist(), total - int(lower.sum())):
-            if sum(more) == total - int(lower.sum()):
+        lower, upper = (np.array([int(rows[end]) for rows in possible]) for end in (0, -1))
+        total = min(most, int(upper.sum())) - int(lower.sum())
+        # Between the least and the most there is no gap, see `BlockRows.possible`.
+        for more in _vectors((upper - lower).tolist(), total):
+            if sum(more) == total:
                 yield lower + np.array(more, np.int64)
+
+    def _possible(self, block: int, add: int, delete: int) -> IntArray:
+        """Ascending, how many rows of a block can change by so many bits."""
+        key = (block, add, delete)
+        if key not in self._fits:
+            problem = self._problem
+            most = min(int(self._budget[4]), int(problem.rows[block]))
+            rows = (
+                np.ones(most + 1, np.bool_) if problem.ablated else problem.content[block].possible(add, delete, most)
+            )
+            self._fits[key] = np.flatnonzero(rows)
+        return self._fits[key]
 
     def _critical(self, group: int, b: IntArray, level: float) -> float:
         """c at a level of the changes b as a group sees them, rounded up."""

@@ -9,13 +9,14 @@ so that for given rows the problem is that of the lower noise, with other majori
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 
+from graphcert.collective.hierarchical_room import BlockRows
 from graphcert.collective.linear import FloatArray, IntArray
 from graphcert.collective.smoothing_problem import SchemeAxes, scheme_axes
 from graphcert.collective.threat import UNLIMITED
@@ -38,8 +39,9 @@ class HierarchicalProblem:
         select: (C, J) the probability with which group i sees a row of block j noised.
         rows: (J,) rows of each block.
         room: (2J,) per feature axis the most bits that so many rows can take: an array over 0 … rows. Room for additions
-            and for deletions is counted apart, as if the rows with most of one had most of the other; sound side: more.
-        takers: (2J,) how many rows can take a bit at all.
+            and for deletions is counted apart, as if the rows with most of one had most of the other; sound side: more, so
+            what breaks here is no attack before `content` says that it fits.
+        content: (J,) what the rows hold, which says exactly what fits together.
         ablated: whether a selected row is replaced by a token; then a row changes without any bit.
     """
 
@@ -48,7 +50,7 @@ class HierarchicalProblem:
     select: FloatArray
     rows: IntArray
     room: tuple[IntArray, ...]
-    takers: IntArray
+    content: tuple[BlockRows, ...]
     ablated: bool
 
     @property
@@ -60,6 +62,26 @@ class HierarchicalProblem:
     def uniform(self) -> bool:
         """Whether every group sees all blocks selected with one probability: then only the number of rows matters."""
         return bool((self.select == self.select[:, :1]).all())
+
+    def against(self, budget: Budget) -> "HierarchicalProblem":
+        """Under ablation by counted bits, the problem without the rows that cannot take any of them; else itself."""
+        bits = budget.as_tuple()[:2]
+        if not self.ablated or not any(bits):
+            return self
+        return replace(self, rows=np.array([block.changeable(*bits) for block in self.content], np.int64))
+
+    def exact_rows(self, budget: Budget) -> bool:
+        """Under ablation, whether every choice of the rows of `against`, as many as are effective, can really change."""
+        add, delete = budget.as_tuple()[:2]
+        # With both operations a row must be able to take either, or rows might compete for one of them.
+        return not (add and delete) or all(block.roomy(1, 1) for block in self.content)
+
+    def openings(self, budget: Budget) -> tuple[int, int]:
+        """Bits to add and delete as far as they say which rows can change: under ablation, where `effective` drops them."""
+        add, delete = budget.as_tuple()[:2]
+        if not self.ablated:
+            return 0, 0
+        return (add, delete) if add + delete else (UNLIMITED, UNLIMITED)
 
     def effective(self, budget: Budget) -> IntArray:
         """(5,) bits to add and delete, edges to add and delete, and rows: what a budget really lets an adversary change.
@@ -166,16 +188,20 @@ def hierarchical_problem(smoothing: Hierarchical, p_lower: FloatArray, data: Any
     rows = np.bincount(views.block, minlength=blocks)
     flips = Views(views.of_node, views.block, lower, views.edge_laws, views.feature_law, views.edge_law)
     axes = scheme_axes(flips, True, data)
-    if data is None or ablated:
-        room = tuple(np.array([0, UNLIMITED]) for _ in range(2 * blocks))
-        takers = np.tile(rows, 2)
+    if data is None or (ablated and not np.isin(data.x, (0, 1)).all()):  # bits of other features are not counted here
+        content = tuple(BlockRows(None, 0, int(number)) for number in rows)
     else:
-        ones = (np.asarray(data.x) != 0).sum(axis=1)
-        zeros = np.asarray(data.x).shape[1] - ones
-        room = tuple(_room(count[views.block == j]) for count in (zeros, ones) for j in range(blocks))
-        takers = np.array([int((np.diff(bits) > 0).sum()) for bits in room], np.int64)
+        ones, width = (np.asarray(data.x) != 0).sum(axis=1), int(np.asarray(data.x).shape[1])
+        content = tuple(BlockRows(ones[views.block == j], width, int(number)) for j, number in enumerate(rows))
+    room = tuple(
+        np.array([0, UNLIMITED])
+        if block.ones is None or ablated
+        else _room(block.width - block.ones if add else block.ones)
+        for add in (True, False)
+        for block in content
+    )
     select = np.array([law.select for law in selected])[views.feature_law]
-    return HierarchicalProblem(axes, np.asarray(p_lower, np.float64), select, rows, room, takers, ablated)
+    return HierarchicalProblem(axes, np.asarray(p_lower, np.float64), select, rows, room, content, ablated)
 
 
 def _room(counts: IntArray) -> IntArray:

@@ -1,6 +1,6 @@
 """The one form of linear program that every collective certificate is written in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ class LinearProgram:
         objective: (n,) c, how many targets one unit of a column breaks.
         matrix: (m, n) A, scipy CSC.
         row_upper: (m,) finite, ≥ 0.
-        column_upper: (n,) finite, ≥ 0 (an infinite one would make the recomputed dual bound infinite).
+        column_upper: (n,) ≥ 0, and finite (an infinite one makes the recomputed dual bound infinite, see `bounded`).
         integer: (n,) which columns are whole numbers in the integer program.
     """
 
@@ -36,6 +36,20 @@ class LinearProgram:
     row_upper: FloatArray
     column_upper: FloatArray
     integer: BoolArray
+
+    def bounded(self) -> "LinearProgram":
+        """The same program with finite column_upper wherever a row without negative entries implies one."""
+        if np.isfinite(self.column_upper).all():
+            return self
+        matrix = self.matrix.tocsr()
+        upper = self.column_upper.copy()
+        for row, limit in enumerate(self.row_upper.tolist()):
+            entries = slice(matrix.indptr[row], matrix.indptr[row + 1])
+            columns, values = matrix.indices[entries], matrix.data[entries]
+            if (values >= 0).all():
+                columns, values = columns[values > 0], values[values > 0]
+                upper[columns] = np.minimum(upper[columns], np.nextafter(limit / values, np.inf))
+        return replace(self, column_upper=upper)
 
 
 @dataclass(frozen=True, eq=False)

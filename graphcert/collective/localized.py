@@ -2,21 +2,23 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from graphcert.collective.bounds import attacked_upper, branch_and_bound_slack, claimed_bound, weak_duality_bound
+from graphcert.collective.block_axes import reduce_axes
+from graphcert.collective.bounds import branch_and_bound_slack, claimed_bound, weak_duality_bound
 from graphcert.collective.curve import CollectiveCurve
 from graphcert.collective.cvxpy_solver import CvxpySolver
 from graphcert.collective.highs import HighsSolver
-from graphcert.collective.linear import Amounts, BoolArray, FloatArray
+from graphcert.collective.linear import Amounts, BoolArray, FloatArray, IntArray
 from graphcert.collective.localized_attack import attempted, improved
 from graphcert.collective.localized_problem import LocalizedProblem
-from graphcert.collective.localized_program import encode_localized
+from graphcert.collective.localized_program import LocalizedEncoding, encode_localized
 from graphcert.collective.masks import mask_of, proved_alone
-from graphcert.collective.sweep import Bound, Solver, curve_of, monotone
+from graphcert.collective.sweep import Bound, Solver, better, curve_of, monotone, unrefuted
 from graphcert.collective.threat import check_amounts, check_budgets
 from graphcert.errors import InputError
 
@@ -74,7 +76,7 @@ def collective_localized(
     if not counted.any():
         raise InputError("there are no targets; mark at least one output in the boolean mask targets")
     right = None if correct is None else counted & mask_of("correct", correct, counted.shape)
-    proved = proved_alone(robust_alone, len(sweep), problem.outputs)
+    proved = proved_alone(robust_alone, sweep, problem.outputs)
     backend = None if method == "naive" else _SOLVERS[solver](time_limit)
 
     def bounds(mask: BoolArray) -> list[Bound]:
@@ -113,8 +115,7 @@ class _Sweep:
             if integer and solver is not None and not best.attack >= best.attacked:
                 best = self._integer(index, solver, best, relaxed)
             known = best.attack > 0 or best.attack == best.attacked
-            attack = best.attack if known else math.nan
-            found[index] = Bound(best.value, best.attacked, best.method, best.status, attack)
+            found[index] = best if known else replace(best, attack=math.nan)
         return monotone([found[index] for index in range(len(self._budgets))], self._budgets)
 
     def _standing(self, index: int) -> BoolArray:
@@ -133,10 +134,9 @@ class _Sweep:
             return best, nothing
         program = encoding.program(counts, budget)
         solution = solver.solve_linear(program)
-        best = better(best, weak_duality_bound(program, solution.duals), "lp", solution.status)
+        best = better(best, weak_duality_bound(program, solution.duals), naive, "lp", solution.status)
         relaxed = nothing if solution.point is None else solution.point[-nothing.size :]
-        attack = max(attack, encoding.broken(attempted(encoding, relaxed, budget).astype(np.float64), counts))
-        return Bound(best.value, best.attacked, best.method, best.status, float(attack)), relaxed
+        return _attacked(best, encoding, [attempted(encoding, relaxed, budget)], counts), relaxed
 
     def _integer(self, index: int, solver: Solver, best: Bound, relaxed: FloatArray) -> Bound:
         """`best` or the bound of branch and bound, whichever is smaller."""
@@ -148,24 +148,29 @@ class _Sweep:
             relaxed = np.zeros(encoding.axes.capacity.size)
         start = improved(encoding, attempted(encoding, relaxed, budget), counts, budget)
         solution = solver.solve_integer(encoding.program(counts, budget), encoding.point(start, counts))
-        attacks = [start.astype(np.float64)]
+        attacks = [start]
         if solution.point is not None:
-            attacks.append(attempted(encoding, solution.point[-start.size :], budget).astype(np.float64))
-        attack = max(best.attack, *(encoding.broken(b, counts) for b in attacks))
+            attacks.append(attempted(encoding, solution.point[-start.size :], budget))
         claim = claimed_bound(solution, branch_and_bound_slack(float(counts.sum() + budget.sum())))
-        # A claim below an attack is refuted: then the solver has proved nothing.
-        improved_bound = better(best, claim, "milp", solution.status) if claim >= attack else best
-        return Bound(
-            improved_bound.value, improved_bound.attacked, improved_bound.method, improved_bound.status, float(attack)
-        )
+        return _attacked(better(best, claim, best.attacked, "milp", solution.status), encoding, attacks, counts)
 
 
-def better(best: Bound, value: float, method: str, status: str) -> Bound:
-    """The new bound if its count is smaller, else the old one with the newer status."""
-    attacked = attacked_upper(value, best.attacked)
-    if attacked < best.attacked:
-        return Bound(value, attacked, method, status, best.attack)
-    return Bound(best.value, best.attacked, best.method, status, best.attack)
+def _attacked(best: Bound, encoding: LocalizedEncoding, attacks: list[Amounts], counts: IntArray) -> Bound:
+    """`best` beside what falls of `counts` under the best of some changes (A,), unless that refutes it."""
+    shares = [b.astype(np.float64) for b in attacks]
+    best = unrefuted(best, max(best.attack, *(float(encoding.broken(b, counts)) for b in shares)))
+    # Real shares that reach a step up to rounding count as an attack, but they refute nobody.
+    near = max(best.attack, *(float(encoding.broken(b, counts, encoding.tie)) for b in shares))
+    return replace(best, attack=min(near, float(best.attacked)))
+
+
+def robust_by_half_spaces(problem: LocalizedProblem, budgets: Amounts) -> BoolArray:
+    """(B, n) the outputs that survive all of each budget (B, classes) on their own, wherever it is placed."""
+    found = np.zeros((len(budgets), problem.outputs), np.bool_)
+    for index, budget in enumerate(budgets):
+        axes = reduce_axes(problem.weights, problem.axis_class, problem.capacity, budget)
+        found[index] = (problem.eta > axes.reach(budget)[:, problem.groups]).any(axis=0)
+    return found
 
 
 def check_options(method: str, solver: str, bins: Any, time_limit: float | None) -> None:

@@ -86,9 +86,9 @@ class LocalizedEncoding:
         _, top = self._fallen_under(b, counts)
         return np.asarray(top.sum(axis=1))
 
-    def broken(self, b: FloatArray, counts: IntArray) -> int:
-        """How much of `counts` falls under one change `b` (A,), every kind at its own η (sums in floats)."""
-        crossed = (self.weights @ b)[:, self.kinds.group] >= self.kinds.eta * self._reached
+    def broken(self, b: FloatArray, counts: IntArray, tie: float = 0.0) -> int:
+        """How much of `counts` falls under one change `b` (A,), every kind at its own η less `tie` of it (float sums)."""
+        crossed = (self.weights @ b)[:, self.kinds.group] >= self.kinds.eta * (1.0 - tie)
         return int(counts[crossed.all(axis=0)].sum())
 
     def _fallen_under(self, b: FloatArray, counts: IntArray) -> tuple[FloatArray, FloatArray]:
@@ -96,14 +96,14 @@ class LocalizedEncoding:
         hit = np.ones((len(b), self.stairs.chain.size), dtype=np.bool_)
         group = self.stairs.group[self.stairs.chain]
         for weights, eta in zip(self.weights, self.stairs.eta, strict=True):
-            hit &= (b @ weights.T)[:, group] >= eta * self._reached
+            hit &= (b @ weights.T)[:, group] >= eta * (1.0 - self.tie)
         fallen = np.where(hit, self._fallen(counts), 0.0)
         return fallen, np.maximum.reduceat(fallen, self._starts, axis=1) if self._starts.size else fallen
 
     @property
-    def _reached(self) -> float:
-        """The share of η at which an attack counts as having reached it."""
-        return 1.0 if self.whole else 1.0 - _TIE
+    def tie(self) -> float:
+        """The share of η that an attack may lack and still count as having reached it."""
+        return 0.0 if self.whole else _TIE
 
     def _added(self, counts: IntArray) -> IntArray:
         return np.bincount(self.stairs.step, counts, minlength=self.stairs.chain.size)

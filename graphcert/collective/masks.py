@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from graphcert.collective.linear import BoolArray
+from graphcert.collective.linear import Amounts, BoolArray
 from graphcert.errors import InputError
 
 
@@ -15,11 +15,16 @@ def mask_of(name: str, values: npt.ArrayLike, shape: tuple[int, ...]) -> BoolArr
     return mask
 
 
-def proved_alone(robust_alone: npt.ArrayLike | None, budgets: int, outputs: int) -> BoolArray | None:
-    """(B, n) what is proved robust on its own at each budget; (n,) will do for one budget."""
+def proved_alone(robust_alone: npt.ArrayLike | None, budgets: Amounts, outputs: int) -> BoolArray | None:
+    """(B, n) what is proved robust on its own at each of the budgets (B, A), or at a larger one; (n,) will do for one."""
     if robust_alone is None:
         return None
     mask = np.asarray(robust_alone)
-    if budgets == 1 and mask.ndim == 1:
+    if len(budgets) == 1 and mask.ndim == 1:
         mask = mask[None, :]
-    return mask_of("robust_alone", mask, (budgets, outputs))
+    mask = mask_of("robust_alone", mask, (len(budgets), outputs))
+    proved = mask.copy()
+    for index, budget in enumerate(budgets):
+        for larger in np.flatnonzero((budgets >= budget).all(axis=1)):
+            proved[index] |= mask[larger]
+    return proved

@@ -103,7 +103,7 @@ def collective_norm(
         budgets = np.where(norms > 0, np.nextafter(norms * norms, np.inf), 0.0) if problem.squared else norms
     if not np.isfinite(budgets).all():
         raise InputError(f"the square of a norm must be a finite number, got norms up to {norms.max():g}")
-    proved = proved_alone(robust_alone, len(norms), problem.eta.size)
+    proved = proved_alone(robust_alone, norms, problem.eta.size)
     parts, rows = [], []
     for exponent, band in _bands(budgets[:, 0]):
         alone = None if proved is None else proved[band]
@@ -139,7 +139,7 @@ def _joined(parts: list[CollectiveCurve], rows: IntArray, norms: FloatArray) -> 
     curve = replace(first, **{**values, "budgets": norms})
     larger = norms[:, 0][None, :] >= norms
     best = np.where(larger, curve.attacked_upper, curve.targets + 1).argmin(axis=1)
-    return strengthened(curve, _taken(curve, best))
+    return strengthened(curve, _taken(curve, best), same=True)
 
 
 def _taken(curve: CollectiveCurve, rows: IntArray) -> CollectiveCurve:

@@ -5,6 +5,7 @@ Every output sees the changes of a block under its own noise, and of a block onl
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,13 @@ from graphcert.collective.curve import CollectiveCurve
 from graphcert.collective.cvxpy_solver import CvxpySolver
 from graphcert.collective.highs import HighsSolver
 from graphcert.collective.linear import BoolArray, IntArray, Sparse
-from graphcert.collective.localized import better, check_options
+from graphcert.collective.localized import check_options
 from graphcert.collective.localized_problem import LocalizedProblem
 from graphcert.collective.masks import mask_of, proved_alone
 from graphcert.collective.perceived_attack import greedy_changes
 from graphcert.collective.perceived_problem import PerceivedProblem, perceived_problem
 from graphcert.collective.perceived_program import PerceivedEncoding, encode_perceived
-from graphcert.collective.sweep import Bound, Solver, curve_of, monotone
+from graphcert.collective.sweep import Bound, Solver, better, curve_of, monotone, unrefuted
 from graphcert.collective.threat import check_budgets
 from graphcert.errors import InputError
 
@@ -44,6 +45,7 @@ def collective_perceived(
     time_limit: float | None = None,
     reach_is_masked: bool = False,
     solver: str = "highs",
+    room: Mapping[str, npt.ArrayLike] | None = None,
 ) -> CollectiveCurve:
     """How many targets no single perturbation can change, when each perceives only its receptive field.
 
@@ -69,13 +71,15 @@ def collective_perceived(
         robust_alone: (B, N) bool, outputs that a certificate of their own, from the same simultaneous bounds, proves robust
             against every use of the whole budget. (N,) for one budget.
         local_budget: the most changes at one node: a number for all classes, a mapping from class names (or a tuple in
-            their order) to a number, an array (N,) or None, or one array (N,). A row's number of zeros or ones is such a
-            limit too. On edges it limits the changed edges at each of their ends.
+            their order) to a number, an array (N,) or None, or one array (N,). On edges it limits the changed edges at
+            each of their ends.
         attackers: the most nodes that may be touched; a changed edge needs one of its ends among them.
         endpoints: (2, E) ends of the columns of edges (`undirected_edges`), for local budgets and attackers.
         time_limit: seconds per solve; when it ends, what has been proved so far is reported.
         reach_is_masked: allow "edge_add", because the model's reach does not depend on the edges that are added.
         solver: "highs" (directly) or "cvxpy" (the same program through cvxpy, slower).
+        room: per class of features (N,) whole numbers, how often every row can be changed that way: its zeros, its ones.
+            Without it a row takes any number of changes.
 
     Returns:
         A `CollectiveCurve`. Sound side: `certified` is never too large. The bound of the relaxation is recomputed from
@@ -92,7 +96,7 @@ def collective_perceived(
     check_options(method, solver, None, time_limit)
     sweep = check_budgets(budgets, len(problem.classes))
     checked = perceived_problem(
-        problem, perception, axis_of, sweep, local_budget, attackers, endpoints, reach_is_masked
+        problem, perception, axis_of, sweep, local_budget, attackers, endpoints, reach_is_masked, room or {}
     )
     counted = np.ones(problem.outputs, dtype=np.bool_)
     if targets is not None:
@@ -100,7 +104,7 @@ def collective_perceived(
     if not counted.any():
         raise InputError("there are no targets; mark at least one output in the boolean mask targets")
     right = None if correct is None else counted & mask_of("correct", correct, counted.shape)
-    proved = proved_alone(robust_alone, len(sweep), problem.outputs)
+    proved = proved_alone(robust_alone, sweep, problem.outputs)
     backend = None if method == "naive" else _SOLVERS[solver](time_limit)
 
     def bounds(mask: BoolArray) -> list[Bound]:
@@ -111,6 +115,18 @@ def collective_perceived(
         return monotone(found, sweep)
 
     return curve_of(problem.classes, sweep, counted, right, bounds)
+
+
+def perceived_robust(
+    problem: LocalizedProblem,
+    budgets: IntArray,
+    perception: Mapping[str, Sparse],
+    axis_of: Mapping[str, npt.ArrayLike],
+    **limits: Any,
+) -> BoolArray:
+    """(B, n) the outputs that survive all of each budget on their own; arguments as in `collective_perceived`."""
+    checked = perceived_problem(problem, perception, axis_of, budgets, **limits)
+    return np.array([~checked.breakable(budget) for budget in budgets])
 
 
 def _bound(
@@ -134,8 +150,8 @@ def _bound(
     relaxed = np.zeros(encoding.places.room.size) if solution.point is None else encoding.changes(solution.point)
     starts = [greedy_changes(encoding, near) for near in (relaxed, np.zeros_like(relaxed))]
     start = max(starts, key=lambda b: encoding.broken(b.astype(np.float64)))
-    best = Bound(best.value, naive, "naive", "not solved", float(encoding.broken(start.astype(np.float64))))
-    best = better(best, always + weak_duality_bound(program, solution.duals), "lp", solution.status)
+    best = better(best, always + weak_duality_bound(program, solution.duals), naive, "lp", solution.status)
+    best = unrefuted(best, float(encoding.broken(start.astype(np.float64))))
     if integer and best.attack < best.attacked:
         best = _integer(encoding, start, solver, best)
     return _known(best, always)
@@ -153,12 +169,9 @@ def _integer(encoding: PerceivedEncoding, start: IntArray, solver: Solver, best:
     touched = encoding.problem.threat.attackers or 0
     slack = branch_and_bound_slack(float(encoding.size + encoding.budget.sum() + touched))
     claim = encoding.always + claimed_bound(solution, slack)
-    # A claim below an attack is refuted: then the solver has proved nothing.
-    found = better(best, claim, "milp", solution.status) if claim >= attack else best
-    return Bound(found.value, found.attacked, found.method, found.status, attack)
+    return unrefuted(better(best, claim, best.attacked, "milp", solution.status), attack)
 
 
 def _known(best: Bound, always: int) -> Bound:
     """`best`, whose attack says nothing if it is nothing."""
-    attack = best.attack if best.attack > always or best.attack == best.attacked else math.nan
-    return Bound(best.value, best.attacked, best.method, best.status, attack)
+    return best if best.attack > always or best.attack == best.attacked else replace(best, attack=math.nan)

@@ -1,7 +1,7 @@
 """A localized problem whose outputs perceive only part of the graph: changes have places, and places have perceivers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from graphcert.collective.linear import BoolArray, FloatArray, IntArray, Sparse
 from graphcert.collective.localized_problem import LocalizedProblem
-from graphcert.collective.threat import Threat, largest, threat
+from graphcert.collective.threat import Threat, largest, threat, whole
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Scheme
 
@@ -92,6 +92,7 @@ def perceived_problem(
     attackers: Any = None,
     endpoints: npt.ArrayLike | None = None,
     reach_is_masked: bool = False,
+    room: Mapping[str, npt.ArrayLike] | None = None,
 ) -> PerceivedProblem:
     """Check every part against the others; arguments as in `collective_perceived`, `budgets` (B, classes) checked."""
     for name, given in (("perception", perception), ("axis_of", axis_of)):
@@ -111,6 +112,7 @@ def perceived_problem(
     limits = _limits_by_class(local_budget, problem.classes, names)
     matrices = [perception[name] for name in names]
     checked = threat(names, matrices, problem.outputs, limits, attackers, endpoints, reach_is_masked)
+    checked = replace(checked, capacity=_within_room(checked, room or {}))
     class_of = tuple(problem.classes.index(name) for name in names)
     axes = tuple(
         _axes_of_columns(problem, name, index, axis_of, matrix.shape[1])
@@ -148,6 +150,20 @@ def _limits_by_class(local_budget: Any, classes: tuple[str, ...], names: tuple[s
             )
         return tuple(local_budget[classes.index(name)] for name in names)
     return local_budget
+
+
+def _within_room(checked: Threat, room: Mapping[str, npt.ArrayLike]) -> tuple[IntArray, ...]:
+    """The capacities of the columns of every class, at most the room of their rows."""
+    capacities = list(checked.capacity)
+    for name, given in room.items():
+        rows = whole(f"the room of {name}", given)
+        place = checked.axes.index(name) if name in checked.axes else None
+        if place is None or not name.startswith("feature") or rows.shape != capacities[place].shape:
+            raise InputError(
+                f"room holds one number per row for perceived classes of features, which {name!r} does not fit"
+            )
+        capacities[place] = np.minimum(capacities[place], rows)
+    return tuple(capacities)
 
 
 def _axes_of_columns(

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from graphcert.collective.linear import IntArray, Sparse
 from graphcert.collective.perceived_places import smoothing_places
 from graphcert.collective.perceived_problem import check_reach
@@ -20,11 +22,13 @@ class SchemePerception:
     Attributes:
         perception: per class a 0/1 matrix (N, N) or (N, E).
         axis_of: per class the axis of every column.
+        room: per class of features that are bits (N,), how often every row can be changed that way.
         endpoints: (2, E) ends of the edges.
     """
 
     perception: dict[str, Sparse]
     axis_of: dict[str, IntArray]
+    room: dict[str, IntArray]
     endpoints: IntArray
 
 
@@ -41,8 +45,11 @@ def scheme_perception(smoothing: Scheme, nodes: int, data: Any, layers: int, nor
         axis: receptive_field(data.edge_index, layers, axis, num_nodes=nodes, normalisation=normalisation)
         for axis in ("feature_add", "edge_delete")
     }
+    ones = (np.asarray(data.x) != 0).sum(axis=1)
+    room = {"feature_add": np.asarray(data.x).shape[1] - ones, "feature_delete": ones}
     return SchemePerception(
         dict(zip(_CLASSES, (field["feature_add"], field["feature_add"], field["edge_delete"]), strict=True)),
         {axis: places[axis] for axis in _CLASSES},
+        room if smoothing.perturbs("features") else {},  # features without noise need not be bits
         undirected_edges(data.edge_index, nodes),
     )

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from graphcert.collective.assemble import ProgramSweep
 from graphcert.collective.attack import greedy, verified
 from graphcert.collective.bounds import attacked_upper, branch_and_bound_slack, claimed_bound, weak_duality_bound
-from graphcert.collective.curve import CollectiveCurve
+from graphcert.collective.curve import REFUTED, CollectiveCurve
 from graphcert.collective.encoding import Encoding
 from graphcert.collective.linear import Amounts, BoolArray, FloatArray, IntArray, LinearProgram, Solution
 
@@ -27,13 +27,39 @@ class Solver(Protocol):
 
 @dataclass(frozen=True)
 class Bound:
-    """One proved bound on the attacked targets: its value, its floor, what proves it, and the best attack (or nan)."""
+    """One proved bound on the attacked targets: its value, its floor, what proves it, and the best attack (or nan).
+
+    `weaker` is the next larger bound, which was proved in another way; it counts if an attack refutes this one.
+    """
 
     value: float
     attacked: int
     method: str
     status: str
     attack: float
+    weaker: "Bound | None" = None
+
+
+def better(best: Bound, value: float, most: int, method: str, status: str) -> Bound:
+    """The new bound if its count, at most `most`, is smaller, else the old one with the newer status."""
+    attacked = attacked_upper(value, most)
+    if attacked < best.attacked:
+        return Bound(value, attacked, method, status, best.attack, best)
+    return replace(best, status=status)
+
+
+def unrefuted(bound: Bound, attack: float) -> Bound:
+    """`bound`, or the largest of those below which no attack is known, with the best `attack` (or nan).
+
+    Who claims less than what a verified attack breaks has proved nothing, be it a solver's branch and bound or ours. Here
+    all families of collective certificates check their bounds.
+    """
+    found, status = bound, bound.status
+    while found.attacked < attack:
+        status = REFUTED
+        # Without any other bound the attack itself is the least that can be said.
+        found = found.weaker or Bound(attack, int(attack), "attack", REFUTED, attack)
+    return replace(found, status=status, attack=attack)
 
 
 def run_sweep(
@@ -75,7 +101,8 @@ def _solve(encoding: Encoding, programs: ProgramSweep, budget: IntArray, solver:
         return best
     program = programs.program(budget)
     relaxed = solver.solve_linear(program)
-    best = _better(best, encoding, weak_duality_bound(program, relaxed.duals), "lp", relaxed.status)
+    most = encoding.always + int(encoding.groups.weight.sum())
+    best = better(best, encoding.always + weak_duality_bound(program, relaxed.duals), most, "lp", relaxed.status)
     start = greedy(encoding, programs, program, budget, relaxed.point)
     attack = encoding.always + (verified(program, start) or 0)
     if integer and attack < best.attacked:
@@ -83,31 +110,22 @@ def _solve(encoding: Encoding, programs: ProgramSweep, budget: IntArray, solver:
         attack = max(attack, encoding.always + (verified(program, exact.point) or 0))
         slack = branch_and_bound_slack(float(encoding.groups.weight.sum() + budget.sum()))
         claim = claimed_bound(exact, slack)
-        # A claim below a verified attack is refuted: then the solver has proved nothing.
-        if encoding.always + claim >= attack:
-            best = _better(best, encoding, claim, "milp", exact.status)
+        best = better(best, encoding.always + claim, most, "milp", exact.status)
+    best = unrefuted(best, float(attack))
     known = attack > encoding.always or attack == best.attacked
-    return Bound(best.value, best.attacked, best.method, best.status, float(attack) if known else math.nan)
-
-
-def _better(best: Bound, encoding: Encoding, bound: float, method: str, status: str) -> Bound:
-    """The new bound if its count is smaller, else the old one with the newer status."""
-    value = encoding.always + bound
-    attacked = attacked_upper(value, encoding.always + int(encoding.groups.weight.sum()))
-    if attacked < best.attacked:
-        return Bound(value, attacked, method, status, best.attack)
-    return Bound(best.value, best.attacked, best.method, status, best.attack)
+    return best if known else replace(best, attack=math.nan)
 
 
 def monotone(bounds: list[Bound], budgets: Amounts) -> list[Bound]:
     """A larger budget's bound holds at a smaller one, and a smaller budget's attack is an attack at a larger one."""
+    attacks = np.array([bound.attack for bound in bounds])
+    known = [np.fmax.reduce(attacks[(budgets <= budget).all(axis=1)]) for budget in budgets]
+    checked = [unrefuted(bound, float(attack)) for bound, attack in zip(bounds, known, strict=True)]
     result = []
-    for bound, budget in zip(bounds, budgets, strict=True):
-        larger = [bounds[i] for i in np.flatnonzero((budgets >= budget).all(axis=1))]
-        smaller = [bounds[i].attack for i in np.flatnonzero((budgets <= budget).all(axis=1))]
-        best = min(larger, key=lambda other: (other.attacked, other is not bound))
-        known = [attack for attack in smaller if not math.isnan(attack)]
-        result.append(Bound(best.value, best.attacked, best.method, best.status, max(known, default=math.nan)))
+    for own, budget in zip(checked, budgets, strict=True):
+        larger = [checked[i] for i in np.flatnonzero((budgets >= budget).all(axis=1))]
+        best = min(larger, key=lambda other: (other.attacked, other is not own))
+        result.append(replace(best, attack=own.attack))
     return result
 
 

@@ -70,7 +70,7 @@ def collective_tight(
     if not counted.any():
         raise InputError("there are no targets; mark at least one output in the boolean mask targets")
     right = None if correct is None else counted & mask_of("correct", correct, counted.shape)
-    proved = proved_alone(robust_alone, len(sweep), problem.outputs)
+    proved = proved_alone(robust_alone, sweep, problem.outputs)
     goals = _cutoffs(cutoff, len(sweep), correct is not None)
     solver = BudgetSolver(problem, time_limit, int(bins), branching=branching)
     attacks: list[IntArray] = []
@@ -79,7 +79,7 @@ def collective_tight(
         answers = _solve_all(solver, sweep, mask, proved, goals, problem.capacity.size)
         if not attacks:
             attacks.append(_best_attacks(answers, sweep))
-        return [_consistent(bound) for bound in monotone([answer.bound for answer in answers], sweep)]
+        return monotone([answer.bound for answer in answers], sweep)
 
     curve = curve_of(problem.classes, sweep, counted, right, bounds)
     return replace(curve, attacks=attacks[0])
@@ -123,9 +123,3 @@ def _best_attacks(answers: list[Answer], sweep: IntArray) -> IntArray:
         best = max(below, key=_attack_value)
         chosen.append(own.attack if _attack_value(own) == _attack_value(best) else best.attack)
     return np.array(chosen, dtype=np.int64)
-
-
-def _consistent(bound: Bound) -> Bound:
-    """An attack that breaks more than is possible breaks what another certificate has proved robust: count those out."""
-    attack = min(bound.attack, float(bound.attacked)) if not math.isnan(bound.attack) else bound.attack
-    return Bound(bound.value, bound.attacked, bound.method, bound.status, attack)

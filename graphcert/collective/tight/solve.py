@@ -1,14 +1,14 @@
 """One budget: from a first attack and the naive bound to a closed gap, or as far as time goes."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from graphcert.clock import working_time
 from graphcert.collective.highs import HighsSolver
 from graphcert.collective.linear import BoolArray, IntArray
-from graphcert.collective.sweep import Bound
+from graphcert.collective.sweep import Bound, better, unrefuted
 from graphcert.collective.tight.directions import tight_directions
 from graphcert.collective.tight.game import LARGEST, Game, Memo, make_game, make_memo
 from graphcert.collective.tight.hull_program import hull_bound
@@ -112,12 +112,13 @@ class BudgetSolver:
             return Answer(naive, np.zeros_like(begin_with), 0)
         axes = reduce_tight_axes(problem, budget)
         game = make_game(problem, axes, budget, problem.p_lower[chosen], start)
-        known = _Known(axes.gather(begin_with, game.budget, game.first), cutoff, int(naive_bound(game, self._memo)))
+        known = _Known(axes.gather(begin_with, game.budget, game.first), cutoff, game.p.size)
+        known.prove(int(naive_bound(game, self._memo)), "naive")
         work = self._work(_ATTACK, game) if known.attacked > cutoff else 0
         known.attack = int(first_attack(game, self._memo, known.allocation, work))
         if known.open:
             self._refine(known, axes, budget, game, end)
-        bound = Bound(float(known.attacked), known.attacked, known.method, known.status, float(known.attack))
+        bound = unrefuted(replace(known.bound, status=known.status), float(known.attack))
         return Answer(bound, axes.spread(known.allocation, problem), known.boxes)
 
     def _refine(self, known: "_Known", axes: ReducedAxes, budget: IntArray, game: Game, end: float) -> None:
@@ -135,8 +136,7 @@ class BudgetSolver:
         known.attack = int(anneal(game, self._memo, known.allocation, known.attack, moves))
         staircase = self._program(known, axes, budget, game, end)
         helps = staircase.value < known.attacked
-        if helps:
-            known.attacked, known.method = math.floor(staircase.value), "tight-lp"
+        known.prove(staircase.value, "tight-lp")
         if search is not None and known.open:
             search = _Search(game, self._memo, staircase.prices, known) if helps else search
             search.run(None, end)
@@ -180,7 +180,7 @@ class _Known:
     Attributes:
         allocation: (A',) the best attack, over the axes of the game.
         cutoff: it is of no interest whether less than that or exactly that can fall.
-        attacked, method: no allocation breaks more, and what proves it.
+        outputs: so many there are.
         attack: so much falls under `allocation`.
         boxes: boxes looked at.
         full: whether there was no memory for more of them.
@@ -188,11 +188,22 @@ class _Known:
 
     allocation: IntArray
     cutoff: int
-    attacked: int
-    method: str = "naive"
+    outputs: int
     attack: int = 0
     boxes: int = 0
     full: bool = False
+
+    def __post_init__(self) -> None:
+        self.bound = Bound(float(self.outputs), self.outputs, "naive", "", math.nan)
+
+    def prove(self, value: float, method: str) -> None:
+        """No allocation breaks more than `value`."""
+        self.bound = better(self.bound, value, self.outputs, method, "")
+
+    @property
+    def attacked(self) -> int:
+        """No allocation breaks more."""
+        return self.bound.attacked
 
     @property
     def open(self) -> bool:
@@ -229,9 +240,7 @@ class _Search:
             slice_ = max(1, slice_ // 2) if took > 2 * _SLICE else 2 * slice_ if took < _SLICE / 2 else slice_
         if state[BEST] > max(known.attack, known.cutoff):
             known.attack, known.allocation = int(state[BEST]), self._tree.attack.copy()
-        upper = int(upper_bound(self._tree))
-        if upper < known.attacked:
-            known.attacked, known.method = upper, "tight"
+        known.prove(int(upper_bound(self._tree)), "tight")
         known.boxes, known.full = self._before + int(state[SEEN]), outcome == FULL
 
     @property
