@@ -55,7 +55,26 @@ from graphcert.voting.store import ShardStore
 
 SECONDS, MEMORY = 20, 4 * 2**30
 NODES, CLASSES = 8, 2
-NUMBERS = [0, 1, 2, 3, 7, 127, 128, 255, 256, 65535, 10**6, 2**31 - 1, 2**31, 2**32 - 1, 10**9, 10**12, 2**62, 2**63 - 1]
+NUMBERS = [
+    0,
+    1,
+    2,
+    3,
+    7,
+    127,
+    128,
+    255,
+    256,
+    65535,
+    10**6,
+    2**31 - 1,
+    2**31,
+    2**32 - 1,
+    10**9,
+    10**12,
+    2**62,
+    2**63 - 1,
+]
 STRANGE = [None, [], {}, "", "x", "é", True, -1, 0, 0.5, -0.0, 1e308, 5e-324, math.nan, math.inf, 10**9, 10**30, 2**63,
            2**64 - 1, [[]], {"a": 1}, [1, [2]], "1" * 5000]  # fmt: skip
 Generator = random.Random
@@ -177,7 +196,9 @@ def changed_array(rng: Generator, content: bytes) -> bytes:
         array = np.array(rng.choice(NUMBERS), rng.choice([np.uint64, np.float64])).reshape((1,) * rng.randint(0, 3))
     elif array.size:
         array = array.copy()
-        kinds = {"f": [0, -1, math.nan, math.inf, 1e-40, 1e308], "b": [True]}.get(array.dtype.kind, [*NUMBERS, -1, -(2**63)])
+        kinds = {"f": [0, -1, math.nan, math.inf, 1e-40, 1e308], "b": [True]}.get(
+            array.dtype.kind, [*NUMBERS, -1, -(2**63)]
+        )
         with np.errstate(all="ignore"), suppress(OverflowError):
             array.reshape(-1)[rng.randrange(array.size)] = rng.choice(kinds)
     np.save(stream, array)
@@ -514,7 +535,12 @@ def kinds(folder: Path) -> dict[str, Kind]:
         for name in MODELS
     }
     network = Segmenter(
-        UNet(classes=3, width=4, depth=2, cell=2), ("a", "b", "c"), ((0, 0, 0), (1, 2, 3), (9, 9, 9)), 255, 0.5, {"steps": 3}
+        UNet(classes=3, width=4, depth=2, cell=2),
+        ("a", "b", "c"),
+        ((0, 0, 0), (1, 2, 3), (9, 9, 9)),
+        255,
+        0.5,
+        {"steps": 3},
     )
     runs = {path.name: path.read_bytes() for path in sorted((Path(__file__).parents[1] / "experiments").glob("*.toml"))}
     nodes = {name: text for name, text in runs.items() if b"[segment]" not in text}
@@ -583,7 +609,11 @@ def fuzz(folder: Path, seed: int, count: int, wanted: list[str]) -> None:
                 print(json.dumps({"kind": name, "number": number, "outcome": outcome}), flush=True)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     files = count * len(wanted or known)
-    print(json.dumps({"files": files, "read": read, "slowest": slowest, "peak": peak, "seconds": time.monotonic() - began}))
+    print(
+        json.dumps(
+            {"files": files, "read": read, "slowest": slowest, "peak": peak, "seconds": time.monotonic() - began}
+        )
+    )
 
 
 if __name__ == "__main__":
