@@ -288,7 +288,9 @@ def test_tensors_that_are_no_plain_weights_are_refused(what, saved):
     content = torch.load(saved, weights_only=True)
     content["state"]["biases.0"] = TENSORS[what](content["state"]["biases.0"])
     torch.save(content, saved)
-    with pytest.raises(DataError, match="is damaged or not a graphcert checkpoint|does not describe a model") as caught:
+    with pytest.raises(
+        DataError, match=r"is damaged or not a graphcert checkpoint|does not describe a model"
+    ) as caught:
         load_model(saved)
     assert "\n" not in str(caught.value)
     if what in ("NaN", "subnormal"):
