@@ -119,7 +119,8 @@ class _Guarded(io.BufferedIOBase):
 
     def read(self, size: int | None = -1) -> bytes:
         """At most `_MOST_DIRECTORY` bytes."""
-        found = self._source.read(_MOST_DIRECTORY + 1 if size is None or size < 0 else min(size, _MOST_DIRECTORY + 1))
+        # Without a size it is the end of the file that is asked for, which is short.
+        found = self._source.read(_CHUNK if size is None or size < 0 else min(size, _MOST_DIRECTORY + 1))
         if len(found) > _MOST_DIRECTORY:
             raise ValueError(f"its list of members is longer than {_MOST_DIRECTORY:,} bytes")
         return found

@@ -1,4 +1,4 @@
-"""Hostile and damaged files of every kind: one of graphcert's own errors or valid content, within 4 GiB and 20 seconds each."""
+"""Hostile and damaged files of every kind: documented errors or valid content, within 4 GiB and 20 seconds each."""
 
 import json
 import os

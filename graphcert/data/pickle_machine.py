@@ -2,7 +2,7 @@
 
 A pickle is a program that calls what it names. Here only admitted names mean anything, every one of them something inert,
 and what Python's own reader does without asking is refused: tables of any size, keys that are structures (whose hash takes
-twice as long with every level), and structures that contain one another more than once.
+twice as long with every level), and structures that contain one another twice.
 """
 
 import pickletools
@@ -109,8 +109,12 @@ class _Machine:
         return found
 
     def _recall(self, value: Any) -> None:
-        if isinstance(value, (list, tuple, dict)) and value:
-            raise ValueError("it contains one structure twice")
+        """Put on the stack what was kept; of a short flat list a copy, so that nothing comes to contain itself."""
+        if isinstance(value, (list, tuple, dict)):
+            inner = list(value.values()) if isinstance(value, dict) else list(value)
+            if len(inner) > _DEEPEST or any(isinstance(item, (list, tuple, dict)) for item in inner):
+                raise ValueError("it contains one structure twice")
+            value = dict(value) if isinstance(value, dict) else inner if isinstance(value, list) else value
         self.stack.append(value)
 
     def _name(self, module: str, name: str) -> None:

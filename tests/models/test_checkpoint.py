@@ -2,6 +2,9 @@
 
 import os
 import pickle
+import time
+import tracemalloc
+import warnings
 import zipfile
 
 import pytest
@@ -238,3 +241,111 @@ def test_any_module_has_a_fingerprint():
     counted = Odd("a")
     counted.norm.num_batches_tracked += 1
     assert model_fingerprint(counted) != model_fingerprint(one)
+
+
+HUGE = {
+    "layers": lambda config: config["options"].update(layers=10**9),
+    "a few thousand layers": lambda config: config["options"].update(layers=5000),
+    "hidden": lambda config: config["options"].update(hidden=10**12),
+    "features": lambda config: config.update(features=10**12),
+    "classes": lambda config: config.update(classes=10**9),
+    "beyond 64 bits": lambda config: config["options"].update(hidden=10**30),
+    "less than nothing": lambda config: config["options"].update(hidden=-(10**9)),
+    "not a number": lambda config: config["options"].update(hidden=float("nan")),
+}
+
+
+@pytest.mark.parametrize("change", HUGE.values(), ids=HUGE)
+def test_no_model_is_built_that_the_weights_do_not_fill(change, saved):
+    """Bounded time and memory, whatever the description says."""
+    content = torch.load(saved, weights_only=True)
+    change(content["config"])
+    torch.save(content, saved)
+    tracemalloc.start()
+    start = time.process_time()
+    with pytest.raises(DataError, match="does not describe a model that this version can build"):
+        load_model(saved)
+    assert time.process_time() - start < 5
+    assert tracemalloc.get_traced_memory()[1] < 2**24
+    tracemalloc.stop()
+
+
+TENSORS = {
+    "one number for many": lambda tensor: torch.zeros(1).expand(10**9, 10**3),
+    "part of a larger one": lambda tensor: torch.zeros(100)[3:7],
+    "sparse": lambda tensor: tensor.to_sparse(),
+    "another type": lambda tensor: tensor.double(),
+    "whole numbers": lambda tensor: tensor.long(),
+    "NaN": lambda tensor: tensor * float("nan"),
+    "infinite": lambda tensor: tensor + float("inf"),
+    "subnormal": lambda tensor: torch.full_like(tensor, 1e-40),
+    "no tensor": lambda tensor: tensor.tolist(),
+}
+
+
+@pytest.mark.parametrize("what", TENSORS)
+def test_tensors_that_are_no_plain_weights_are_refused(what, saved):
+    content = torch.load(saved, weights_only=True)
+    content["state"]["biases.0"] = TENSORS[what](content["state"]["biases.0"])
+    torch.save(content, saved)
+    with pytest.raises(
+        DataError, match=r"is damaged or not a graphcert checkpoint|does not describe a model"
+    ) as caught:
+        load_model(saved)
+    assert "\n" not in str(caught.value)
+    if what in ("NaN", "subnormal"):
+        assert f"the weights biases.0 hold {what}" in str(caught.value)
+
+
+def test_one_part_of_the_file_makes_one_tensor(saved):
+    content = torch.load(saved, weights_only=True)
+    content["state"]["biases.1"] = content["state"]["biases.0"][:3]
+    torch.save(content, saved)
+    with pytest.raises(DataError, match="not the whole of its own part"):
+        load_model(saved)
+
+
+def test_members_that_were_packed_are_read_and_those_that_are_there_twice_are_not(saved):
+    """Other programs may compress; the size that is declared is what counts."""
+    expected = model_fingerprint(load_model(saved))
+    with zipfile.ZipFile(saved) as archive:
+        members = [(name, archive.read(name)) for name in archive.namelist()]
+    for twice in (False, True):
+        with warnings.catch_warnings(), zipfile.ZipFile(saved, "w", zipfile.ZIP_DEFLATED) as archive:
+            warnings.simplefilter("ignore")
+            for name, content in members + members[-1:] * twice:
+                archive.writestr(name, content)
+        if not twice:
+            assert model_fingerprint(load_model(saved)) == expected
+    with pytest.raises(DataError, match="is there twice"):
+        load_model(saved)
+
+
+@pytest.mark.parametrize(
+    "name", ["builtins bytearray", "torch Tensor", "torch FloatStorage", "torch._utils _rebuild_tensor"]
+)
+def test_names_that_take_memory_when_they_are_called_are_refused(name, saved):
+    """`torch.load` with weights only makes a bytearray of any size."""
+    replace_pickle(saved, b"\x80\x02c" + name.replace(" ", "\n").encode() + b"\n\x8a\x05\x00\x00\x00\x00\x01\x85R.")
+    with pytest.raises(DataError, match="is damaged or not a graphcert checkpoint"):
+        load_model(saved)
+
+
+def test_a_weight_stored_in_another_order_of_its_axes_is_read(saved):
+    """Convolutions of images are kept with channels last."""
+    content = torch.load(saved, weights_only=True)
+    weight = content["state"]["weights.0"]
+    expected = model_fingerprint(load_model(saved))
+    content["state"]["weights.0"] = weight.T.contiguous().T
+    assert content["state"]["weights.0"].stride() != weight.stride()
+    torch.save(content, saved)
+    assert model_fingerprint(load_model(saved)) == expected
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes and devices as POSIX has them")
+def test_pipes_and_devices_are_no_checkpoints(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    for name in ("pipe", "zero", "."):
+        with pytest.raises(DataError, match=r"not a regular file"):
+            load_model(tmp_path / name)

@@ -1,5 +1,6 @@
 """Training a U-Net: it learns, repeats itself, survives an interrupt, and its files are safe."""
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -145,6 +146,34 @@ def test_damaged_and_altered_files_are_refused(tmp_path: Path) -> None:
     torch.save({"format": "something"}, path)
     with pytest.raises(DataError, match="no file of a U-Net"):
         Segmenter.load(path)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        *(("shape", (name, 10**6)) for name in ("depth", "context", "width", "cell", "channels", "classes")),
+        ("shape", ("depth", 10**30)), ("shape", ("mean", [0.0] * 3)), ("names", ["a"]), ("names", [1, 2, 3]),
+        ("palette", [[0, 0, 300]] * 3), ("ignore", 256), ("ignore", "x"), ("sigma", float("nan")), ("sigma", -1.0),
+        ("state", ("head.bias", torch.full((3,), 1e-41))), ("state", ("deviation", torch.zeros(3, 1, 1))),
+    ],
+)  # fmt: skip
+def test_what_a_network_cannot_be_is_refused_before_it_is_built(place: str, value: object, tmp_path: Path) -> None:
+    path = tmp_path / "unet.pt"
+    segmenter().save(path)
+    content = torch.load(path, weights_only=True)
+    if isinstance(value, tuple):
+        content[place][value[0]] = value[1]
+    else:
+        content[place] = value
+    torch.save(content, path)
+    if isinstance(value, tuple) and value[0] == "mean":
+        Segmenter.load(path)  # normalisation is part of the weights
+        return
+    start = time.process_time()
+    with pytest.raises(DataError, match="does not describe a U-Net") as caught:
+        Segmenter.load(path)
+    assert time.process_time() - start < 5
+    assert "\n" not in str(caught.value)
 
 
 def test_names_must_fit_the_network() -> None:

@@ -2,14 +2,18 @@
 
 import os
 import stat
+import subprocess
+import sys
+import tracemalloc
 import zipfile
 
 import numpy as np
 import pytest
 
-from graphcert.errors import DataError
+from graphcert import reading
+from graphcert.errors import DataError, InputError
 from graphcert.files import atomic_write, atomic_write_text
-from graphcert.sealed import read_sealed, write_sealed
+from graphcert.sealed import read_sealed, seal, write_sealed
 
 ARRAYS = {"counts": np.arange(6).reshape(2, 3), "more": np.array([7], np.int32)}
 WORDS = {"what": "a test", "number": 1.5, "name": "é θ⁺"}
@@ -133,3 +137,80 @@ def test_archives_that_readers_stumble_over_are_refused(tmp_path):
             archive.writestr(f"{name}.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
     with pytest.raises(DataError, match="is not a complete test"):
         read_sealed(path, "test", tuple(ARRAYS))
+
+
+def test_a_small_file_that_unpacks_to_much_more_is_refused_before_it_does(tmp_path, monkeypatch):
+    """Zeros that were packed a thousandfold; the declared size is what is refused."""
+    monkeypatch.setattr("graphcert.sealed._SPARE", 2**24)
+    path = tmp_path / "file.npz"
+    votes = {name: np.zeros(2**21, np.int64) for name in ARRAYS}
+    np.savez_compressed(path, description=np.array("{}"), sha256=np.array(seal("{}", votes)), **votes)
+    assert path.stat().st_size < 2**17
+    tracemalloc.start()
+    with pytest.raises(DataError, match=r"would unpack to 33,55\d,\d+ bytes, where at most 16,.* are expected"):
+        read_sealed(path, "test", tuple(ARRAYS))
+    assert tracemalloc.get_traced_memory()[1] < 2**22
+    tracemalloc.stop()
+    monkeypatch.setattr("graphcert.sealed._SPARE", 2**26)
+    assert read_sealed(path, "test", tuple(ARRAYS))[0] == {}
+
+
+def test_the_memory_that_a_file_may_take_is_set_by_the_environment(tmp_path, monkeypatch):
+    path = tmp_path / "file.npz"
+    write_sealed(path, WORDS, {"counts": np.zeros((1000, 1000), np.int64)})
+    read_sealed(path, "test", ("counts",))
+    for amount in ("10M", "10000000", "0.01g"):
+        monkeypatch.setenv("GRAPHCERT_MEMORY", amount)
+        with pytest.raises(DataError, match=r"counts .* would take 0\.0 GiB of memory, .* set GRAPHCERT_MEMORY"):
+            read_sealed(path, "test", ("counts",))
+    for amount in ("1G", "64m"):
+        monkeypatch.setenv("GRAPHCERT_MEMORY", amount)
+        read_sealed(path, "test", ("counts",))
+    for wrong in ("much", "-1G", "0", "nan", "inf", ""):
+        monkeypatch.setenv("GRAPHCERT_MEMORY", wrong)
+        with pytest.raises((InputError, DataError), match="GRAPHCERT_MEMORY must be an amount"):
+            read_sealed(path, "test", ("counts",))
+
+
+def test_without_a_setting_half_of_the_free_memory_is_allowed(monkeypatch):
+    monkeypatch.delenv("GRAPHCERT_MEMORY", raising=False)
+    monkeypatch.setattr(reading, "_free", lambda: iter([2**40, 2**33, 2**36]))
+    assert reading.memory_limit() == 2**32
+    reading.check_memory(2**32, "a file")
+    with pytest.raises(DataError, match=r"a file would take 4\.1 GiB of memory, but 4\.0 GiB are allowed"):
+        reading.check_memory(2**32 + 10**8, "a file")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of memory as Linux has them")
+def test_a_limit_of_the_process_counts_as_free_memory():
+    code = (
+        "import resource; from graphcert.reading import memory_limit; "
+        "resource.setrlimit(resource.RLIMIT_AS, (3 * 2**30, 3 * 2**30)); print(memory_limit())"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "GRAPHCERT_MEMORY"}
+    environment["PYTHONPATH"] = os.pathsep.join(part for part in sys.path if part)
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert 2**26 <= int(done.stdout) <= 3 * 2**29
+
+
+def test_lack_of_memory_is_said(tmp_path, monkeypatch):
+    path = tmp_path / "file.npz"
+    write_sealed(path, WORDS, ARRAYS)
+
+    def none_left(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("graphcert.archives._filled", none_left)
+    with pytest.raises(DataError, match=r"is not a complete test .*\(MemoryError\)"):
+        read_sealed(path, "test", tuple(ARRAYS))
+
+
+@pytest.mark.parametrize("kind", [np.uint64, np.uint32, np.int8])
+def test_whole_numbers_beyond_64_bits_with_sign_are_refused(kind, tmp_path):
+    """2^64 − 1 has the seal of −1."""
+    write_sealed(tmp_path / "file.npz", WORDS, {"counts": np.array([1, 2], kind)})
+    if kind is np.uint64:
+        with pytest.raises(DataError, match="wrong types"):
+            read_sealed(tmp_path / "file.npz", "test", ("counts",))
+    else:
+        assert read_sealed(tmp_path / "file.npz", "test", ("counts",))[1]["counts"].tolist() == [1, 2]

@@ -1,11 +1,16 @@
 """Shards of votes: taken once, whole or absent, never mixed with those of another run."""
 
+import io
+import os
+import zipfile
+
 import numpy as np
 import pytest
 from voting_cases import NOISE, generic_model, small_graph, sparse_model
 
 from graphcert.errors import DataError, VotesError
 from graphcert.noise import BernoulliFlip, Smoothing
+from graphcert.sealed import seal
 from graphcert.voting import sample_votes
 from graphcert.voting.parallel import Counter
 from graphcert.voting.store import ShardStore
@@ -105,6 +110,109 @@ def test_a_damaged_or_missing_shard_is_taken_again(name, damage, tmp_path, expec
     assert take(tmp_path) == expected
     assert len(taken) == 1
     assert (tmp_path / name).read_bytes() == whole
+
+
+def directory_field(offset, value):
+    """Change bytes of the first entry in the list of members of a zip file."""
+
+    def damage(content):
+        at = content.index(b"PK\x01\x02") + offset
+        return content[:at] + value + content[at + len(value) :]
+
+    return damage
+
+
+def member(name, content):
+    """Replace a member under a right checksum of the archive."""
+
+    def damage(whole):
+        with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+            members = {each: archive.read(each) for each in archive.namelist()}
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w") as archive:
+            for each, old in members.items():
+                archive.writestr(each, content if each == name else old)
+        return stream.getvalue()
+
+    return damage
+
+
+def packed(method):
+    def damage(whole):
+        stream = io.BytesIO()
+        with zipfile.ZipFile(io.BytesIO(whole)) as archive, zipfile.ZipFile(stream, "w", method) as other:
+            for each in archive.namelist():
+                other.writestr(each, archive.read(each))
+        damaged = bytearray(stream.getvalue())
+        damaged[60:70] = bytes(10)
+        return bytes(damaged)
+
+    return damage
+
+
+def described(text):
+    """Another description under a right seal."""
+
+    def damage(whole):
+        with np.load(io.BytesIO(whole)) as archive:
+            arrays = {name: archive[name] for name in archive.files if name not in ("description", "sha256")}
+        stream = io.BytesIO()
+        np.savez(stream, description=np.array(text), sha256=np.array(seal(text, arrays)), **arrays)
+        return stream.getvalue()
+
+    return damage
+
+
+UNREADABLE = {
+    **{f"zeros at {offset} in the directory": directory_field(offset, bytes(4)) for offset in range(4, 46, 2)},
+    "a header that never ends": member("counts.npy", b"\x93NUMPY\x01\x00\x40\x00" + b"{'descr': " + b"(" * 54),
+    "a header of another language": member("counts.npy", b"\x93NUMPY\x02\x00\xff\xff\xff\x7f" + b"\xff" * 100),
+    "a shape of truths": member(
+        "counts.npy", b"\x93NUMPY\x01\x00\x40\x00{'descr': '<i8', 'fortran_order': False, 'shape': (True, -1)}"
+    ),
+    "lzma": packed(zipfile.ZIP_LZMA),
+    "bzip2": packed(zipfile.ZIP_BZIP2),
+    "deep JSON": described("[" * 100_000),
+    "an object of one name twice": described('{"identity": 1, "identity": 2}'),
+    "a list": described("[]"),
+}
+
+
+@pytest.mark.parametrize("what", UNREADABLE)
+def test_a_shard_that_cannot_be_read_does_not_block_resuming(what, tmp_path, expected, taken):
+    """Whatever is wrong with it, it is taken again and is whole afterwards."""
+    take(tmp_path)
+    path = tmp_path / "main-000000030-000000040.npz"
+    whole = path.read_bytes()
+    path.write_bytes(UNREADABLE[what](whole))
+    taken.clear()
+    assert take(tmp_path) == expected
+    assert taken in ([], [(1, 30, 40)])  # a date or an attribute in the directory may not matter
+    assert path.read_bytes() == whole or not taken
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes and devices as POSIX has them")
+def test_a_shard_that_is_a_pipe_or_a_broken_link_is_taken_again(tmp_path, expected):
+    take(tmp_path)
+    names = [file.name for file in shard_files(tmp_path)]
+    for name, make in zip(names, (os.mkfifo, lambda path: path.symlink_to("nowhere"),
+                                  lambda path: path.symlink_to("/dev/zero")), strict=False):  # fmt: skip
+        (tmp_path / name).unlink()
+        make(tmp_path / name)
+    assert take(tmp_path) == expected
+    assert all((tmp_path / name).is_file() and not (tmp_path / name).is_symlink() for name in names)
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [np.full((23, 3), 10), np.full((24, 4), [10, 0, 0, 0]), np.full((24, 3), [12, -2, 0]), np.zeros((24, 3, 1), int)],
+    ids=["fewer nodes", "another class", "negative votes", "another axis"],
+)
+def test_sums_that_cannot_be_of_this_run_are_taken_again(counts, tmp_path, expected):
+    """Well sealed and of the right identity, but impossible."""
+    take(tmp_path)
+    ShardStore(tmp_path, expected.manifest).write("main", 0, 10, {"counts": counts})
+    assert take(tmp_path) == expected
 
 
 def test_no_flipped_byte_changes_the_votes(tmp_path, expected, taken):
