@@ -68,7 +68,7 @@ def refuse_vanished(path: Path) -> None:
     path = path.resolve()
     for folder, (handle, _) in list(_HELD.items()):
         if path.is_relative_to(folder) and not _is(handle, folder / LOCK):
-            raise DataError(f"{folder} was deleted while it was being written; run the same command again")
+            raise DataError(f"{folder} was deleted or moved while it was being written; start again")
 
 
 def release_all() -> None:

@@ -75,7 +75,7 @@ def test_a_second_process_is_told_who_writes(start, tmp_path):
     with pytest.raises(DataError, match=words):
         Run(tmp_path / "run").report()
     with pytest.raises(DataError, match=words):
-        SegmentRun(tmp_path / "run").certify(None)
+        SegmentRun(tmp_path / "run")._certify(None, [], 0.0)
     with pytest.raises(DataError, match=words):
         Run(tmp_path / "run").all_stages(RunConfig(SmoothingConfig(RatesConfig(0.1, 0.1)), DatasetConfig("digits")))
     with claimed(tmp_path / "another"):
@@ -163,7 +163,7 @@ def test_a_folder_that_cannot_be_made(tmp_path):
 @pytest.mark.parametrize("again", [False, True])
 def test_a_folder_deleted_underneath_is_not_made_again(tmp_path, again):
     folder = tmp_path / "run"
-    words = r"run was deleted while it was being written; run the same command"
+    words = r"run was deleted or moved while it was being written; start again"
     with pytest.raises(DataError, match=words), claimed(folder):  # noqa: PT012
         atomic_write_text(folder / "votes" / "first", "1")
         shutil.rmtree(folder)

@@ -84,7 +84,6 @@ class SegmentRun:
         """A file of this run."""
         return self.folder / name
 
-    @alone(new=True)
     def certify(self, settings: SegmentSettings) -> SegmentationContent:
         """Take votes of every image, certify them, and write pictures, results.csv, manifest.json and report.html.
 
@@ -92,11 +91,16 @@ class SegmentRun:
 
         Raises:
             InputError: for settings that cannot work, before anything is sampled.
-            DataError: for a missing or damaged network, image or mask.
+            DataError: for a missing or damaged network, image or mask, or if another process writes into the folder.
             VotesError: if the folder holds votes of another run.
         """
         began = time.perf_counter()
         images = self._load(settings)
+        return self._certify(settings, images, began)
+
+    @alone(new=True)
+    def _certify(self, settings: SegmentSettings, images: list[Loaded], began: float) -> SegmentationContent:
+        """The same of images that are loaded, by a call that began at this time."""
         segmenter = network_of(settings, self.path(NETWORK), self.progress, self.say)
         model = ImageModel(segmenter.model, segmenter.model.classes)
         images = [one._replace(truth=_truth(one, segmenter)) for one in images]

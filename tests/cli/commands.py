@@ -43,12 +43,21 @@ class Server:
         """What the child has said so far."""
         return (self.folder / "errors").read_text()
 
-    def wait_for(self, text, seconds=60):
+    def wait_for(self, text):
         """Wait until the child has said something."""
+        self.wait_until(lambda: text in self.errors())
+
+    def wait_until(self, condition, seconds=60):
+        """Wait until something is true."""
         deadline = time.monotonic() + seconds
-        while text not in self.errors():
-            assert time.monotonic() < deadline, f"no {text!r} in {self.errors()!r}"
+        while not condition():
+            assert time.monotonic() < deadline, self.errors()
             time.sleep(0.005)
+
+    def worked(self):
+        """Seconds of a processor that the child has used."""
+        fields = Path(f"/proc/{self.child}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def send(self, number):
         """Send a signal, unless the child has ended."""

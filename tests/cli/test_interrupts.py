@@ -98,12 +98,29 @@ def test_commands_on_a_finished_run_stop_too(server, tmp_path, command):
     assert server.run(*SMALL, folder)[0] == 0
     options = {"sample": ["--samples", "100000000"], "collective": ["--add", "0:9", "--compare"]}
     server.start(command, folder, *options.get(command, ()))
-    while not (folder / ".lock").exists():
-        time.sleep(0.002)
+    server.wait_until((folder / ".lock").exists)
     line = interrupted(server, signal.SIGTERM)
     assert f"{folder} keeps the model, the votes, the certificate, " in line
     assert left(tmp_path) == []
     assert server.run("report", folder)[0] == 0
+
+
+def test_a_second_command_is_told_and_a_deleted_folder_stops_the_first(server, tmp_path, run):
+    folder = tmp_path / "run"
+    text, options = ENDLESS["voting"]
+    server.start(*SMALL[:-1], *options, "--out", folder)
+    server.wait_for(text)
+    for command in ([*SMALL, folder, "--seed", 5], ["sample", folder], ["report", folder]):
+        code, _, errors = run(*command)
+        assert code == 2
+        assert f"is being written by process {server.child} (graphcert certify " in errors
+        assert errors.count("\n") == 1
+    server.wait_until(lambda: list(folder.rglob("main-*.npz")))
+    folder.rename(tmp_path / "away")  # deleting it file by file would be a race with the one who fills it
+    assert server.end()[0] == 2
+    assert f"{folder} was deleted or moved while it was being written; start again" in server.errors()
+    assert "Traceback" not in server.errors()
+    assert not folder.exists()
 
 
 def test_a_second_interrupt_ends_at_once_and_quietly(server, tmp_path):
@@ -127,15 +144,15 @@ def test_training_a_segmenter_keeps_its_weights_and_says_that_it_begins_anew(ser
     network, run = tmp_path / "network.pt", tmp_path / "run"
     small = ["--sigma", "0.1", "--width", "4", "--depth", "1"]
     server.start("segment", "train", *pictures, *small, "--out", network, "--steps", "1000000")
-    time.sleep(2)
+    server.wait_until(lambda: server.worked() > 2)
     line = interrupted(server, signal.SIGINT)
     assert "interrupted after " in server.errors()
     assert "training cannot be continued, start it again with: graphcert segment train" in line
     assert network.is_file()
     server.start("segment", *pictures, "--model", network, "--sigma", "0.1", "--samples", "10000000", "--out", run)
-    time.sleep(2)
+    server.wait_until(lambda: list(run.rglob("pilot-*.npz")))
     line = interrupted(server, signal.SIGTERM)
-    assert "continue with" in line
+    assert f"{run} keeps 1 shard of votes; continue with" in line
     assert left(tmp_path) == []
 
 
