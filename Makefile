@@ -14,7 +14,7 @@ certify: $(VENV)/.installed
 
 # The same numbers and examples every time, so the same verdict.
 test: $(VENV)/.installed-dev
-	@began=$$(date +%s); $(BIN)/python -m pytest -n auto --dist loadgroup -m "not slow"; verdict=$$?; \
+	@began=$$(date +%s); $(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"; verdict=$$?; \
 	took=$$(($$(date +%s) - began)); echo "make test took $$((took / 60)) min $$((took % 60)) s"; exit $$verdict
 
 # Everything, the long tests too, under a seed of its own each time; `make test-slow SEED=…` repeats it.

@@ -11,6 +11,8 @@ from graphcert.data.arguments import whole
 from graphcert.data.raw import RawGraph
 from graphcert.errors import DataError, InputError
 
+Mask = NDArray[np.bool_]
+
 MASKS = ("train_mask", "val_mask", "test_mask")
 
 
@@ -45,8 +47,8 @@ def with_masks(graph: RawGraph, read: Callable[[str], NDArray[Any]], present: se
     return replace(graph, masks=np.stack(masks))
 
 
-def given_split(graph: RawGraph, split: SupportsIndex | None) -> NDArray[np.bool_] | None:
-    """(3, N) the nodes that train, validate and are tested according to the file; None if it does not say.
+def given_split(graph: RawGraph, split: SupportsIndex | None) -> tuple[Mask, Mask, Mask] | None:
+    """Masks (N,) of the nodes that train, validate and are tested according to the file; None if it does not say.
 
     Args:
         graph: in standard form.
@@ -73,9 +75,11 @@ def given_split(graph: RawGraph, split: SupportsIndex | None) -> NDArray[np.bool
         if number >= several:
             raise InputError(f"split must be one of 0 to {several - 1}, got {number}")
         chosen = masks[:, :, number]
-    if chosen is not None:
-        _check(chosen, graph.labels)
-    return chosen
+    if chosen is None:
+        return None
+    _check(chosen, graph.labels)
+    train, validation, test = chosen
+    return train, validation, test
 
 
 def _check(masks: NDArray[np.bool_], labels: NDArray[np.int64]) -> None:

@@ -36,19 +36,19 @@ def test_scores_of_nothing_or_all_are_votes(order: Order, p: list[float]) -> Non
         np.testing.assert_allclose(found[clear], votes[clear], rtol=0.02)
 
 
-def divergence(perturbed: np.ndarray, clean: np.ndarray, alpha: float) -> float:
-    """D_α of two laws on few outcomes, as its definition has it; in logarithms, because powers of small weights overflow."""
-    if (perturbed[clean == 0] > 0).any() and alpha >= 1:
-        return math.inf
+def divergence(perturbed: np.ndarray, clean: np.ndarray, alpha: float) -> np.ndarray:
+    """D_α of laws (…, outcomes), as its definition has it; in logarithms, because powers of small weights overflow."""
     shared = (clean > 0) & (perturbed > 0)
-    a, b = np.log(clean[shared]), np.log(perturbed[shared])
-    if not shared.any():
-        return math.inf
-    if alpha == 1:
-        return float(np.exp(b) @ (b - a))
-    if math.isinf(alpha):
-        return float((b - a).max())
-    return float(logsumexp(alpha * b + (1 - alpha) * a) / (alpha - 1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        a, b = np.log(clean), np.log(perturbed)
+        if alpha == 1:
+            found = np.where(shared, perturbed * (b - a), 0).sum(axis=-1)
+        elif math.isinf(alpha):
+            found = np.where(shared, b - a, -math.inf).max(axis=-1)
+        else:
+            found = logsumexp(np.where(shared, alpha * b + (1 - alpha) * a, -math.inf), axis=-1) / (alpha - 1)
+    unseen = ((perturbed > 0) & (clean == 0)).any(axis=-1) & (alpha >= 1)
+    return np.where(unseen | ~shared.any(axis=-1), math.inf, found)
 
 
 def exact_divergence(perturbed: np.ndarray, clean: np.ndarray, alpha: float) -> float:
@@ -104,8 +104,7 @@ def test_a_larger_eta_would_be_wrong() -> None:
     laws = np.stack([first, 1 - first - last, last], axis=-1).reshape(-1, 3)
     laws = laws[(laws[:, 1] >= 0) & (laws @ s <= 0.5)]
     for order in DEFAULT_ORDERS:
-        pairs = ((clean, law) if order.mirrored else (law, clean) for law in laws)
-        nearest = min(divergence(*pair, order.alpha) for pair in pairs)
+        nearest = divergence(*((clean, laws) if order.mirrored else (laws, clean)), order.alpha).min()
         assert nearest * 0.98 <= score_eta(tails, *order)[0] <= nearest
 
 
