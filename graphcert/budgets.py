@@ -115,7 +115,8 @@ def _last_certified(certificate: Certificate, axis: str, limit: int | None = Non
 
     def any_robust(budget: int) -> bool:
         try:
-            return bool(certificate._kept(*budget_sweep(**{"nodes": limit, axis: budget})).any())
+            (asked,) = budget_sweep(**{"nodes": limit, axis: budget})
+            return bool(certificate._kept(asked).any())
         except UnsupportedError:
             return False
 

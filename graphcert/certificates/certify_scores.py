@@ -1,6 +1,5 @@
 """`certify_scores`: from the scores that votes carry to a certificate of the mean-score classifier."""
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from graphcert.certificates.arguments import check_votes, note_claims, target_mask
@@ -47,18 +46,18 @@ def certify_scores(
     if bounds not in BOUNDS:
         raise InputError(f"the bounds must be one of {', '.join(BOUNDS)}; got {bounds!r}")
     mask = target_mask(targets, votes.nodes)
-    tails, mean, variance = score_bounds(votes, bounds, level / (int(mask.sum()) if simultaneous else 1))
+    # The level covers the targets only, so nothing at all is said about the others.
+    tails, mean, variance = score_bounds(votes, bounds, level / (int(mask.sum()) if simultaneous else 1), mask)
     note_claims(votes, level, "certify_scores", bool(simultaneous), bounds, mask)
     return ScoreCertificate(
         labels=checked_scores(votes).labels,
-        # The level covers the targets only, so nothing at all is said about the others.
-        mean_lower=np.where(mask, mean, 0.0),
-        variance_upper=np.where(mask, variance, 0.25),
+        mean_lower=mean,
+        variance_upper=variance,
         targets=mask,
         alpha=level,
         simultaneous=bool(simultaneous),
         bounds=bounds,
-        tails=None if tails is None else np.where(mask[:, None], tails, 0.0),
+        tails=tails,
         smoothing=votes.smoothing,
         samples=votes.samples,
         total_variation=votes.total_variation,

@@ -12,18 +12,20 @@ from graphcert.statistics import bernstein_mean_variance, dkw_mean_variance, tai
 from graphcert.votes import Votes
 
 Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 BOUNDS = ("band", "bernstein", "dkw")
 """What is bounded of a score: its distribution function, or mean and variance by two methods."""
 
 
-def score_bounds(votes: Votes, bounds: str, level: float) -> tuple[Floats | None, Floats, Floats]:
+def score_bounds(votes: Votes, bounds: str, level: float, targets: Mask) -> tuple[Floats | None, Floats, Floats]:
     """Bounds of the label's score under the law that is claimed.
 
     Args:
         votes: with scores of N nodes.
         bounds: one of `BOUNDS`.
         level: error rate of one node's claim.
+        targets: (N,) the nodes about which something is said; of the others, what holds for every score.
 
     Returns:
         Lower bounds of the tails (N, B), or None without a band; mean (N,), rounded down; variance (N,), rounded up.
@@ -32,10 +34,13 @@ def score_bounds(votes: Votes, bounds: str, level: float) -> tuple[Floats | None
         InputError: if the votes have no scores.
     """
     scores = checked_scores(votes)
+    tails = None
     if bounds == "band":
-        tails = _reduced(tail_band(scores.histogram, level), votes.total_variation)
-        return tails, *tail_mean_variance(tails)
-    return None, *_charged(*_sampled(scores, bounds, level), votes.total_variation)
+        tails = np.where(targets[:, None], _reduced(tail_band(scores.histogram, level), votes.total_variation), 0.0)
+        mean, variance = tail_mean_variance(tails)
+    else:
+        mean, variance = _charged(*_sampled(scores, bounds, level), votes.total_variation)
+    return tails, np.where(targets, mean, 0.0), np.where(targets, variance, 0.25)
 
 
 def checked_scores(votes: Votes) -> Scores:

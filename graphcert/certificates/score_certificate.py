@@ -84,7 +84,7 @@ class ScoreCertificate(Claims):
 
     def _unanimous(self, samples: int) -> "ScoreCertificate":
         votes = unanimous_scores(samples, self.total_variation)
-        tails, mean, variance = score_bounds(votes, self.bounds, self._level)
+        tails, mean, variance = score_bounds(votes, self.bounds, self._level, np.ones(1, dtype=np.bool_))
         return replace(
             self,
             mean_lower=np.where(self.targets, mean, 0.0),
