@@ -27,6 +27,10 @@ class Reaching(Protocol):
     def alpha(self) -> float:
         """Error rate."""
 
+    @property
+    def simultaneous(self) -> bool:
+        """Whether that of all claims together."""
+
     def _kept(self, budget: Budget, shift: float = 0.0) -> Mask: ...
 
     def _unanimous(self, samples: int) -> "Reaching": ...
@@ -59,9 +63,10 @@ def out_of_reach(claims: Reaching, budgets: Iterable[Budget], shifts: Iterable[f
     needed = _first(reached, claims.samples, MOST_SAMPLES)
     many = "any budget that is asked for" if len(asked) > 1 else "the budget that is asked for"
     against = f"against {many}" if asked != [(Budget(), 0.0)] else "even without any change"
+    scope = f"all {claims.claims:,} claims together" if claims.simultaneous else "each claim"
     return (
-        f"{claims.samples:,} samples are too few: at alpha = {claims.alpha:g} and {claims.claims:,} claims, unanimous votes "
-        f"would prove nothing {against}; take at least {needed:,} samples, and some more as votes are seldom unanimous"
+        f"{claims.samples:,} samples are too few: at alpha = {claims.alpha:g} for {scope}, unanimous votes would "
+        f" prove nothing {against}; take at least {needed:,} samples, and some more as votes are seldom unanimous"
     )
 
 

@@ -1,4 +1,4 @@
-"""Error rates of several certificates from the same votes add up (theory section 10), and where it can be seen it is said."""
+"""Error rates of several certificates from the same votes add up (theory section 10): said where it can be seen."""
 
 import warnings
 from dataclasses import replace
