@@ -125,7 +125,7 @@ class Claims(ABC):
             OutOfReachWarning: once per certificate, if even unanimous votes of so few samples would prove nothing.
         """
         budget, distance = as_budget(add, delete, edge_add, edge_delete, nodes), checked_shift(shift)
-        refuse_vacuous(self.smoothing, [budget], [distance])
+        refuse_vacuous(self.smoothing, [budget], None if shift is None else [distance])
         kept = self._kept(budget, distance)
         self._warn(kept.any(), [budget], [distance])
         return kept
@@ -309,7 +309,7 @@ class Claims(ABC):
         if shift is not None:
             shift = [checked_shift(norm) for norm in (shift if isinstance(shift, Iterable) else [shift])]
         budgets, shifts = budget_sweep(add, delete, edge_add, edge_delete, nodes), [0.0] if shift is None else shift
-        refuse_vacuous(self.smoothing, budgets, shifts)
+        refuse_vacuous(self.smoothing, budgets, shift)
         graph = None if data is None else CleanGraph.of(data, self.smoothing, self.nodes, self.data_fingerprint)
         question = Question(
             budgets=budgets, shift=shift,

@@ -66,7 +66,7 @@ def out_of_reach(claims: Reaching, budgets: Iterable[Budget], shifts: Iterable[f
     scope = f"all {claims.claims:,} claims together" if claims.simultaneous else "each claim"
     return (
         f"{claims.samples:,} samples are too few: at alpha = {claims.alpha:g} for {scope}, unanimous votes would "
-        f" prove nothing {against}; take at least {needed:,} samples, and some more as votes are seldom unanimous"
+        f"prove nothing {against}; take at least {needed:,} samples, and some more as votes are seldom unanimous"
     )
 
 

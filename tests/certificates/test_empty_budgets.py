@@ -43,7 +43,6 @@ def test_nodes_alone_are_refused_everywhere_alike(name: str, nodes: int) -> None
     for ask in (
         lambda: certificate.robust(nodes=nodes),
         lambda: certificate.robust(gc.Budget(nodes=nodes)),
-        lambda: certificate.robust(nodes=nodes, shift=0.0),
         lambda: certificate.robust(edge_delete=2, nodes=nodes),
         lambda: certificate.certified_ratio(gc.Budget(nodes=nodes)),
         lambda: certificate.certified_accuracy(gc.Budget(edge_add=1, nodes=nodes), truth),
@@ -54,7 +53,6 @@ def test_nodes_alone_are_refused_everywhere_alike(name: str, nodes: int) -> None
         lambda: certificate.collective(nodes=nodes),
         lambda: certificate.collective(edge_delete=range(3), nodes=nodes),
         lambda: certificate.collective([gc.Budget(1, nodes=nodes + 1), gc.Budget(nodes=nodes)], method="naive"),
-        lambda: certificate.collective(nodes=nodes, shift=0.0),
     ):
         with pytest.raises(InputError, match=f"nodes={nodes} limits") as refused:
             ask()
@@ -90,6 +88,12 @@ def test_a_shift_is_a_change() -> None:
     assert certificate.robust(nodes=1, shift=0.01).all()
     curve = certificate.collective(nodes=(1, 2), shift=(0.0, 0.01))
     assert curve.certified.tolist() == [N] * 4
+    # A norm that is given as 0 says by itself that nothing moves; without a norm it is no measure.
+    assert np.array_equal(certificate.robust(nodes=3, shift=0.0), ~certificate.abstained)
+    for name in ("flips", "hierarchical flips"):
+        for ask in (claim(EMPTY[name]).robust, claim(EMPTY[name]).collective):
+            with pytest.raises(InputError, match="nodes=3 limits"):
+                ask(nodes=3, shift=0.0)
 
 
 @pytest.mark.parametrize("name", [*EMPTY, *AT_WILL])
