@@ -1,14 +1,20 @@
 """Which budgets a run is evaluated at."""
 
+from dataclasses import replace
 from fractions import Fraction
+from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graphcert.certificates import BudgetGrid, Certificate
+from graphcert.certificates.grid import evaluate_grid
+from graphcert.certificates.reach import out_of_reach
+from graphcert.certificates.sweep import budget_sweep
+from graphcert.certificates.vacuous import refuse_vacuous
 from graphcert.config import CertificateConfig, CollectiveConfig, norm_values, sweep_values
-from graphcert.errors import UnsupportedError
+from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import CONTINUOUS, Ablation, BernoulliFlip, Selected
 from graphcert.noise.laws import Law
 
@@ -37,11 +43,15 @@ def budget_grids(certificate: Certificate, truth: _Truth, settings: CertificateC
     grids: list[BudgetGrid] = []
     limits: tuple[int | None, ...] = settings.node_limits or (None,)
     law = _law_of_rows(certificate)
+    if law is None and settings.node_limits:
+        raise InputError(
+            "nodes limits in how many nodes features change, but this run's noise leaves features clean; leave it out"
+        )
     if isinstance(law, Ablation):
         # Limits that are asked for come after the graph as it is.
         asked = settings.node_limits
         values = (0, *asked) if asked else range(_last_certified(certificate, "nodes") + 2)
-        grids.append(certificate.grid(nodes=values, truth=truth))
+        grids.append(_grid(certificate, truth, nodes=tuple(values)))
     elif isinstance(law, BernoulliFlip):
         for limit in limits:
             grids += _channel_grids(certificate, truth, settings, "add", "delete", limit)
@@ -80,7 +90,24 @@ def _channel_grids(
         ends[axis] = _last_certified(certificate, axis, limit) + 1 if chosen is None else chosen
     curves: list[Any] = [{axis: range(end + 1)} for axis, end in ends.items()]
     cells: Any = {axis: range(0, end + 1, -(-(end + 1) // HEAT_MAP_CELLS)) for axis, end in ends.items()}
-    return [certificate.grid(**budgets, nodes=limit, truth=truth) for budgets in (*curves, cells)]
+    refuse_vacuous(certificate.smoothing, budget_sweep(**cells, nodes=limit))
+    return [_grid(certificate, truth, **budgets, nodes=limit) for budgets in (*curves, cells)]
+
+
+def _grid(certificate: Certificate, truth: _Truth, **axes: Any) -> BudgetGrid:
+    """As `Certificate.grid`, without a word: whoever shows grids says what is out of reach, see `too_few_samples`."""
+    correct = None if truth is None else certificate.correct(truth)
+    named = {"add": 0, "delete": 0, "edge_add": 0, "edge_delete": 0, "nodes": None} | axes
+    return evaluate_grid(certificate._kept, certificate.claims, tuple(named.values()), correct)
+
+
+def too_few_samples(certificate: Certificate, grids: tuple[BudgetGrid, ...]) -> tuple[str, ...]:
+    """One sentence for every kind of change against which even unanimous votes of so many samples prove nothing."""
+    found = []
+    for grid in grids:
+        cells = (replace(grid.fixed, **dict(zip(grid.axes, cell, strict=True))) for cell in product(*grid.values))
+        found.append(out_of_reach(certificate, cells))
+    return tuple(dict.fromkeys(sentence for sentence in found if sentence))
 
 
 def _last_certified(certificate: Certificate, axis: str, limit: int | None = None) -> int:
@@ -88,8 +115,8 @@ def _last_certified(certificate: Certificate, axis: str, limit: int | None = Non
 
     def any_robust(budget: int) -> bool:
         try:
-            given: dict[str, Any] = {"nodes": limit, axis: budget}
-            return bool(certificate.robust(**given).any())
+            (asked,) = budget_sweep(**{"nodes": limit, axis: budget})
+            return bool(certificate._kept(asked).any())
         except UnsupportedError:
             return False
 

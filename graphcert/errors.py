@@ -1,6 +1,7 @@
-"""The exceptions of graphcert: one small tree, so that a caller can catch all of it or one branch.
+"""The exceptions and warnings of graphcert: two small trees, so that a caller can catch all of one or one branch.
 
-Every message is one sentence that says what is wrong and how to put it right; the command line prints it and exits with 2.
+Every message is one sentence that says what is wrong and how to put it right; the command line prints that of an exception
+and exits with 2.
 """
 
 
@@ -26,3 +27,15 @@ class VotesError(GraphcertError):
 
 class UnsupportedError(GraphcertError):
     """A combination that is sound in principle but not offered; the message names what is."""
+
+
+class GraphcertWarning(UserWarning):
+    """Base of every warning: the answer that follows is sound, but perhaps not the one that was meant."""
+
+
+class OutOfReachWarning(GraphcertWarning):
+    """Even unanimous votes of so few samples prove nothing against the budget; the message says how many would do."""
+
+
+class RepeatedClaimsWarning(GraphcertWarning):
+    """Several certificates were made from the same votes; their error rates add up."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from torch_geometric.data import Data
 
-from graphcert.budgets import budget_grids, certified_radii, collective_sweeps
+from graphcert.budgets import budget_grids, certified_radii, collective_sweeps, too_few_samples
 from graphcert.certificates import Certificate, ScoreCertificate, certify, certify_scores
 from graphcert.certificates.rungs import BESIDE
 from graphcert.collective import CollectiveCurve
@@ -214,6 +214,8 @@ class Run:
         certificate = _certificate(config, votes, data)
         truth = data.y.numpy()
         grids = budget_grids(certificate, truth, config.certificate)
+        for sentence in too_few_samples(certificate, grids):
+            self.say(f"warning: {sentence}")
         summary = certificate_summary(
             certificate, votes, truth, grids, certified_radii(certificate, config.certificate)
         )
@@ -387,7 +389,8 @@ def _score_certificate(certificate: Certificate, votes: Votes) -> ScoreCertifica
     """Claims as strict about the same targets and the classifier of the largest mean score, if the votes carry scores."""
     if votes.scores is None:
         return None
-    return certify_scores(votes, certificate.alpha, certificate.simultaneous, targets=certificate.targets)
+    # A copy: the report itself says that the error rates of both kinds of claims add up.
+    return certify_scores(replace(votes), certificate.alpha, certificate.simultaneous, targets=certificate.targets)
 
 
 def _check_samples(config: RunConfig, targets: int) -> None:

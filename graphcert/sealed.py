@@ -33,6 +33,35 @@ def seal(description: str, arrays: Mapping[str, NDArray[Any]]) -> str:
     return digest.hexdigest()
 
 
+FINGERPRINT = {"features": slice(0, 24), "edges": slice(24, 48), "labels": slice(48, 64)}
+"""The digits of a graph's fingerprint that name each part of it."""
+
+NO_EDGES = "0" * 24
+"""Stands in a fingerprint where edges are no part of what is classified, as in images."""
+
+
+def graph_fingerprint(features: NDArray[Any], edges: NDArray[Any] | None, labels: NDArray[Any] | None) -> str:
+    """64 hexadecimal digits that name a graph: the beginnings of three sha256, see `FINGERPRINT`.
+
+    Args:
+        features: (N, D) finite numbers, which enter as float32, or as bits if all of them are 0 or 1.
+        edges: (2, 2E) every undirected edge in both directions, in any order; None for `NO_EDGES`.
+        labels: (N,) integers, or None.
+    """
+    x = features.astype("<f4") + 0.0  # no negative zeros
+    head = f"features {x.shape}\n"
+    if ((x == 0) | (x == 1)).all():
+        first = sha256(f"{head}bits\n".encode() + np.packbits(x != 0).tobytes())
+    else:
+        first = sha256(f"{head}float32\n".encode() + x.astype("<f4").tobytes())
+    second = NO_EDGES
+    if edges is not None:
+        keys = np.sort(edges[0].astype(np.int64) * len(x) + edges[1])
+        second = sha256(f"edges {len(x)}\n".encode() + keys.astype("<i8").tobytes()).hexdigest()
+    third = sha256(b"no labels" if labels is None else b"labels\n" + labels.astype("<i8").tobytes())
+    return first.hexdigest()[:24] + second[:24] + third.hexdigest()[:16]
+
+
 def write_sealed(path: Path, description: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write atomically and durably; equal content gives equal bytes.
 

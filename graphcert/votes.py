@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ Counts = NDArray[np.int64]
 _FORMAT = 1
 _COUNTS = ("pilot_counts", "counts")
 _SCORES = ("pilot_sums", "sums", "squares", "histogram")
+_FINGERPRINT = re.compile("[0-9a-f]{64}")
 _QUANTISATION = {"unit": UNIT, "bins": BINS}
 
 
@@ -30,8 +32,10 @@ _QUANTISATION = {"unit": UNIT, "bins": BINS}
 class Votes:
     """How often each node was given each class under noise: the pilot votes choose the label, the others bound it.
 
-    The arrays are copied and read-only. Pilot and main samples must be independent of each other, and the samples of a
-    node independent and identically distributed (theory section 10). Votes with the same digest are equal.
+    The arrays are copied and read-only. Pilot and final samples must be independent of each other, and the samples of a
+    node independent and identically distributed (theory section 10). The same votes given twice are refused (theory
+    section 11, trap 19): the label would be chosen by the votes that bound it. Final votes that *contain* the pilot votes
+    and more are just as wrong, and cannot be seen: keep the two apart. Votes with the same digest are equal.
 
     Attributes:
         pilot_counts: (N, K) integers; every row sums to the number of pilot samples.
@@ -41,10 +45,13 @@ class Votes:
             `smoothing`; certificates charge it to the adversary.
         scores: statistics of the class scores in the same samples, or None. They belong to another classifier, the
             mean score, with labels of its own.
-        manifest: provenance (seed, versions, hashes of data and model), as JSON values.
+        manifest: provenance (seed, versions, hashes of data and model), as JSON values. "data" is the fingerprint of the
+            graph, with which certificates compare the graph that they are given.
+        independent: True states that pilot and final samples were drawn independently of each other although all of their
+            counts agree, as unanimous votes do by chance. Sampled votes say so by themselves.
 
     Raises:
-        VotesError: if the counts contradict themselves or each other.
+        VotesError: if the counts contradict themselves or each other, or pilot and final votes are the same.
     """
 
     pilot_counts: Counts
@@ -53,9 +60,11 @@ class Votes:
     total_variation: float = field(default=0.0, kw_only=True)
     scores: Scores | None = field(default=None, kw_only=True)
     manifest: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
+    independent: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        for name in ("pilot_counts", "counts"):
+        given = self.pilot_counts, self.counts
+        for name in _COUNTS:
             object.__setattr__(self, name, _read_only_counts(name, getattr(self, name)))
         if self.pilot_counts.shape != self.counts.shape:
             raise VotesError(
@@ -68,6 +77,10 @@ class Votes:
             self.smoothing.check_nodes(self.counts.shape[0])
         except InputError as error:
             raise VotesError(f"the votes do not match their smoothing: {error}") from None
+        try:
+            refuse_the_same_votes(*given, self.independent)
+        except InputError as error:
+            raise VotesError(str(error)) from None
         if not 0 <= self.total_variation < 1:
             raise VotesError(f"total_variation must lie in [0, 1), got {self.total_variation!r}")
         object.__setattr__(self, "total_variation", float(self.total_variation))
@@ -88,6 +101,9 @@ class Votes:
             raise VotesError(f"votes and scores must agree on (nodes, classes, samples), got {expected} and {found}")
         if scores.pilot_sums.sum(axis=1).max() > self.pilot_samples * UNIT:
             raise VotesError(f"the scores of a node sum to more than 1 in the {self.pilot_samples} pilot samples")
+        mine = np.take_along_axis(scores.pilot_sums, scores.labels[:, None], axis=1)[:, 0]
+        if not self.independent and self.pilot_samples == self.samples and np.array_equal(mine, scores.sums):
+            raise VotesError(f"the pilot scores and the final scores {_SAME}")
 
     @property
     def nodes(self) -> int:
@@ -124,6 +140,17 @@ class Votes:
         """Sha256 of counts, smoothing, total variation and scores; the manifest is not part of it."""
         return seal(to_json(self._description()), self._arrays())
 
+    @property
+    def data_fingerprint(self) -> str | None:
+        """The name of the graph that was voted on, from the manifest; None for votes made elsewhere."""
+        name = self.manifest.get("data")
+        return name if isinstance(name, str) and _FINGERPRINT.fullmatch(name) else None
+
+    @cached_property
+    def _claims_made(self) -> set[tuple[Any, ...]]:
+        """What was claimed from this very object so far; see `RepeatedClaimsWarning`."""
+        return set()
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Votes) and self.digest == other.digest
 
@@ -137,6 +164,8 @@ class Votes:
             DataError: if the file cannot be written.
         """
         description = {**self._description(), "manifest": self.manifest}
+        if self.independent:
+            description["independent"] = True
         # The seal is that of the values, whatever type holds them.
         compact = {
             name: array.astype(np.int32) if name == "histogram" else array for name, array in self._arrays().items()
@@ -166,6 +195,7 @@ class Votes:
                 total_variation=description["total_variation"],
                 scores=_stored_scores(description, arrays),
                 manifest=_plain_object(description["manifest"]),
+                independent=description.get("independent", False),
             )
         if smoothing is not None and smoothing != votes.smoothing:
             raise VotesError(f"{path} holds votes that do not match the smoothing: they claim {votes.smoothing}")
@@ -178,6 +208,32 @@ class Votes:
     def _arrays(self) -> dict[str, Counts]:
         counts = {name: getattr(self, name) for name in _COUNTS}
         return counts if self.scores is None else counts | self.scores.arrays()
+
+
+def refuse_the_same_votes(pilot: ArrayLike, final: ArrayLike, independent: bool) -> None:
+    """Raise `InputError` if pilot votes are given again as final ones (theory section 11, trap 19).
+
+    Args:
+        pilot, final: counts as they were given.
+        independent: whether the caller states that they were drawn apart although they are equal. What is the very same
+            array, or shares its memory, is refused all the same.
+    """
+    if not isinstance(independent, bool):
+        raise InputError(f"independent must be True or False, got {independent!r}")
+    first, second = np.asarray(pilot), np.asarray(final)
+    if pilot is final or np.shares_memory(first, second):
+        raise InputError(
+            "pilot and final votes are the same array, so the votes that bound a label would have chosen it; draw the "
+            "final votes anew, independently of the pilot"
+        )
+    if not independent and np.array_equal(first, second):
+        raise InputError(f"the pilot votes and the final votes {_SAME}")
+
+
+_SAME = (
+    "agree in every number, as copies of each other do, and then the votes that bound a label would have chosen it; draw "
+    "the final votes anew, or state with independent=True that both were drawn independently"
+)
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -207,7 +263,10 @@ def _stored_scores(description: Mapping[str, Any], arrays: Mapping[str, NDArray[
 
 def _read_only_counts(name: str, counts: ArrayLike) -> Counts:
     """Copy and check one array of counts."""
-    array = np.asarray(counts)
+    try:
+        array = np.asarray(counts)
+    except ValueError:
+        raise VotesError(f"every node of {name} needs one number per class; the rows differ in length") from None
     if array.ndim != 2 or array.shape[0] < 1 or array.shape[1] < 2:
         raise VotesError(f"{name} must have the shape (nodes ≥ 1, classes ≥ 2), got {array.shape}")
     if not np.issubdtype(array.dtype, np.integer):

@@ -4,6 +4,7 @@ Three rows of two feature bits in two clusters and two pairs that can carry an e
 bits per row, and the edges: 8³ · 4 outcomes. Rates and probabilities of selection are dyadic, so probabilities are exact.
 """
 
+from dataclasses import replace
 from itertools import product
 from types import SimpleNamespace
 
@@ -117,8 +118,15 @@ def schemes(draw, ablation=False, edges=None):
     return Hierarchical(select, Smoothing(levels, flips, partition))
 
 
+def meant(budget):
+    """A limit of nodes where bits change, and of 0 where none does; all else is refused as empty."""
+    return replace(budget, nodes=max(budget.nodes, 1) if budget.feature_add + budget.feature_delete else 0)
+
+
 BUDGETS = st.lists(
-    st.builds(Budget, st.integers(0, 3), st.integers(0, 3), st.integers(0, 1), st.integers(0, 1), st.integers(0, 3)),
+    st.builds(
+        Budget, st.integers(0, 3), st.integers(0, 3), st.integers(0, 1), st.integers(0, 1), st.integers(0, 3)
+    ).map(meant),
     min_size=1, max_size=3,
 )  # fmt: skip
 quiet = pytest.mark.filterwarnings("ignore:the .* falls")

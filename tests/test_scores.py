@@ -38,7 +38,7 @@ Q = np.array([[0, 5, UNIT], [40_000, 40_001, 40_001]])
 
 def votes_of(scores: Scores | None, pilot: int = 3, samples: int = 3, **changes: object) -> Votes:
     counts = [np.stack([[n, 0, 0], [0, n, 0]]) for n in (pilot, samples)]
-    return Votes(*counts, SMOOTHING, scores=scores, **changes)  # type: ignore[arg-type]
+    return Votes(*counts, SMOOTHING, scores=scores, independent=True, **changes)  # type: ignore[arg-type]
 
 
 @given(DRAWN)

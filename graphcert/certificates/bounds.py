@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from graphcert.noise import BernoulliFlip, Smoothing
 from graphcert.statistics import clopper_pearson_lower, clopper_pearson_upper
 from graphcert.votes import Votes
 
@@ -38,6 +39,17 @@ def multiclass_bounds(votes: Votes, level: float) -> tuple[Floats, Floats]:
     share = level / (2 * (votes.classes - 1))
     p_other = _raised(clopper_pearson_upper(others.max(axis=1), votes.samples, share), votes.total_variation)
     return p_lower, np.minimum(p_other, _complement_up(p_lower))
+
+
+RULES = {"binary": binary_bounds, "multiclass": multiclass_bounds}
+"""What each rule needs to know of a node."""
+
+
+def unanimous_votes(samples: int, classes: int, total_variation: float) -> Votes:
+    """Made-up votes of one node that is always given the same class; their bounds do not depend on the noise."""
+    pilot = np.eye(1, classes, dtype=np.int64)
+    noise = Smoothing(features=BernoulliFlip(0.5, 0.5))
+    return Votes(pilot, pilot * samples, noise, total_variation=total_variation, independent=True)
 
 
 def _reduced(p: Floats, distance: float) -> Floats:

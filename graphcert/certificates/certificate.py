@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from graphcert.certificates.bounds import RULES, unanimous_votes
 from graphcert.certificates.claims import Claims, Floats, Mask
 from graphcert.certificates.guarantee import describe_guarantee
 from graphcert.certificates.norms import BlockScales, unit_law
@@ -13,7 +14,6 @@ from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Budget, Smoothing, Views
 from graphcert.noise.budget import count
 from graphcert.tradeoff import TradeOff, allocation_trade_offs, budget_trade_offs, certified_radius, selected_trade_offs
-from graphcert.tradeoff.gaussian import checked_shift
 from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, order_eta
 
 
@@ -28,49 +28,25 @@ class Certificate(Claims):
         p_lower: (N,) lower bound of the label's probability under the noise; 0 for a node that is no target.
         p_other_upper: (N,) upper bound of the probability of every other class; 1 for a node that is no target.
         method: "binary" or "multiclass".
+        classes: number of classes K of the votes.
     """
 
     p_lower: Floats
     p_other_upper: Floats
     method: str
+    classes: int = 2
 
-    def robust(
-        self,
-        add: int | Budget = 0,
-        delete: int = 0,
-        edge_add: int = 0,
-        edge_delete: int = 0,
-        nodes: int | None = None,
-        *,
-        shift: float | None = None,
-    ) -> Mask:
-        """Which nodes provably keep their label under every perturbation within the budget.
-
-        Args:
-            add: feature bits set anywhere in the graph, or a whole `Budget` in place of the numbers.
-            delete: feature bits cleared.
-            edge_add: undirected edges inserted.
-            edge_delete: undirected edges removed.
-            nodes: the most nodes whose features change; None for no limit. Under ablation rows may change at will, and
-                `nodes` alone is the budget.
-            shift: in place of bits, the norm of the change of all features together: ℓ2 under Gaussian noise, ℓ1 under
-                uniform noise. Under noise on a lattice the changed features lie on it too.
-
-        Returns:
-            (N,) mask; False for abstaining nodes, for nodes that are no targets, and for all nodes if the budget
-            changes a channel that the smoothing does not perturb.
-
-        Raises:
-            InputError: if a count is not a whole number ≥ 0, or a shift is given for noise that has no norm.
-            UnsupportedError: if the budget is too large for exact arithmetic, counts bits under Gaussian or uniform noise,
-                or changes edges besides a shift under Gaussian noise.
-        """
-        budget, distance = as_budget(add, delete, edge_add, edge_delete, nodes), checked_shift(shift)
-        if distance and budget.nodes is None:
+    def _kept(self, budget: Budget, shift: float = 0.0) -> Mask:
+        if shift and budget.nodes is None:
             budget = replace(budget, nodes=self.nodes)
-        trade_offs = budget_trade_offs(self.smoothing, budget, distance, self.nodes)
-        survives = [self._survives(trade_off) for trade_off in trade_offs]
-        return np.asarray(np.logical_and.reduce(survives))
+        trade_offs = budget_trade_offs(self.smoothing, budget, shift, self.nodes)
+        return np.asarray(np.logical_and.reduce([self._survives(trade_off) for trade_off in trade_offs]))
+
+    def _unanimous(self, samples: int) -> "Certificate":
+        votes = unanimous_votes(samples, self.classes, self.total_variation)
+        p_lower, p_other_upper = RULES[self.method](votes, self._level)
+        everywhere = np.where(self.targets, p_lower, 0.0), np.where(self.targets, p_other_upper, 1.0)
+        return replace(self, p_lower=everywhere[0], p_other_upper=everywhere[1], samples=samples)
 
     def radius(self, nodes: int | None = None) -> Floats:
         """How far the features can be moved, in norm over all of them together, before a label may change.
@@ -79,17 +55,21 @@ class Certificate(Claims):
         sections 5 and 6). Localized noise counts with its smallest σ or λ and its rarest selection.
 
         Args:
-            nodes: the most nodes whose features change; None for all.
+            nodes: the most nodes whose features change, at least 1; None for all.
 
         Returns:
             (N,) radii ≥ 0: the label survives every change of at most so much; 0 where nothing is certified. Sound side:
             never above the exact radius.
 
         Raises:
-            InputError: if `nodes` is not a whole number ≥ 0.
+            InputError: if `nodes` is not a whole number ≥ 1: in no row nothing moves, and every radius would hold.
             UnsupportedError: if the features carry neither Gaussian nor uniform noise.
         """
         rows = self.nodes if nodes is None else min(count("nodes", nodes), self.nodes)
+        if rows == 0:
+            raise InputError(
+                "with nodes=0 nothing moves, and every radius would hold; give nodes of at least 1, or none"
+            )
         other = None if self.method == "binary" else self.p_other_upper
         return certified_radius(self.smoothing, self.p_lower, other, rows)
 
@@ -172,12 +152,3 @@ class Certificate(Claims):
         return describe_guarantee(
             self.smoothing, self.claims, self.nodes, self.samples, self.alpha, self.simultaneous, self.method
         )
-
-
-def as_budget(add: int | Budget, delete: int, edge_add: int, edge_delete: int, nodes: int | None = None) -> Budget:
-    """A `Budget` as it is, or one of the numbers."""
-    if not isinstance(add, Budget):
-        return Budget(add, delete, edge_add, edge_delete, nodes)
-    if (delete, edge_add, edge_delete, nodes) != (0, 0, 0, None):
-        raise InputError("give either a Budget or the numbers, not both")
-    return add

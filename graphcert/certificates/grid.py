@@ -23,7 +23,8 @@ class BudgetGrid:
     Attributes:
         axes: the names out of `AXES` and "nodes" that vary, one per dimension of the arrays.
         values: the budgets along each of these axes.
-        fixed: the budget on the axes that do not vary (0, or no limit of nodes, on those that do).
+        fixed: the budget on the axes that do not vary (0, or no limit of nodes, on those that do). A cell in which nothing
+            changes is the statement without any change, whatever its limit of nodes.
         ratio: certified ratio, of the shape given by `values`.
         accuracy: certified accuracy of the same shape, or None where no true labels were given.
     """
@@ -63,7 +64,7 @@ def evaluate_grid(
     for cell in np.ndindex(shape):
         chosen = {axis: varying[axis][i] for axis, i in zip(varying, cell, strict=True)}
         budget = replace(fixed, **chosen)
-        if any(_within(small, budget) for small in hopeless):
+        if any(within(small, budget) for small in hopeless):
             continue
         nodes = robust(budget)
         certified[cell] = nodes.sum()
@@ -79,7 +80,7 @@ def evaluate_grid(
     )
 
 
-def _within(small: Budget, large: Budget) -> bool:
+def within(small: Budget, large: Budget) -> bool:
     """Whether every perturbation within `small` is also within `large`."""
     if any(s > b for s, b in zip(small.as_tuple(), large.as_tuple(), strict=True)):
         return False

@@ -1,14 +1,20 @@
 """`predict`: the label of the smoothed classifier, without a claim of robustness (Cohen et al. 2019, PREDICT)."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from graphcert.certificates.arguments import check_votes, note_claims
 from graphcert.certificates.guarantee import describe_noise
+from graphcert.errors import OutOfReachWarning
 from graphcert.statistics import binomial_tail, check_level, confidence_words
 from graphcert.votes import Votes
+
+_MOST_VOTES = 1100
+"""So many unanimous votes have a p-value below the smallest float."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -59,15 +65,24 @@ def predict(votes: Votes, alpha: float = 0.01, simultaneous: bool = True) -> Pre
 
     Args:
         votes: votes of N nodes over K classes.
-        alpha: error rate in (0, 1) of all labels together (or of each one, see `simultaneous`).
+        alpha: error rate below 1/2 of all labels together (or of each one, see `simultaneous`).
         simultaneous: True tests every node at alpha/N, so that all labels hold at once with probability ≥ 1 − alpha;
             False tests each at alpha and speaks about single nodes only.
 
     Raises:
-        InputError: if `alpha` is not a level.
+        InputError: if `votes` are no `Votes`, or `alpha` is not a level.
+
+    Warns:
+        OutOfReachWarning: if so few votes settle no label, however they fall; it says how many would.
+        RepeatedClaimsWarning: if other claims were made from the same `Votes` object: the error rates add up.
     """
+    check_votes(votes, "predict")
     level = check_level(alpha)
-    per_node = level / (votes.nodes if simultaneous else 1) - votes.samples * votes.total_variation * (1 + 2.0**-50)
+    note_claims(votes, level, "predict", bool(simultaneous))
+    share = level / (votes.nodes if simultaneous else 1)
+    per_node = _charged(share, votes.samples, votes.total_variation)
+    if not _decides(votes.samples, share, votes.total_variation):
+        warnings.warn(_too_few(votes, share), OutOfReachWarning, stacklevel=2)
     top = np.partition(votes.counts, votes.classes - 2, axis=1)[:, -2:]
     second, first = top[:, 0], top[:, 1]
     # A node without any vote for its two classes does not exist: every node has at least one vote.
@@ -81,3 +96,25 @@ def predict(votes: Votes, alpha: float = 0.01, simultaneous: bool = True) -> Pre
         smoothing=votes.smoothing,
         samples=votes.samples,
     )
+
+
+def _charged(share: float, samples: int, total_variation: float) -> float:
+    """What the level of one node leaves to the test."""
+    return share - samples * total_variation * (1 + 2.0**-50)
+
+
+def _decides(samples: int, share: float, total_variation: float) -> bool:
+    """Whether unanimous votes settle a label."""
+    return bool(2 * binomial_tail(samples, samples, 0.5) <= _charged(share, samples, total_variation))
+
+
+def _too_few(votes: Votes, share: float) -> str:
+    """Why no label can be settled, and how many votes would do."""
+    # With a charge for every sample, more of them are not always better: the first number that does is the least.
+    enough = next((n for n in range(1, _MOST_VOTES) if _decides(n, share, votes.total_variation)), None)
+    advice = (
+        "the distance between the sampled and the stated law is too large for any number of votes"
+        if enough is None or enough < votes.samples
+        else f"take at least {enough:,}, and more as votes are seldom unanimous"
+    )
+    return f"{votes.samples:,} votes settle no label at a level of {share:.3g} per node, however they fall; {advice}"

@@ -23,7 +23,7 @@ class Evidence:
     Attributes:
         smoothing: the scheme.
         nodes: N.
-        robust: (N,) the nodes that are robust alone within a budget, or, with shift=…, against a change of that norm.
+        robust: (N,) the nodes that are robust alone within a budget and, besides, against a change of some norm.
         half_spaces: for orders (None for all that there are) those that there are, D of them, and (D, N) the least amount
             of each that can take the label away, rounded down.
         majorities: (N,) lower bounds of the labels' probabilities; None if the claims rest on something else.
@@ -57,14 +57,14 @@ class Question:
 
     Attributes:
         budgets: B of them.
-        shift: one norm or several, under continuous noise; None for budgets of counts.
+        shift: norms ≥ 0, under continuous noise; None for budgets of counts.
         targets: (N,) the targets that count.
         correct: (N,) the nodes that are correctly labelled, or None.
         data, layers, normalisation, local_budget, attackers, orders, bins, time_limit, solver: as they were given.
     """
 
     budgets: list[Budget]
-    shift: float | Iterable[float] | None
+    shift: Sequence[float] | None
     targets: Mask
     correct: Mask | None
     data: Any
@@ -89,7 +89,7 @@ class Kind(NamedTuple):
     Attributes:
         rungs: names of the rungs that exist for some evidence and question, the weakest first; never none.
         curve: the certificate of one of them.
-        refusal: one sentence for whoever asks for another one.
+        refusal: one sentence for whoever asks for another one; "{noise}" stands for the name of the noise.
         brief: what is asked of the strongest rung where it stands in for a stronger one that does not exist here.
     """
 

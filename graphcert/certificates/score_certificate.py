@@ -9,14 +9,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from graphcert.certificates.certificate import as_budget
 from graphcert.certificates.claims import Claims, Floats, Mask
+from graphcert.certificates.score_bounds import score_bounds, unanimous_scores
 from graphcert.certificates.score_guarantee import describe_mean_score
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Budget, Scheme, Views
 from graphcert.noise.dominance import undominated
 from graphcert.tradeoff import allocation_trade_offs, budget_trade_offs
-from graphcert.tradeoff.gaussian import checked_shift
 from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, mean_variance_eta, order_weight
 from graphcert.tradeoff.score_half_spaces import score_eta
 from graphcert.tradeoff.score_mean import ScoreTails
@@ -32,7 +31,14 @@ class ScoreCertificate(Claims):
     The classifier is the mean-score one: the class of largest expected score under the noise. It is not the majority vote
     that `Certificate` speaks about: labels and claims of the two must not be mixed. Scores are at least 0 and sum to at
     most 1, so a class whose mean stays above 1/2 stays the largest. Sound side: what is not proved is reported as not
-    robust. Attributes beside those of all `Claims`:
+    robust.
+
+    With a band, a node is robust if its mean score stays above 1/2 by the exact trade-offs: ∫ lower(1 − F₊(t)) dt > 1/2 (see
+    `ScoreTails`). With mean and variance, or where the budget is too large for exact arithmetic, if Σ w · ε < ln(1 +
+    (μ − 1/2)²/σ²), the sum over the four numbers ε of the budget, w the largest weight of order 2 among the levels of noise
+    of the channel: the adversary places changes where they hurt most. Without any change, if `mean_lower` > 1/2.
+
+    Attributes beside those of all `Claims`:
 
     Attributes:
         mean_lower: (N,) lower bound of the label's mean score under the noise; 0 for a node that is no target.
@@ -62,44 +68,11 @@ class ScoreCertificate(Claims):
         ):
             raise InputError(f"the tails of {self.nodes} scores need one row each, falling along the bins")
 
-    def robust(
-        self,
-        add: int | Budget = 0,
-        delete: int = 0,
-        edge_add: int = 0,
-        edge_delete: int = 0,
-        nodes: int | None = None,
-        *,
-        shift: float | None = None,
-    ) -> Mask:
-        """Which nodes provably keep their label under every perturbation within the budget.
-
-        With a band, a node is robust if its mean score stays above 1/2 by the exact trade-offs: ∫ lower(1 − F₊(t)) dt > 1/2
-        (see `ScoreTails`). With mean and variance, or where the budget is too large for exact arithmetic, if Σ w · ε <
-        ln(1 + (μ − 1/2)²/σ²), the sum over the four numbers ε of the budget, w the largest weight of order 2 among the
-        levels of noise of the channel: the adversary places changes where they hurt most.
-
-        Args:
-            add: feature bits set anywhere in the graph, or a whole `Budget` in place of the numbers.
-            delete: feature bits cleared.
-            edge_add: undirected edges inserted.
-            edge_delete: undirected edges removed.
-            nodes: the most nodes whose features change, as in `Certificate.robust`.
-            shift: in place of bits, the norm of the change of all features together, as in `Certificate.robust`.
-
-        Returns:
-            (N,) mask; False for abstaining nodes, for nodes that are no targets, and for all nodes if the budget
-            changes a channel that the smoothing does not perturb. Without any change, whether `mean_lower` > 1/2.
-
-        Raises:
-            InputError: if a count is not a whole number ≥ 0, or no measure of changes under this noise.
-            UnsupportedError: under other noise than flips, if the budget is too large for exact arithmetic.
-        """
-        budget, distance = as_budget(add, delete, edge_add, edge_delete, nodes), checked_shift(shift)
-        if distance and self.smoothing.flips_only:
+    def _kept(self, budget: Budget, shift: float = 0.0) -> Mask:
+        if shift and self.smoothing.flips_only:
             raise InputError("a shift is no measure of changes under flips; give add, delete, edge_add or edge_delete")
         if not self.smoothing.flips_only:
-            return self._keeps_its_mean(budget, distance)
+            return self._keeps_its_mean(budget, shift)
         by_variance = np.asarray(worst_divergence(self.smoothing, budget) < self._eta())
         if self.tails is None or by_variance.all():
             return by_variance
@@ -108,6 +81,17 @@ class ScoreCertificate(Claims):
             return np.asarray(by_variance | self._keeps_its_mean(budget))
         except UnsupportedError:
             return by_variance
+
+    def _unanimous(self, samples: int) -> "ScoreCertificate":
+        votes = unanimous_scores(samples, self.total_variation)
+        tails, mean, variance = score_bounds(votes, self.bounds, self._level, np.ones(1, dtype=np.bool_))
+        return replace(
+            self,
+            mean_lower=np.where(self.targets, mean, 0.0),
+            variance_upper=np.where(self.targets, variance, 0.25),
+            tails=None if tails is None else np.where(self.targets[:, None], tails, 0.0),
+            samples=samples,
+        )
 
     def robust_at(
         self,

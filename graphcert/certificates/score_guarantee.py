@@ -34,7 +34,8 @@ def describe_mean_score(
             f"A node is certified for a budget if it provably keeps its label under every perturbation that "
             f"{describe_threat(smoothing)}, anywhere in the graph and at the same time: the mean score of the label stays "
             f"above one half, and scores sum to at most one.",
-            f"Under independent samples, {scope} over the {samples:,} samples; {_BOUNDS[bounds]}.",
+            f"Under independent samples, {scope} over the {samples:,} samples; {_BOUNDS[bounds]}. The error rates of "
+            f"several certificates from the same votes, such as one about the majority vote, add up.",
             f"The targets are {claims:,} of {nodes:,} nodes; a node that is not certified is not proved to be fragile.",
             *unprotected,
         ]

@@ -10,6 +10,7 @@ from graphcert.errors import InputError
 from graphcert.statistics import binomial_tail, bonferroni, check_errors, check_level, confidence_words, holm
 from graphcert.tradeoff.radius import gaussian_radius
 from graphcert.tradeoff.words import norm_words
+from graphcert.votes import refuse_the_same_votes
 
 _TESTS = {"holm": holm, "bonferroni": bonferroni}
 
@@ -101,6 +102,7 @@ def seg_certify(
     errors: SupportsIndex = 0,
     *,
     total_variation: float = 0.0,
+    independent: bool = False,
 ) -> SegmentationCertificate:
     """Certify many components of one input at once, and abstain on those that would spoil the rest.
 
@@ -110,8 +112,10 @@ def seg_certify(
 
     Args:
         pilot_counts: (M, K) or (H, W, K) integers, votes of independent pilot samples; every component has the same sum.
-        counts: likewise, of the samples that are tested; independent of the pilot.
-        tau: τ in [1/2, 1), the probability to exceed. Choose it before the samples.
+        counts: likewise, of the samples that are tested; independent of the pilot. The same votes given twice are refused.
+            Counts that contain the pilot votes and more are just as wrong, and cannot be seen.
+        tau: τ in [1/2, 1), the probability to exceed. Choose it before the samples: the error rates of several calls with
+            the same samples add up.
         alpha: error rate in (0, 1) of all claims together.
         method: "holm" or "bonferroni"; both hold under every dependence of the components, and Holm never claims less.
         sigma: standard deviation of the Gaussian noise, for `radius`; None for votes under other noise.
@@ -119,9 +123,10 @@ def seg_certify(
             family-wise guarantee.
         total_variation: bound on the distance, for one sample, between the law that was sampled and the noise that is
             meant, as in `Votes`; it is added to τ in the test.
+        independent: True states that pilot and counts were drawn independently although they are equal, as in `Votes`.
 
     Raises:
-        InputError: if an argument is outside its domain.
+        InputError: if an argument is outside its domain, or pilot and final votes are the same.
     """
     level, tolerated, threshold, charged = check_level(alpha), check_errors(errors), float(tau), float(total_variation)
     if not 0.5 <= threshold < 1:
@@ -135,6 +140,7 @@ def seg_certify(
     pilot, final = (_counts(*pair) for pair in (("pilot_counts", pilot_counts), ("counts", counts)))
     if pilot.shape != final.shape:
         raise InputError(f"pilot_counts and counts must agree in shape, got {pilot.shape} and {final.shape}")
+    refuse_the_same_votes(pilot_counts, counts, independent)
     labels = pilot.argmax(axis=-1)
     successes = np.take_along_axis(final, labels[..., None], axis=-1)[..., 0].astype(np.int64)
     samples = int(final.reshape(-1, final.shape[-1])[0].sum(dtype=np.int64))
@@ -155,7 +161,10 @@ def seg_certify(
 
 def _counts(name: str, counts: ArrayLike) -> NDArray[np.integer]:
     """Votes as they are, after a check that every component has the same number of them."""
-    array = np.asarray(counts)
+    try:
+        array = np.asarray(counts)
+    except ValueError:
+        raise InputError(f"every component of {name} needs one number per class; the rows differ in length") from None
     if array.ndim < 2 or array.size == 0 or array.shape[-1] < 2:
         raise InputError(f"{name} must have the shape (components ≥ 1, classes ≥ 2), got {array.shape}")
     if not np.issubdtype(array.dtype, np.integer):

@@ -10,13 +10,14 @@ import numpy as np
 
 from graphcert.certificates.question import Evidence, Kind, Question
 from graphcert.certificates.rungs import ALL, BELOW, METHODS, RUNGS, Rung, named_rungs
-from graphcert.certificates.together_alone import ALONE
+from graphcert.certificates.together_alone import ALONE, noise_name
 from graphcert.certificates.together_flips import FLIPS
 from graphcert.certificates.together_hierarchical import HIERARCHICAL, counts_rows, selects_all
 from graphcert.certificates.together_norm import NORM
 from graphcert.collective import CollectiveCurve
 from graphcert.collective.curve import strengthened, weakened
 from graphcert.errors import InputError, UnsupportedError
+from graphcert.noise import CONTINUOUS, Scheme
 
 
 def together(
@@ -42,7 +43,7 @@ def together(
     if method not in METHODS:
         raise InputError(f"method must be one of {', '.join(METHODS)} or {ALL}, got {method!r}")
     if method != "naive" and method not in kind.rungs(evidence, question):
-        raise UnsupportedError(kind.refusal)
+        raise UnsupportedError(kind.refusal.format(noise=noise_name(evidence.smoothing)))
     return _alone(kind, evidence, question, method)
 
 
@@ -93,6 +94,10 @@ def _kind(evidence: Evidence, question: Question) -> tuple[Kind, Evidence]:
     """Who answers, and about which noise."""
     smoothing = evidence.smoothing
     if question.shift is not None:
+        if not any(isinstance(getattr(law, "law", law), CONTINUOUS) for law in smoothing.levels("features")):
+            raise InputError(
+                "only Gaussian and uniform noise have a measure for a shift; give add, delete, edges or nodes"
+            )
         return NORM, evidence
     if smoothing.flips_only:
         return FLIPS, evidence

@@ -1,6 +1,5 @@
 """Changes measured by a norm, under Gaussian and uniform noise: half-spaces in real shares (theory, sections 5 and 8)."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 from itertools import product
 
@@ -13,7 +12,7 @@ from graphcert.certificates.rungs import Rung
 from graphcert.collective import CollectiveCurve, collective_norm
 from graphcert.collective.curve import SHIFT
 from graphcert.errors import InputError, UnsupportedError
-from graphcert.tradeoff.gaussian import checked_shift
+from graphcert.noise import Budget
 
 _REFUSAL = (
     "against a shift there are method='naive', and 'lp' and 'milp' for votes under Gaussian or uniform noise without "
@@ -34,7 +33,9 @@ def _curve(evidence: Evidence, question: Question, rung: Rung) -> CollectiveCurv
         raise UnsupportedError(
             "changes of bits or edges besides a shift are certified by robust(…) only; leave them out"
         )
-    shifts = _shifts(question.shift)
+    shifts = list(question.shift or ())
+    if not shifts:
+        raise InputError("a sweep of shifts needs at least one norm")
     distances = evidence.distances()
     if distances is None:
         return _alone(evidence, question, shifts)
@@ -43,7 +44,7 @@ def _curve(evidence: Evidence, question: Question, rung: Rung) -> CollectiveCurv
     problem = BlockScales.of(evidence.smoothing, evidence.nodes).problem(distances)
     return collective_norm(
         problem, shifts, method=rung.method, targets=question.targets, correct=question.correct,
-        robust_alone=np.array([evidence.robust(shift=shift) for shift in shifts]), bins=question.bins,
+        robust_alone=np.array([evidence.robust(Budget(), shift) for shift in shifts]), bins=question.bins,
         time_limit=question.time_limit, solver=question.solver,
     )  # fmt: skip
 
@@ -51,19 +52,12 @@ def _curve(evidence: Evidence, question: Question, rung: Rung) -> CollectiveCurv
 def _alone(evidence: Evidence, question: Question, shifts: list[float]) -> CollectiveCurve:
     """Every node by itself, over shifts and limits of nodes, the last one running fastest."""
     sweep = list(product(shifts, question.budgets))
-    robust = np.array([evidence.robust(budget, shift=shift) for shift, budget in sweep])
+    robust = np.array([evidence.robust(budget, shift) for shift, budget in sweep])
     right = None if question.correct is None else question.targets & question.correct
     curve = alone_curve([budget for _, budget in sweep], robust, question.targets, right)
     rows = [(shift,) if budget.nodes is None else (shift, float(budget.nodes)) for shift, budget in sweep]
     axes = (SHIFT, "nodes") if "nodes" in curve.axes else (SHIFT,)
     return replace(curve, axes=axes, budgets=np.array(rows, np.float64))
-
-
-def _shifts(given: float | Iterable[float] | None) -> list[float]:
-    shifts = [checked_shift(shift) for shift in (given if isinstance(given, Iterable) else [given])]
-    if not shifts:
-        raise InputError("a sweep of shifts needs at least one norm")
-    return shifts
 
 
 def _brief(question: Question) -> Question:

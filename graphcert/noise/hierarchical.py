@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any, Literal, overload
 
 from graphcert.errors import InputError
+from graphcert.noise.exact import refuse_subclass
 from graphcert.noise.laws import BernoulliFlip, FeatureLaw, Selected, SubsetAblation
 from graphcert.noise.partition import Partition
 from graphcert.noise.scheme import Scheme
@@ -44,6 +45,7 @@ class Hierarchical(Scheme):
             raise InputError(
                 f"Hierarchical(lower=…) takes a law such as BernoulliFlip(0.01, 0.6) or a Smoothing, got {lower!r}"
             )
+        refuse_subclass(lower, (Smoothing,))
         if not lower.perturbs("features"):
             raise InputError("hierarchical smoothing selects rows for feature noise; give lower=… feature noise")
         laws = lower.levels("features")

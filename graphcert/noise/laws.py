@@ -8,6 +8,7 @@ from typing import Any, ClassVar, SupportsFloat
 
 from graphcert.errors import InputError
 from graphcert.noise.budget import count
+from graphcert.noise.exact import refuse_subclass
 
 
 def _number(value: SupportsFloat) -> float:
@@ -178,6 +179,9 @@ class SubsetAblation(Ablation):
 
 FeatureLaw = BernoulliFlip | Gaussian | Uniform | Ablation
 
+LAWS = (BernoulliFlip, Gaussian, Uniform, Ablation, SubsetAblation)
+"""The laws that samplers and certificates know."""
+
 CONTINUOUS = (Gaussian, Uniform)
 """The laws of real features, under which a change is measured by a norm and not counted in bits."""
 
@@ -190,7 +194,7 @@ class Selected:
     ablated if the noise is `Ablation`.
 
     Raises:
-        InputError: if `select` is no probability above 0.
+        InputError: if `select` is no probability above 0, or `law` a subclass of a law.
     """
 
     select: float
@@ -202,6 +206,7 @@ class Selected:
             raise InputError(
                 "the selection probability 'select' must be above 0: a row that is never noised hides nothing"
             )
+        refuse_subclass(self.law, LAWS)
         object.__setattr__(self, "select", select)
 
     @property

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphcert.errors import InputError
+from graphcert.noise.exact import refuse_subclass
 from graphcert.noise.laws import BernoulliFlip, Law, SubsetAblation
 from graphcert.noise.partition import Partition
 
@@ -65,7 +66,8 @@ class Scheme(ABC):
         return levels[0] if levels else None
 
     def check_nodes(self, nodes: int) -> None:
-        """Raise `InputError` unless the scheme fits a graph of so many nodes."""
+        """Raise `InputError` unless the scheme fits a graph of so many nodes and is of no subclass of a known scheme."""
+        refuse_subclass(self, Scheme.__subclasses__())
         if self.partition is not None and self.partition.nodes != nodes:
             raise InputError(
                 f"the partition of the smoothing has {self.partition.nodes} nodes but the graph has {nodes}; "

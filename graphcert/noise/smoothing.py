@@ -7,7 +7,8 @@ from itertools import pairwise
 from typing import Any, Literal, overload
 
 from graphcert.errors import InputError
-from graphcert.noise.laws import CONTINUOUS, BernoulliFlip, FeatureLaw, SubsetAblation, law_from_dict, law_to_dict
+from graphcert.noise.exact import refuse_subclass
+from graphcert.noise.laws import CONTINUOUS, LAWS, BernoulliFlip, FeatureLaw, SubsetAblation, law_from_dict, law_to_dict
 from graphcert.noise.partition import Partition
 from graphcert.noise.scheme import CHANNELS, Scheme
 
@@ -32,7 +33,8 @@ class Smoothing(Scheme):
         partition: needed if a channel has more than one level.
 
     Raises:
-        InputError: if a law is not a law, no channel is perturbed at all, or the levels do not fit the partition.
+        InputError: if a law is not a law or of a subclass of one, no channel is perturbed at all, or the levels do not fit
+            the partition.
     """
 
     features: FeatureLaw | tuple[FeatureLaw, ...] | None = None
@@ -44,6 +46,7 @@ class Smoothing(Scheme):
             raise InputError(
                 f"Smoothing(partition=…) takes a Partition, as partition_graph makes it, got {self.partition!r}"
             )
+        refuse_subclass(self.partition, (Partition,))
         for channel in CHANNELS:
             levels = self._checked_levels(channel)
             object.__setattr__(self, channel, levels if len(levels) > 1 else levels[0] if levels else None)
@@ -59,6 +62,7 @@ class Smoothing(Scheme):
         for law in levels:
             if not isinstance(law, FeatureLaw if channel == "features" else BernoulliFlip):
                 raise InputError(f"Smoothing({channel}=…) takes laws such as BernoulliFlip(0.01, 0.6), got {law!r}")
+            refuse_subclass(law, LAWS)
         if len({type(law) for law in levels}) > 1:
             raise InputError(f"all levels of {channel} noise must be laws of one kind, got {levels}")
         if len({law.lattice for law in levels if isinstance(law, CONTINUOUS)}) > 1:

@@ -39,7 +39,7 @@ class Reach:
 
 def standing(content: ReportContent, budget: Budget) -> Standing:
     """Counts at `budget`, straight from the certificate."""
-    robust = content.certificate.robust(budget)
+    robust = content.certificate._kept(budget)
     correct = content.certificate.correct(content.truth)
     return Standing(budget, int(robust.sum()), int((robust & correct).sum()))
 

@@ -26,7 +26,7 @@ def abstention_threshold(content: ReportContent) -> float | None:
         shares = votes.successes[~certificate.abstained] / votes.samples
         return float(shares.min()) if shares.size else None
     smallest = bisect_left(
-        range(votes.samples + 1), True, key=lambda successes: bool(_claim(content, successes).robust()[0])
+        range(votes.samples + 1), True, key=lambda successes: bool(_claim(content, successes)._kept(Budget())[0])
     )
     return smallest / votes.samples if smallest <= votes.samples else None
 
@@ -43,7 +43,7 @@ def out_of_reach(content: ReportContent, grid: BudgetGrid) -> Budget | None:
         p_other_upper=np.full(certificate.nodes, best.p_other_upper[0]),
     )
     budgets = [budget_at(grid, (value,)) for value in sorted(grid.values[0])]
-    first = bisect_left(budgets, True, key=lambda budget: not bool(unanimous.robust(budget).any()))
+    first = bisect_left(budgets, True, key=lambda budget: not bool(unanimous._kept(budget).any()))
     return budgets[first] if first < len(budgets) else None
 
 

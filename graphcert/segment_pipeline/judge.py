@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from graphcert.certificates import Certificate, certify, seg_certify
 from graphcert.collective import CollectiveCurve
-from graphcert.noise import Gaussian
+from graphcert.noise import Budget, Gaussian
 from graphcert.segment_pipeline.elastic import elastic_radii
 from graphcert.segment_pipeline.settings import SegmentSettings
 from graphcert.segmentation import PixelCounts
@@ -69,7 +69,7 @@ def judge(
     shape, sigma = (*size, votes.classes), _smallest_sigma(votes)
     parts = seg_certify(
         votes.pilot_counts.reshape(shape), votes.counts.reshape(shape), settings.tau, settings.alpha, settings.method,
-        sigma, settings.errors, total_variation=votes.total_variation,
+        sigma, settings.errors, total_variation=votes.total_variation, independent=votes.independent,
     )  # fmt: skip
     claims = certify(votes, settings.alpha)
     norms, alone = settings.norms(), _alone(claims, sigma, settings)
@@ -113,9 +113,9 @@ def _alone(claims: Certificate, sigma: float, settings: SegmentSettings) -> Mask
     """(B, N) pixels that survive each norm by the bounds of all of them."""
     norms = settings.norms()
     if settings.elasticity is None:
-        return np.array([claims.robust(shift=norm) if norm else claims.robust() for norm in norms])
+        return np.array([claims._kept(Budget(), norm) for norm in norms])
     radii = elastic_radii(claims.p_other_upper, sigma, claims.nodes, settings.elasticity)
-    return np.array([radii >= norm if norm else claims.robust() for norm in norms])
+    return np.array([radii >= norm if norm else claims._kept(Budget()) for norm in norms])
 
 
 def isotropic_counts(votes: Votes, truth: Integers, settings: SegmentSettings) -> tuple[Integers, Integers]:

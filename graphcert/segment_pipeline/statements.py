@@ -67,8 +67,8 @@ def guarantees(settings: SegmentSettings, radii: Sequence[float], together: bool
 def conditions(settings: SegmentSettings, sigmas: Sequence[float], match: Match | None) -> list[str]:
     """What the statements rest on, and what they do not say; `sigmas` are the smallest deviations on the images."""
     found = [
-        f"Every image has error rates of its own: {settings.alpha:g} for SegCertify and {settings.alpha:g} for the bounds. "
-        "Nothing is said about all images being right at the same time.",
+        f"Every image has error rates of its own: {settings.alpha:g} for SegCertify and {settings.alpha:g} for the bounds; "
+        "they add up in a statement that rests on both. Nothing is said about all images being right at the same time.",
         "Norms are ℓ2 norms over all pixels and channels, in units in which pixel values lie in [0, 1].",
         "A claim is about the smoothed network: the class that the network returns most often when noise is added to the "
         "image. It is not about the network without noise, and it does not say that the class is right.",

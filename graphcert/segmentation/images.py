@@ -4,7 +4,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -14,6 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from graphcert.errors import DataError, InputError
 from graphcert.reading import check_memory, damage_refused, open_regular
+from graphcert.sealed import graph_fingerprint
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -53,9 +53,8 @@ def pixel_values(image: ArrayLike) -> Floats:
 
 
 def image_fingerprint(values: Floats) -> str:
-    """sha256 (64 hexadecimal digits) over the shape and the float32 values of an image."""
-    header = f"graphcert image 1, {values.shape}\n".encode()
-    return sha256(header + values.astype("<f4").tobytes()).hexdigest()
+    """64 hexadecimal digits that name an image as `graph_fingerprint` names its pixels; its size stands for labels."""
+    return graph_fingerprint(values.reshape(-1, values.shape[2]), None, np.array(values.shape))
 
 
 def read_image(path: str | Path) -> Pixels:

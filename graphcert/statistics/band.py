@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from graphcert.errors import InputError
 from graphcert.statistics.binomial import clopper_pearson_lower
-from graphcert.statistics.level import check_level
+from graphcert.statistics.level import check_rate
 
 Floats = NDArray[np.float64]
 
@@ -44,7 +44,7 @@ def dkw_mean_variance(histogram: ArrayLike, alpha: float) -> tuple[Floats, Float
     """
     counts, samples = _checked(histogram)
     bins, through = counts.shape[-1], counts.cumsum(axis=-1)
-    margin = _margin(samples, check_level(alpha))
+    margin = _margin(samples, check_rate(alpha))
     # On bin b: F ≤ (samples in bins up to b) / n + ε and 1 − F ≤ (samples in bins from b on) / n + ε.
     below = np.minimum((through / samples + margin) * (1 + _GUARD), 1.0)
     above = np.minimum(((samples - through + counts) / samples + margin) * (1 + _GUARD), 1.0)
@@ -75,7 +75,7 @@ def tail_band(histogram: ArrayLike, alpha: float) -> Floats:
         InputError: if a row is no histogram, or `alpha` is not a level.
     """
     counts, samples = _checked(histogram)
-    level, bins = check_level(alpha), counts.shape[-1]
+    level, bins = check_rate(alpha), counts.shape[-1]
     through = counts.cumsum(axis=-1)
     uniform = 1.0 - np.minimum((through / samples + _margin(samples, level)) * (1 + _GUARD), 1.0)
     share = level / (2 * max(bins - 1, 1))

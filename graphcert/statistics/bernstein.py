@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from graphcert.errors import InputError
-from graphcert.statistics.level import check_level
+from graphcert.statistics.level import check_rate
 
 Floats = NDArray[np.float64]
 
@@ -41,7 +41,7 @@ def bernstein_mean_variance(
     Raises:
         InputError: if the numbers are not those of any such values, or `alpha` is not a level.
     """
-    level, n = check_level(alpha), samples
+    level, n = check_rate(alpha), samples
     if n < 1 or not 1 <= unit <= 2**20 or n * unit**2 >= 2**63:
         raise InputError(f"bounds need at least 1 sample of values up to at most 2^20, got {n} of values up to {unit}")
     total, square = (_integers(name, values) for name, values in (("sums", sums), ("squares", squares)))

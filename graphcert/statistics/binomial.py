@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from graphcert.errors import InputError
-from graphcert.statistics.level import check_level
+from graphcert.statistics.level import check_rate
 
 Floats = NDArray[np.float64]
 
@@ -59,7 +59,7 @@ def clopper_pearson_lower(successes: ArrayLike, trials: ArrayLike, alpha: float)
     Raises:
         InputError: if a count is not an integer in its range or `alpha` is not a level.
     """
-    return _per_distinct_pair(_lower, successes, trials, check_level(alpha))
+    return _per_distinct_pair(_lower, successes, trials, check_rate(alpha))
 
 
 def clopper_pearson_upper(successes: ArrayLike, trials: ArrayLike, alpha: float) -> Floats:
@@ -68,7 +68,7 @@ def clopper_pearson_upper(successes: ArrayLike, trials: ArrayLike, alpha: float)
     Sound side: never below the exact bound, and at most 1e-9 of it above. 1 at n successes, 1 − α^(1/n) rounded up at
     no success.
     """
-    return _per_distinct_pair(_upper, successes, trials, check_level(alpha))
+    return _per_distinct_pair(_upper, successes, trials, check_rate(alpha))
 
 
 def binomial_tail(successes: ArrayLike, trials: ArrayLike, probability: float) -> Floats:

@@ -7,11 +7,27 @@ from typing import SupportsFloat
 from graphcert.errors import InputError
 
 
-def check_level(alpha: SupportsFloat) -> float:
+def check_rate(alpha: SupportsFloat) -> float:
     """Return `alpha` as a float strictly between 0 and 1; raises `InputError` for anything else, NaN included."""
     if not isinstance(alpha, Real) or not 0 < float(alpha) < 1:
         raise InputError(f"the error rate alpha must lie strictly between 0 and 1, got {alpha!r}")
     return float(alpha)
+
+
+def check_level(alpha: SupportsFloat) -> float:
+    """Return the error rate of claims as a float above 0 and below 1/2; raises `InputError` for anything else.
+
+    Claims that may be wrong half of the time are claims whose `alpha` was taken for a confidence. A single bound may have
+    any rate in (0, 1).
+    """
+    level = check_rate(alpha)
+    if level >= 0.5:
+        meant = f"; for {level:.4g} confidence give alpha={1 - level:.4g}" if level > 0.5 else ""
+        raise InputError(
+            f"alpha is the rate at which claims may be wrong and must be below 1/2, got {alpha!r}: it is not the "
+            f"confidence, which is 1 - alpha{meant}"
+        )
+    return level
 
 
 def confidence_words(alpha: SupportsFloat) -> str:

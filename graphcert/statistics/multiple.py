@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from graphcert.errors import InputError
-from graphcert.statistics.level import check_level
+from graphcert.statistics.level import check_rate
 
 
 def bonferroni(p_values: ArrayLike, alpha: float, errors: SupportsIndex = 0) -> NDArray[np.bool_]:
@@ -26,7 +26,7 @@ def bonferroni(p_values: ArrayLike, alpha: float, errors: SupportsIndex = 0) -> 
     Raises:
         InputError: if a p-value is NaN or outside [0, 1], `alpha` is not a level, or `errors` is no whole number ≥ 0.
     """
-    values, level, tolerated = _checked(p_values), check_level(alpha), check_errors(errors)
+    values, level, tolerated = _checked(p_values), check_rate(alpha), check_errors(errors)
     return np.asarray(values <= (tolerated + 1) * level / max(values.size, 1))
 
 
@@ -37,7 +37,7 @@ def holm(p_values: ArrayLike, alpha: float, errors: SupportsIndex = 0) -> NDArra
     rejections are tolerated, with (k + 1)α/(m − max(i − k, 0)) (theorem 2.2 of Lehmann & Romano 2005). Shapes and errors
     are those of `bonferroni`. Thresholds are rounded to the nearest float; round p-values up, not down.
     """
-    values, level, tolerated = _checked(p_values), check_level(alpha), check_errors(errors)
+    values, level, tolerated = _checked(p_values), check_rate(alpha), check_errors(errors)
     flat = values.ravel()
     order = np.argsort(flat, kind="stable")
     step = np.maximum(np.arange(flat.size) - tolerated, 0)

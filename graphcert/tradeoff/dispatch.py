@@ -3,10 +3,16 @@
 from functools import singledispatch
 
 from graphcert.errors import UnsupportedError
+from graphcert.noise.exact import refuse_subclass
 from graphcert.tradeoff.base import TradeOff
 
 
 @singledispatch
+def trade_off_of_law(law: object, add: int, delete: int, nodes: int | None, shift: float | None) -> TradeOff:
+    """What `trade_off` answers for one law: an implementation is registered for each."""
+    raise UnsupportedError(f"no trade-off is known for {law!r}; give a law such as BernoulliFlip(0.01, 0.6)")
+
+
 def trade_off(
     law: object, add: int = 0, delete: int = 0, nodes: int | None = None, shift: float | None = None
 ) -> TradeOff:
@@ -27,7 +33,9 @@ def trade_off(
         shift: ℓ2 norm, under Gaussian noise; ℓ1 norm, under uniform noise.
 
     Raises:
-        InputError: if a budget is not a whole number ≥ 0, or not a measure of changes under this law.
+        InputError: if a budget is not a whole number ≥ 0 or no measure of changes under this law, or the law is of a
+            subclass of a known one.
         UnsupportedError: if no trade-off is known for the law, or the budget is too large for exact arithmetic.
     """
-    raise UnsupportedError(f"no trade-off is known for {law!r}; give a law such as BernoulliFlip(0.01, 0.6)")
+    refuse_subclass(law, trade_off_of_law.registry.keys() - {object})
+    return trade_off_of_law(law, add, delete, nodes, shift)

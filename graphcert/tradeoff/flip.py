@@ -9,10 +9,10 @@ from graphcert.noise.budget import count
 from graphcert.noise.laws import BernoulliFlip
 from graphcert.tradeoff.atoms import refuse_beyond_exact
 from graphcert.tradeoff.discrete import DiscreteTradeOff
-from graphcert.tradeoff.dispatch import trade_off
+from graphcert.tradeoff.dispatch import trade_off_of_law
 
 
-@trade_off.register
+@trade_off_of_law.register
 def flip_trade_off(
     law: BernoulliFlip, add: int = 0, delete: int = 0, nodes: int | None = None, shift: float | None = None
 ) -> DiscreteTradeOff:

@@ -13,7 +13,7 @@ from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise.laws import Gaussian, Uniform
 from graphcert.tradeoff.base import Floats, TradeOff, probabilities, rounded_up
 from graphcert.tradeoff.discrete import IDENTITY
-from graphcert.tradeoff.dispatch import trade_off
+from graphcert.tradeoff.dispatch import trade_off_of_law
 
 FLOOR = 2.0**-64
 """Probabilities below are raised to it: there the library's quantile begins to lose digits."""
@@ -75,7 +75,7 @@ class GaussianTradeOff(TradeOff):
         )
 
 
-@trade_off.register
+@trade_off_of_law.register
 def gaussian_trade_off(
     law: Gaussian, add: int = 0, delete: int = 0, nodes: int | None = None, shift: float | None = None
 ) -> TradeOff:

@@ -8,12 +8,12 @@ from graphcert.noise import CONTINUOUS, Ablation, Hierarchical, Selected, Subset
 from graphcert.noise.budget import count
 from graphcert.tradeoff.base import TradeOff
 from graphcert.tradeoff.discrete import IDENTITY
-from graphcert.tradeoff.dispatch import trade_off
+from graphcert.tradeoff.dispatch import trade_off, trade_off_of_law
 from graphcert.tradeoff.escape import escape, selection_escape, subset_escape
 from graphcert.tradeoff.gaussian import refuse_bits
 
 
-@trade_off.register
+@trade_off_of_law.register
 def ablation_trade_off(
     law: Ablation, add: int = 0, delete: int = 0, nodes: int | None = None, shift: float | None = None
 ) -> TradeOff:
@@ -22,7 +22,7 @@ def ablation_trade_off(
     return IDENTITY
 
 
-@trade_off.register
+@trade_off_of_law.register
 def subset_ablation_trade_off(
     law: SubsetAblation, add: int = 0, delete: int = 0, nodes: int | None = None, shift: float | None = None
 ) -> TradeOff:
@@ -33,7 +33,7 @@ def subset_ablation_trade_off(
     return escape(IDENTITY, subset_escape(law.elements, law.kept, min(rows, law.elements)))
 
 
-@trade_off.register
+@trade_off_of_law.register
 def selected_trade_off(
     law: Selected, add: int = 0, delete: int = 0, nodes: int | None = None, shift: float | None = None
 ) -> TradeOff:
@@ -49,7 +49,7 @@ def selected_trade_off(
     return escape(trade_off(law.law, add, delete, nodes, shift), selection_escape(law.select, rows))
 
 
-@trade_off.register
+@trade_off_of_law.register
 def hierarchical_trade_off(
     law: Hierarchical, add: int = 0, delete: int = 0, nodes: int | None = None, shift: float | None = None
 ) -> TradeOff:

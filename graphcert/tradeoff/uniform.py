@@ -7,12 +7,12 @@ from graphcert.errors import InputError
 from graphcert.noise.laws import Uniform
 from graphcert.tradeoff.base import TradeOff
 from graphcert.tradeoff.discrete import IDENTITY
-from graphcert.tradeoff.dispatch import trade_off
+from graphcert.tradeoff.dispatch import trade_off_of_law
 from graphcert.tradeoff.escape import escape
 from graphcert.tradeoff.gaussian import checked_shift, refuse_bits
 
 
-@trade_off.register
+@trade_off_of_law.register
 def uniform_trade_off(
     law: Uniform, add: int = 0, delete: int = 0, nodes: int | None = None, shift: float | None = None
 ) -> TradeOff:

@@ -107,6 +107,7 @@ def take_votes(
         total_variation=total_variation,
         scores=Scores(pilot_sums=pilot["class_sums"], **final) if scores else None,
         manifest=identity,
+        independent=True,  # other addresses of the generator
     )
 
 

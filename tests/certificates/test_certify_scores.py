@@ -107,7 +107,7 @@ def test_the_distance_between_the_sampled_and_the_claimed_law_is_charged(bounds:
 @pytest.mark.parametrize("distance", [1e-30, 0.01, 0.3])
 def test_the_charge_is_enough_for_every_law_at_that_distance(distance: float) -> None:
     """The worst mass is moved from any value to any other: exact means and variances of both laws."""
-    from graphcert.certificates.certify_scores import _charged
+    from graphcert.certificates.score_bounds import _charged
 
     values, p = [Fraction(0), Fraction(3, 4), Fraction(1)], [Fraction(3, 10), Fraction(4, 10), Fraction(3, 10)]
     mean = sum(v * q for v, q in zip(values, p, strict=True))

@@ -18,7 +18,7 @@ N = len(COUNTS)
 
 
 def certificate(scheme: Scheme, method: str = "binary") -> Certificate:
-    return certify(Votes(COUNTS, COUNTS, scheme), method=method)
+    return certify(Votes(COUNTS.copy(), COUNTS, scheme, independent=True), method=method)
 
 
 @pytest.mark.parametrize("sigma", [0.1, 1.0, 7.0])

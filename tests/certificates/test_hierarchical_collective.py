@@ -14,6 +14,7 @@ from hierarchical_oracle import (
     data_of,
     larger,
     majorities,
+    meant,
     model_truth,
     noise,
     quiet,
@@ -58,7 +59,7 @@ def test_the_tight_certificate_is_attained_by_the_worst_classifiers(scheme, clea
     mixed = claim(scheme, p).collective(budgets, method="tight", data=data_of(clean))
     assert (mixed.attacked_upper >= [model_truth(scheme, clean, budget, p) for budget in budgets]).all()
     # Room for additions and for deletions is counted apart; with one of the two there is nothing to count apart.
-    budgets = [replace(budget, feature_delete=0) for budget in budgets]
+    budgets = [meant(replace(budget, feature_delete=0)) for budget in budgets]
     budgets += [replace(budget, feature_add=0, feature_delete=budget.feature_add) for budget in budgets]
     curve = claim(scheme, p).collective(budgets, method="tight", data=data_of(clean))
     assert curve.attacked_upper.tolist() == [model_truth(scheme, clean, budget, p) for budget in budgets]
@@ -186,7 +187,9 @@ def test_nodes_are_all_limited_or_none():
     with pytest.raises(InputError, match="either all budgets"):
         certificate.collective([Budget(1, nodes=1), Budget(1)], method="lp")
     with pytest.raises(UnsupportedError, match="leave layers out"):
-        certificate.collective(1, method="lp", layers=1, data=SimpleNamespace())
+        certificate.collective(
+            1, method="lp", layers=1, data=SimpleNamespace(x=np.zeros((60, 1)), edge_index=np.zeros((2, 0), int))
+        )
 
 
 def test_the_strongest_is_the_default():

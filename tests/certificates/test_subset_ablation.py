@@ -21,7 +21,7 @@ def certificate(scheme, p, other, method):
     """What infinitely many samples would tell about classifiers with these probabilities, one per row of the mask."""
     counts = np.zeros((len(p), 3), np.int64)
     counts[:, 0] = 5
-    drawn = certify(Votes(counts, counts, Smoothing(Ablation())), method=method)
+    drawn = certify(Votes(counts.copy(), counts, Smoothing(Ablation()), independent=True), method=method)
     return Certificate(**{**vars(drawn), "smoothing": scheme, "p_lower": p, "p_other_upper": other})
 
 
@@ -82,7 +82,7 @@ def test_the_classifier_that_looks_for_the_change_attains_it():
 
 def test_a_certificate_takes_the_number_of_rows_from_the_graph():
     counts = np.tile([[980, 15, 5], [600, 350, 50]], (10, 1))
-    claim = certify(Votes(counts, counts, Smoothing(SubsetAblation(kept=2))))
+    claim = certify(Votes(counts.copy(), counts, Smoothing(SubsetAblation(kept=2)), independent=True))
     for r in range(6):
         critical = gc.trade_off(SubsetAblation(2, 20), nodes=r).critical
         assert np.array_equal(claim.robust(nodes=r), claim.p_lower > critical)
@@ -96,7 +96,9 @@ def test_a_certificate_takes_the_number_of_rows_from_the_graph():
 
 def test_edges_beside_hidden_rows():
     counts = np.tile([[995, 3, 2], [700, 250, 50]], (10, 1))
-    claim = certify(Votes(counts, counts, Smoothing(SubsetAblation(1), BernoulliFlip(0.0, 0.5))))
+    claim = certify(
+        Votes(counts.copy(), counts, Smoothing(SubsetAblation(1), BernoulliFlip(0.0, 0.5)), independent=True)
+    )
     both = claim.robust(edge_delete=1, nodes=1)
     assert both[0]
     assert not (both & ~(claim.robust(edge_delete=1) & claim.robust(nodes=1))).any()

@@ -16,7 +16,7 @@ TWO = Partition(np.arange(N) % 2, [[0, 1], [1, 0]])
 
 
 def certificate(scheme: Scheme, method: str = "binary") -> Certificate:
-    return certify(Votes(COUNTS, COUNTS, scheme), method=method)
+    return certify(Votes(COUNTS.copy(), COUNTS, scheme, independent=True), method=method)
 
 
 @pytest.mark.parametrize("half_width", [0.1, 1.0, 7.0])

@@ -55,7 +55,7 @@ def test_descriptions_survive_json_pickle_and_files_of_votes(scheme: Scheme, tmp
     assert type(again) is type(scheme)
     assert pickle.loads(pickle.dumps(scheme)) == scheme
     counts = np.array([[3, 0], [1, 2], [3, 0]])
-    written = Votes(counts, counts, scheme)
+    written = Votes(counts[::-1], counts * 2, scheme)
     written.save(tmp_path / "votes.npz")
     assert Votes.load(tmp_path / "votes.npz", scheme).smoothing == scheme
 

@@ -121,7 +121,7 @@ def _certified(claims: Certificate | ScoreCertificate, budgets: list[tuple[Budge
     counts = np.zeros(len(budgets), np.int64)
     for i, (budget, size) in enumerate(budgets):
         try:
-            counts[i] = claims.robust(budget, shift=size).sum()
+            counts[i] = claims._kept(budget, size or 0.0).sum()
         except UnsupportedError:
             continue
     return counts
