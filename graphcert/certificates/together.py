@@ -17,7 +17,7 @@ from graphcert.certificates.together_norm import NORM
 from graphcert.collective import CollectiveCurve
 from graphcert.collective.curve import strengthened, weakened
 from graphcert.errors import InputError, UnsupportedError
-from graphcert.noise import CONTINUOUS, Scheme
+from graphcert.noise import CONTINUOUS
 
 
 def together(
