@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from graphcert.certificates import Certificate, ScoreCertificate, certify, certi
 from graphcert.certificates.rungs import BESIDE
 from graphcert.collective import CollectiveCurve
 from graphcert.comparison import Accuracy, isotropic_votes
-from graphcert.config import CollectiveConfig, RunConfig
+from graphcert.config import CollectiveConfig, RunConfig, SamplingConfig
 from graphcert.data import data_fingerprint, load_dataset, partition_graph, without_test_nodes
 from graphcert.description import certificate_summary, cluster_links, environment, settings_table
 from graphcert.errors import DataError, InputError, VotesError
@@ -40,6 +41,10 @@ CONFIG, PARTITION, MODEL, VOTES, CERTIFICATE, COLLECTIVE, COLLECTIVE_TABLE, ATTA
     "config.toml", "partition.json", "model.pt", "votes/votes.npz", "certificate.json", "collective.json",
     "collective.csv", "attacks.csv", "manifest.json", "report.html",
 )  # fmt: skip
+
+
+_COUNTED = ("samples", "pilot_samples")
+"""The settings of sampling that change the votes of a certificate."""
 
 
 def silence(_: str) -> None:
@@ -111,10 +116,16 @@ class Run:
         )  # fmt: skip
 
     @alone(new=True)
-    def all_stages(self, config: RunConfig) -> ReportContent:
-        """Train, sample, certify (each node alone, then all together) and report; finished stages are not repeated."""
+    def all_stages(self, config: RunConfig, look_again: bool = False) -> ReportContent:
+        """Train, sample, certify (each node alone, then all together) and report; finished stages are not repeated.
+
+        Args:
+            look_again: see `sample`.
+        """
+        self._refuse_second_look(config.sampling, look_again)
         self.train(config)
-        self.sample(config.sampling.samples, config.sampling.pilot_samples, config.sampling.scores)
+        sampling = config.sampling
+        self.sample(sampling.samples, sampling.pilot_samples, sampling.scores, look_again=look_again)
         self.certify(**asdict(config.certificate))
         self.collective(config.collective)
         return self.report()
@@ -168,13 +179,30 @@ class Run:
         )
 
     @alone()
-    def sample(self, samples: int | None = None, pilot_samples: int | None = None, scores: bool | None = None) -> Votes:
-        """Take the votes, and scores if asked for, continuing from the shards of an interrupted call."""
+    def sample(
+        self,
+        samples: int | None = None,
+        pilot_samples: int | None = None,
+        scores: bool | None = None,
+        *,
+        look_again: bool = False,
+    ) -> Votes:
+        """Take the votes, and scores if asked for, continuing from the shards of an interrupted call.
+
+        Args:
+            samples, pilot_samples, scores: None for what the run is set to.
+            look_again: take other numbers of samples than those of a certificate that was seen. Whoever samples until a
+                certificate pleases spends the error rate of every look (theory, section 10), and the report says so.
+
+        Raises:
+            InputError: for other numbers of samples after a certificate, without `look_again`.
+        """
         config = self.load_config()
         sampling = config.sampling
         asked = {"samples": samples, "pilot_samples": pilot_samples, "scores": scores}
         given: dict[str, Any] = {key: value for key, value in asked.items() if value is not None}
         sampling = replace(sampling, **given)
+        self._refuse_second_look(sampling, look_again)
         config = replace(config, sampling=sampling)
         data, model = self.load_data(config), load_model(self.path(MODEL))
         claims = int(data.test_mask.sum())
@@ -221,6 +249,7 @@ class Run:
         )
         seconds = time.perf_counter() - began
         config.save(self.path(CONFIG))
+        self._record_look(config)
         atomic_write_text(self.path(CERTIFICATE), json.dumps(summary, indent=1))
         self._record(
             {"timings": {"certifying": seconds}, "alpha": alpha, "claims": certificate.claims, "method": method}
@@ -331,12 +360,57 @@ class Run:
             grids=budget_grids(certificate, truth, config.certificate),
             settings=settings_table(config, manifest, data),
             timings=manifest.get("timings", {}),
-            warnings=warnings,
+            warnings=(*warnings, *self._spent()),
             collective=collective.ladders,
             isotropic=collective.isotropic,
             mean_score=collective.mean_score,
             scores=_score_certificate(certificate, votes),
             links=cluster_links(votes.smoothing.partition, data),
+        )
+
+    def _looks(self) -> list[dict[str, Any]]:
+        """The certificates that were seen, the oldest first: their numbers of samples, and the claims."""
+        looks = self._manifest().get("looks", [])
+        if not isinstance(looks, list) or not all(map(_is_look, looks)):
+            raise DataError(f"{self.path(MANIFEST)} does not list this run's certificates; start a new run")
+        return looks
+
+    def _refuse_second_look(self, sampling: SamplingConfig, look_again: bool) -> None:
+        """Raise `InputError` for other numbers of samples than those of the last certificate, unless that is meant."""
+        looks = self._looks()
+        if not looks or look_again:
+            return
+        seen, asked = looks[-1], asdict(sampling)
+        changed = [f"{seen[name]} {name}" for name in _COUNTED if seen[name] != asked[name]]
+        if changed:
+            raise InputError(
+                f"{self.folder} was certified with {' and '.join(changed)}; to sample until a certificate pleases costs the "
+                f"error rate of every look, so start a new run with another seed, or say --look-again to spend it"
+            )
+
+    def _record_look(self, config: RunConfig) -> None:
+        """Add a certificate to those that were seen."""
+        claims = config.certificate
+        look = {name: getattr(config.sampling, name) for name in _COUNTED}
+        look |= {"alpha": float(claims.alpha), "method": claims.method, "simultaneous": claims.simultaneous}
+        looks = self._looks()
+        if look not in looks:
+            self._record({"looks": [*looks, look]})
+        elif looks[-1] != look:
+            self._record({"looks": [*(other for other in looks if other != look), look]})
+        for sentence in self._spent():
+            self.say(sentence)
+
+    def _spent(self) -> tuple[str, ...]:
+        """What looking at several certificates costs, if there were several."""
+        looks = self._looks()
+        if len(looks) < 2:
+            return ()
+        total = sum((Decimal(str(look["alpha"])) for look in looks), Decimal(0))
+        each = ", ".join(f"α = {look['alpha']} ({look['method']}, {look['samples']:,} samples)" for look in looks)
+        return (
+            f"These votes were certified {len(looks)} times: {each}. Whoever chooses among these certificates after seeing "
+            f"them has spent all their error rates, together {total.normalize():f}.",
         )
 
     def _collective(self, certificate: Certificate, votes: Votes) -> tuple[Collective, tuple[str, ...]]:
@@ -376,6 +450,12 @@ class Run:
         manifest = {**self._manifest(), **environment()}
         timings = {**manifest.get("timings", {}), **facts.get("timings", {})}
         atomic_write_text(self.path(MANIFEST), json.dumps({**manifest, **facts, "timings": timings}, indent=1) + "\n")
+
+
+def _is_look(value: Any) -> bool:
+    """Whether this is an entry of the list of certificates that were seen."""
+    kinds = {**dict.fromkeys(_COUNTED, int), "alpha": float, "method": str, "simultaneous": bool}
+    return isinstance(value, dict) and all(type(value.get(name)) is kind for name, kind in kinds.items())
 
 
 def _certificate(config: RunConfig, votes: Votes, data: Data) -> Certificate:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +11,7 @@ import typer
 import graphcert.cli.options as option
 from graphcert._version import __version__
 from graphcert.cli import interrupts
+from graphcert.cli.given import refuse
 from graphcert.cli.segment import app as segment_app
 from graphcert.cli.settings import noise_config, read_settings, rows_of_noise, run_config, with_split
 from graphcert.errors import InputError
@@ -26,6 +27,14 @@ app = typer.Typer(
 )
 
 app.add_typer(segment_app, name="segment")
+
+_OF_MODEL = (
+    "model", "add", "delete", "edge_add", "edge_delete", "select", "ablate", "sigma", "half_width", "lattice", "keep",
+    "clusters", "levels", "partition", "affinity", "seed", "dataset_option", "model_option", "training_option",
+)  # fmt: skip
+"""What determines a trained model and its noise, beside the data set and a file of settings."""
+_OF_VOTES = ("samples", "pilot_samples", "scores", "batch_size", "look_again")
+_OF_COLLECTIVE = ("time_limit", "receptive_field")
 
 
 @app.callback(invoke_without_command=True)
@@ -101,16 +110,18 @@ def sample_command(
     samples: option.Samples = None,
     pilot_samples: option.PilotSamples = None,
     scores: option.Scores = None,
+    look_again: option.LookAgain = False,
     workers: option.Workers = None,
     batch_size: option.BatchSize = None,
     data_root: option.DataRoot = None,
 ) -> None:
     """Take votes with a trained model; an interrupted call continues where it was."""
-    _run(run_folder, data_root, workers, batch_size).sample(samples, pilot_samples, scores)
+    _run(run_folder, data_root, workers, batch_size).sample(samples, pilot_samples, scores, look_again=look_again)
 
 
 @app.command("certify")
 def certify_command(
+    context: typer.Context,
     run_folder: Annotated[Path | None, typer.Argument(help="Folder of a run that has votes.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of a new run: the whole chain, with --dataset.")] = None,
     settings: Annotated[
@@ -136,6 +147,7 @@ def certify_command(
     samples: option.Samples = None,
     pilot_samples: option.PilotSamples = None,
     scores: option.Scores = None,
+    look_again: option.LookAgain = False,
     seed: option.Seed = 0,
     alpha: option.Alpha = None,
     method: option.Method = None,
@@ -169,18 +181,30 @@ def certify_command(
             "give either the folder of a run that has votes, or --dataset … --out FOLDER for the whole chain"
         )
     run = _run(run_folder or out, data_root, workers, batch_size)
-    given: dict[str, Any] = {"alpha": alpha, "method": method, "max_add": max_add, "max_delete": max_delete}
-    given |= {"max_edge_add": max_edge_add, "max_edge_delete": max_edge_delete, "nodes": nodes}
-    given["simultaneous"] = None if per_node is None else not per_node
-    given = {key: value for key, value in given.items() if value is not None}
+    claims: dict[str, Any] = {"alpha": alpha, "method": method, "max_add": max_add, "max_delete": max_delete}
+    claims |= {"max_edge_add": max_edge_add, "max_edge_delete": max_edge_delete, "nodes": nodes}
+    claims["simultaneous"] = None if per_node is None else not per_node
+    claims = {key: value for key, value in claims.items() if value is not None}
     asked = {"method": collective, "time_limit": time_limit, "receptive_field": receptive_field}
     together: dict[str, Any] = {key: value for key, value in asked.items() if value is not None}
     if run_folder is not None:
-        if dataset is not None or settings is not None:
-            raise InputError("--dataset and --config start a new run; give --out instead of the folder of an old one")
         config = run.load_config()
-        run.certify(**{**asdict(config.certificate), **given})
-        run.collective(replace(config.collective, **together))
+        refuse(
+            context, ("dataset", "settings", *_OF_MODEL, *_OF_VOTES, *(() if config.collective.isotropic else ("workers",))),
+            "{flags} cannot change the votes of "
+            f"the run in {run_folder}, which is certified as it is; use `graphcert "
+            f"sample {run_folder}`, or start a new run with --out in place of the folder",
+        )  # fmt: skip
+        config = replace(
+            config,
+            certificate=replace(config.certificate, **claims),
+            collective=replace(config.collective, **together),
+        )
+        _refuse_idle_collective(context, config)
+        _say_kept("certificate", config.certificate, claims)
+        _say_kept("collective", config.collective, together)
+        run.certify(**asdict(config.certificate))
+        run.collective(config.collective)
         content = run.report()
     else:
         if settings is None:
@@ -189,16 +213,21 @@ def certify_command(
             options = with_split(dataset_option, split), model_option, training_option
             config = run_config(dataset, model, noise, seed, *options)
         else:
-            config = read_settings(settings, dataset)
+            refuse(
+                context, ("dataset", *_OF_MODEL),
+                "--config names data set, model and noise; change {flags} in that file, or leave --config out",
+            )  # fmt: skip
+            config = read_settings(settings)
         counts = {"samples": samples, "pilot_samples": pilot_samples, "scores": scores}
         chosen: dict[str, Any] = {key: value for key, value in counts.items() if value is not None}
         config = replace(
             config,
             sampling=replace(config.sampling, **chosen),
-            certificate=replace(config.certificate, **given),
+            certificate=replace(config.certificate, **claims),
             collective=replace(config.collective, **together),
         )
-        content = run.all_stages(config)
+        _refuse_idle_collective(context, config)
+        content = run.all_stages(config, look_again)
     for line in summary_lines(content):
         typer.echo(line)
     typer.echo(f"report: {run.path('report.html')}")
@@ -206,6 +235,7 @@ def certify_command(
 
 @app.command("collective")
 def collective_command(
+    context: typer.Context,
     run_folder: option.RunFolder,
     add: option.Budgets = None,
     delete: option.Budgets = None,
@@ -235,15 +265,30 @@ def collective_command(
 
     if method == "none":
         raise InputError("name a method: naive, lp, milp, tight-lp, tight or all")
+    if not compare:
+        refuse(context, ("workers",), "{flags} speeds up voting, and only --compare takes votes; leave it out")
+    if method == "naive":
+        refuse(context, ("time_limit",), "{flags} ends solves, and naive solves nothing; leave it out")
     run = _run(run_folder, data_root, workers)
-    old = run.load_config().collective
+    config = run.load_config()
+    old = config.collective
+    if compare and config.smoothing.clusters == 1:
+        raise InputError(
+            "--compare sets localized noise beside isotropic noise, and this run's noise is isotropic; leave it out"
+        )
     sweep = {"add": add, "delete": delete, "edge_add": edge_add, "edge_delete": edge_delete}
     sweep |= {"nodes": nodes, "shift": shift}
-    asked = {axis: text for axis, text in sweep.items() if text is not None}
+    asked: dict[str, Any] = {axis: text for axis, text in sweep.items() if text is not None}
     sweeps = (*(kept for kept in old.sweeps if set(kept) != set(asked)), asked) if asked else old.sweeps
-    given = {"time_limit": time_limit, "receptive_field": receptive_field}
-    options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
-    if not run.collective(replace(old, method=method, sweeps=sweeps, isotropic=compare, **options)).ladders:
+    limits = {"time_limit": time_limit, "receptive_field": receptive_field}
+    options: dict[str, Any] = {key: value for key, value in limits.items() if value is not None}
+    new = replace(old, method=method, sweeps=sweeps, isotropic=compare, **options)
+    _say_kept(
+        "collective",
+        replace(new, sweeps=tuple(kept for kept in sweeps if kept != asked)),
+        {**options, "method": method, "isotropic": compare},
+    )
+    if not run.collective(new).ladders:
         raise InputError(
             "there is nothing to sweep: only localized noise of every row is swept without being asked, because the same "
             "noise everywhere gains nothing; give budgets such as --add 0:20, or --shift 0:1:0.1 under --sigma and "
@@ -261,6 +306,42 @@ def report_command(run_folder: option.RunFolder, data_root: option.DataRoot = No
     run = _run(run_folder, data_root)
     run.report()
     typer.echo(f"report: {run.path('report.html')}")
+
+
+def _refuse_idle_collective(context: typer.Context, config: Any) -> None:
+    """Refuse options of the collective certificate where there is none."""
+    together = config.collective
+    if together.method == "none":
+        refuse(
+            context, _OF_COLLECTIVE, "{flags} shapes the collective certificate, and --collective none leaves it out"
+        )
+    if together.method == "naive":
+        refuse(context, ("time_limit",), "{flags} ends solves, and naive solves nothing; leave it out")
+    if together.method != "none" and config.smoothing.clusters == 1 and not together.sweeps:
+        refuse(
+            context, ("collective", *_OF_COLLECTIVE),
+            "{flags} would do nothing: the same noise everywhere is not swept without being asked; name budgets afterwards, "
+            "as in `graphcert collective RUN --add 0:20`",
+        )  # fmt: skip
+
+
+def _say_kept(section: str, settings: Any, asked: dict[str, Any]) -> None:
+    """Say which settings a run keeps from earlier commands, where they are not the usual ones."""
+    usual = type(settings)()
+    kept = [
+        f"{setting.name} = {_plain_words(getattr(settings, setting.name))}"
+        for setting in fields(settings)
+        if setting.name not in asked and getattr(settings, setting.name) != getattr(usual, setting.name)
+    ]
+    if kept:
+        _say(f"{section}: kept from this run's settings: {'; '.join(kept)}")
+
+
+def _plain_words(value: Any) -> str:
+    """A setting in words."""
+    if isinstance(value, tuple):
+        return ", ".join(" × ".join(f"{axis} {text}" for axis, text in sweep.items()) for sweep in value)
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 def _run(

@@ -68,6 +68,13 @@ Scores = Annotated[
     bool | None,
     typer.Option("--scores/--no-scores", help="Count class scores too, for the classifier of the largest mean score."),
 ]
+LookAgain = Annotated[
+    bool,
+    typer.Option(
+        "--look-again",
+        help="Take other numbers of samples although a certificate was seen; the error rates of both looks add up.",
+    ),
+]
 Seed = Annotated[int, typer.Option(help="Of the split, the weights and the noise; same seed, same result.")]
 Out = Annotated[Path, typer.Option(help="Folder of the run; an interrupted run continues there.")]
 DataRoot = Annotated[str | None, typer.Option(help="Folder with data files, looked at before GRAPHCERT_DATA.")]

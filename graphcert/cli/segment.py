@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from graphcert.cli import interrupts
+from graphcert.cli.given import refuse
 from graphcert.errors import InputError
 
 app = typer.Typer(invoke_without_command=True, add_completion=False, help="Certify what a network says about images.")
@@ -79,6 +80,7 @@ def segment(
     pictures, results.csv and report.html.
     """
     if context.invoked_subcommand is not None:
+        refuse(context, set(context.params), "{flags} before train would be ignored; name all options after it")
         return
     if out is None:
         raise InputError("name the folder of the run with --out, or train a network with `graphcert segment train`")

@@ -1,7 +1,6 @@
 """From options to settings."""
 
 import json
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,15 +46,12 @@ def with_split(dataset_option: list[str] | None, split: int | None) -> list[str]
     return dataset_option if split is None else [*(dataset_option or []), f"split={split}"]
 
 
-def read_settings(path: Path, dataset: str | None) -> "RunConfig":
+def read_settings(path: Path) -> "RunConfig":
     """Settings from a file."""
     from graphcert.config import RunConfig
+    from graphcert.config.typed import read_toml
 
-    if dataset is not None:
-        raise InputError("--config names the data set, model and noise; leave --dataset out")
-    if not path.is_file():
-        raise InputError(f"there is no file of settings at {path}; experiments/ holds examples")
-    return RunConfig.load(path)
+    return RunConfig.from_dict(read_toml(path, f"there is no file of settings at {path}; experiments/ holds examples"))
 
 
 def noise_config(
@@ -99,8 +95,10 @@ def rows_of_noise(
 
 def _rate(flag: str, text: str, kind: str = "a probability") -> float | tuple[float, ...]:
     """A number, or near:far."""
+    from graphcert.config.sweeps import fraction
+
     try:
-        rates = tuple(float(Fraction(part)) for part in text.split(":"))
+        rates = tuple(float(fraction(part)) for part in text.split(":"))
     except (ValueError, ZeroDivisionError, OverflowError):
         raise InputError(f"{flag} takes {kind}, or near:far with --clusters, got {text!r}") from None
     return rates[0] if len(rates) == 1 else rates

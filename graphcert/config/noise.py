@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from graphcert.config.rates import Rate, RatesConfig, ends, near_far, per_level
+from graphcert.config.typed import check_types
 from graphcert.errors import InputError
 from graphcert.noise import (
     Ablation,
@@ -51,6 +52,7 @@ class SmoothingConfig:
     keep: int | None = None
 
     def __post_init__(self) -> None:
+        check_types(self, "smoothing")
         self._check_rows()
         if self.edges.silent and not self._kinds:
             raise InputError(
@@ -61,6 +63,10 @@ class SmoothingConfig:
         if self.levels is not None and not 1 <= count("levels", self.levels) <= self.clusters:
             raise InputError(
                 f"the number of levels must lie between 1 and the {self.clusters} clusters, got {self.levels}"
+            )
+        if self.clusters == 1 and (self.levels, self.partition, self.affinity) != (None, "metis", "edges"):
+            raise InputError(
+                "levels, partition and affinity are those of several clusters; set --clusters or leave them out"
             )
         if self.levels == 1 and self.clusters > 1:
             raise InputError("one level is the same noise for all clusters; leave --levels out or ask for at least 2")
@@ -75,6 +81,11 @@ class SmoothingConfig:
         return self.sigma is not None or self.half_width is not None
 
     @property
+    def flips_features(self) -> bool:
+        """Whether the feature noise flips bits."""
+        return not self.features.silent
+
+    @property
     def _kinds(self) -> int:
         """How many kinds of feature noise were asked for."""
         given = (self.sigma is not None, self.half_width is not None, self.keep is not None)
@@ -82,8 +93,6 @@ class SmoothingConfig:
 
     def _check_rows(self) -> None:
         """What can happen to a row of features, and which rows it happens to."""
-        if not isinstance(self.ablate, bool):
-            raise InputError(f"ablate must be true or false, got {self.ablate!r}")
         if self._kinds > 1:
             raise InputError(
                 "feature noise is of one kind: give --add and --delete (flips of bits), or --sigma (Gaussian noise), or "

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from graphcert.config.typed import check_types
 from graphcert.errors import InputError
 from graphcert.noise import BernoulliFlip
 
@@ -38,6 +39,7 @@ class RatesConfig:
     delete: Rate = 0.0
 
     def __post_init__(self) -> None:
+        check_types(self, "smoothing rate")
         for name in ("add", "delete"):
             value = near_far("a flip rate", getattr(self, name))
             for rate in ends(value):

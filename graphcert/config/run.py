@@ -1,6 +1,5 @@
 """All settings of a run and their TOML form."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -11,10 +10,12 @@ import tomli_w
 from graphcert.config.noise import SmoothingConfig
 from graphcert.config.rates import RatesConfig
 from graphcert.config.stages import CertificateConfig, CollectiveConfig, SamplingConfig
-from graphcert.errors import DataError, InputError
+from graphcert.config.typed import check_types, check_values, read_toml
+from graphcert.errors import InputError
 from graphcert.files import atomic_write_text
 from graphcert.models import Training
 from graphcert.noise import CHANNELS
+from graphcert.sampling.philox import seed_key
 
 Section = TypeVar("Section")
 
@@ -26,6 +27,9 @@ class DatasetConfig:
     name: str = "digits"
     options: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        check_types(self, "dataset")
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -33,6 +37,9 @@ class ModelConfig:
 
     name: str = "gcn"
     options: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_types(self, "model")
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,8 @@ class RunConfig:
     collective: CollectiveConfig = field(default_factory=CollectiveConfig)
 
     def __post_init__(self) -> None:
+        check_types(self, "")
+        seed_key(self.seed)
         noise = self.smoothing
         if noise.select is not None or noise.continuous or noise.keep is not None:
             self._check_beyond_flips()
@@ -60,8 +69,24 @@ class RunConfig:
                 "a limit of touched nodes makes a difference under hierarchical noise and ablation only; give --select or "
                 "--keep, or leave --nodes out"
             )
+        self._check_ends()
         for sweep in self.collective.sweeps:
             _check_axes(set(sweep), noise)
+
+    def _check_ends(self) -> None:
+        """Refuse ends of budget axes that this noise says nothing about."""
+        channels = {"add": self.smoothing.flips_features, "delete": self.smoothing.flips_features}
+        channels |= dict.fromkeys(("edge_add", "edge_delete"), not self.smoothing.edges.silent)
+        unused = [
+            name
+            for axis, used in channels.items()
+            if getattr(self.certificate, name := f"max_{axis}") is not None and not used
+        ]
+        if unused:
+            raise InputError(
+                f"{', '.join(unused)} would end an axis of budgets that this noise does not have; leave it out, or give "
+                f"flip rates of that channel"
+            )
 
     def _check_beyond_flips(self) -> None:
         """Refuse, before anything is sampled, what is offered under flips only."""
@@ -81,6 +106,8 @@ class RunConfig:
     def from_dict(cls, values: Mapping[str, Any]) -> "RunConfig":
         """Rebuild from `to_dict`; raises `InputError` for unknown sections and keys."""
         rest = dict(values)
+        if not isinstance(rest.get("smoothing", {}), Mapping):
+            raise InputError("the setting smoothing must be a section [smoothing]")
         if "smoothing" not in rest:
             raise InputError(
                 "the settings lack a [smoothing] section; give features or edges flip rates add and delete"
@@ -106,12 +133,8 @@ class RunConfig:
     @classmethod
     def load(cls, path: Path) -> "RunConfig":
         """Read TOML; raises `DataError` if there is no file or no TOML in it."""
-        try:
-            return cls.from_dict(tomllib.loads(path.read_text(encoding="utf-8")))
-        except FileNotFoundError:
-            raise DataError(f"there is no {path}; is {path.parent} the output folder of `graphcert train`?") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise DataError(f"{path} is not valid TOML: {error}") from None
+        missing = f"there is no {path}; is {path.parent} the output folder of `graphcert train`?"
+        return cls.from_dict(read_toml(path, missing))
 
     def differences(self, other: "RunConfig") -> list[str]:
         """The settings, in words, by which two runs have different models."""
@@ -148,6 +171,7 @@ def _section(kind: type[Section], name: str, values: Any) -> Section:
     for key in values:
         if key not in known:
             raise InputError(f"unknown setting {name}.{key}; known are {', '.join(known)}")
+    check_values(kind, values, name)
     return kind(**values)
 
 

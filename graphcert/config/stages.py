@@ -1,14 +1,17 @@
 """The settings of what is done with a model: votes and certificates."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from graphcert.certificates import METHODS
 from graphcert.certificates.rungs import BESIDE
-from graphcert.config.sweeps import SWEEP_AXES, budget_values, sweep_values
+from graphcert.config.sweeps import MOST_BUDGETS, SWEEP_AXES, budget_values, sweep_values
+from graphcert.config.typed import check_types
 from graphcert.errors import InputError
 from graphcert.noise.budget import count
 from graphcert.statistics import check_level
+
+MOST_SAMPLES = 2**31 - 1
+"""Of one run; at a thousand samples a second they take a month."""
 
 COLLECTIVE_METHODS = ("none", *BESIDE)
 
@@ -22,9 +25,10 @@ class SamplingConfig:
     scores: bool = False
 
     def __post_init__(self) -> None:
+        check_types(self, "sampling")
         for name in ("samples", "pilot_samples"):
-            if count(name, getattr(self, name)) < 1:
-                raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
+            if not 1 <= getattr(self, name) <= MOST_SAMPLES:
+                raise InputError(f"{name} must be from 1 to {MOST_SAMPLES:,}, got {getattr(self, name)}")
 
 
 @dataclass(frozen=True)
@@ -42,15 +46,16 @@ class CertificateConfig:
     max_delete: int | None = None
     max_edge_add: int | None = None
     max_edge_delete: int | None = None
-    nodes: str | None = None
+    nodes: str | int | None = None
 
     def __post_init__(self) -> None:
+        check_types(self, "certificate")
         check_level(self.alpha)
         if self.method not in METHODS:
             raise InputError(f"the certificate method must be one of {', '.join(METHODS)}; got {self.method!r}")
         for name in ("max_add", "max_delete", "max_edge_add", "max_edge_delete"):
-            if getattr(self, name) is not None:
-                count(name, getattr(self, name))
+            if getattr(self, name) is not None and count(name, getattr(self, name)) > MOST_BUDGETS:
+                raise InputError(f"{name} must be at most {MOST_BUDGETS:,}, got {getattr(self, name)}")
         if any(limit < 1 for limit in self.node_limits):
             raise InputError(f"the limits of nodes must be at least 1, got {self.nodes!r}")
 
@@ -75,21 +80,25 @@ class CollectiveConfig:
 
     method: str = "tight"
     time_limit: float = 20.0
-    sweeps: tuple[dict[str, str], ...] = ()
+    sweeps: tuple[dict[str, str | int | float], ...] = ()
     receptive_field: bool = False
     isotropic: bool = False
 
     def __post_init__(self) -> None:
+        check_types(self, "collective")
         if self.method not in COLLECTIVE_METHODS:
             known = ", ".join(COLLECTIVE_METHODS)
             raise InputError(f"the collective method must be one of {known}; got {self.method!r}")
-        if isinstance(self.time_limit, bool) or not isinstance(self.time_limit, (int, float)) or self.time_limit < 0:
+        if self.time_limit < 0:
             raise InputError(f"the time limit must be a number of seconds of at least 0, got {self.time_limit!r}")
-        if not isinstance(self.sweeps, (list, tuple)) or not all(isinstance(sweep, Mapping) for sweep in self.sweeps):
-            raise InputError('sweeps are a list of tables such as { add = "0:20" }')
         for sweep in self.sweeps:
+            cells = 1
             for axis, text in sweep.items():
                 if axis not in SWEEP_AXES:
                     raise InputError(f"a sweep has no axis {axis!r}; it has {', '.join(SWEEP_AXES)}")
-                sweep_values(axis, text)
+                cells *= len(sweep_values(axis, text))
+            if cells > MOST_BUDGETS:
+                raise InputError(
+                    f"a sweep has at most {MOST_BUDGETS:,} budgets, this one has {cells:,}; take larger steps"
+                )
         object.__setattr__(self, "sweeps", tuple(dict(sweep) for sweep in self.sweeps))

@@ -16,6 +16,8 @@ from graphcert.models.threads import single_torch_thread
 from graphcert.sampling.philox import TRAIN, VALIDATION, seed_key
 from graphcert.sampling.sampler import Sampler
 
+MOST_STEPS = 10**7
+
 Report = Callable[[int, float, float], None]
 """Called after each validation with (epoch, validation loss, validation accuracy)."""
 
@@ -45,8 +47,10 @@ class Training:
     def __post_init__(self) -> None:
         for name in ("epochs", "patience", "validate_every", "validation_samples"):
             count = getattr(self, name)
-            if isinstance(count, bool) or not isinstance(count, Integral) or count < 1:
-                raise InputError(f"training option {name} must be a whole number of at least 1, got {count!r}")
+            if isinstance(count, bool) or not isinstance(count, Integral) or not 1 <= int(count) <= MOST_STEPS:
+                raise InputError(
+                    f"training option {name} must be a whole number from 1 to {MOST_STEPS:,}, got {count!r}"
+                )
         if not isinstance(self.inductive, bool):
             raise InputError(f"training option inductive must be true or false, got {self.inductive!r}")
         if not (_is_finite(self.learning_rate) and self.learning_rate > 0):

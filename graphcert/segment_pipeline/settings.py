@@ -1,7 +1,6 @@
 """The settings of a run over images, their domain, and their TOML form."""
 
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
@@ -12,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from graphcert.config import norm_values
+from graphcert.config.stages import MOST_SAMPLES
+from graphcert.config.typed import check_types, read_toml
 from graphcert.errors import DataError, InputError
 from graphcert.noise import Gaussian, Smoothing
 from graphcert.segmentation import GridGraph
@@ -88,6 +89,9 @@ class SegmentSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if _real(self.sigma):
+            object.__setattr__(self, "sigma", (float(self.sigma),))  # type: ignore[arg-type]
+        check_types(self, "segment")
         self._check_noise()
         self._check_elasticity()
         self._check_training()
@@ -96,8 +100,8 @@ class SegmentSettings:
         optional = ("limit", "steps", "neighbours")
         for name in ("samples", "pilot_samples", *optional):
             value = getattr(self, name)
-            if not (name in optional and value is None) and (not _whole(value) or value < 1):
-                raise InputError(f"{name} must be a whole number of at least 1, got {value!r}")
+            if not (name in optional and value is None) and not 1 <= value <= MOST_SAMPLES:
+                raise InputError(f"{name} must be a whole number from 1 to {MOST_SAMPLES:,}, got {value!r}")
         if not _real(self.tau) or not 0.5 <= self.tau < 1:
             raise InputError(f"tau must lie in [1/2, 1), got {self.tau!r}")
         if self.method not in _NAMES:
@@ -226,12 +230,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     Raises:
         DataError: if there is no file, or no such section in it.
     """
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError(f"there is no file of settings at {path}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not valid TOML: {error}") from None
+    values = read_toml(path, f"there is no file of settings at {path}")
     section = values.get("segment")
     if not isinstance(section, dict) or len(values) != 1:
         raise DataError(f"{path} must have one section [segment] and nothing else")

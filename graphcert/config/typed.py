@@ -1,0 +1,115 @@
+"""Settings are of the types that they declare, wherever they come from: a file, the command line or a program."""
+
+import math
+import tomllib
+import types
+from collections.abc import Mapping
+from dataclasses import fields
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from graphcert.errors import DataError, InputError
+from graphcert.reading import damage_refused, read_bytes
+
+_LONGEST_FILE = 2**20
+_LONGEST_TEXT = 4096
+_WORDS = {
+    bool: "true or false", int: "a whole number", float: "a finite number", str: "a text", type(None): "nothing",
+    dict: "a table of plain values",
+}  # fmt: skip
+
+
+def check_types(section: Any, name: str) -> None:
+    """Raise `InputError` naming the first field of a dataclass whose value is not of the declared type.
+
+    Truth values are no numbers, numbers are finite, whole numbers below 2^64, and lists stand for tuples.
+
+    Args:
+        section: the dataclass.
+        name: what it is called in a file of settings.
+    """
+    check_values(type(section), {field.name: getattr(section, field.name) for field in fields(section)}, name)
+
+
+def check_values(kind: type, values: Mapping[str, Any], name: str) -> None:
+    """The same for values from which a dataclass `kind` is to be made."""
+    hints = get_type_hints(kind)
+    for key, value in values.items():
+        if not _is(value, hints[key]):
+            label = f"{name}.{key}" if name else key
+            raise InputError(f"the setting {label} must be {_words(hints[key])}, got {_short(value)}")
+
+
+def read_toml(path: Path, missing: str) -> dict[str, Any]:
+    """The content of a file of settings.
+
+    Args:
+        missing: the sentence for a file that is not there.
+
+    Raises:
+        DataError: if there is no file, or no TOML in it.
+    """
+    try:
+        with damage_refused(f"{path} is not valid TOML", "correct it; experiments/ holds examples"):
+            content = read_bytes(path)
+            if len(content) > _LONGEST_FILE:
+                raise DataError(
+                    f"{path} is larger than any file of settings ({_LONGEST_FILE:,} bytes); name another one"
+                )
+            return tomllib.loads(content.decode())
+    except FileNotFoundError:
+        raise DataError(missing) from None
+
+
+def _is(value: Any, hint: Any) -> bool:
+    """Whether a value is of a declared type."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return value is None or any(_is(value, kind) for kind in (bool, int, float, str)) or _is(value, list[Any])
+    if origin in (Union, types.UnionType):
+        return any(_is(value, kind) for kind in arguments)
+    if origin is tuple or origin is list:
+        if not isinstance(value, (list, tuple)):
+            return False
+        if origin is tuple and arguments[-1] is not Ellipsis:
+            return len(value) == len(arguments) and all(map(_is, value, arguments))
+        return all(_is(item, arguments[0]) for item in value)
+    if origin is dict:
+        return isinstance(value, Mapping) and all(_is(k, str) and _is(v, arguments[1]) for k, v in value.items())
+    if hint is bool:
+        return isinstance(value, bool)
+    if hint is int:
+        return not isinstance(value, bool) and isinstance(value, Integral) and abs(int(value)) < 2**64
+    if hint is float:
+        return _is_finite(value)
+    if hint is str:
+        return isinstance(value, str) and len(value) <= _LONGEST_TEXT and "\0" not in value
+    return isinstance(value, hint)
+
+
+def _is_finite(value: Any) -> bool:
+    try:
+        return not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(float(value))
+    except OverflowError:
+        return False
+
+
+def _words(hint: Any) -> str:
+    """What a type is called."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        kinds = [kind for kind in arguments if kind is not type(None)]
+        return " or ".join(dict.fromkeys(map(_words, kinds)))
+    if origin in (tuple, list):
+        return f"a list, each {_words(arguments[0])}"
+    return _WORDS.get(origin or hint, f"a section of {getattr(hint, '__name__', hint)}")
+
+
+def _short(value: Any) -> str:
+    """A value as one short piece of text."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits
+        text = f"a {type(value).__name__} that is too long to show"
+    return text if len(text) <= 60 else f"{text[:57]}…"
