@@ -100,7 +100,7 @@ def test_a_finished_run_is_repeated_without_sampling(certified, run):
 def test_votes_can_be_extended(certified, run, tmp_path):
     folder = tmp_path / "longer"
     shutil.copytree(certified, folder)
-    assert run("sample", folder, "--samples", 1500)[0] == 0
+    assert run("sample", folder, "--samples", 1500, "--look-again")[0] == 0
     assert run("certify", folder)[0] == 0
     assert json.loads((folder / "certificate.json").read_text())["samples"] == 1500
 
