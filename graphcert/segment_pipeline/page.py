@@ -152,15 +152,15 @@ def _claimed(judgements: Sequence[Judgement], classes: int, settings: SegmentSet
     facts = [
         (
             percent(kept, curves.pixels),
-            f"claimed by SegCertify against ‖δ‖₂ ≤ {radius}",
-            f"at τ = {settings.tau:g}, all of these pixels of an image together",
+            "claimed by SegCertify",
+            f"at τ = {settings.tau:g}; no change with ‖δ‖₂ ≤ {radius} alters these classes",
         )
     ]
     known = [counts for one in judgements if (counts := one.counts(one.kept, classes)) is not None]
     if known:
         total: PixelCounts = reduce(add, known)
         right, both = percent(int(total.hits.sum()), total.pixels), int(total.certified_hits.sum())
-        note = f"of {number(total.pixels)} pixels with a true class; certified or not, {right} are labelled correctly"
+        note = f"of {number(total.pixels)} pixels with a true class; pixel accuracy {right}"
         facts.append((percent(both, total.pixels), "claimed and correct", f"{note}, mean IoU {_floor(total.mean_iou)}"))
     return facts
 

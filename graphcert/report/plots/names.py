@@ -80,7 +80,7 @@ def place_names(curves: Sequence[Named], width: float, height: float) -> list[Pl
 def _chosen(
     order: list[int], cost: Boxes, unclear: NDArray[np.bool_], boxes: Boxes, aim: Boxes, taken: Boxes, others: Boxes
 ) -> int:
-    """The cheapest place whose leader, if it needs one, passes by all names and, unless that is much dearer, other curves."""
+    """The cheapest place whose leader passes by all names and, unless that is much dearer, by other curves."""
     cheapest = None
     for k in order:
         if cheapest is not None and cost[k] > cost[cheapest] + _DETOUR:
