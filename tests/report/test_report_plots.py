@@ -139,7 +139,7 @@ def test_heat_maps_show_every_cell_at_its_place(shape: tuple[int, int]) -> None:
         assert not numbers
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (3, 24), (22, 22), (23, 20)])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 20), (20, 20), (24, 15)])
 def test_numbers_of_two_digits_stand_inside_their_cells(shape: tuple[int, int]) -> None:
     ratio = np.full(shape, 0.99)
     grid = BudgetGrid(("edge_add", "edge_delete"), tuple(map(tuple, map(range, shape))), Budget(), ratio, None)

@@ -73,7 +73,7 @@ def has_numbers(shares: NDArray[np.float64]) -> bool:
     """Whether the cells of a map of these values are large enough for their numbers."""
     rows, columns = shares.shape
     letters = max(len(_whole(share)) for share in shares.flat)
-    return _SIDE[0] / columns >= letters * LETTER * NUMBER / TEXT + 1 and _SIDE[1] / rows >= 1.15 * NUMBER
+    return bool(_SIDE[0] / columns >= letters * LETTER * NUMBER / TEXT + 3 and _SIDE[1] / rows >= 1.15 * NUMBER)
 
 
 def has_border(shares: NDArray[np.float64]) -> bool:
