@@ -122,6 +122,7 @@ class Run:
         Args:
             look_again: see `sample`.
         """
+        self._refuse_another_model(config)
         self._refuse_second_look(config.sampling, look_again)
         self.train(config)
         sampling = config.sampling
@@ -137,12 +138,7 @@ class Run:
         Raises:
             InputError: if the folder holds a run with other settings, or the planned samples cannot certify anything.
         """
-        if self.path(CONFIG).is_file():
-            differences = config.differences(self.load_config())
-            if differences:
-                raise InputError(
-                    f"{self.folder} holds a run with {'; '.join(differences[:3])}; choose another --out or delete it"
-                )
+        self._refuse_another_model(config)
         data = self.load_data(config)
         _check_samples(config, int(data.test_mask.sum()))
         partition = self._partition(config, data)
@@ -177,6 +173,15 @@ class Run:
         self.say(
             f"trained in {seconds:.1f} s: best epoch {log.best_epoch}, validation accuracy {log.best_accuracy:.3f}"
         )
+
+    def _refuse_another_model(self, config: RunConfig) -> None:
+        """Raise `InputError` if the folder holds a run with settings of another model."""
+        if self.path(CONFIG).is_file():
+            differences = config.differences(self.load_config())
+            if differences:
+                raise InputError(
+                    f"{self.folder} holds a run with {'; '.join(differences[:3])}; choose another --out or delete it"
+                )
 
     @alone()
     def sample(

@@ -30,7 +30,7 @@ app.add_typer(segment_app, name="segment")
 
 _OF_MODEL = (
     "model", "add", "delete", "edge_add", "edge_delete", "select", "ablate", "sigma", "half_width", "lattice", "keep",
-    "clusters", "levels", "partition", "affinity", "seed", "dataset_option", "model_option", "training_option",
+    "clusters", "levels", "partition", "affinity", "seed", "split", "dataset_option", "model_option", "training_option",
 )  # fmt: skip
 """What determines a trained model and its noise, beside the data set and a file of settings."""
 _OF_VOTES = ("samples", "pilot_samples", "scores", "batch_size", "look_again")
@@ -215,7 +215,7 @@ def certify_command(
         else:
             refuse(
                 context, ("dataset", *_OF_MODEL),
-                "--config names data set, model and noise; change {flags} in that file, or leave --config out",
+                "--config names data set, model and noise; leave {flags} out, or change that file",
             )  # fmt: skip
             config = read_settings(settings)
         counts = {"samples": samples, "pilot_samples": pilot_samples, "scores": scores}
@@ -283,6 +283,7 @@ def collective_command(
     limits = {"time_limit": time_limit, "receptive_field": receptive_field}
     options: dict[str, Any] = {key: value for key, value in limits.items() if value is not None}
     new = replace(old, method=method, sweeps=sweeps, isotropic=compare, **options)
+    replace(config, collective=new)  # refuses what does not fit the noise before anything is said
     _say_kept(
         "collective",
         replace(new, sweeps=tuple(kept for kept in sweeps if kept != asked)),

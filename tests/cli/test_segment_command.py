@@ -98,7 +98,7 @@ def test_one_command_trains_and_certifies_with_noise_of_each_image(
         (["--out", "{images}/0.png", "--images", "{images}", "--model", "x", "--sigma", "1"], "is a file"),
         (["--out", "{run}", "--config", "{run}/none.toml"], "no file of settings"),
         (["--out", "{run}", "--images", "{images}", "--model", "unet", "--sigma", "1"], "--train-images and --train-masks"),
-        (["--out", "{run}", "--images", "{images}", "--model", "unet", "--sigma", "1", "--train-images", "{run}",
+        (["--out", "{run}", "--images", "{images}", "--model", "unet", "--sigma", "1", "--train-images", "{run}/x",
           "--train-masks", "{masks}"], "no folder"),
         (["--out", "{run}", "--images", "{images}", "--model", "x", "--sigma", "1", "--steps", "5"], "--model unet"),
         (["--out", "{run}", "--images", "{images}", "--model", "x", "--sigma", "1", "--elasticity", "1"], "--train-images"),
