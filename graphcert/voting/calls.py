@@ -81,7 +81,7 @@ def _hint(model: nn.Module) -> tuple[str, str] | None:
         for parameter in inspect.signature(model.forward).parameters.values()
         if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
     ]
-    if not parameters or len(parameters) == 2 and parameters[0].name not in _DATA:
+    if not parameters or (len(parameters) == 2 and parameters[0].name not in _DATA):
         return None
     first, needed = parameters[0], [p.name for p in parameters if p.default is p.empty]
     kind = getattr(first.annotation, "__name__", str(first.annotation)).rpartition(".")[2]
@@ -91,9 +91,7 @@ def _hint(model: nn.Module) -> tuple[str, str] | None:
     if len(parameters) == 1:
         return f"the model ({type(model).__name__}) takes features alone", "x"
     if len(needed) > 2:
-        values = (
-            "x.new_ones(edge_index.shape[1])" if name == "edge_weight" else f"{name}=…" for name in needed[2:]
-        )
+        values = ("x.new_ones(edge_index.shape[1])" if name == "edge_weight" else f"{name}=…" for name in needed[2:])
         return f"the model needs {', '.join(needed[2:])} as well", f"x, edge_index, {', '.join(values)}"
     return None
 

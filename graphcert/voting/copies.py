@@ -1,6 +1,7 @@
 """Copies of a model, which take what a call leaves on a module without touching the user's own."""
 
 import copy
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -8,8 +9,10 @@ from torch import nn
 from graphcert.errors import ModelError
 from graphcert.voting.places import everything_in
 
+Model = TypeVar("Model", bound=nn.Module)
 
-def copied(model: nn.Module) -> nn.Module:
+
+def copied(model: Model) -> Model:
     """A copy that shares no parameter, buffer or attribute with the model.
 
     Tensors that a call has left on it with their gradient history, such as attention weights, are copied without it.

@@ -93,4 +93,3 @@ def _both_ways(edges: Edges) -> Edges:
     """(2, 2E) edge_index, grouped by target as noisy graphs are."""
     both = np.concatenate([edges, edges[::-1]], axis=1)
     return both[:, np.lexsort(both)]
-

@@ -74,7 +74,6 @@ class SparsePath(Path):
         needed = sampler.shows_clean_rows or not sampler.noisy_features
         self._clean = _product(problem.x, self._weight) if needed else None
         self.classes = check_logits(self._plain_logits(), problem.nodes, *problem.classes).shape[1]
-        refuse_memory(model, self._ask.answer, lookalikes(problem), "graphs")
 
     def _take_buffers(self) -> None:
         """Everything that a sample writes to."""

@@ -2,7 +2,7 @@
 
 import sys
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -138,7 +138,7 @@ def everything_in(name: str, value: object, seen: set[int] | None = None) -> Ite
         return
     seen.add(id(value))
     yield name, value
-    inner = _inside(value)
+    inner: Sequence[tuple[str, object]] = _inside(value)
     if isinstance(value, nn.Module):
         own = {key: part for key, part in vars(value).items() if key not in ("_parameters", "_buffers", "_modules")}
         inner = [(f".{key}", part) for key, part in (own | value._buffers | value._modules).items()]
@@ -177,8 +177,8 @@ class _Walk:
             self.visit(name, value.__self__, shared)
             self.visit(name, value.__func__, True)
         elif isinstance(value, partial):
-            for part in (value.func, value.args, value.keywords):
-                self.visit(name, part, shared)
+            for bound in (value.func, value.args, value.keywords):
+                self.visit(name, bound, shared)
         elif callable(getattr(value, "cache_clear", None)) and callable(getattr(value, "cache_info", None)):
             self.places.append(Memo(f"{value.__qualname__} (functools cache)", value, value.__qualname__, True, True))
             self.visit(name, value.__wrapped__, True)

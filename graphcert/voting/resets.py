@@ -12,7 +12,7 @@ from torch import nn
 
 from graphcert.models.base import Floats
 from graphcert.voting.copies import copied
-from graphcert.voting.places import ABSENT, Place, is_array, keeps_numbers, places_of
+from graphcert.voting.places import ABSENT, Place, keeps_numbers, places_of
 
 Input = tuple[NDArray[Any], ...]
 Ask = Callable[[nn.Module, Input], Floats | None]
