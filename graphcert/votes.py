@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from graphcert.errors import DataError, InputError, VotesError
-from graphcert.noise import Scheme, smoothing_from_dict
+from graphcert.noise import Scheme, as_scheme, smoothing_from_dict
 from graphcert.reading import damage_refused
 from graphcert.scores import BINS, UNIT, Scores
 from graphcert.sealed import read_sealed, seal, to_json, write_sealed
@@ -40,7 +40,8 @@ class Votes:
     Attributes:
         pilot_counts: (N, K) integers; every row sums to the number of pilot samples.
         counts: (N, K) integers; every row sums to the number of samples.
-        smoothing: the scheme under which the votes were taken.
+        smoothing: the scheme under which the votes were taken; a bare law L of features stands for
+            `Smoothing(features=L)`.
         total_variation: bound on the distance, for one sample, between the law that was sampled and the law of
             `smoothing`; certificates charge it to the adversary.
         scores: statistics of the class scores in the same samples, or None. They belong to another classifier, the
@@ -71,9 +72,8 @@ class Votes:
                 f"pilot_counts and counts must agree on nodes and classes, got the shapes "
                 f"{self.pilot_counts.shape} and {self.counts.shape}"
             )
-        if not isinstance(self.smoothing, Scheme):
-            raise VotesError(f"votes need the Smoothing they were taken under, got {self.smoothing!r}")
         try:
+            object.__setattr__(self, "smoothing", as_scheme(self.smoothing))
             self.smoothing.check_nodes(self.counts.shape[0])
         except InputError as error:
             raise VotesError(f"the votes do not match their smoothing: {error}") from None
@@ -197,7 +197,7 @@ class Votes:
                 manifest=_plain_object(description["manifest"]),
                 independent=description.get("independent", False),
             )
-        if smoothing is not None and smoothing != votes.smoothing:
+        if smoothing is not None and as_scheme(smoothing) != votes.smoothing:
             raise VotesError(f"{path} holds votes that do not match the smoothing: they claim {votes.smoothing}")
         return votes
 

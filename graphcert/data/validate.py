@@ -30,8 +30,9 @@ def check_binary_features(x: Any) -> None:
     if wrong.any():
         node, feature = wrong.nonzero()[0].tolist()
         raise DataError(
-            f"Bernoulli noise needs binary features, but data.x[{node}, {feature}] is {x[node, feature].item()}; "
-            f"binarise them, for example with (data.x != 0).float(), or take noise of real features, such as Gaussian"
+            f"Bernoulli noise needs binary features, but data.x[{node}, {feature}] is {x[node, feature].item():.6g}; give "
+            f"(data.x != 0).float() and let the model's forward normalise, x = x / x.sum(-1, keepdim=True).clamp(min=1), "
+            f"or take noise of real features, such as Gaussian"
         )
 
 

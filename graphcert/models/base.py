@@ -24,12 +24,17 @@ class SparseFirstModel(nn.Module, ABC):
     of every undirected edge and no self-loops; returns logits (N, K). It is the same function as
     `after_first(x @ first_weight(), edge_index)`, and so as `compiled(N)(x @ first_weight(), graph)`.
 
-    Attributes:
-        normalisation: "symmetric" if messages are scaled by the degrees of both ends, "receiver" otherwise: what a node
-            perceives of an edge, see `receptive_field`.
     """
 
-    normalisation = "receiver"
+    @property
+    @abstractmethod
+    def normalisation(self) -> str:
+        """What a node perceives of an edge, see `receptive_field`.
+
+        "symmetric" if messages are scaled by the degrees of both ends; "receiver", the smaller receptive field, if neither
+        the degree of the sender nor anything else of its neighbourhood enters a message. A subclass states it as a class
+        attribute.
+        """
 
     @property
     @abstractmethod

@@ -15,6 +15,8 @@ from graphcert.sampling.gather import aligned
 class GAT(SparseFirstModel):
     """Two attention layers over neighbours and self: `heads` heads of `hidden` units, ELU, then one head of K units."""
 
+    normalisation = "receiver"
+
     def __init__(
         self, features: int, classes: int, hidden: int = 8, heads: int = 8, dropout: float = 0.5, slope: float = 0.2
     ) -> None:

@@ -15,6 +15,8 @@ from graphcert.sampling.gather import aligned
 class GraphSAGE(SparseFirstModel):
     """Two layers x W_own + mean of neighbours W_near + b. Mean and weight commute, so both weights make one product."""
 
+    normalisation = "receiver"
+
     def __init__(self, features: int, classes: int, hidden: int = 64, dropout: float = 0.5) -> None:
         super().__init__()
         self.own_in, self.near_in = glorot(features, hidden), glorot(features, hidden)

@@ -6,7 +6,7 @@ from graphcert.noise.hierarchical import Hierarchical, smoothing_from_dict
 from graphcert.noise.laws import CONTINUOUS, Ablation, BernoulliFlip, Gaussian, Selected, SubsetAblation, Uniform
 from graphcert.noise.partition import Partition
 from graphcert.noise.scheme import CHANNELS, Scheme
-from graphcert.noise.smoothing import Smoothing
+from graphcert.noise.smoothing import Smoothing, as_scheme
 from graphcert.noise.views import Views
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "SubsetAblation",
     "Uniform",
     "Views",
+    "as_scheme",
     "elastic_sigma",
     "smoothing_from_dict",
 ]

@@ -123,6 +123,22 @@ class Smoothing(Scheme):
         return cls(**laws, partition=None if partition is None else Partition.from_dict(partition))
 
 
+def as_scheme(smoothing: object) -> Scheme:
+    """The scheme itself, or `Smoothing(features=law)` for a bare law of features.
+
+    Raises:
+        InputError: if it is neither.
+    """
+    if isinstance(smoothing, Scheme):
+        return smoothing
+    if isinstance(smoothing, FeatureLaw):
+        return Smoothing(features=smoothing)
+    raise InputError(
+        f"smoothing takes a Smoothing, such as Smoothing(features=BernoulliFlip(0.01, 0.6)), or one law of features, "
+        f"got {smoothing!r:.200}"
+    )
+
+
 def _laws(description: Any) -> Any:
     """One law, or one per level."""
     if isinstance(description, Mapping):

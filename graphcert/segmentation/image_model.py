@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphcert.errors import InputError, ModelError
+from graphcert.voting.calls import check_model
 
 
 class ImageModel(nn.Module):
@@ -31,6 +32,7 @@ class ImageModel(nn.Module):
 
     Raises:
         InputError: if a number is outside its domain.
+        ModelError: if `module` is no torch.nn.Module.
     """
 
     mean: Tensor | None
@@ -48,9 +50,7 @@ class ImageModel(nn.Module):
         stride: int | None = None,
     ) -> None:
         super().__init__()
-        if not isinstance(module, nn.Module):
-            raise InputError(f"ImageModel wraps a torch.nn.Module, got {type(module).__name__}")
-        self.module = module
+        self.module = check_model(module, "images")
         self.classes = None if classes is None else _whole("classes", classes, 2)
         self.batch = _whole("batch", batch, 1)
         declared = getattr(module, "reach", None)

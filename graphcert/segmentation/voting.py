@@ -10,7 +10,8 @@ from torch_geometric.data import Data
 
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.models.base import Floats
-from graphcert.noise import Scheme
+from graphcert.noise import Scheme, as_scheme
+from graphcert.noise.laws import FeatureLaw
 from graphcert.segmentation.image_model import ImageModel
 from graphcert.segmentation.image_path import ImagePath
 from graphcert.segmentation.images import image_fingerprint, pixel_values
@@ -23,7 +24,7 @@ from graphcert.voting.take import check_numbers, identity_of, take_votes
 def sample_image_votes(
     model: nn.Module,
     image: ArrayLike,
-    smoothing: Scheme,
+    smoothing: Scheme | FeatureLaw,
     samples: int,
     pilot_samples: int = 1000,
     seed: int = 0,
@@ -42,11 +43,11 @@ def sample_image_votes(
     on `workers`, `batch_size`, `shard_samples`, nor on being interrupted.
 
     Args:
-        model: an `ImageModel`, or a module that becomes one. It is put into evaluation mode while it votes.
+        model: an `ImageModel`, or a module that becomes one. Copies of it vote, in evaluation mode.
         image: (H, W, C) uint8, or floats in [0, 1].
         smoothing: noise of the channel values, isotropic or localized with a partition such as
-            `GridGraph(H, W).cells(rows, columns)`. Under `Hierarchical` noise the model is shown C + 1 channels; the last
-            one marks the pixels that are noised.
+            `GridGraph(H, W).cells(rows, columns)`; a bare law L stands for `Smoothing(features=L)`. Under `Hierarchical`
+            noise the model is shown C + 1 channels; the last one marks the pixels that are noised.
         samples: number of final samples, which bound the probabilities.
         pilot_samples: number of independent samples that choose the labels.
         seed: whole number from 0 to 2^64 − 1.
@@ -73,7 +74,7 @@ def sample_image_votes(
     if reach is not None and (isinstance(reach, bool) or not isinstance(reach, (int, np.integer)) or reach < 0):
         raise InputError(f"reach must be a whole number of pixels of at least 0, got {reach!r}")
     wrapped = model if isinstance(model, ImageModel) else ImageModel(model)
-    values = pixel_values(image)
+    values, smoothing = pixel_values(image), as_scheme(smoothing)
     problem = image_problem(values, smoothing, seed)
     refuse_unusable_parameters(wrapped)
     with evaluation_mode(wrapped):
@@ -98,8 +99,6 @@ def sample_image_votes(
 
 def image_problem(values: Floats, smoothing: Scheme, seed: int) -> Problem:
     """The image as the graph of its pixels, without edges: no noise concerns them, and the model does not see them."""
-    if not isinstance(smoothing, Scheme):
-        raise InputError(f"smoothing takes a Smoothing, such as Smoothing(features=Gaussian(0.25)), got {smoothing!r}")
     if smoothing.perturbs("edges"):
         raise UnsupportedError(
             "images have no edges to perturb; smooth their features only, or classify GridGraph.data(image) with "

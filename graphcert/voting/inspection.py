@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
+from torch.nn.parameter import is_lazy
 
 from graphcert.errors import ModelError
 
@@ -20,8 +21,12 @@ def refuse_cached_normalisation(model: nn.Module) -> None:
 
 
 def refuse_unusable_parameters(model: nn.Module) -> None:
-    """Raise `ModelError` if a parameter or buffer is not a number or infinite."""
+    """Raise `ModelError` if a parameter or buffer has no value yet, is not a number or infinite."""
     for name, value in [*model.named_parameters(), *model.named_buffers()]:
+        if is_lazy(value):
+            raise ModelError(
+                f"the parameter {name!r} has no values before the first call; call the model once, and train"
+            )
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             raise ModelError(f"the parameter {name!r} holds NaN or infinite values; train the model again")
 

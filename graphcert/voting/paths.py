@@ -16,7 +16,11 @@ from graphcert.sampling.csr import CSR
 from graphcert.sampling.gather import aligned
 from graphcert.sampling.philox import CHECK
 from graphcert.sampling.rows import rectified_rows
+from graphcert.voting.calls import Call
+from graphcert.voting.copies import copied
+from graphcert.voting.history import refuse_memory
 from graphcert.voting.inspection import NAN_LOGITS, check_logits
+from graphcert.voting.lookalikes import lookalikes
 from graphcert.voting.problem import Problem
 from graphcert.voting.tally import Tally, VoteTally
 
@@ -58,7 +62,7 @@ class SparsePath(Path):
     name = "sparse"
 
     def __init__(self, problem: Problem, model: SparseFirstModel) -> None:
-        self.problem, self.model = problem, model
+        self.problem, self.model, self._ask = problem, model, Call(model)
         weight = model.first_weight().detach()
         if weight.shape[0] != problem.x.shape[1]:
             raise ModelError(_wrong_width(problem, weight.shape[0]))
@@ -83,11 +87,10 @@ class SparsePath(Path):
             self._rows = aligned(nodes, side_by_side(views.count, self._layer[1].shape[0]))
 
     def _plain_logits(self) -> Tensor:
-        with torch.inference_mode():
-            device = self.model.first_weight().device
-            edges = edge_index_tensor(self.problem.sampler.clean_graph)
-            result: Tensor = self.model(self.problem.x.to(device), edges.to(device)).cpu()
-            return result
+        result: Tensor = self._ask.first(
+            copied(self.model), self.problem.x.clone(), edge_index_tensor(self.problem.sampler.clean_graph)
+        )
+        return result
 
     def fork(self) -> "SparsePath":
         """A path with its own buffers; weights and clean product are shared."""
@@ -134,20 +137,22 @@ class SparsePath(Path):
                     raise ModelError(NAN_LOGITS)
 
     def agrees_with_torch(self) -> bool:
-        """Whether the kernels reproduce the model's own forward pass on a noisy sample that no vote uses."""
-        device = self.model.first_weight().device
-        inputs = GenericInput(self.problem)
-        found = self.logits(CHECK, 0)
-        for view, members in enumerate(self.problem.members):
-            x, edges = inputs.union(CHECK, view, 1)
-            with torch.inference_mode():
-                expected = self.model(x.to(device), edges.to(device)).cpu().numpy()
-            # Relative to the largest logit: small logits must not pass for equal.
-            largest = np.abs(expected).max(initial=0)
-            if not np.isfinite(largest) or not np.allclose(
-                found[members], expected[members], rtol=0, atol=1e-3 * largest
-            ):
-                return False
+        """Whether the kernels reproduce the model's own forward pass on noisy samples that no vote uses.
+
+        Two samples, so that kernels which keep something of the first are noticed.
+        """
+        inputs, model = GenericInput(self.problem), copied(self.model)
+        for sample in range(2):
+            found = self.logits(CHECK, sample)
+            for view, members in enumerate(self.problem.members):
+                graph = sample * len(self.problem.members) + view
+                expected = self._ask(model, *inputs.union(CHECK, graph, 1)).numpy()
+                # Relative to the largest logit: small logits must not pass for equal.
+                largest = np.abs(expected).max(initial=0)
+                if not np.isfinite(largest) or not np.allclose(
+                    found[members], expected[members], rtol=0, atol=1e-3 * largest
+                ):
+                    return False
         return True
 
 
@@ -203,22 +208,16 @@ class GenericPath(Path):
     _union_nodes = 4096
 
     def __init__(self, problem: Problem, model: nn.Module) -> None:
-        self.problem, self.model = problem, model
-        tensors = [*model.parameters(), *model.buffers()]
-        self._device = tensors[0].device if tensors else torch.device("cpu")
+        self.problem, self._untouched, self._ask = problem, model, Call(model)
+        self._device = self._ask.device
         self._input = GenericInput(problem)
-        untouched = copy.deepcopy(model)
-        first = self._call(CHECK, 0, 1)
-        self.classes = check_logits(first, problem.nodes, *problem.classes).shape[1]
+        self.model = copied(model)
+        first = self._ask.first(self.model, *self._input.union(CHECK, 0, 1))
+        first = check_logits(first, problem.nodes, *problem.classes).clone()
+        self.classes = first.shape[1]
         if not self._same(first, self._call(CHECK, 0, 1)):
             raise ModelError("the model gives different outputs for identical inputs; remove what is random in it")
-        x, edges = self._input.union(CHECK, problem.sampler.views.count, 1)
-        with torch.inference_mode():
-            alone = untouched(x.to(self._device), edges.to(self._device)).cpu()
-        if not self._same(alone, self._call(CHECK, problem.sampler.views.count, 1)):
-            raise ModelError(
-                "the model remembers earlier graphs and would ignore noise; remove what it keeps between calls"
-            )
+        refuse_memory(model, self._ask.answer, lookalikes(problem), "graphs")
         self.unit = 1
         unit = max(1, self._union_nodes // problem.nodes)
         if unit > 1 and self._union_is_harmless(unit):
@@ -242,15 +241,13 @@ class GenericPath(Path):
     def fork(self) -> "GenericPath":
         """A path with its own copy of the model: a module may keep scratch values on itself."""
         twin = copy.copy(self)
-        twin.model = copy.deepcopy(self.model)
+        twin.model = copied(self._untouched)
         twin._input = GenericInput(self.problem)
         return twin
 
     def _call(self, purpose: int, start: int, count: int) -> Tensor:
-        x, edges = self._input.union(purpose, start, count)
-        with torch.inference_mode():
-            result: Tensor = self.model(x.to(self._device), edges.to(self._device))
-        return result.cpu() if isinstance(result, Tensor) else result
+        result: Tensor = self._ask(self.model, *self._input.union(purpose, start, count))
+        return result
 
     def _views(self, purpose: int, start: int, stop: int) -> Iterator[tuple[int, Floats]]:
         """(view, its logits (N, K)) for all graphs of the samples start … stop − 1."""

@@ -1,5 +1,6 @@
 """Data, smoothing and seed, checked and prepared for sampling."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,9 +11,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from graphcert.data import check_binary_features, check_features, check_undirected
-from graphcert.errors import DataError
+from graphcert.errors import DataError, InputError
 from graphcert.models.tensors import sparse_features, upper_triangle
-from graphcert.noise import BernoulliFlip, Scheme, Selected
+from graphcert.noise import BernoulliFlip, Scheme, Selected, as_scheme
 from graphcert.sampling.sampler import Sampler
 
 
@@ -42,19 +43,25 @@ class Problem:
         return self.sampler.nodes
 
     @classmethod
-    def of(cls, data: Any, smoothing: Scheme, seed: int) -> "Problem":
+    def of(cls, data: Any, smoothing: Scheme, seed: int, ignore: Sequence[str] = ()) -> "Problem":
         """Check `data` (anything with `x` and `edge_index`) and prepare it.
+
+        Args:
+            ignore: attributes of the data, such as "edge_weight", that the caller knows to be left out.
 
         Raises:
             DataError: for non-binary features under flips of them, directed edges, self-loops, repeated edges, NaN,
-                no nodes.
+                no nodes, no features, and for weights or attributes that a call model(x, edge_index) leaves out.
+            InputError: if `smoothing` is none, or `ignore` names what the data do not have.
         """
+        smoothing = as_scheme(smoothing)
         x, edge_index = getattr(data, "x", None), getattr(data, "edge_index", None)
         if not isinstance(x, Tensor) or not isinstance(edge_index, Tensor):
             raise DataError(
-                "the data need tensors x (N, D) and edge_index (2, 2E), as torch_geometric.data.Data has them; a "
-                "graph without features takes x = torch.eye(data.num_nodes)"
+                "the data need tensors x (N, D) and edge_index (2, 2E), as torch_geometric.data.Data has them; give nodes "
+                "without features identity features, data.x = torch.eye(data.num_nodes)"
             )
+        _refuse_left_out(data, ignore)
         x = x.detach().cpu()
         if any(_flips(law) for law in smoothing.levels("features")):
             check_binary_features(x)
@@ -62,9 +69,40 @@ class Problem:
             check_features(x)
         if x.shape[0] == 0:
             raise DataError("the graph has no nodes; give one that has some")
+        if x.shape[1] == 0:
+            raise DataError("the nodes have no features (D = 0); give them identity features, data.x = torch.eye(N)")
         check_undirected(edge_index, x.shape[0])
         sampler = Sampler(sparse_features(x), x.shape[1], upper_triangle(edge_index, x.shape[0]), smoothing, seed)
         return cls(F.pad(x, (0, sampler.columns - x.shape[1])), sampler, _classes(data))
+
+
+LEFT_OUT = ("edge_weight", "edge_attr", "edge_type", "adj_t", "batch")
+"""What models of torch_geometric take besides x and edge_index, and do without where it is not given."""
+
+
+def ignored(ignore: str | Sequence[str]) -> tuple[str, ...]:
+    """The names in `ignore`, in order."""
+    names = (ignore,) if isinstance(ignore, str) else tuple(ignore) if isinstance(ignore, Iterable) else (ignore,)
+    for name in names:
+        if not isinstance(name, str):
+            raise InputError(f"ignore takes names of attributes of the data, such as ('edge_weight',), got {name!r}")
+    return tuple(sorted(set(names)))
+
+
+def _refuse_left_out(data: Any, ignore: str | Sequence[str]) -> None:
+    """Raise `DataError` for an attribute that belongs to the classifier but not to the call model(x, edge_index)."""
+    names = ignored(ignore)
+    for name in names:
+        if getattr(data, name, None) is None:
+            raise InputError(f"ignore names {name!r}, which the data do not have; leave it out")
+    for name in LEFT_OUT:
+        value = getattr(data, name, None)
+        one_graph = name == "batch" and isinstance(value, Tensor) and not bool(value.any())
+        if value is not None and name not in names and not one_graph:
+            raise DataError(
+                f"the data have {name}, but the model is called as model(x, edge_index), without it: another classifier "
+                f"would be certified; if that is meant, say ignore=({name!r},), or delete data.{name}"
+            )
 
 
 def _flips(law: object) -> bool:

@@ -1,20 +1,26 @@
 """`sample_votes`: from a model, a graph and a smoothing scheme to votes."""
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import nn
 
 from graphcert.data import data_fingerprint
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.models.base import SparseFirstModel
 from graphcert.models.threads import single_torch_thread
-from graphcert.noise import Scheme
+from graphcert.noise import Scheme, as_scheme
+from graphcert.noise.laws import FeatureLaw
 from graphcert.statistics import check_sample_size
 from graphcert.votes import Votes
+from graphcert.voting.calls import Call, check_model
+from graphcert.voting.history import refuse_memory
 from graphcert.voting.inspection import evaluation_mode, refuse_cached_normalisation, refuse_unusable_parameters
+from graphcert.voting.lookalikes import lookalikes
 from graphcert.voting.paths import GenericPath, Path, SparsePath
-from graphcert.voting.problem import Problem
+from graphcert.voting.problem import Problem, ignored
 from graphcert.voting.take import check_numbers, identity_of, take_votes
 
 PATHS = ("auto", "sparse", "generic")
@@ -23,7 +29,7 @@ PATHS = ("auto", "sparse", "generic")
 def sample_votes(
     model: nn.Module,
     data: Any,
-    smoothing: Scheme,
+    smoothing: Scheme | FeatureLaw,
     samples: int,
     pilot_samples: int = 1000,
     seed: int = 0,
@@ -32,6 +38,7 @@ def sample_votes(
     claims: int | None = None,
     scores: bool = False,
     path: str = "auto",
+    ignore: str | Sequence[str] = (),
     workers: int | None = None,
     batch_size: int | None = None,
     store: str | os.PathLike[str] | None = None,
@@ -44,11 +51,12 @@ def sample_votes(
 
     Args:
         model: any module called as model(x, edge_index) that returns logits (N, K). Models of `graphcert.models` take
-            the sparse path, all others the generic one. The model is put into evaluation mode while it votes.
+            the sparse path, all others the generic one. Copies of it vote, in evaluation mode. What it says of a graph must
+            not depend on the graphs that it has seen before; that is verified (docs/guarantees.md, models that remember).
         data: anything with `x` (N, D) and `edge_index` (2, 2E), undirected, without self-loops; binary features if the
             smoothing flips them.
-        smoothing: the noise. Under `Hierarchical` noise the model is shown D + 1 columns; the last one marks the rows that
-            are noised.
+        smoothing: the noise; a bare law L of features stands for `Smoothing(features=L)`. Under `Hierarchical` noise the
+            model is shown D + 1 columns; the last one marks the rows that are noised.
         samples: number of final samples, which bound the probabilities.
         pilot_samples: number of independent samples that choose the labels.
         seed: whole number from 0 to 2^64 − 1.
@@ -56,6 +64,8 @@ def sample_votes(
         claims: … over so many simultaneous claims (default: all nodes).
         scores: also keep sums of the class scores (softmax of the logits), for `certify_scores`. Takes somewhat longer.
         path: "auto", "sparse" or "generic". Both see the same noisy graphs; the votes' manifest says which one ran.
+        ignore: attributes of the data, such as "edge_weight", that the classifier is to do without. Unless they are named
+            here, weights and attributes of edges are refused, because the call model(x, edge_index) leaves them out.
         workers: threads; by default one per processor.
         batch_size: samples that a thread takes at a time (default: about 16).
         store: folder for shards of votes; an interrupted call with the same arguments continues from them.
@@ -68,8 +78,9 @@ def sample_votes(
 
     Raises:
         InputError: for a number outside its domain, or too few samples for `alpha`.
-        DataError: for data that the guarantee does not speak about.
-        ModelError: for cached normalisation, NaN, a model that is not deterministic, or a wrong number of classes.
+        DataError: for data that the guarantee does not speak about, or of which the classifier would leave out a part.
+        ModelError: for cached normalisation, NaN, a model that is not deterministic or remembers earlier graphs, cannot be
+            called as model(x, edge_index), or has a wrong number of classes.
         UnsupportedError: for path="sparse" with a model that has no sparse first layer.
         VotesError: if `store` holds votes of another run.
     """
@@ -78,7 +89,8 @@ def sample_votes(
         raise InputError(f"scores must be True or False, got {scores!r}")
     if path not in PATHS:
         raise InputError(f"unknown path {path!r}; choose one of {', '.join(PATHS)}")
-    problem = Problem.of(data, smoothing, seed)
+    model, smoothing, ignore = check_model(model), as_scheme(smoothing), ignored(ignore)
+    problem = Problem.of(data, smoothing, seed, ignore)
     if alpha is not None:
         check_sample_size(samples, alpha, problem.nodes if claims is None else claims)
     refuse_cached_normalisation(model)
@@ -91,7 +103,8 @@ def sample_votes(
             problem.nodes,
             smoothing,
             problem.sampler.total_variation,
-            identity_of(model, data_fingerprint(data), smoothing, seed, chosen.name),
+            identity_of(model, data_fingerprint(data), smoothing, seed, chosen.name)
+            | ({"ignored": list(ignore)} if ignore else {}),
             samples,
             pilot_samples,
             scores=scores,
@@ -105,9 +118,10 @@ def sample_votes(
 
 def choose_path(problem: Problem, model: nn.Module, path: str = "auto") -> Path:
     """The sparse path if the model has one and it reproduces the model's own forward pass, else the generic one."""
-    if path != "generic" and isinstance(model, SparseFirstModel):
+    if path != "generic" and isinstance(model, SparseFirstModel) and Call(model).dtype == torch.float32:
         sparse = SparsePath(problem, model)
         if sparse.agrees_with_torch():
+            refuse_memory(model, Call(model).answer, lookalikes(problem), "graphs")
             return sparse
     if path == "sparse":
         raise UnsupportedError(

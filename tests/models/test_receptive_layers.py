@@ -6,9 +6,38 @@ import torch
 from seeds import fresh_rng
 
 from graphcert.collective import receptive_field, undirected_edges
-from graphcert.models import MODELS, build_model
+from graphcert.models import MODELS, SparseFirstModel, build_model
 
 NODES = 24
+
+
+def test_a_model_that_does_not_state_its_normalisation_cannot_be_built():
+    """The smaller receptive field must not be anybody's default; all of ours say which one they have."""
+
+    class Silent(SparseFirstModel):
+        layers = 2
+
+        def first_weight(self):
+            return torch.zeros(2, 2)
+
+        def after_first(self, hidden, edge_index):
+            return hidden
+
+        def compiled(self, nodes):
+            return lambda hidden, graph: hidden
+
+    with pytest.raises(TypeError, match="normalisation"):
+        Silent()
+    stated = type("Stated", (Silent,), {"normalisation": "symmetric"})()
+    assert stated.normalisation == "symmetric"
+    found = {name: model.normalisation for name, model in MODELS.items()}
+    assert found == {
+        "gcn": "symmetric",
+        "sgc": "symmetric",
+        "appnp": "symmetric",
+        "gat": "receiver",
+        "sage": "receiver",
+    }
 
 
 def ring_with_chords(rng) -> np.ndarray:

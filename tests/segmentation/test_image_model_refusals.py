@@ -136,6 +136,74 @@ def test_what_remembers_earlier_images_is_refused():
         take(Remembers())
 
 
+class Keeps(nn.Module):
+    """Keeps the output of the first image of a shape, or of the first image at all."""
+
+    def __init__(self, by_shape, table=False):
+        super().__init__()
+        self.layer, self.by_shape, self.table = nn.Conv2d(3, 2, 3, padding=1), by_shape, {} if table else None
+        self.output = None
+
+    def forward(self, images):
+        if self.table is not None:
+            return self.table.setdefault(images.shape, self.layer(images))
+        if self.output is None or (self.by_shape and self.output.shape[2:] != images.shape[2:]):
+            self.output = self.layer(images)
+        return self.output
+
+
+@pytest.mark.parametrize("called", [False, True], ids=["empty", "filled"])
+@pytest.mark.parametrize(
+    ("arguments", "place"), [((True,), "output"), ((False,), "output"), ((True, True), "table")], ids=str
+)
+def test_what_keeps_an_output_is_refused_even_if_it_kept_it_before(arguments, place, called):
+    model = Keeps(*arguments).eval()
+    if called:
+        model(torch.from_numpy(IMAGE).permute(2, 0, 1)[None])
+    with pytest.raises(ModelError, match=rf"remembers earlier images in model\.module\.{place} and would ignore noise"):
+        take(model)
+
+
+class Inspected(nn.Sequential):
+    """Keeps what it has computed, with its gradient history, and computes it in every call."""
+
+    def forward(self, images):
+        self.seen = super().forward(images)
+        return self.seen
+
+
+@pytest.mark.parametrize("smoothing", [NOISE, LOCALIZED], ids=["isotropic", "localized"])
+def test_what_is_computed_anew_may_be_kept(smoothing):
+    model = Inspected(nn.utils.parametrizations.weight_norm(nn.Conv2d(3, 2, 3, padding=1)), nn.GroupNorm(1, 2))
+    model(torch.from_numpy(IMAGE).permute(2, 0, 1)[None])
+    kept = model.seen
+    assert take(model, smoothing=smoothing, workers=2).samples == 6
+    assert model.seen is kept
+
+
+class InPlace(nn.Module):
+    """Normalises the channels where they lie, as torchvision's transforms may."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+
+    def forward(self, images):
+        images.sub_(0.5).div_(0.25)
+        return self.module(images)
+
+
+@pytest.mark.parametrize("smoothing", [NOISE, LOCALIZED], ids=["isotropic", "localized"])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_images_may_be_normalised_in_place(smoothing, batch):
+    torch.manual_seed(0)
+    inner, image = nn.Conv2d(3, 2, 3, padding=1), IMAGE.copy()
+    found = take(gc.ImageModel(InPlace(inner), batch=batch, reach=1), image, smoothing)
+    expected = take(gc.ImageModel(inner, batch=batch, reach=None, mean=[0.5] * 3, std=[0.25] * 3), image, smoothing)
+    assert np.array_equal(image, IMAGE)
+    assert np.abs(found.counts - expected.counts).sum() <= 4
+
+
 def test_images_of_a_batch_must_not_see_each_other():
     mixing = Function(lambda x: x - x.mean(dim=0, keepdim=True) + 0.5 * x)
     with pytest.raises(ModelError, match="influence each other"):
@@ -187,7 +255,7 @@ def test_the_model_gets_its_own_mode_and_weights_back():
         ({"image": IMAGE * 255}, InputError, r"values in \[0, 1\]"),
         ({"image": IMAGE * np.float32("nan")}, InputError, r"values in \[0, 1\]"),
         ({"smoothing": gc.Smoothing(edges=gc.BernoulliFlip(0.1, 0.1))}, UnsupportedError, "no edges"),
-        ({"smoothing": gc.Gaussian(0.1)}, InputError, "takes a Smoothing"),
+        ({"smoothing": 0.1}, InputError, "takes a Smoothing"),
         ({"smoothing": gc.Smoothing(gc.BernoulliFlip(0.1, 0.1))}, DataError, "binary"),
         ({"image": IMAGE[:4], "smoothing": LOCALIZED}, InputError, "96 nodes but the graph has 48"),
         ({"reach": -1}, InputError, "reach must be"),

@@ -1,0 +1,285 @@
+"""What a new user hands over as a model, as data and as noise: it works, or one sentence says what to write."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch_geometric.data import Data
+from torch_geometric.nn import GCNConv, Sequential
+from voting_cases import (
+    CLASSES,
+    FEATURES,
+    NODES,
+    NOISE,
+    Centred,
+    Perceptron,
+    generic_model,
+    randomise,
+    small_graph,
+    sparse_model,
+)
+
+import graphcert as gc
+from graphcert.errors import DataError, InputError, ModelError, VotesError
+from graphcert.voting.problem import LEFT_OUT, Problem
+
+DATA = small_graph()
+
+
+def take(model, data=DATA, noise="both", **options):
+    smoothing = NOISE[noise] if isinstance(noise, str) else noise
+    return gc.sample_votes(model, data, smoothing, 12, 4, **{"workers": 1, **options})
+
+
+def sentence(error, *arguments, **options):
+    with pytest.raises(error) as caught:
+        take(*arguments, **options)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert len(message) < 330
+    return message
+
+
+# Models
+
+
+def classify(x, edge_index):
+    return x[:, :CLASSES]
+
+
+@pytest.mark.parametrize("function", [classify, lambda x, edge_index: x[:, :CLASSES]])
+def test_functions_are_told_how_to_become_modules(function):
+    message = sentence(ModelError, function)
+    assert "torch.nn.Module, got a function" in message
+    assert "class Model(torch.nn.Module) with def forward(self, x, edge_index): return f(x, edge_index)" in message
+
+
+def test_images_too():
+    with pytest.raises(ModelError, match=r"def forward\(self, images\): return f\(images\)"):
+        gc.sample_image_votes(lambda images: images, np.zeros((4, 4, 3)), gc.Gaussian(0.1), 3, 2)
+
+
+@pytest.mark.parametrize("model", [None, "gcn", 3])
+def test_what_is_no_model(model):
+    assert "must be a torch.nn.Module called as model(x, edge_index)" in sentence(ModelError, model)
+
+
+def test_a_class_is_no_model():
+    assert "give an object of it, Perceptron(…)" in sentence(ModelError, Perceptron)
+
+
+class OfData(Perceptron):
+    def forward(self, data):
+        return super().forward(data.x, data.edge_index)
+
+
+class OfDataAndMore(Perceptron):
+    def forward(self, data, training=False):
+        return super().forward(data.x, data.edge_index)
+
+
+class Annotated(Perceptron):
+    def forward(self, inputs: Data):
+        return super().forward(inputs.x, inputs.edge_index)
+
+
+class Weighted(Perceptron):
+    def forward(self, x, edge_index, edge_weight):
+        return super().forward(x, edge_index) * edge_weight.mean()
+
+
+class TwoMore(Perceptron):
+    def forward(self, x, edge_index, batch, mode):
+        return super().forward(x, edge_index)
+
+
+def layers():
+    return nn.Sequential(nn.Linear(FEATURES, 8), nn.ReLU(), nn.Linear(8, CLASSES))
+
+
+@pytest.mark.parametrize(
+    ("build", "words", "passes"),
+    [
+        (OfData, "takes a Data object", "torch_geometric.data.Data(x=x, edge_index=edge_index)"),
+        (OfDataAndMore, "takes a Data object", "torch_geometric.data.Data(x=x, edge_index=edge_index)"),
+        (Annotated, "takes a Data object", "torch_geometric.data.Data(x=x, edge_index=edge_index)"),
+        (Weighted, "needs edge_weight as well", "x, edge_index, x.new_ones(edge_index.shape[1])"),
+        (layers, r"(Sequential) takes features alone", "x"),
+    ],
+)
+def test_other_signatures_come_with_the_wrapper_that_mends_them(build, words, passes):
+    """The line that the sentence gives is compiled and works."""
+    model = build()
+    message = sentence(ModelError, model)
+    assert words in message
+    line = message[message.index("def forward") :]
+    assert line == f"def forward(self, x, edge_index): return self.model({passes})"
+    space = {}
+    exec(line, {"torch_geometric": __import__("torch_geometric")}, space)
+    wrapped = type("Wrapped", (nn.Module,), space)()
+    wrapped.model = model
+    assert take(wrapped).samples == 12
+
+
+def test_every_missing_argument_is_named():
+    assert "needs batch, mode as well" in sentence(ModelError, TwoMore())
+
+
+def test_what_a_model_stumbles_over_at_its_first_call_is_said():
+    message = sentence(ModelError, generic_model("pyg gcn"), small_graph(x=DATA.x[:, :7]))
+    assert "cannot be called as model(x, edge_index) with torch.float32 x (24, 7)" in message
+
+
+def test_sequential_models_of_torch_geometric_work():
+    model = Sequential(
+        "x, edge_index", [(GCNConv(FEATURES, 8), "x, edge_index -> x"), nn.ReLU(), nn.Linear(8, CLASSES)]
+    )
+    assert take(model).classes == CLASSES
+
+
+@pytest.mark.parametrize("name", ["gcn", "pyg gcn", "pyg gat"])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
+def test_weights_of_other_types_are_given_features_of_their_type(name, dtype):
+    model = sparse_model(name) if name == "gcn" else generic_model(name)
+    single = take(model, path="generic")
+    votes = take(model.to(dtype))
+    assert votes.manifest["path"] == "generic"
+    few = 0 if dtype == torch.float64 else 0.2 * single.counts.sum()
+    assert np.abs(votes.counts - single.counts).sum() <= few
+
+
+def test_a_model_before_its_first_call():
+    class Lazy(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.LazyLinear(CLASSES)
+
+        def forward(self, x, edge_index):
+            return self.layer(x)
+
+    assert "'layer.weight' has no values before the first call" in sentence(ModelError, Lazy())
+
+
+class InPlace(Perceptron):
+    """Normalises what it is given where it lies, as many do."""
+
+    def forward(self, x, edge_index):
+        x.div_(x.sum(dim=1, keepdim=True).clamp(min=1))
+        edge_index.add_(0)
+        return super().forward(x, edge_index)
+
+
+class OutOfPlace(Perceptron):
+    def forward(self, x, edge_index):
+        return super().forward(x / x.sum(dim=1, keepdim=True).clamp(min=1), edge_index)
+
+
+@pytest.mark.parametrize("noise", NOISE)
+def test_features_normalised_in_place(noise):
+    x = DATA.x.clone()
+    assert take(randomise(InPlace()), noise=noise) == take(randomise(OutOfPlace()), noise=noise)
+    assert torch.equal(DATA.x, x)
+
+
+# Data
+
+
+@pytest.mark.parametrize("name", LEFT_OUT)
+@pytest.mark.parametrize("model", ["gcn", "pyg gcn"])
+def test_what_the_call_leaves_out_is_refused_by_name(name, model):
+    data = small_graph()
+    data[name] = torch.ones(len(data.x) if name == "batch" else data.edge_index.shape[1])
+    model = sparse_model(model) if model == "gcn" else generic_model(model)
+    message = sentence(DataError, model, data)
+    assert f"the data have {name}, but the model is called as model(x, edge_index), without it" in message
+    assert f"ignore=({name!r},)" in message
+    votes = take(model, data, ignore=(name,))
+    assert votes == take(model)
+    assert votes.manifest["ignored"] == [name]
+    assert "ignored" not in take(model).manifest
+    assert take(model, data, ignore=name) == votes
+    data[name] = None
+    assert take(model, data) == votes
+
+
+def test_one_name_does_not_excuse_another():
+    data = small_graph(
+        edge_weight=torch.ones(DATA.edge_index.shape[1]), edge_attr=torch.ones(DATA.edge_index.shape[1], 2)
+    )
+    assert "the data have edge_attr" in sentence(DataError, sparse_model("gcn"), data, ignore=("edge_weight",))
+    assert take(sparse_model("gcn"), data, ignore=["edge_weight", "edge_attr"]).samples == 12
+
+
+def test_training_refuses_them_too():
+    data = small_graph(edge_weight=torch.ones(DATA.edge_index.shape[1]))
+    with pytest.raises(DataError, match="edge_weight"):
+        Problem.of(data, NOISE["both"], 0)
+
+
+def test_a_batch_of_one_graph_is_a_graph():
+    assert take(sparse_model("gcn"), small_graph(batch=torch.zeros(NODES, dtype=torch.long))).samples == 12
+
+
+@pytest.mark.parametrize("ignore", [("edge_wieght",), ("edge_weight",), "edge_attr", (3,), 3])
+def test_what_the_data_do_not_have_cannot_be_ignored(ignore):
+    assert "ignore" in sentence(InputError, sparse_model("gcn"), ignore=ignore)
+
+
+@pytest.mark.parametrize("x", [None, torch.empty(NODES, 0)])
+@pytest.mark.parametrize("noise", ["features", "edges"])
+def test_nodes_without_features_are_told_of_identity_features(x, noise):
+    assert "identity features, data.x = torch.eye(" in sentence(
+        DataError, sparse_model("gcn"), small_graph(x=x), noise=noise
+    )
+    data = small_graph(x=torch.eye(NODES))
+    assert take(gc.models.build_model("gcn", NODES, CLASSES).eval(), data, noise=noise).samples == 12
+
+
+def test_normalised_features_are_told_where_normalisation_belongs():
+    """The line given makes the model on binary features what it was on normalised ones."""
+    x = DATA.x / DATA.x.sum(dim=-1, keepdim=True).clamp(min=1)
+    message = sentence(DataError, sparse_model("gcn"), small_graph(x=x))
+    assert "(data.x != 0).float()" in message
+    start = message.index("x = x / ")
+    line = message[start : message.index(", or take")]
+    space = {"x": (x != 0).float()}
+    exec(line, space)
+    assert torch.equal(space["x"], x)
+
+
+# Noise
+
+
+@pytest.mark.parametrize("law", [gc.BernoulliFlip(0.05, 0.4), gc.Gaussian(0.3), gc.Uniform(0.5)])
+def test_a_bare_law_is_noise_of_the_features(law):
+    model = randomise(Perceptron())
+    bare, whole = take(model, noise=law), take(model, noise=gc.Smoothing(features=law))
+    assert bare == whole
+    assert bare.smoothing == gc.Smoothing(features=law)
+    again = gc.Votes(whole.pilot_counts, whole.counts, law, total_variation=whole.total_variation)
+    assert again == whole
+
+
+def test_stored_votes_are_compared_with_a_bare_law(tmp_path):
+    law = gc.BernoulliFlip(0.05, 0.4)
+    votes = take(sparse_model("gcn"), noise=law)
+    votes.save(tmp_path / "votes.npz")
+    assert gc.Votes.load(tmp_path / "votes.npz", law) == votes
+    with pytest.raises(VotesError, match="do not match the smoothing"):
+        gc.Votes.load(tmp_path / "votes.npz", gc.BernoulliFlip(0.05, 0.5))
+
+
+@pytest.mark.parametrize("smoothing", [5, "gaussian", None, 0.25, gc.BernoulliFlip, [gc.BernoulliFlip(0.1, 0.1)]])
+def test_what_is_no_noise(smoothing):
+    words = "smoothing takes a Smoothing, such as .* or one law of features, got"
+    for call in (
+        lambda: take(sparse_model("gcn"), noise=smoothing if smoothing != "gaussian" else {"a": 1}),
+        lambda: gc.sample_image_votes(nn.Conv2d(3, 2, 1), np.zeros((4, 4, 3)), smoothing, 3, 2),
+        lambda: gc.Votes([[1, 1]], [[1, 1]], smoothing),
+    ):
+        with pytest.raises((InputError, VotesError), match=words):
+            call()
+
+
+def test_models_that_look_at_the_whole_graph_are_honest():
+    assert take(randomise(Centred())).samples == 12
