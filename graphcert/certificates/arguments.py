@@ -59,6 +59,8 @@ def target_mask(targets: ArrayLike | None, nodes: int) -> NDArray[np.bool_]:
     except (TypeError, ValueError):
         chosen = np.empty((0, 0))
     if chosen.dtype == np.bool_:
+        if chosen.ndim == 2 and len(chosen) == nodes:
+            raise InputError(f"targets hold {chosen.shape[1]} splits, one per column; choose one, such as mask[:, 0]")
         if chosen.shape != (nodes,):
             raise InputError(f"a mask of targets needs the shape ({nodes},), got {chosen.shape}")
         mask = chosen.copy()

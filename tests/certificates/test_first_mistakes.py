@@ -39,6 +39,7 @@ def test_what_is_no_votes_is_told_how_to_take_them(function: str, arguments: tup
         ([-1], "numbered from 0 to 5"),
         (np.ones(N), "mask of booleans"),
         ("all", "mask of booleans"),
+        (np.ones((N, 3), bool), "3 splits, one per column"),
         ([[0], [1, 2]], "mask of booleans"),
         ([[0, 1]], "mask of booleans"),
         ([], "no target nodes"),
