@@ -14,6 +14,12 @@ from graphcert.errors import InputError
 app = typer.Typer(invoke_without_command=True, add_completion=False, help="Certify what a network says about images.")
 
 
+Void = Annotated[
+    list[str] | None,
+    typer.Option("--void", "--ignore", help="Labels of masks that say nothing: 255, or 11,255; may be repeated."),
+]
+
+
 @app.callback()
 def segment(
     context: typer.Context,
@@ -71,6 +77,7 @@ def segment(
         bool | None, typer.Option("--compare", help="Also vote under isotropic noise at equal pixel accuracy.")
     ] = None,
     limit: Annotated[int | None, typer.Option(help="Only the first so many images by name.")] = None,
+    void: Void = None,
     seed: Annotated[int | None, typer.Option(help="Of the noise; same seed, same result.")] = None,
     workers: Annotated[int | None, typer.Option(help="Threads (default: one per processor).")] = None,
 ) -> None:
@@ -91,9 +98,9 @@ def segment(
     given: dict[str, Any] = {
         name: value
         for name in (field.name for field in fields(SegmentSettings))
-        if (value := context.params.get(name)) is not None
+        if (value := context.params.get(name)) not in (None, [], ())
     }
-    readers = {"sigma": _deviations, "cells": _cells, "budgets": _norms}
+    readers: dict[str, Any] = {"sigma": _deviations, "cells": _cells, "budgets": _norms, "void": _labels}
     given |= {name: read(given[name]) for name, read in readers.items() if name in given}
     values = {} if settings is None else read_settings(settings)
     run = SegmentRun(out, workers, progress=sys.stderr.isatty(), say=_say)
@@ -113,7 +120,7 @@ def train_command(
     val_images: Annotated[str | None, typer.Option(help="Images that choose the weights to keep.")] = None,
     val_masks: Annotated[str | None, typer.Option(help="Their masks.")] = None,
     names: Annotated[str | None, typer.Option(help="Names of the classes, separated by commas.")] = None,
-    ignore: Annotated[int | None, typer.Option(help="Value of masks that says nothing (default: 255).")] = None,
+    void: Void = None,
     steps: Annotated[int | None, typer.Option(help="Steps of training (default: 2000).")] = None,
     batch: Annotated[int | None, typer.Option(help="Windows of images per step (default: 8).")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="The highest one (default: 0.004).")] = None,
@@ -137,7 +144,8 @@ def train_command(
         _, log = train_segmenter(
             out, (images, masks), sigma,
             validation=None if val_images is None or val_masks is None else (val_images, val_masks),
-            names=None if names is None else names.split(","), ignore=ignore, training=training,
+            names=None if names is None else names.split(","), ignore=None if void is None else _labels(void),
+            training=training,
             shape={key: value for key, value in shape.items() if value is not None}, seed=seed, report=report,
         )  # fmt: skip
     for words in training_words(log):
@@ -158,6 +166,18 @@ def _cells(text: str) -> tuple[int, ...]:
         return tuple(int(part) for part in text.lower().replace("×", "x").split("x"))
     except ValueError:
         raise InputError(f"--cells takes rows × columns such as 3x5, got {text!r}") from None
+
+
+def _labels(texts: list[str]) -> tuple[int, ...]:
+    """Labels, several in one text or one in each."""
+    from graphcert.segmentation.void import void_labels
+
+    try:
+        return void_labels([int(part) for text in texts for part in text.split(",")])
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"--void takes labels of masks such as 255 or 11,255, got {' '.join(texts)!r}") from None
 
 
 def _norms(text: str) -> tuple[float, ...]:

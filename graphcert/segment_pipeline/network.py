@@ -37,7 +37,7 @@ def network_of(settings: SegmentSettings, path: Path, progress: bool, say: Calla
     with training_bar(schedule.steps, progress) as report:
         segmenter, log = train_segmenter(
             path, folders, sigma, validation=validation, training=schedule, seed=settings.seed, report=report,
-            keep_interrupted=False,
+            ignore=settings.void or None, keep_interrupted=False,
         )  # fmt: skip
     for words in training_words(log):
         say(words)

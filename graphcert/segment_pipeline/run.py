@@ -33,6 +33,7 @@ from graphcert.segment_pipeline.statements import Match
 from graphcert.segment_pipeline.table import results_table
 from graphcert.segmentation import ImageFolder, ImageModel, sample_image_votes
 from graphcert.segmentation.checkpoint import Segmenter
+from graphcert.segmentation.void import check_classes, labelled, void_labels
 from graphcert.votes import Votes
 
 Say = Callable[[str], None]
@@ -103,7 +104,7 @@ class SegmentRun:
         """The same of images that are loaded, by a call that began at this time."""
         segmenter = network_of(settings, self.path(NETWORK), self.progress, self.say)
         model = ImageModel(segmenter.model, segmenter.model.classes)
-        images = [one._replace(truth=_truth(one, segmenter)) for one in images]
+        images = [one._replace(truth=_truth(one, segmenter, settings.void)) for one in images]
         timings, isotropic_curves, match = {"images and network": time.perf_counter() - began}, list[Curve](), None
         began = time.perf_counter()
         judgements = [self._judge(model, loaded, settings, k, len(images)) for k, loaded in enumerate(images)]
@@ -224,17 +225,15 @@ class SegmentRun:
                 stream.write(png(picture))
 
 
-def _truth(one: Loaded, segmenter: Segmenter) -> Integers | None:
-    """The mask with −1 for what says nothing to the network."""
+def _truth(one: Loaded, segmenter: Segmenter, void: tuple[int, ...]) -> Integers | None:
+    """The mask with −1 for what says nothing: the void labels of the network, and those that were given."""
     if segmenter.model.channels != 3:
         raise InputError(f"images have 3 channels, but the network takes {segmenter.model.channels}")
     if one.truth is None:
         return None
-    truth = np.where(one.truth == segmenter.ignore, -1, one.truth)
-    if truth.max() >= segmenter.model.classes:
-        raise InputError(
-            f"the mask of {one.name} names class {truth.max()}, but the network knows {segmenter.model.classes} classes"
-        )
+    labels = void_labels((*void_labels(segmenter.ignore), *void))
+    truth = labelled(one.truth, labels)
+    check_classes(truth, segmenter.model.classes, labels, f"the mask of {one.name}")
     return truth
 
 

@@ -16,6 +16,7 @@ from graphcert.config.typed import check_types, read_toml
 from graphcert.errors import DataError, InputError
 from graphcert.noise import Gaussian, Smoothing
 from graphcert.segmentation import GridGraph
+from graphcert.segmentation.void import void_labels
 from graphcert.statistics import check_errors, check_level, check_sample_size
 
 LATTICE = 1 / 255
@@ -57,6 +58,7 @@ class SegmentSettings:
         collective: certify all pixels of an image together, under localized noise.
         compare: also take votes under isotropic noise at equal pixel accuracy.
         limit: the first so many images by name; None for all.
+        void: labels of masks that say nothing, besides those of the network.
         seed: of the noise.
 
     Raises:
@@ -86,12 +88,14 @@ class SegmentSettings:
     collective: bool = True
     compare: bool = False
     limit: int | None = None
+    void: tuple[int, ...] = ()
     seed: int = 0
 
     def __post_init__(self) -> None:
         if _real(self.sigma):
             object.__setattr__(self, "sigma", (float(self.sigma),))  # type: ignore[arg-type]
         check_types(self, "segment")
+        self._check_void()
         self._check_noise()
         self._check_elasticity()
         self._check_training()
@@ -131,6 +135,11 @@ class SegmentSettings:
         if self.cells is not None and sigma[0] > sigma[-1]:
             raise InputError(f"localized noise rises with the distance: near ≤ far, got {sigma[0]:g}:{sigma[1]:g}")
         object.__setattr__(self, "sigma", tuple(map(float, sigma)))
+
+    def _check_void(self) -> None:
+        object.__setattr__(self, "void", void_labels(self.void))
+        if self.void and self.masks is None:
+            raise InputError("void labels are labels of masks, and there are none; give --masks, or leave --void out")
 
     def _check_training(self) -> None:
         """Folders for training are there if and only if they are needed."""

@@ -15,6 +15,7 @@ from graphcert.segmentation import ImageFolder
 from graphcert.segmentation.checkpoint import Segmenter
 from graphcert.segmentation.palette import CAMVID, colours
 from graphcert.segmentation.unet_training import Report, UNetLog, UNetTraining, train_unet
+from graphcert.segmentation.void import Void, void_labels
 
 Pictures = tuple[list[NDArray[np.uint8]], list[NDArray[np.uint8]]]
 
@@ -26,7 +27,7 @@ def train_segmenter(
     *,
     validation: tuple[str, str] | None = None,
     names: Sequence[str] | None = None,
-    ignore: int | None = None,
+    ignore: Void = None,
     training: UNetTraining | None = None,
     shape: dict[str, Any] | None = None,
     seed: int = 0,
@@ -41,7 +42,7 @@ def train_segmenter(
         sigma: the largest deviation of the noise.
         names: of the K classes 0 … K − 1. By default those of CamVid if the masks name its classes and void, otherwise
             numbers.
-        ignore: the value of masks that says nothing; by default 255, and 11 for CamVid.
+        ignore: void labels, values of masks that say nothing: one or several; by default 255, and 11 for CamVid.
         training, shape, seed, report: see `train_unet`.
         keep_interrupted: write the best weights so far when training is interrupted, or pass the interrupt on.
 
@@ -120,17 +121,21 @@ def read_pictures(folders: tuple[str, str]) -> Pictures:
 
 
 def _classes(
-    masks: Sequence[NDArray[np.uint8]], names: Sequence[str] | None, ignore: int | None
-) -> tuple[tuple[str, ...], int | None]:
-    """Names of the classes, and the value that says nothing."""
+    masks: Sequence[NDArray[np.uint8]], names: Sequence[str] | None, ignore: Void
+) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Names of the classes, and the void labels."""
     found = sorted({int(value) for mask in masks for value in np.unique(mask)})
-    if names is None and ignore in (None, len(CAMVID)) and found == list(range(len(CAMVID) + 1)):
-        return tuple(CAMVID), len(CAMVID)
-    void = 255 if ignore is None and 255 in found else ignore
-    highest = max((value for value in found if value != void), default=-1)
+    void = void_labels(ignore)
+    if names is None and void in ((), (len(CAMVID),)) and found == list(range(len(CAMVID) + 1)):
+        return tuple(CAMVID), (len(CAMVID),)
+    void = void_labels(255 if ignore is None and 255 in found else ignore)
+    highest = max((value for value in found if value not in void), default=-1)
     given = tuple(names) if names is not None else tuple(str(k) for k in range(max(highest + 1, 2)))
     if highest < 0:
-        raise InputError("the masks name no class")
+        raise InputError("the masks name no class: all their pixels are void; give masks that name classes")
     if len(given) < 2 or highest >= len(given):
-        raise InputError(f"the masks name the classes 0 to {highest}, but {len(given)} names were given")
+        raise InputError(
+            f"the masks name the classes 0 to {highest}, but {len(given)} names were given; name all, or say "
+            f"--void {highest}"
+        )
     return given, void

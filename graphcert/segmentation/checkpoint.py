@@ -13,6 +13,7 @@ from graphcert.models.tensor_files import built_like, read_tensors, write_tensor
 from graphcert.reading import damage_refused
 from graphcert.segmentation.palette import Colour3
 from graphcert.segmentation.unet import UNet
+from graphcert.segmentation.void import Void, void_labels
 
 _FORMAT = "graphcert-unet-1"
 _SHAPE = ("channels", "classes", "width", "depth", "context", "cell")
@@ -25,7 +26,7 @@ class Segmenter:
     Attributes:
         model: in evaluation mode; its normalisation of pixel values is part of it.
         names, palette: of the K classes.
-        ignore: the value of masks that says nothing, or None.
+        ignore: the void labels, values of masks that say nothing; one, several or none, kept in ascending order.
         sigma: the largest deviation of noise that it was trained with.
         training: how it was trained, as plain values.
 
@@ -36,7 +37,7 @@ class Segmenter:
     model: UNet
     names: tuple[str, ...]
     palette: tuple[Colour3, ...]
-    ignore: int | None
+    ignore: Void
     sigma: float
     training: dict[str, Any] = field(default_factory=dict)
 
@@ -48,10 +49,7 @@ class Segmenter:
             raise InputError("the names of classes must be text")
         if not all(0 <= part <= 255 for colour in self.palette for part in colour):
             raise InputError("the colours of classes must be numbers from 0 to 255")
-        if self.ignore is not None and (not isinstance(self.ignore, int) or not 0 <= self.ignore <= 255):
-            raise InputError(
-                f"the value of masks that says nothing must be a number from 0 to 255, got {self.ignore!r}"
-            )
+        object.__setattr__(self, "ignore", void_labels(self.ignore))
         if not 0 <= self.sigma < math.inf:
             raise InputError(
                 f"the deviation of noise in training must be a finite number of at least 0, got {self.sigma!r}"
@@ -70,7 +68,7 @@ class Segmenter:
             "sha256": model_fingerprint(self.model),
             "names": list(self.names),
             "palette": [list(colour) for colour in self.palette],
-            "ignore": self.ignore,
+            "ignore": list(void_labels(self.ignore)),
             "sigma": float(self.sigma),
             "training": self.training,
         }

@@ -17,6 +17,7 @@ from graphcert.models.threads import single_torch_thread
 from graphcert.sampling.philox import seed_key
 from graphcert.segmentation.training_windows import Windows, add_noise
 from graphcert.segmentation.unet import UNet
+from graphcert.segmentation.void import Void, check_classes, labelled, void_labels
 
 Picture = NDArray[np.uint8]
 Report = Callable[[int, float], None]
@@ -85,7 +86,7 @@ def train_unet(
     sigma: float,
     classes: int,
     *,
-    ignore: int | None = None,
+    ignore: Void = None,
     validation: tuple[Sequence[Picture], Sequence[Picture]] | None = None,
     training: UNetTraining | None = None,
     shape: dict[str, Any] | None = None,
@@ -102,7 +103,7 @@ def train_unet(
         masks: of shape (H, W), the class of every pixel.
         sigma: the largest standard deviation, in units of pixel values in [0, 1].
         classes: K.
-        ignore: a value of masks that says nothing.
+        ignore: void labels, values of masks that say nothing: one, several or none.
         validation: images and masks that choose the weights to keep, by their loss under noise; without them the last ones
             are kept. In both cases these are running means over the last steps.
         training: the schedule.
@@ -191,7 +192,8 @@ def _step(model: UNet, optimiser: torch.optim.Optimizer, batch: tuple[Tensor, Te
     images, labels = batch
     model.train()
     optimiser.zero_grad()
-    loss = F.cross_entropy(model(images), labels, weights, ignore_index=-1, reduction="sum") / (labels >= 0).sum()
+    loss = F.cross_entropy(model(images), labels, weights, ignore_index=-1, reduction="sum")
+    loss = loss / (labels >= 0).sum().clamp(min=1)  # windows may hold no class
     loss.backward()  # type: ignore[no-untyped-call]
     optimiser.step()
     return loss.item()
@@ -226,7 +228,7 @@ def _validate(
 
 
 def _tensors(
-    images: Sequence[Picture], masks: Sequence[Picture], classes: int, ignore: int | None, kind: str
+    images: Sequence[Picture], masks: Sequence[Picture], classes: int, ignore: Void, kind: str
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Images as (C, H, W) in [0, 1], masks as (H, W) with −1 for what says nothing."""
     if not len(images) or len(images) != len(masks):
@@ -238,15 +240,13 @@ def _tensors(
                 f"{kind} image {k} must be (H, W, C) of 8 bits and its mask (H, W), got {image.shape} {image.dtype} and "
                 f"{mask.shape}"
             )
-        label = torch.from_numpy(mask.astype(np.int64))
-        if ignore is not None:
-            label[label == ignore] = -1
-        if int(label.max()) >= classes:
-            raise InputError(f"{kind} mask {k} names class {int(label.max())}, but there are {classes} classes")
+        truth = labelled(mask, void_labels(ignore))
+        check_classes(truth, classes, void_labels(ignore), f"{kind} mask {k}")
+        label = torch.from_numpy(truth)
         pictures.append(torch.from_numpy(image.astype(np.float32).transpose(2, 0, 1)).contiguous() / 255)
         labels.append(label)
     if all(bool((label < 0).all()) for label in labels):
-        raise InputError(f"no pixel of the {kind} masks has a class")
+        raise InputError(f"no pixel of the {kind} masks has a class: all are void; give masks that name classes")
     return pictures, labels
 
 

@@ -123,7 +123,7 @@ def test_files_bring_everything_back(tmp_path: Path) -> None:
     before = segmenter()
     before.save(tmp_path / "unet.pt")
     after = Segmenter.load(tmp_path / "unet.pt")
-    assert (after.names, after.palette, after.ignore, after.sigma) == (NAMES, colours(NAMES), VOID, 0.5)
+    assert (after.names, after.palette, after.ignore, after.sigma) == (NAMES, colours(NAMES), (VOID,), 0.5)
     image = torch.rand(1, 3, 10, 14)
     torch.testing.assert_close(after.model(image), before.model(image))
 
