@@ -49,8 +49,10 @@ def locked(folder: Path) -> Iterator[None]:
         return
     created = _create(place)
     try:
-        _HELD[place] = (_opened(place), threading.get_ident())
+        while not _take(place):
+            pass  # the last owner removed the file between our opening and locking it
     except BaseException:
+        _remove_unowned(place / LOCK)
         _remove_empty(created)
         raise
     try:
@@ -87,26 +89,42 @@ def _create(folder: Path) -> list[Path]:
     return missing
 
 
-def _opened(folder: Path) -> int:
-    """The locked file of a folder, with the name of this process in it."""
+def _take(folder: Path) -> bool:
+    """Lock the file of a folder and write the name of this process into it; False if the file has gone meanwhile."""
     path = folder / LOCK
-    while True:
-        try:
-            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        except OSError as error:
-            raise DataError(f"{folder} cannot be written ({error.strerror}); choose another output folder") from None
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise DataError(f"{folder} cannot be written ({error.strerror}); choose another output folder") from None
+    try:
         if seize(handle) is False:
             holder = os.read(handle, 10_000).decode(errors="replace").strip() or "another process"
-            os.close(handle)
             raise DataError(
                 f"{folder} is being written by {holder}; wait until that has ended, or choose another output folder"
             )
-        # Its last owner may have removed the file between our opening and locking it.
         if _is(handle, path):
             os.ftruncate(handle, 0)
             os.write(handle, f"process {os.getpid()} ({shlex.join(['graphcert', *sys.argv[1:]])})\n".encode())
-            return handle
+            _HELD[folder] = (handle, threading.get_ident())
+            return True
+    except BaseException:
+        if _HELD.get(folder, (-1, 0))[0] == handle:  # not that of another thread
+            del _HELD[folder]
         os.close(handle)
+        raise
+    os.close(handle)
+    return False
+
+
+def _remove_unowned(path: Path) -> None:
+    """Remove a lock that nobody holds, such as one that an interrupt kept this process from taking."""
+    with suppress(OSError):
+        handle = os.open(path, os.O_RDWR)
+        try:
+            if seize(handle) and _is(handle, path):
+                path.unlink()
+        finally:
+            os.close(handle)
 
 
 def _release(folder: Path) -> bool:

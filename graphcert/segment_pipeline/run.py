@@ -28,7 +28,7 @@ from graphcert.segment_pipeline.elastic import image_sigmas
 from graphcert.segment_pipeline.judge import Integers, Judgement, isotropic_counts, judge
 from graphcert.segment_pipeline.network import network_of
 from graphcert.segment_pipeline.page import report_content
-from graphcert.segment_pipeline.settings import SegmentSettings, isotropic
+from graphcert.segment_pipeline.settings import UNET, SegmentSettings, isotropic
 from graphcert.segment_pipeline.statements import Match
 from graphcert.segment_pipeline.table import results_table
 from graphcert.segmentation import ImageFolder, ImageModel, sample_image_votes
@@ -128,6 +128,9 @@ class SegmentRun:
 
     def _load(self, settings: SegmentSettings) -> list[Loaded]:
         """All images that are wanted with their masks as they are, after all checks that need no network."""
+        if settings.model == UNET:
+            for folders in filter(None, settings.training_folders()):
+                ImageFolder(*folders)  # says what is missing
         found = [*islice(ImageFolder(settings.images, settings.masks), settings.limit)]
         for _, image, _ in found:
             settings.check_samples(image.shape[0] * image.shape[1])

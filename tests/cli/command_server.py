@@ -2,7 +2,8 @@
 
 Run as a script. A line is a JSON object: `arguments` of `graphcert`, `errors` (a file for standard error), and `point`, the
 write point at which the child kills itself (null for never). Answers with the number of the child's process and, when it
-has ended, its exit code (negative for a signal) and the number of write points that it passed.
+has ended, its exit code (negative for a signal), the number of write points that it passed and the seconds of a processor
+that it used.
 """
 
 import json
@@ -101,8 +102,9 @@ def serve(folder):
             finally:
                 os._exit(99)
         print(process, flush=True)
-        status = os.waitpid(process, 0)[1]
-        print(os.waitstatus_to_exitcode(status), int(os.pread(report, 6, 0)), flush=True)
+        _, status, used = os.wait4(process, 0)
+        passed = int(os.pread(report, 6, 0))
+        print(os.waitstatus_to_exitcode(status), passed, used.ru_utime + used.ru_stime, flush=True)
 
 
 if __name__ == "__main__":

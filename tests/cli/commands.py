@@ -1,6 +1,7 @@
 """Start commands on a server that forks (`command_server`), and send them signals."""
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -55,8 +56,11 @@ class Server:
             time.sleep(0.005)
 
     def worked(self):
-        """Seconds of a processor that the child has used."""
-        fields = Path(f"/proc/{self.child}/stat").read_text().rsplit(")", 1)[1].split()
+        """Seconds of a processor that the child has used; infinite when it has ended."""
+        try:
+            fields = Path(f"/proc/{self.child}/stat").read_text().rsplit(")", 1)[1].split()
+        except FileNotFoundError:
+            return math.inf
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def send(self, number):
@@ -66,7 +70,7 @@ class Server:
 
     def end(self):
         """Wait for the child; its exit code and the number of its write points."""
-        code, points = self.process.stdout.readline().split()
+        code, points, self.used = self.process.stdout.readline().split()
         return int(code), int(points)
 
     def run(self, *arguments, point=None):

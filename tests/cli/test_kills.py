@@ -3,18 +3,18 @@
 All files of a run are compared byte by byte; timings alone are frozen, see `command_server`.
 """
 
+import itertools
 import random
 import shutil
 import signal
-import time
 from pathlib import Path
 
 import pytest
 from commands import KILLED, SMALL, Server
 
 COLLECTIVE = ["collective", "--add", "0:2", "--method", "lp", "--compare"]
-RANDOM = 12
-"""Storms of random kills per command, of 8 kills each."""
+STORMS = 8
+"""Per command, of 8 random kills each."""
 
 pytestmark = [
     pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs fork"),
@@ -37,9 +37,8 @@ class Case:
         self.fresh(folder)
         assert server.run(*command, folder)[0] == 0, server.errors()  # fills caches
         self.fresh(folder)
-        began = time.monotonic()
         code, self.points = server.run(*command, folder)
-        self.seconds = time.monotonic() - began
+        self.seconds = float(server.used)
         assert code == 0
         self.whole = contents(folder)
         assert "report.html" in self.whole
@@ -64,16 +63,18 @@ class Case:
         self.finish(folder)
 
     def storm(self, folder, generator, kills):
-        """Killed again and again at random moments; how often it was really killed."""
+        """Killed again and again at random moments, on the child's own clock, because the machine may be busy."""
         self.fresh(folder)
-        times = 0
-        for _ in range(kills):
+        for attempt in itertools.count():
+            assert attempt < 100, "the command ends before it can be killed"
             self.server.start(*self.command, folder)
-            time.sleep(generator.uniform(0.02, self.seconds))
+            moment = generator.uniform(0, self.seconds)
+            self.server.wait_until(lambda moment=moment: self.server.worked() >= moment)
             self.server.send(signal.SIGKILL)
-            times += self.server.end()[0] == KILLED
+            kills -= self.server.end()[0] == KILLED
+            if kills == 0:
+                break
         self.finish(folder)
-        return times
 
 
 def contents(folder):
@@ -96,7 +97,7 @@ def test_a_few_kills_change_nothing(certify, tmp_path):
     folder, generator = tmp_path / "run", random.Random(0)
     for point in sorted(generator.sample(range(certify.points), 4)):
         certify.kill_at(folder, point)
-    assert certify.storm(folder, generator, 6) > 0
+    certify.storm(folder, generator, 6)
 
 
 @pytest.mark.slow
@@ -105,13 +106,12 @@ def test_a_kill_at_every_write_point_changes_nothing(command, request, tmp_path)
     case = request.getfixturevalue(command)
     for point in range(case.points):
         case.kill_at(tmp_path / "run", point)
-    print(f"{case.points} kills of {command}")
+    assert case.points > 100
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["certify", "collective"])
 def test_storms_of_random_kills_change_nothing(command, request, tmp_path):
     case, generator = request.getfixturevalue(command), random.Random(command)
-    kills = sum(case.storm(tmp_path / "run", generator, 8) for _ in range(RANDOM))
-    print(f"{kills} kills of {command}")
-    assert kills > 4 * RANDOM
+    for _ in range(STORMS):
+        case.storm(tmp_path / "run", generator, 8)
