@@ -70,6 +70,8 @@ def environment() -> dict[str, str]:
 def settings_table(config: RunConfig, manifest: Mapping[str, Any], data: Data) -> dict[str, dict[str, Any]]:
     """The sections of the report's table of settings."""
     described = config.to_dict()
+    certificate = dict(described["certificate"])
+    together = certificate.pop("simultaneous")
     graph = {
         "name": config.dataset.name,
         "nodes": int(data.x.shape[0]),
@@ -87,7 +89,7 @@ def settings_table(config: RunConfig, manifest: Mapping[str, Any], data: Data) -
         "smoothing": _noise_settings(config.smoothing),
         "training": described["training"],
         "sampling": {**described["sampling"], "seed": config.seed},
-        "certificate": described["certificate"],
+        "certificate": {**certificate, "claims": "all together" if together else "each by itself"},
         "collective": described["collective"],
         "environment": environment(),
     }

@@ -26,7 +26,8 @@ class ReportContent:
         votes: the votes that the certificate was made from.
         truth: (N,) int64 true labels, −1 where unknown; an unknown label counts as not correct.
         grids: what to draw: grids over one axis become curves, grids over two axes become heat maps.
-        settings: sections ("dataset", "model", …) of names and values, shown as they are.
+        settings: sections ("dataset", "model", …) of names and values; what is None, off or empty is not shown, nor is
+            "collective" without a collective certificate.
         timings: seconds per stage.
         warnings: sentences the reader must know before believing a number.
         collective: one ladder per sweep of budgets: curves by method ("naive", "lp", "milp", …), the weakest first, over

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from graphcert.config import norm_words
 from graphcert.report.segmentation import Curves, Piece, SegmentationContent
-from graphcert.report.wording import NOTHING, number, percent, points
+from graphcert.report.segmentation.sections import method_name
+from graphcert.report.wording import NOTHING, number, percent
 from graphcert.segment_pipeline.judge import Integers, Judgement
 from graphcert.segment_pipeline.settings import SegmentSettings
 from graphcert.segment_pipeline.statements import Match, conditions, guarantees, noise_words, notices, radius_words
@@ -61,7 +62,7 @@ def report_content(
             f"α = {settings.alpha:g} per image",
         ],
         notices=notices(settings),
-        facts=_facts(judgements, classes, settings, curves),
+        facts=[*_at_budgets(curves), *_claimed(judgements, classes, settings, curves)],
         names=segmenter.names,
         palette=segmenter.palette,
         pieces=tuple(_piece(image, found, classes, settings, drawn) for image, found in pairs),
@@ -123,34 +124,44 @@ def _piece(
     return Piece(found.name, image, found.truth, found.labels, tuple(masks), words)
 
 
-def _facts(judgements: Sequence[Judgement], classes: int, settings: SegmentSettings, curves: Curves) -> list[Fact]:
-    """The numbers to remember."""
+def _at_budgets(curves: Curves) -> list[Fact]:
+    """What the strongest method certifies at the first budget above 0 and, of all pixels together, where it gains most."""
+    weakest, *_, strongest = (*curves.certified, *curves.certified)
+    changed = np.flatnonzero(curves.budgets > 0)
+    if not changed.size:
+        return []
+    counts = curves.certified[strongest]
+    places = [int(changed[0])]
+    if strongest == "together":
+        places.append(int(changed[(counts - curves.certified["alone"])[changed].argmax()]))
+    facts = []
+    for k in dict.fromkeys(places):
+        note = f"{number(int(counts[k]))} of {number(curves.pixels)}"
+        if weakest != strongest:
+            others = {method_name(m): line for m, line in curves.certified.items() if m != strongest}
+            shares = [f"{name} {percent(int(line[k]), curves.pixels)}" for name, line in others.items()]
+            note += f", {method_name(strongest)}; {', '.join(shares)}"
+        name = f"of the pixels certified against ‖δ‖₂ ≤ {norm_words(float(curves.budgets[k]))}"
+        facts.append((percent(int(counts[k]), curves.pixels), name, note))
+    return facts
+
+
+def _claimed(judgements: Sequence[Judgement], classes: int, settings: SegmentSettings, curves: Curves) -> list[Fact]:
+    """What SegCertify claims, and how much of that is right."""
     kept, radius = sum(int(one.kept.sum()) for one in judgements), radius_words([one.radius for one in judgements])
-    claimed = (
-        percent(kept, curves.pixels),
-        "claimed by SegCertify",
-        f"at τ = {settings.tau:g}; no change with ‖δ‖₂ ≤ {radius} alters these classes",
-    )
-    facts = [claimed]
+    facts = [
+        (
+            percent(kept, curves.pixels),
+            "claimed by SegCertify",
+            f"at τ = {settings.tau:g}; no change with ‖δ‖₂ ≤ {radius} alters these classes",
+        )
+    ]
     known = [counts for one in judgements if (counts := one.counts(one.kept, classes)) is not None]
     if known:
         total: PixelCounts = reduce(add, known)
-        right, both = int(total.hits.sum()), int(total.certified_hits.sum())
-        facts = [
-            (
-                percent(right, total.pixels),
-                "pixel accuracy",
-                f"of the smoothed network; mean IoU {_floor(total.mean_iou)}",
-            ),
-            claimed,
-            (percent(both, total.pixels), "claimed and correct", f"of {number(total.pixels)} pixels with a true class"),
-        ]
-    if "together" in curves.certified:
-        gain = curves.certified["together"] - curves.certified["alone"]
-        k = int(gain.argmax())
-        at_once = percent(int(curves.certified["together"][k]), curves.pixels)
-        note = f"more are certified together: {at_once} at ‖δ‖₂ ≤ {norm_words(float(curves.budgets[k]))}"
-        facts.append((points(int(gain[k]), curves.pixels), "percentage points", note))
+        right, both = percent(int(total.hits.sum()), total.pixels), int(total.certified_hits.sum())
+        note = f"of {number(total.pixels)} pixels with a true class; pixel accuracy {right}"
+        facts.append((percent(both, total.pixels), "claimed and correct", f"{note}, mean IoU {_floor(total.mean_iou)}"))
     return facts
 
 
@@ -180,7 +191,7 @@ def _settings(
 ) -> dict[str, Mapping[str, Any]]:
     """The sections of the table of settings."""
     described, network = settings.to_dict(), segmenter.model
-    cells = "none" if settings.cells is None else f"{settings.cells[0]} × {settings.cells[1]}"
+    cells = None if settings.cells is None else f"{settings.cells[0]} × {settings.cells[1]}"
     names = ("elasticity", "neighbours", "train_images") if settings.elasticity is not None else ()
     elastic = {str(key): described[key] for key in names}
     return {
@@ -191,6 +202,8 @@ def _settings(
             "trained up to σ": segmenter.sigma, "sha256": provenance["model"],
         },
         "sampling": {key: described[key] for key in ("samples", "pilot_samples", "seed")},
-        "certificate": {key: described[key] for key in ("tau", "alpha", "method", "errors")},
+        "certificate": {
+            **{key: described[key] for key in ("tau", "alpha", "method")}, "errors tolerated": settings.errors or None,
+        },
         "environment": {key: provenance[key] for key in ("graphcert", "python", "torch", "numpy", "machine")},
     }  # fmt: skip

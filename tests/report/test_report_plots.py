@@ -1,22 +1,26 @@
 """What the plots show, read back from the SVG: positions against values, labels against each other."""
 
 import re
+from itertools import combinations
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from svg_reading import assert_apart, elements, paths, texts, touches
+from svg_reading import apart, assert_apart, elements, paths, text_boxes, texts, touches
 
 from graphcert.certificates import BudgetGrid
 from graphcert.noise import Budget
-from graphcert.report.plots import curve_plot, heat_map_plot, margin_plot
+from graphcert.report.plots import curve_plot, has_border, has_numbers, heat_map_plot, ladder_plot, margin_plot
+from graphcert.report.plots.budget_axis import HEIGHT, MARGINS
 from graphcert.report.plots.canvas import WIDTH
 from graphcert.report.plots.clusters import TINT as CIRCLE_TINT
+from graphcert.report.plots.ladder import MOST_LINES
 from graphcert.report.theme import (
     ACCURACY,
     CORRECT,
     INK,
+    LINES,
     MUTED,
     ON_CELL,
     PAGE,
@@ -129,9 +133,27 @@ def test_heat_maps_show_every_cell_at_its_place(shape: tuple[int, int]) -> None:
     np.testing.assert_allclose(shown, ratio, atol=1e-5)
     numbers = sorted(int(text) for text in _numbers_in_cells(svg))
     if shape == (4, 13):
-        assert numbers == sorted(int(100 * v + 1e-9) for v in ratio.ravel() if v > 0)
+        assert numbers == sorted(int(100 * v + 1e-9) for v in ratio.ravel())
+    assert len(numbers) == has_numbers(ratio) * ratio.size
     if shape == (24, 24):
         assert not numbers
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 20), (20, 20), (24, 15)])
+def test_numbers_of_two_digits_stand_inside_their_cells(shape: tuple[int, int]) -> None:
+    ratio = np.full(shape, 0.99)
+    grid = BudgetGrid(("edge_add", "edge_delete"), tuple(map(tuple, map(range, shape))), Budget(), ratio, None)
+    svg = heat_map_plot(grid, ratio, RATIO_CELL, "h", "Certified ratio")
+    assert has_numbers(ratio)
+    assert not has_border(ratio)
+    boxes = [box for text, box in text_boxes(svg) if text == "99"]
+    assert len(boxes) == ratio.size
+    side = (WIDTH - 86) / shape[1], 220 / shape[0]
+    cells = {(int((left - 40) / side[0]), int((top - 10) / side[1])) for left, top, _, _ in boxes}
+    assert len(cells) == ratio.size
+    for left, top, right, bottom in boxes:
+        assert int((left - 40) / side[0]) == int((right - 40) / side[0])
+        assert bottom - top <= side[1]
 
 
 def _numbers_in_cells(svg: str) -> list[str]:
@@ -212,7 +234,7 @@ def contrast(one: str, other: str) -> float:
 
 @pytest.mark.parametrize("mode", ["light", "dark"])
 def test_all_text_is_readable_in_light_and_in_dark_mode(mode: str) -> None:
-    pairs = [(text, PAGE) for text in (INK, MUTED, RATIO, ACCURACY, CORRECT, WRONG, UNKNOWN)]
+    pairs = [(text, PAGE) for text in (INK, MUTED, RATIO, ACCURACY, CORRECT, WRONG, UNKNOWN, *LINES)]
     pairs += [(INK, PANEL), (MUTED, PANEL), (INK, WARNING)]
     for text, ground in pairs:
         assert contrast(getattr(text, mode), getattr(ground, mode)) >= 4.5, (text, ground)
@@ -245,3 +267,70 @@ def test_numbers_in_cells_are_readable_on_every_shade(mode: str) -> None:
 
 def test_light_colours_differ_so_that_each_maps_to_its_own_variable() -> None:
     assert len({colour.light for colour in PALETTE}) == len({colour.name for colour in PALETTE}) == len(PALETTE)
+
+
+_VISION = {
+    "usual": np.eye(3),
+    "deuteranopia": np.array([[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]]),
+    "protanopia": np.array([[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]]),
+    "tritanopia": np.array([[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]]),
+}
+"""What becomes of linear RGB (Machado et al. 2009)."""
+
+
+def seen(colour: str, vision: str) -> np.ndarray:
+    """A colour in CIELAB (D65) as it is seen."""
+    channels = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    linear = (_VISION[vision] @ linear).clip(0, 1)
+    xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]) @ linear
+    x, y, z = np.cbrt(xyz / [0.9505, 1, 1.089])
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("vision", _VISION)
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_eight_lines_differ_for_readers_of_every_colour_vision(mode: str, vision: str) -> None:
+    colours = [seen(getattr(colour, mode), vision) for colour in (RATIO, *LINES)]
+    assert len(colours) == MOST_LINES == 8
+    distances = [np.linalg.norm(one - other) for one, other in combinations(colours, 2)]
+    assert min(distances) >= (30 if vision == "usual" else 15)
+
+
+def test_eight_methods_are_drawn_in_eight_colours_and_dashes_that_do_not_depend_on_shared_lines() -> None:
+    names = [f"method {k}" for k in range(MOST_LINES)]
+    falling = {name: np.array([0.9, 0.1 + 0.1 * k, 0.05 * k]) for k, name in enumerate(names)}
+    looks = _looks(ladder_plot("feature_add", (0, 1, 2), falling, "+9.9 points", "l"))
+    assert len(looks) == len(set(looks)) == len({colour for colour, _ in looks}) == MOST_LINES
+    assert len({dashes for _, dashes in looks}) == MOST_LINES
+    falling["method 0"] = falling["method 1"]
+    assert set(_looks(ladder_plot("feature_add", (0, 1, 2), falling, "+9.9 points", "l"))) < set(looks)
+
+
+def _looks(svg: str) -> list[tuple[str, str]]:
+    """Colour and dashes of every curve."""
+    across = WIDTH - MARGINS["left"] - MARGINS["right"]
+    found = []
+    for path in elements(svg, "path"):
+        style, x = path.attrib.get("style", ""), re.findall(r"(-?[\d.]+) -?[\d.]+", path.attrib["d"])
+        colour = re.search(r"stroke: var\(--(ratio|line-\d)\)", style)
+        if colour and len(x) > 2 and np.ptp(np.array(x, float)) > 0.99 * across:
+            dashes = re.search(r"stroke-dasharray: ([^;]+)", style)
+            found.append((colour[1], dashes[1] if dashes else ""))
+    return found
+
+
+def test_long_names_are_broken_into_rows_that_stay_in_the_picture() -> None:
+    shares = np.array([0.9, 0.5, 0.2])
+    names = {f"a method with a long name, number {k}": shares for k in range(6)} | {"x" * 90: 0.5 * shares}
+    boxes = text_boxes(ladder_plot("feature_add", (0, 1, 2), names, "+9.9 points", "l"))
+    words = " ".join(text for text, _ in boxes)
+    assert words.count("a method") == 6
+    assert words.count("x") == 90
+    for _, (left, top, right, bottom) in boxes:
+        assert left >= 0
+        assert top >= 0
+        assert right <= WIDTH
+        assert bottom <= HEIGHT
+    for (_, one), (_, other) in combinations(boxes, 2):
+        assert apart(one, other)

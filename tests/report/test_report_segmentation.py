@@ -1,7 +1,9 @@
 """Pictures and pages of certified segmentations."""
 
+import base64
 import io
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,7 +23,7 @@ from graphcert.report.segmentation import (
     png,
     render,
 )
-from graphcert.report.segmentation.pictures import SCALE
+from graphcert.report.segmentation.pictures import SCALE, VOID
 
 PALETTE = ((200, 30, 30), (30, 200, 30), (30, 30, 200))
 CLASSES = arrays(np.int64, (6, 9), elements=st.integers(-1, 2))
@@ -135,3 +137,51 @@ def test_one_budget_has_no_curve():
     curves = Curves(np.array([0.0]), {"alone": np.array([3])}, {}, 4, 0, ())
     page = render(content(curves=curves))
     assert "By the size of the change" not in page
+
+
+def legend_of(page):
+    """Name → colour, and whether the hatching is explained."""
+    listed = page.partition('<ul class="classes">')[2].partition("</ul>")[0]
+    return dict(re.findall(r'background: #(\w+)"></i>([^<]+)<', listed)), "not certified" in listed
+
+
+def picture_colours(page):
+    """All colours of the drawn masks."""
+    found = set()
+    for data in re.findall(r"data:image/png;base64,([^\"]+)", page):
+        with Image.open(io.BytesIO(base64.b64decode(data))) as picture:
+            found |= {tuple(c) for c in np.array(picture.convert("RGB")).reshape(-1, 3).tolist()}
+    return found
+
+
+@given(truth=CLASSES, labels=arrays(np.int64, (6, 9), elements=st.integers(0, 2)), certified=MASKS)
+def test_the_legend_names_every_colour_of_the_pictures_and_no_other(truth, labels, certified):
+    piece = Piece("street", np.zeros((6, 9, 3), np.uint8), truth, labels, (("‖δ‖₂ ≤ 0.1", certified),), "words")
+    page = render(content(pieces=(piece,)))
+    named, hatched = legend_of(page)
+    ground = {(238, 240, 243), (170, 178, 187)}
+    drawn = picture_colours(page)
+    assert {tuple(bytes.fromhex(colour)) for colour in named} == drawn - ground
+    assert hatched == (not certified.all()) == bool(drawn & ground)
+    assert ("no class" in named.values()) == bool((truth < 0).any()) == (VOID in drawn)
+
+
+@given(labels=arrays(np.int64, (3, 4), elements=st.integers(0, 2)))
+def test_no_picture_of_an_image_is_shown_twice(labels):
+    everything, nothing = np.ones(labels.shape, np.bool_), np.zeros(labels.shape, np.bool_)
+    masks = (("a", everything), ("b", everything), ("c", nothing), ("d", nothing))
+    piece = Piece("street", np.zeros((3, 4, 3), np.uint8), labels, labels, masks, "words")
+    page = render(content(pieces=(piece,)))
+    addresses = re.findall(r'<img src="([^"]+)"', page)
+    assert len(addresses) == len(set(addresses)) == 3
+    for caption in ("truth · prediction under noise · a: 100.0% · b: 100.0%", "c: 0.0% · d: 0.0%"):
+        assert f"<figcaption>{caption}</figcaption>" in page
+
+
+def test_images_without_any_true_class_have_no_accuracy_and_no_nan():
+    labels = np.zeros((2, 2), np.int64)
+    piece = replace(content().pieces[0], truth=np.full((2, 2), -1), labels=labels)
+    page = render(content(pieces=(piece,), curves=replace(content().curves, correct={}, labelled=0)))
+    assert "no class" in legend_of(page)[0].values()
+    assert "nan" not in page.partition("<main>")[2].partition("data:")[0].lower()
+    assert "Certified and correct" not in page

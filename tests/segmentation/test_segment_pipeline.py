@@ -161,7 +161,8 @@ def test_claims_are_those_of_the_library(data: st.DataObject, seed: int) -> None
 
 def test_an_isotropic_run_without_masks(shapes: Path, tmp_path: Path) -> None:
     content = SegmentRun(tmp_path).certify(settings(shapes, masks=None, limit=1))
-    assert [name for _, name, _ in content.facts] == ["claimed by SegCertify"]
+    at_budget = "of the pixels certified against ‖δ‖₂ ≤ 0.05"
+    assert [name for _, name, _ in content.facts] == [at_budget, "claimed by SegCertify"]
     assert table(tmp_path)[0]["pixel_accuracy"] == ""
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "accuracy" not in page.partition("<main>")[2]

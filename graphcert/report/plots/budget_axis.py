@@ -26,14 +26,15 @@ class BudgetAxis:
     A number between two budgets has the value of the larger one, so that a line never claims more than was computed.
 
     Attributes:
+        title: what is counted.
         whole: these numbers, ascending.
         marked: which of them are budgets and get a marker; none of them if there are too many.
     """
 
-    title = "budget"
     integer = True
 
-    def __init__(self, values: tuple[int, ...]) -> None:
+    def __init__(self, values: tuple[int, ...], title: str) -> None:
+        self.title = title
         order = np.argsort(values, kind="stable")
         budgets = np.array(values)[order]
         self.whole = np.arange(budgets[0], budgets[-1] + 1)
@@ -72,6 +73,7 @@ class NormAxis(BudgetAxis):
     """Norms of a change. Between two of them a line has the value of the larger one, at its end that of the last one.
 
     Attributes:
+        title: which norm of what.
         whole: the norms, ascending.
         marked: none of them.
     """

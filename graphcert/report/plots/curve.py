@@ -21,7 +21,7 @@ def curve_plot(grid: BudgetGrid, name: str) -> str:
 
     def draw(figure: Figure) -> None:
         axes = panel(figure, HEIGHT, **MARGINS)
-        sweep = BudgetAxis(grid.values[0])
+        sweep = BudgetAxis(grid.values[0], axis_words(grid.axes[0]))
         sweep.frame(axes)
         accuracy = None if grid.accuracy is None else sweep.along(grid.accuracy)
         if accuracy is not None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from graphcert.config import norm_words
 from graphcert.report.plots.canvas import LETTER, TEXT, WIDTH, panel, picture
-from graphcert.report.plots.shades import cell_number, shade_key, shades, tick_step
+from graphcert.report.plots.shades import NUMBER, cell_number, shade_key, shades, tick_step
 from graphcert.report.theme import INK, MUTED, Colour
 from graphcert.report.wording import axis_words
 
@@ -38,7 +38,8 @@ def heat_map_plot(
 ) -> str:
     """A heat map as SVG: the first axis upwards, the second to the right.
 
-    A map of values up to 1 has a line around the cells of at least one half.
+    A map of values up to 1 has a line around the cells of at least one half, and every cell its number in whole percents,
+    rounded down, if `has_numbers`.
 
     Args:
         grid: the budgets, over two axes.
@@ -52,7 +53,9 @@ def heat_map_plot(
     def draw(figure: Figure) -> None:
         axes = panel(figure, _HEIGHT, **_MARGINS)
         shades(axes, shares / full, colour)
-        _numbers(axes, shares, full)
+        if has_numbers(shares):
+            for (row, column), share in np.ndenumerate(shares):
+                cell_number(axes, row, column, _whole(share), share / full)
         ticks = {0.0: "0%", 1.0: f"{100 * full:.0f}%"}
         if full == 1:
             border = LineCollection(_border(shares >= _HALF), colors=INK.light, linewidths=1.2, clip_on=False)
@@ -66,14 +69,21 @@ def heat_map_plot(
     return picture(draw, _HEIGHT, name, description, crisp=True)
 
 
-def _numbers(axes: Axes, shares: NDArray[np.float64], full: float) -> None:
-    """Whole percents, rounded down, in every cell that is large enough and not empty."""
+def has_numbers(shares: NDArray[np.float64]) -> bool:
+    """Whether the cells of a map of these values are large enough for their numbers."""
     rows, columns = shares.shape
-    if _SIDE[0] / columns < 3.2 * LETTER or _SIDE[1] / rows < 1.3 * TEXT:
-        return
-    for (row, column), share in np.ndenumerate(shares):
-        if share > 0:
-            cell_number(axes, row, column, str(int(np.floor(100 * share + 1e-9))), share / full)
+    letters = max(len(_whole(share)) for share in shares.flat)
+    return bool(_SIDE[0] / columns >= letters * LETTER * NUMBER / TEXT + 3 and _SIDE[1] / rows >= 1.15 * NUMBER)
+
+
+def has_border(shares: NDArray[np.float64]) -> bool:
+    """Whether a map of these values has a line around the cells of at least one half."""
+    return bool(_border(shares >= _HALF))
+
+
+def _whole(share: float) -> str:
+    """Whole percents, rounded down."""
+    return str(int(np.floor(100 * share + 1e-9)))
 
 
 def _border(inside: NDArray[np.bool_]) -> list[list[tuple[int, int]]]:

@@ -1,7 +1,6 @@
 """Certified ratio along one budget axis by several methods, and what the strongest gains over the weakest."""
 
 from collections.abc import Mapping, Sequence
-from itertools import cycle
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,17 +9,21 @@ from matplotlib.figure import Figure
 from graphcert.collective.curve import SHIFT
 from graphcert.report.plots.budget_axis import HEIGHT, MARGINS, BudgetAxis, NormAxis, Shares
 from graphcert.report.plots.canvas import WIDTH, panel, picture
-from graphcert.report.plots.names import Boxes, Named, place_names
-from graphcert.report.theme import INK, MUTED, RATIO, Colour
+from graphcert.report.plots.names import ROW, Boxes, Named, place_names
+from graphcert.report.theme import INK, LINES, RATIO, Colour
 from graphcert.report.wording import axis_words
 
 _ACROSS = WIDTH - MARGINS["left"] - MARGINS["right"]
 _UPWARDS = HEIGHT - MARGINS["top"] - MARGINS["bottom"]
-_WEAKER = ((MUTED, (0, (1.2, 1.6))), (RATIO, (0, (4.5, 2.0))), (MUTED, (0, (6.0, 1.5, 1.2, 1.5))))
-"""Colour and dashes of the weakest method and of those between it and the strongest, which is a full line."""
+_DASHES = (
+    (1.2, 1.6), (4.5, 2.0), (6.0, 1.5, 1.2, 1.5), (2.5, 1.2), (7.0, 1.4, 1.2, 1.4, 1.2, 1.4), (8.0, 3.0), (1.2, 3.2),
+)  # fmt: skip
+"""Of the weakest method and of those between it and the strongest, which is a full line; their colours are `LINES`."""
+MOST_LINES = 1 + len(_DASHES)
 
 _TINT = 0.13
 _EQUAL = 1e-9
+_SAME = " = "
 
 
 def ladder_plot(
@@ -28,7 +31,7 @@ def ladder_plot(
 ) -> str:
     """One panel as SVG: a line per method with its name beside it, and the gain as a tinted area.
 
-    Methods with the same ratios share a line and a name.
+    Methods with the same ratios share a line and a name. At most `MOST_LINES` methods have lines of their own look.
 
     Args:
         axis: the name of the budget axis, `SHIFT` for norms.
@@ -41,10 +44,11 @@ def ladder_plot(
 
     def draw(figure: Figure) -> None:
         axes = panel(figure, HEIGHT, **MARGINS)
-        sweep = NormAxis(tuple(values), norm) if axis == SHIFT else BudgetAxis(tuple(map(int, values)))
+        whole = tuple(map(int, values))
+        sweep = NormAxis(tuple(values), norm) if axis == SHIFT else BudgetAxis(whole, axis_words(axis))
         sweep.frame(axes)
         lines = {text: sweep.along(shares) for text, shares in _merged(ratios).items()}
-        colours = _draw_methods(axes, sweep, lines)
+        colours = _draw_methods(axes, sweep, lines, list(ratios))
         weakest, *_, strongest = (*lines.values(), *lines.values())
         sheet = _sheet(figure)
         curves = [_named(text, lines, sweep) for text in lines]
@@ -64,16 +68,23 @@ def _merged(ratios: Mapping[str, Shares]) -> dict[str, Shares]:
     groups: dict[bytes, list[str]] = {}
     for text in reversed(list(ratios)):
         groups.setdefault(ratios[text].tobytes(), []).insert(0, text)
-    return {" = ".join(texts): ratios[texts[-1]] for texts in reversed(groups.values())}
+    return {_SAME.join(texts): ratios[texts[-1]] for texts in reversed(groups.values())}
 
 
-def _draw_methods(axes: Axes, sweep: BudgetAxis, lines: Mapping[str, Shares]) -> dict[str, Colour]:
-    """The lines, the strongest on top, and the tint between it and the weakest; the colour of each."""
+def _draw_methods(
+    axes: Axes, sweep: BudgetAxis, lines: Mapping[str, Shares], methods: Sequence[str]
+) -> dict[str, Colour]:
+    """The lines, the strongest on top, and the tint between it and the weakest; the colour of each.
+
+    A method looks the same in every plot of the same methods, whichever of them share a line there.
+    """
     *weaker, strongest = lines
     sweep.line(axes, lines[strongest], RATIO, "o", linewidth=1.8, zorder=4)
     colours = {strongest: RATIO}
-    for text, (colours[text], dashes) in zip(weaker, cycle(_WEAKER)):
-        sweep.line(axes, lines[text], colours[text], linestyle=dashes)
+    for text in weaker:
+        look = methods.index(text.split(_SAME)[-1]) % len(_DASHES)
+        colours[text] = LINES[look]
+        sweep.line(axes, lines[text], colours[text], linestyle=(0, _DASHES[look]))
     if weaker:
         between = (sweep.whole, lines[weaker[0]], lines[strongest])
         axes.fill_between(*between, step="post", color=RATIO.light, alpha=_TINT, linewidth=0)
@@ -118,12 +129,14 @@ def _x(sweep: BudgetAxis) -> Shares:
 
 
 def _write(sheet: Axes, curves: list[Named], colours: Mapping[str, Colour]) -> None:
-    """The names; that of the gain, which belongs to a short line, has the first choice, then the strongest method's."""
-    ordered = curves[::-1]
+    """The names; those of the weakest and the strongest method, which stand at the rim, have the first choice."""
+    weakest, *between = curves
+    ordered = [weakest, *between[::-1]]
     places = place_names(ordered, _ACROSS, HEIGHT - MARGINS["bottom"])
     for curve, place in zip(ordered, places, strict=True):
         colour = colours[curve.text].light
-        sheet.text(place.x, place.y, curve.text, color=colour, ha="left", va="bottom")
+        for row, text in enumerate(reversed(place.rows)):
+            sheet.text(place.x, place.y + row * ROW, text, color=colour, ha="left", va="bottom")
         if place.leader is not None:
             x0, y0, x1, y1 = place.leader
             sheet.plot([x0, x1], [y0, y1], color=colour, linewidth=0.7, clip_on=False)

@@ -1,6 +1,7 @@
 """Places for the names of curves: close to their own curve, on top of none, with a line to it where that is unclear."""
 
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import NamedTuple
 
 import numpy as np
@@ -11,12 +12,17 @@ from graphcert.report.plots.canvas import LETTER, TEXT
 Boxes = NDArray[np.float64]
 """(…, 4) left, bottom, right, top in points; a level or an upright line is a box without height or width."""
 
+ROW = 1.15 * TEXT
+"""From one row of a name to the next, in points."""
+
 _GAP = 3.0
 _THIN = 1.0
 _STEP = 3.0
 _NEAR = 9.0
 _UNCLEAR = 25.0
 _SAMPLES = 24
+_DETOUR = 20.0
+_SHORTENED = 0.75
 
 
 class Named(NamedTuple):
@@ -34,43 +40,86 @@ class Named(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Lower left corner of a name, and the two ends of the line that leads from it to its curve if one is needed."""
+    """Lower left corner of a name, its rows from above, and the ends of the line from it to its curve if one is needed."""
 
     x: float
     y: float
+    rows: tuple[str, ...]
     leader: Boxes | None
 
 
 def place_names(curves: Sequence[Named], width: float, height: float) -> list[Place]:
     """A place within 0…`width` × 0…`height` for every name, off all curves, names and lines that lead to a curve.
 
-    A name is put as near to its curve as there is room. A line leads to the curve unless that is next to the name and no
-    other one is about as near. Earlier names have the first choice.
+    A name is put as near to its curve as there is room, in one row or, if it is one of several names of a curve, in
+    several. A line leads to the curve unless that is next to the name and no other one is about as near. Earlier names
+    have the first choice.
     """
     taken, drawn = np.empty((0, 4)), np.concatenate([curve.lines for curve in curves])
     places = []
     for i, curve in enumerate(curves):
-        boxes = _boxes(len(curve.text) * LETTER, width, height)
+        layouts = _layouts(curve.text, int((width - 2 * _GAP) / LETTER))
+        found = [_boxes(max(map(len, rows)) * LETTER, len(rows), width, height) for rows in layouts]
+        boxes = np.concatenate(found)
+        layout = np.repeat(np.arange(len(layouts)), [len(some) for some in found])
         others = np.concatenate([np.empty((0, 4)), *(other.lines for k, other in enumerate(curves) if k != i)])
         away = _distance(boxes, curve.aim)
         unclear = (away > _NEAR) | (_distance(boxes, others) < away + _GAP)
         covered = np.minimum(_distance(boxes, drawn), _distance(boxes, taken)) < _GAP
         cost = away + _UNCLEAR * unclear
         order = [k for k in np.argsort(cost, kind="stable") if not covered[k]] or [int(np.argmin(cost))]
-        k = next((k for k in order if not unclear[k] or _free(_leader(boxes[k], curve.aim), taken)), order[0])
+        k = _chosen([int(k) for k in order], cost, unclear, boxes, curve.aim, taken, others)
         leader = _leader(boxes[k], curve.aim) if unclear[k] else None
         taken = np.concatenate([taken, boxes[k : k + 1]])
         if leader is not None:
             drawn = np.concatenate([drawn, _points(leader)])
-        places.append(Place(float(boxes[k, 0]), float(boxes[k, 1]), leader))
+        places.append(Place(float(boxes[k, 0]), float(boxes[k, 1]), layouts[layout[k]], leader))
     return places
 
 
-def _boxes(length: float, width: float, height: float) -> Boxes:
-    """(K, 4) where a text of some length can stand, row by row from below."""
+def _chosen(
+    order: list[int], cost: Boxes, unclear: NDArray[np.bool_], boxes: Boxes, aim: Boxes, taken: Boxes, others: Boxes
+) -> int:
+    """The cheapest place whose leader passes by all names and, unless that is much dearer, by other curves."""
+    cheapest = None
+    for k in order:
+        if cheapest is not None and cost[k] > cost[cheapest] + _DETOUR:
+            return cheapest
+        leader = _leader(boxes[k], aim)
+        if not unclear[k] or (_free(leader, taken) and _free(_shortened(leader), others)):
+            return k
+        if cheapest is None and _free(leader, taken):
+            cheapest = k
+    return order[0] if cheapest is None else cheapest
+
+
+def _shortened(leader: Boxes) -> Boxes:
+    """A leader without its end, where other curves may be as near as its own."""
+    return np.concatenate([leader[:2], leader[:2] + _SHORTENED * (leader[2:] - leader[:2])])
+
+
+def _layouts(text: str, longest: int) -> list[tuple[str, ...]]:
+    """A name in one row, in rows of two thirds and of one third of the width, and with a row for each side of an equation.
+
+    No row has more than `longest` letters.
+    """
+    sides = [row for side in text.replace(" = ", " =\n").splitlines() for row in wrap(side, longest)]
+    found = []
+    for most in (longest, 2 * longest // 3, longest // 3, 0):
+        rows = sides[:1]
+        for side in sides[1:]:
+            together = f"{rows[-1]} {side}"
+            rows = [*rows[:-1], together] if len(together) <= most else [*rows, side]
+        found.append(tuple(rows))
+    return list(dict.fromkeys(found))
+
+
+def _boxes(length: float, rows: int, width: float, height: float) -> Boxes:
+    """(K, 4) where a text of some length and number of rows can stand, from below upwards."""
+    tall = TEXT + (rows - 1) * ROW
     x = np.arange(_GAP, max(width - length, 2 * _GAP), _STEP)
-    left, bottom = np.meshgrid(x, np.arange(_GAP, height - TEXT, _STEP))
-    return np.stack([left, bottom, left + length, bottom + TEXT], axis=-1).reshape(-1, 4)
+    left, bottom = np.meshgrid(x, np.arange(_GAP, max(height - tall, 2 * _GAP), _STEP))
+    return np.stack([left, bottom, left + length, bottom + tall], axis=-1).reshape(-1, 4)
 
 
 def _distance(boxes: Boxes, lines: Boxes) -> NDArray[np.float64]:
@@ -97,7 +146,7 @@ def _leader(box: Boxes, aim: Boxes) -> Boxes:
 
 
 def _free(leader: Boxes, taken: Boxes) -> bool:
-    """Whether a line passes by all names."""
+    """Whether a line passes by all these boxes."""
     return bool(_distance(_points(leader), taken).min() > _THIN)
 
 

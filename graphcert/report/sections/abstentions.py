@@ -8,7 +8,7 @@ from graphcert.report.measures import class_counts
 from graphcert.report.page import block
 from graphcert.report.plots import margin_plot
 from graphcert.report.probe import abstention_threshold
-from graphcert.report.sections.section import Section
+from graphcert.report.sections.section import Section, gallery
 from graphcert.report.theme import CORRECT, UNKNOWN, WRONG
 from graphcert.report.wording import number, percent
 
@@ -16,7 +16,7 @@ from graphcert.report.wording import number, percent
 def abstentions(content: ReportContent) -> Section:
     """The histogram of votes beside the abstentions in words, then the counts per class."""
     figure = ("Targets by their votes", _histogram(content))
-    beside = block("columns", [block("figures", [figure]), block("paragraphs", _sentences(content))])
+    beside = block("columns", [gallery([figure]), block("paragraphs", _sentences(content))])
     return Section("Votes and abstentions", beside + _per_class(content))
 
 

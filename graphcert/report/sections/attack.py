@@ -13,7 +13,7 @@ from graphcert.report.content import ReportContent
 from graphcert.report.ladder import Ladder, ladders
 from graphcert.report.page import block
 from graphcert.report.plots import attack_plot
-from graphcert.report.sections.section import Section
+from graphcert.report.sections.section import Section, gallery
 from graphcert.report.wording import NOTHING, number, percent
 
 _MOST = 4
@@ -41,7 +41,7 @@ def attack(content: ReportContent) -> Section | None:
     parts = [block("paragraphs", _introduction(found))]
     if content.links is not None:
         figures = [(_caption(one), _picture(content, partition, one, i)) for i, one in enumerate(found)]
-        parts += [block("figures", figures), block("notes", [_LEGEND])]
+        parts += [gallery(figures), block("notes", [_LEGEND])]
     tables = Markup().join(_table(content, partition, one) for one in found)
     if partition.clusters * len(found) > _MOST_ROWS:
         tables = block("folded", "Cluster by cluster", tables)

@@ -11,7 +11,7 @@ from graphcert.noise import CHANNELS, Partition
 from graphcert.report.content import ReportContent
 from graphcert.report.page import block
 from graphcert.report.plots import cluster_plot, rank_plot
-from graphcert.report.sections.section import Section
+from graphcert.report.sections.section import Section, gallery
 from graphcert.report.wording import number, percent
 
 _MOST_LEVELS = 12
@@ -31,7 +31,7 @@ def clusters(content: ReportContent) -> Section | None:
         figures.insert(0, ("Clusters and the edges between them", svg))
     parts = [
         block("paragraphs", _sentences(partition)),
-        block("figures", figures),
+        gallery(figures),
         block("notes", _legend(content)),
         _levels(content, partition),
         block("folded", "The clusters in numbers", _table(content, partition)),

@@ -12,8 +12,9 @@ from graphcert.report.ladder import Ladder, ladders, largest_gain
 from graphcert.report.measures import MILESTONES
 from graphcert.report.page import block
 from graphcert.report.plots import heat_map_plot, ladder_plot
+from graphcert.report.sections.figures import map_unit
 from graphcert.report.sections.proofs import proofs, unproved
-from graphcert.report.sections.section import Section
+from graphcert.report.sections.section import Section, gallery
 from graphcert.report.theme import GAIN_CELL, RATIO_CELL
 from graphcert.report.wording import (
     NOTHING,
@@ -40,7 +41,7 @@ def collective(content: ReportContent) -> Section | None:
     parts = [
         block("paragraphs", _introduction(content, swept)),
         _facts(content),
-        *(block("figures", items) for items in (_curves(swept), _maps(swept)) if items),
+        *(gallery(items) for items in (_curves(swept), _maps(swept)) if items),
         block("notes", _between(swept)),
         _at_budgets(content, swept),
         block("points", proofs(swept)),
@@ -126,12 +127,14 @@ def _maps(swept: list[Ladder]) -> list[tuple[str, Markup]]:
         if panel is None or len(panel.axes) != 2:
             continue
         svg = heat_map_plot(panel, panel.numbers, RATIO_CELL, f"together{i}", "Ratio certified at once")
-        items.append((f"Certified at once{ladder.besides}", Markup(svg)))
+        items.append((f"Certified at once{map_unit(panel.numbers)}{ladder.besides}", Markup(svg)))
         gain = _along(ladder, ladder.gain.clip(0) / ladder.best.targets)
         if gain.any():
             full = math.ceil(_STEPS_OF_SCALE * float(gain.max())) / _STEPS_OF_SCALE
             svg = heat_map_plot(panel, gain, GAIN_CELL, f"gain{i}", "Gain in ratio", full)
-            items.append((f"Gain over {method_words(ladder.weakest)}{ladder.besides}", Markup(svg)))
+            items.append(
+                (f"Gain over {method_words(ladder.weakest)}{map_unit(gain, 'points')}{ladder.besides}", Markup(svg))
+            )
     return items
 
 

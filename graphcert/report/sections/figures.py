@@ -2,14 +2,15 @@
 
 import numpy as np
 from markupsafe import Markup
+from numpy.typing import NDArray
 
 from graphcert.certificates import BudgetGrid
 from graphcert.report.content import ReportContent
 from graphcert.report.page import block
-from graphcert.report.plots import curve_plot, heat_map_plot
+from graphcert.report.plots import curve_plot, has_border, has_numbers, heat_map_plot
 from graphcert.report.probe import out_of_reach
-from graphcert.report.sections.section import Section
-from graphcert.report.theme import ACCURACY_CELL, RATIO_CELL
+from graphcert.report.sections.section import Section, gallery
+from graphcert.report.theme import ACCURACY_CELL, RATIO_CELL, Colour
 from graphcert.report.wording import alternatives, axis_words, besides, budget_words, number, percent
 
 
@@ -21,27 +22,45 @@ def curves(content: ReportContent) -> Section | None:
     plots = [Markup(curve_plot(_shown(content, grid), f"curve{i}")) for i, grid in enumerate(content.curves)]
     numbers = block("columns", [_numbers(content, grid) for grid in content.curves])
     parts = [
-        block("figures", list(zip(captions, plots, strict=True))),
+        gallery(list(zip(captions, plots, strict=True))),
         _unreachable(content),
         block("folded", "The numbers behind the curves", numbers),
     ]
-    return Section("Certified ratio and accuracy by budget", Markup().join(parts))
+    return Section(f"Certified ratio and accuracy by budget{_alone(content)}", Markup().join(parts))
 
 
 def heat_maps(content: ReportContent) -> Section | None:
     """Ratio and accuracy for two operations at once."""
     items: list[tuple[str, Markup]] = []
+    bordered = False
     for i, grid in enumerate(content.heat_maps):
-        pairs = [("Certified ratio", grid.ratio, RATIO_CELL)]
-        if grid.accuracy is not None and content.has_truth:
-            pairs.append(("Certified accuracy", grid.accuracy, ACCURACY_CELL))
-        for what, shares, colour in pairs:
+        for what, shares, colour in _maps(content, grid):
             svg = Markup(heat_map_plot(grid, shares, colour, f"map{i}-{len(items)}", what))
-            items.append((f"{what}{_channel(grid)}{besides(grid.fixed)}", svg))
+            items.append((f"{what}{map_unit(shares)}{_channel(grid)}{besides(grid.fixed)}", svg))
+            bordered |= has_border(shares)
     if not items:
         return None
-    note = "The line marks where the share falls below one half. Numbers are whole percents, rounded down."
-    return Section("Two kinds of change at once", block("figures", items) + block("notes", [note]))
+    notes = ["The line marks where the share falls below one half."] * bordered
+    return Section(f"Two kinds of change together{_alone(content)}", gallery(items) + block("notes", notes))
+
+
+def map_unit(shares: NDArray[np.float64], unit: str = "percents") -> str:
+    """What the numbers in the cells of a map are, if it has any."""
+    return f" in whole {unit}, rounded down" if has_numbers(shares) else ""
+
+
+def _maps(content: ReportContent, grid: BudgetGrid) -> list[tuple[str, NDArray[np.float64], Colour]]:
+    """Name, values and colour of the maps of a grid; one map if every certified target is correct."""
+    if grid.accuracy is None or not content.has_truth:
+        return [("Certified ratio", grid.ratio, RATIO_CELL)]
+    if np.array_equal(grid.accuracy, grid.ratio):
+        return [("Certified ratio, which is the accuracy,", grid.ratio, RATIO_CELL)]
+    return [("Certified ratio", grid.ratio, RATIO_CELL), ("Certified accuracy", grid.accuracy, ACCURACY_CELL)]
+
+
+def _alone(content: ReportContent) -> str:
+    """Marks sections about single targets where others are about all of them at once."""
+    return ", each target alone" if content.collective else ""
 
 
 def _unreachable(content: ReportContent) -> Markup:

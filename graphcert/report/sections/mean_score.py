@@ -16,7 +16,7 @@ from graphcert.report.laws import norm_of, smallest_scale
 from graphcert.report.measures import budget_at
 from graphcert.report.page import block
 from graphcert.report.plots import ladder_plot
-from graphcert.report.sections.section import Section
+from graphcert.report.sections.section import Section, gallery
 from graphcert.report.wording import axis_words, besides, budget_words, number, percent, points, shift_words
 
 MEAN_SCORE = "mean score"
@@ -68,7 +68,7 @@ def mean_score(content: ReportContent) -> Section | None:
     parts = [
         block("paragraphs", [EXPLAINED, _difference(content, scores)]),
         block("statement", scores.guarantee()),
-        *([block("figures", figures)] if figures else []),
+        *([gallery(figures)] if figures else []),
         block("folded", "Both classifiers, budget by budget", block("columns", tables)) if tables else Markup(),
     ]
     return Section("Another classifier: the largest mean score", Markup().join(parts))

@@ -11,7 +11,7 @@ from graphcert.report.ladder import Ladder, ladders
 from graphcert.report.page import block
 from graphcert.report.plots import ladder_plot
 from graphcert.report.sections.mean_score import EXPLAINED, MEAN_SCORE
-from graphcert.report.sections.section import Section
+from graphcert.report.sections.section import Section, gallery
 from graphcert.report.wording import method_name, number, percent, points
 
 _ISOTROPIC = "isotropic"
@@ -25,7 +25,7 @@ def others(content: ReportContent) -> Section | None:
     parts = [block("points", _sentences(content))]
     figures = [plot for i, ladder in enumerate(swept) for plot in _curves(content, ladder, i)]
     if figures:
-        parts.append(block("figures", figures))
+        parts.append(gallery(figures))
     tables = [_table(ladder, {method_name(ladder.strongest): ladder.best, **_beside(content, i)})
               for i, ladder in enumerate(swept)]  # fmt: skip
     parts.append(block("folded", "The numbers behind the curves", block("columns", tables)))

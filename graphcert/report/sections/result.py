@@ -2,36 +2,31 @@
 
 from markupsafe import Markup
 
-from graphcert.noise import Budget, Selected
 from graphcert.report.content import ReportContent
 from graphcert.report.laws import norm_of, smallest_scale
-from graphcert.report.measures import Reach, headline, reach, standing
+from graphcert.report.measures import headline, reach
 from graphcert.report.page import block
+from graphcert.report.sections.facts import facts_alone, facts_at_once, norm_limits, norms, reach_words
 from graphcert.report.sections.section import Section
-from graphcert.report.wording import NOTHING, axis_words, besides, budget_words, number, percent
-
-_SHARES = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
-"""Norms of changes, in standard deviations of the noise."""
-
-_LIMITS = (1, 2, 3)
+from graphcert.report.wording import axis_words, besides, budget_words, number, percent
 
 
 def result(content: ReportContent) -> Section:
-    """The numbers to remember: as large facts, at a few budgets, and how far shares of the targets hold."""
-    tables = block("columns", [_at_budgets(content), *_reaches(content), *_radii(content)])
-    return Section("Result", block("facts", _facts(content)) + tables)
+    """The numbers to remember: what holds at once if that is known, otherwise what holds for each target alone."""
+    if content.collective:
+        return Section("Result", block("facts", facts_at_once(content)))
+    facts = facts_alone(content)
+    return Section("Result", (block("facts", facts) if facts else Markup()) + _tables(content))
 
 
-def _facts(content: ReportContent) -> list[tuple[str, str, str]]:
-    claims, clean = content.certificate.claims, standing(content, Budget())
-    of = f"of {number(claims)} targets, without a change"
-    facts = [(percent(clean.certified, claims), "certified ratio", f"{number(clean.certified)} {of}")]
-    if content.has_truth:
-        facts.append((percent(clean.correct, claims), "certified accuracy", f"{number(clean.correct)} {of}"))
-    for grid in content.curves:
-        far = reach_words(reach(grid, claims, (1, 2)))
-        facts.append((far, axis_words(grid.axes[0]) + besides(grid.fixed), "survived by half of the targets"))
-    return facts
+def alone(content: ReportContent) -> Section | None:
+    """The numbers of each target alone, where the result is about all of them at once."""
+    return Section("Each target alone", _tables(content)) if content.collective else None
+
+
+def _tables(content: ReportContent) -> Markup:
+    """At a few budgets, and how far shares of the targets hold."""
+    return block("columns", [_at_budgets(content), *_reaches(content), *_radii(content)])
 
 
 def _at_budgets(content: ReportContent) -> Markup:
@@ -67,16 +62,8 @@ def _radii(content: ReportContent) -> list[Markup]:
     scale = smallest_scale(smoothing)
     if scale is None:
         return []
-    limits = _LIMITS if isinstance(smoothing.levels("features")[0], Selected) else (None,)
+    limits = norm_limits(content)
     radii = [certificate.radius(limit) for limit in limits]
-    norms = [f"{share * scale:.3g}" for share in _SHARES]
-    found = [[norm, *(percent(int((r > float(norm)).sum()), claims) for r in radii)] for norm in norms]
-    header = [f"{norm_of(smoothing)} norm", *("ratio" if limit is None else f"in ≤ {limit} nodes" for limit in limits)]
+    found = [[norm, *(percent(int((r > float(norm)).sum()), claims) for r in radii)] for norm in norms(scale)]
+    header = [f"{norm_of(smoothing)} norm", *("ratio" if limit is None else f"nodes ≤ {limit}" for limit in limits)]
     return [block("table", "Certified ratio against moved features", header, found)]
-
-
-def reach_words(found: Reach) -> str:
-    """ "12", "≥ 20" where the evaluated budgets end before the targets do, or a dash."""
-    if found.budget is None:
-        return NOTHING
-    return f"≥ {number(found.budget)}" if found.beyond else number(found.budget)

@@ -15,13 +15,25 @@ def reading(content: ReportContent) -> Section:
         f"A budget says {_threat(content)}, wherever in the graph it",
         f"hurts most; the certified ratio is the share of the {targets} targets whose predicted label provably",
         "survives every such change, and the certified accuracy counts only those whose label is also correct.",
-        "Every target is judged by itself against the whole budget, so one attack that has to serve against many",
-        "targets at once may well change fewer of them.",
+        *_scope(content),
         *_limits(content),
         "A target that is not certified is not proved to be fragile: nothing is known about it at that budget.",
         "A target abstains if its votes do not even prove the label of the unchanged graph.",
     ]
     return Section("How to read this", block("paragraphs", [" ".join(sentences)]))
+
+
+def _scope(content: ReportContent) -> list[str]:
+    """Whether a change is made against one target or against all of them."""
+    if content.collective:
+        return [
+            "Certified at once means that whichever single change is made, at least so many targets keep their labels;",
+            "each target alone is judged by itself against the whole budget.",
+        ]
+    return [
+        "Every target is judged by itself against the whole budget, so one attack that has to serve against many",
+        "targets at once may well change fewer of them.",
+    ]
 
 
 def _threat(content: ReportContent) -> str:

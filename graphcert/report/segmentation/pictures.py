@@ -14,8 +14,10 @@ Mask = NDArray[np.bool_]
 
 SCALE = 2
 """Pixels of a picture per pixel of a mask, so that the hatching is finer than what it covers."""
-_GROUND, _STROKE, _VOID = (238, 240, 243), (170, 178, 187), (214, 218, 223)
-"""Of hatched pixels, and of pixels without a label."""
+VOID = (214, 218, 223)
+"""Of pixels without a label."""
+_GROUND, _STROKE = (238, 240, 243), (170, 178, 187)
+"""Of hatched pixels."""
 _PERIOD = 7
 _WIDTH = 2
 _LIGHT = 0.55
@@ -30,7 +32,7 @@ def mask_picture(classes: Classes, palette: Sequence[Colour3], certified: Mask |
         palette: K colours.
         certified: pixels to show; the others are hatched. None shows all.
     """
-    colours = [*palette, _VOID, _GROUND, _STROKE]
+    colours = [*palette, VOID, _GROUND, _STROKE]
     void, ground, stroke = range(len(palette), len(colours))
     chosen = np.where(classes < 0, void, classes)
     shown = chosen.repeat(SCALE, 0).repeat(SCALE, 1)
@@ -46,7 +48,7 @@ def overlay_picture(
     image: NDArray[np.uint8], classes: Classes, palette: Sequence[Colour3], certified: Mask
 ) -> Image.Image:
     """The image with certified pixels in the light of their class, and the others grey and hatched; twice as large."""
-    colour = np.array([*palette, _VOID])[classes]
+    colour = np.array([*palette, VOID])[classes]
     grey = image.mean(axis=2, keepdims=True).repeat(3, 2) * 0.6 + 95
     light = np.where(certified[..., None], (1 - _LIGHT) * image + _LIGHT * colour, grey)
     large = light.repeat(SCALE, 0).repeat(SCALE, 1)

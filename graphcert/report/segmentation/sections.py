@@ -9,10 +9,11 @@ from graphcert.collective.curve import SHIFT
 from graphcert.config import norm_words
 from graphcert.report.page import block
 from graphcert.report.plots import ladder_plot
-from graphcert.report.sections.section import Section
+from graphcert.report.sections.particulars import settings_block
+from graphcert.report.sections.section import Section, gallery
 from graphcert.report.segmentation.content import Counts, Piece, SegmentationContent
-from graphcert.report.segmentation.pictures import drawing, mask_picture, photograph
-from graphcert.report.wording import number, percent, points, seconds, setting
+from graphcert.report.segmentation.pictures import VOID, drawing, mask_picture, photograph
+from graphcert.report.wording import number, percent, points
 
 _OPEN = 4
 """Images that are shown at once; the others are folded away."""
@@ -40,11 +41,9 @@ def result(content: SegmentationContent) -> Section:
 
 def pictures(content: SegmentationContent) -> Section:
     """The images side by side with what is known about them."""
-    present = sorted({int(k) for piece in content.pieces for k in np.unique(piece.labels)})
-    legend = [(content.names[k], "#{:02x}{:02x}{:02x}".format(*content.palette[k])) for k in present]
     shown = [_piece(piece, content) for piece in content.pieces]
     rest = [block("folded", f"{number(len(shown) - _OPEN)} more images", Markup().join(shown[_OPEN:]))]
-    body = [block("classes", legend), *shown[:_OPEN], *(rest if len(shown) > _OPEN else [])]
+    body = [_legend(content), *shown[:_OPEN], *(rest if len(shown) > _OPEN else [])]
     return Section("Pictures", Markup().join(body))
 
 
@@ -65,7 +64,7 @@ def curves(content: SegmentationContent) -> Section | None:
     numbers = [_numbers(content, caption, counts, total) for caption, counts, total in found]
     note = "Between two budgets the lines show what holds at the larger one."
     parts = [
-        block("figures", items),
+        gallery(items),
         block("notes", [note]),
         block("folded", "The numbers behind the curves", Markup().join(numbers)),
     ]
@@ -84,20 +83,26 @@ def images(content: SegmentationContent) -> Section:
 
 
 def particulars(content: SegmentationContent) -> Section:
-    """All settings as they are, and the seconds of each stage."""
-    groups = [
-        (name, [(key, setting(value)) for key, value in values.items()]) for name, values in content.settings.items()
-    ]
-    if content.timings:
-        groups.append(("timings", [(stage, seconds(duration)) for stage, duration in content.timings.items()]))
-    return Section("Settings", block("settings", groups))
+    """The settings that had a use, and the seconds of each stage."""
+    return Section("Settings", settings_block(content.settings, content.timings))
+
+
+def _legend(content: SegmentationContent) -> Markup:
+    """Every colour that occurs in the pictures, and the hatching if it does."""
+    masks = [mask for piece in content.pieces for mask in (piece.labels, piece.truth) if mask is not None]
+    present = sorted({int(k) for mask in masks for k in np.unique(mask)})
+    colours = [(content.names[k], content.palette[k]) for k in present if k >= 0]
+    if present and present[0] < 0:
+        colours.append(("no class", VOID))
+    hatched = any(not mask.all() for piece in content.pieces for _, mask in piece.certified)
+    return block("classes", [(name, "#{:02x}{:02x}{:02x}".format(*colour)) for name, colour in colours], hatched)
 
 
 SECTIONS = (result, pictures, curves, guarantee, images, particulars)
 
 
 def _piece(piece: Piece, content: SegmentationContent) -> Markup:
-    """One image in two rows of pictures."""
+    """One image beside its masks; masks that look the same are one picture under all their captions."""
     palette = content.palette
     rows = [("image", photograph(piece.image), f"The image {piece.name}")]
     if piece.truth is not None:
@@ -107,7 +112,13 @@ def _piece(piece: Piece, content: SegmentationContent) -> Markup:
         picture = drawing(mask_picture(piece.labels, palette, certified))
         share = percent(int(certified.sum()), certified.size)
         rows.append((f"{caption}: {share}", picture, f"Classes of certified pixels, {caption}; the rest is hatched"))
-    return block("piece", piece.name, piece.words, rows)
+    merged: dict[str, tuple[list[str], list[str]]] = {}
+    for caption, address, description in rows:
+        captions, descriptions = merged.setdefault(address, ([], []))
+        captions.append(caption)
+        descriptions.append(description)
+    found = [(" · ".join(captions), address, ". ".join(words)) for address, (captions, words) in merged.items()]
+    return block("piece", piece.name, piece.words, found)
 
 
 def _at_budgets(content: SegmentationContent) -> Markup:
