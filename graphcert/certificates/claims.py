@@ -283,7 +283,9 @@ class Claims(ABC):
                 `(Order(2.0),)` gives the published certificate.
             bins: the most steps per group to which half-spaces are rounded; None for no rounding.
             time_limit: seconds per solve; when it ends, what has been proved so far is reported. None waits. Where the
-                search of "tight" does not end, an integer program takes as long again.
+                search of "tight" does not end, an integer program takes as long again. No method proves less than a weaker
+                one: in a ladder bounds are carried upwards, and a method that does not contain an integer program below it
+                gives that at most a second per budget.
             solver: "highs" or "cvxpy" (the same program through cvxpy, slower).
 
         Returns:

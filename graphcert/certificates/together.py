@@ -53,8 +53,10 @@ def _alone(kind: Kind, evidence: Evidence, question: Question, name: str) -> Col
     # Other half-spaces than the usual ones are another question.
     if below is None or question.orders is not None or below not in kind.rungs(evidence, question):
         return curve
-    # No gap is the truth for perturbations that exist; for half-spaces it is the truth about them only.
-    more = np.flatnonzero((curve.attacked_upper > 0) & ((curve.gap != 0) | (curve.attacks is None)))
+    # No gap is the truth for perturbations that exist; for half-spaces it is the truth about them only. The correct targets
+    # have a solve of their own, which a linear program may leave open.
+    apart = name == "tight-lp" and curve.correct_upper is not None
+    more = np.flatnonzero((curve.attacked_upper > 0) & ((curve.gap != 0) | (curve.attacks is None) | apart))
     if not more.size:
         return curve
     rest = replace(kind.brief(question), budgets=[question.budgets[row] for row in more])

@@ -154,6 +154,11 @@ def test_no_rung_is_below_another(kind, seed):
     check(kind, seed)
 
 
+@quiet
+def test_the_correct_targets_may_stay_open_where_all_targets_are_settled():
+    check("flips", 262)
+
+
 @pytest.mark.slow
 @quiet
 @pytest.mark.parametrize("kind", KINDS)
@@ -167,7 +172,7 @@ def test_no_rung_of_a_thousand_ladders_is_below_another(kind):
 def test_rungs_of_one_half_space_contain_naive_also_when_they_are_asked_alone(name):
     """Naive knows eight orders and how often blocks can be changed; with both it beats order 2 by itself."""
     (rung,) = [rung for rung in RUNGS if rung.name == name]
-    for seed in range(30):
+    for seed in (34, 52, 76, 77, 87, 108, 131):  # here the relaxation of order 2 alone is below naive
         case = drawn("flips", seed)
         naive = case.claims.collective(**case.sweep, **case.options, method="naive")
         alone = case.claims.collective(**case.sweep, **case.options, method=rung.method, orders=rung.orders)
