@@ -29,7 +29,7 @@ from graphcert.models import build_model, load_model, save_model, train
 from graphcert.models.checkpoint import model_fingerprint
 from graphcert.noise import Partition, Scheme
 from graphcert.reading import PER_CHARACTER, damage_refused, read_bytes, read_json
-from graphcert.report import ReportContent, write_report
+from graphcert.report import ReportContent, flip_words, write_report
 from graphcert.statistics import check_sample_size
 from graphcert.votes import Votes
 from graphcert.voting import sample_votes
@@ -335,7 +335,7 @@ class Run:
         store = self.path("votes") / "isotropic"
         scheme, theirs, accuracies = isotropic_votes(accuracy, votes, sampling.samples, store, self.progress)
         theirs.save(store / "votes.npz")
-        self.say(f"isotropic noise at equal accuracy ({accuracies['isotropic']:.3f}): {scheme.to_dict()}")
+        self.say(f"isotropic noise at equal accuracy ({accuracies['isotropic']:.3f}): {flip_words(scheme)}")
         certificate = _certificate(config, theirs, data)
         curves = tuple(certificate.collective(**sweep, method="naive", truth=data.y.numpy()) for sweep in sweeps)
         return Isotropic(scheme, accuracies["isotropic"], accuracies["localized"], curves)

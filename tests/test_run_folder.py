@@ -75,7 +75,7 @@ def test_a_second_process_is_told_who_writes(start, tmp_path):
     with pytest.raises(DataError, match=words):
         Run(tmp_path / "run").report()
     with pytest.raises(DataError, match=words):
-        SegmentRun(tmp_path / "run")._certify(None, [], 0.0)
+        SegmentRun(tmp_path / "run")._certify(None, [], [], 0.0)
     with pytest.raises(DataError, match=words):
         Run(tmp_path / "run").all_stages(
             RunConfig(SmoothingConfig(RatesConfig(0.1, 0.1)), dataset=DatasetConfig("digits"))

@@ -261,7 +261,7 @@ def collective_command(
     every operation, or the norm of a change, is swept alone (localized noise of every row only). Sweeps over other axes
     that the run already has are kept.
     """
-    from graphcert.report import summary_lines
+    from graphcert.report import collective_lines
 
     if method == "none":
         raise InputError("name a method: naive, lp, milp, tight-lp, tight or all")
@@ -295,7 +295,7 @@ def collective_command(
             "noise everywhere gains nothing; give budgets such as --add 0:20, or --shift 0:1:0.1 under --sigma and "
             "--half-width, and --nodes 1:3 under hierarchical noise"
         )
-    for line in summary_lines(run.report()):
+    for line in collective_lines(run.report()):
         typer.echo(line)
     typer.echo(f"table: {run.path('collective.csv')}")
     typer.echo(f"report: {run.path('report.html')}")

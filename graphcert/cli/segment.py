@@ -9,6 +9,7 @@ import typer
 
 from graphcert.cli import interrupts
 from graphcert.cli.given import refuse
+from graphcert.cli.options import LookAgain
 from graphcert.errors import InputError
 
 app = typer.Typer(invoke_without_command=True, add_completion=False, help="Certify what a network says about images.")
@@ -79,6 +80,7 @@ def segment(
     limit: Annotated[int | None, typer.Option(help="Only the first so many images by name.")] = None,
     void: Void = None,
     seed: Annotated[int | None, typer.Option(help="Of the noise; same seed, same result.")] = None,
+    look_again: LookAgain = False,
     workers: Annotated[int | None, typer.Option(help="Threads (default: one per processor).")] = None,
 ) -> None:
     """Certify images: `graphcert segment --images DIR --model FILE --sigma 0.25 --out RUN`.
@@ -104,7 +106,7 @@ def segment(
     given |= {name: read(given[name]) for name, read in readers.items() if name in given}
     values = {} if settings is None else read_settings(settings)
     run = SegmentRun(out, workers, progress=sys.stderr.isatty(), say=_say)
-    content = run.certify(SegmentSettings.from_dict(values | given))
+    content = run.certify(SegmentSettings.from_dict(values | given), look_again)
     for value, name, note in content.facts:
         typer.echo(f"{value:>8}  {name}: {note}")
     typer.echo(f"table: {run.path('results.csv')}")

@@ -2,6 +2,7 @@
 
 from graphcert.report.content import ReportContent
 from graphcert.report.html import render, write_report
-from graphcert.report.summary import summary_lines
+from graphcert.report.laws import flip_words
+from graphcert.report.summary import collective_lines, summary_lines
 
-__all__ = ["ReportContent", "render", "summary_lines", "write_report"]
+__all__ = ["ReportContent", "collective_lines", "flip_words", "render", "summary_lines", "write_report"]

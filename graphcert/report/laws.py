@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from graphcert.noise import CONTINUOUS, Gaussian, Scheme, Selected
+from graphcert.noise import CHANNELS, CONTINUOUS, Gaussian, Scheme, Selected
 from graphcert.noise.laws import Law
 
 
@@ -25,3 +25,9 @@ def smallest_scale(smoothing: Scheme) -> float | None:
     """The smallest σ or λ of real noise on features; None under other noise."""
     laws = [law for law in row_laws(smoothing) if isinstance(law, CONTINUOUS)]
     return min((law.sigma if isinstance(law, Gaussian) else law.half_width for law in laws), default=None)
+
+
+def flip_words(smoothing: Scheme) -> str:
+    """The rates of isotropic flips: "features θ⁺ = 0.01, θ⁻ = 0.6"."""
+    laws = {channel: smoothing.levels(channel) for channel in CHANNELS}
+    return ", ".join(f"{c} θ⁺ = {law[0].add:.4g}, θ⁻ = {law[0].delete:.4g}" for c, law in laws.items() if law)

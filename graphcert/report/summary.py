@@ -1,15 +1,19 @@
 """The result in a few lines of plain text, for a terminal."""
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 
 from graphcert.noise import Selected
 from graphcert.report.content import ReportContent
-from graphcert.report.ladder import largest_gain
+from graphcert.report.ladder import Ladder, ladders, largest_gain
 from graphcert.report.laws import norm_of
 from graphcert.report.measures import budget_at, headline, reach
-from graphcert.report.wording import alternatives, budget_words, method_name, number, percent, shift_words
+from graphcert.report.wording import NOTHING, alternatives, budget_words, method_name, number, percent, shift_words
 
 _LONGEST_TABLE = 9
+_LONGEST_SWEEP = 12
 
 
 def summary_lines(content: ReportContent) -> list[str]:
@@ -36,6 +40,11 @@ def _table(content: ReportContent) -> list[str]:
         words, certified = budget_words(row.budget), number(row.certified)
         rows.append((words, certified, percent(row.certified, claims), percent(row.correct, claims)))
     kept = rows if content.has_truth else [row[:3] for row in rows]
+    return _aligned(kept)
+
+
+def _aligned(kept: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of cells in columns; the first is set to the left."""
     widths = [max(len(row[i]) for row in kept) for i in range(len(kept[0]))]
     numbers = ["".join(f"  {cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True)) for row in kept]
     return [f"  {row[0]:<{widths[0]}}{cells}" for row, cells in zip(kept, numbers, strict=True)]
@@ -77,3 +86,41 @@ def _together(content: ReportContent) -> list[str]:
     together, alone = (int(curve.certified[i]) for curve in (ladder.best, ladder.curves[ladder.weakest]))
     at = ladder.words(i)
     return [f"all at once: {percent(together, claims)} at {at} ({weakest} {percent(alone, claims)})"]
+
+
+def collective_lines(content: ReportContent) -> list[str]:
+    """A table per sweep: the certified ratio by every method, then count, accuracy and gap of the strongest one."""
+    claims = content.certificate.claims
+    lines = [f"{content.title}: {number(claims)} targets at once, α = {content.certificate.alpha:g}"]
+    for sweep, ladder in enumerate(ladders(content)):
+        chosen = np.unique(np.linspace(0, len(ladder.best) - 1, _LONGEST_SWEEP).round().astype(int)).tolist()
+        few = f"{len(chosen)} of {number(len(ladder.best))} budgets, the others are in collective.csv"
+        shown = few if len(chosen) < len(ladder.best) else "every budget"
+        lines += [f"{ladder.heading} ({shown}); count and gap by {method_name(ladder.strongest)}"]
+        lines += _aligned(_sweep_rows(content, ladder, sweep, chosen))
+    return lines
+
+
+def _sweep_rows(content: ReportContent, ladder: Ladder, sweep: int, chosen: Sequence[int]) -> list[list[str]]:
+    claims, best = content.certificate.claims, ladder.best
+    beside = {} if content.isotropic is None else {"isotropic": content.isotropic.curves[sweep]}
+    beside |= {"mean score": content.mean_score[sweep]} if content.mean_score else {}
+    right = None
+    if best.correct_targets is not None and best.correct_upper is not None and content.has_truth:
+        right = best.correct_targets - best.correct_upper
+    header = [
+        "budget",
+        *map(method_name, ladder.curves),
+        "certified",
+        *["accuracy"] * (right is not None),
+        "gap",
+        *beside,
+    ]
+    rows = [header]
+    for i in chosen:
+        row = [ladder.words(i), *(percent(int(curve.certified[i]), claims) for curve in ladder.curves.values())]
+        row += [number(int(best.certified[i])), *([] if right is None else [percent(int(right[i]), claims)])]
+        gap = float(best.gap[i])
+        row += [number(math.ceil(gap)) if math.isfinite(gap) else NOTHING]
+        rows.append(row + [percent(int(curve.certified[i]), claims) for curve in beside.values()])
+    return rows

@@ -50,9 +50,14 @@ class Judgement:
     correct: Mapping[str, Integers]
     digest: str
 
+    @property
+    def void(self) -> bool:
+        """Whether there is a mask in which no pixel has a class."""
+        return self.truth is not None and not (self.truth >= 0).any()
+
     def counts(self, shown: Mask, classes: int) -> PixelCounts | None:
         """Pixels by class with the certified ones among them; None where no pixel has a true class."""
-        if self.truth is None or not (self.truth >= 0).any():
+        if self.truth is None or self.void:
             return None
         return PixelCounts.of(self.labels, shown, self.truth, classes)
 

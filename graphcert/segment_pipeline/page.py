@@ -18,6 +18,7 @@ from graphcert.segment_pipeline.settings import SegmentSettings
 from graphcert.segment_pipeline.statements import Match, conditions, guarantees, noise_words, notices, radius_words
 from graphcert.segmentation import PixelCounts
 from graphcert.segmentation.checkpoint import Segmenter
+from graphcert.segmentation.void import NO_LABELLED_PIXEL
 
 _MOST_PIECES = 12
 """Images whose pictures are put into the page."""
@@ -118,7 +119,9 @@ def _piece(
     masks += [(f"‖δ‖₂ ≤ {norm_words(norms[k])}", found.alone[k]) for k in drawn]
     words = f"{percent(int(found.kept.sum()), found.kept.size)} of the pixels claimed at τ = {settings.tau:g}"
     counts = found.counts(found.kept, classes)
-    if counts is not None:
+    if found.void:
+        words = f"{NO_LABELLED_PIXEL}; {words}"
+    elif counts is not None:
         right = percent(int(counts.hits.sum()), counts.pixels)
         words = f"{right} of the labelled pixels right, mean IoU {_floor(counts.mean_iou)}; {words}"
     return Piece(found.name, image, found.truth, found.labels, tuple(masks), words)

@@ -21,6 +21,7 @@ from graphcert.description import environment
 from graphcert.errors import InputError
 from graphcert.files import alone, atomic_write, atomic_write_text
 from graphcert.models.checkpoint import model_fingerprint
+from graphcert.reading import read_json
 from graphcert.report.segmentation import SegmentationContent, mask_picture, overlay_picture, png, write_report
 from graphcert.report.wording import percent
 from graphcert.segment_pipeline.compare import matched_sigma
@@ -28,7 +29,7 @@ from graphcert.segment_pipeline.elastic import image_sigmas
 from graphcert.segment_pipeline.judge import Integers, Judgement, isotropic_counts, judge
 from graphcert.segment_pipeline.network import network_of
 from graphcert.segment_pipeline.page import report_content
-from graphcert.segment_pipeline.settings import UNET, SegmentSettings, isotropic
+from graphcert.segment_pipeline.settings import UNET, SegmentSettings, isotropic, read_settings
 from graphcert.segment_pipeline.statements import Match
 from graphcert.segment_pipeline.table import results_table
 from graphcert.segmentation import ImageFolder, ImageModel, sample_image_votes
@@ -85,22 +86,26 @@ class SegmentRun:
         """A file of this run."""
         return self.folder / name
 
-    def certify(self, settings: SegmentSettings) -> SegmentationContent:
+    def certify(self, settings: SegmentSettings, look_again: bool = False) -> SegmentationContent:
         """Take votes of every image, certify them, and write pictures, results.csv, manifest.json and report.html.
 
         A killed run continues where it was: votes of the same noise, network, image and seed are found again.
 
         Raises:
-            InputError: for settings that cannot work, before anything is sampled.
+            InputError: for settings that cannot work, before anything is sampled; and for other numbers of samples than the
+                results in this folder were made of, without `look_again`.
             DataError: for a missing or damaged network, image or mask, or if another process writes into the folder.
             VotesError: if the folder holds votes of another run.
         """
         began = time.perf_counter()
+        looks = self._looks(settings, look_again)
         images = self._load(settings)
-        return self._certify(settings, images, began)
+        return self._certify(settings, images, looks, began)
 
     @alone(new=True)
-    def _certify(self, settings: SegmentSettings, images: list[Loaded], began: float) -> SegmentationContent:
+    def _certify(
+        self, settings: SegmentSettings, images: list[Loaded], looks: list[dict[str, Any]], began: float
+    ) -> SegmentationContent:
         """The same of images that are loaded, by a call that began at this time."""
         segmenter = network_of(settings, self.path(NETWORK), self.progress, self.say)
         model = ImageModel(segmenter.model, segmenter.model.classes)
@@ -122,9 +127,37 @@ class SegmentRun:
         table = results_table(judgements, settings, segmenter.model.classes, isotropic_curves)
         atomic_write_text(self.path(SETTINGS), tomli_w.dumps({"segment": settings.to_dict()}))
         atomic_write_text(self.path(RESULTS), table)
-        atomic_write_text(self.path(MANIFEST), json.dumps(provenance | {"timings": timings}, indent=1) + "\n")
+        atomic_write_text(
+            self.path(MANIFEST), json.dumps(provenance | {"timings": timings, "looks": looks}, indent=1) + "\n"
+        )
         write_report(self.path(REPORT), content)
         return content
+
+    def _looks(self, settings: SegmentSettings, look_again: bool) -> list[dict[str, Any]]:
+        """What this folder was certified with, this time included; other numbers of samples must be asked for."""
+        now = {name: getattr(settings, name) for name in ("samples", "pilot_samples", "alpha", "tau")}
+        if not self.path(RESULTS).is_file():
+            return [now]
+        old = SegmentSettings.from_dict(read_settings(self.path(SETTINGS)))
+        if not look_again and (old.samples, old.pilot_samples) != (settings.samples, settings.pilot_samples):
+            raise InputError(
+                f"{self.folder} was certified with {old.samples} samples and {old.pilot_samples} pilot_samples; to sample "
+                f"until a certificate pleases costs the error rate of every look, so name a new folder with another seed, "
+                f"or say --look-again to spend it"
+            )
+        known = self._known_looks() or [{name: getattr(old, name) for name in now}]
+        looks = known if now in known else [*known, now]
+        if len(looks) > 1:
+            self.say(f"this folder was certified {len(looks)} times; the error rates of these certificates add up")
+        return looks
+
+    def _known_looks(self) -> list[dict[str, Any]]:
+        try:
+            stored = read_json(self.path(MANIFEST), "the manifest of a run", "name a new folder")
+        except FileNotFoundError:
+            return []
+        looks = stored.get("looks") if isinstance(stored, dict) else None
+        return looks if isinstance(looks, list) else []
 
     def _load(self, settings: SegmentSettings) -> list[Loaded]:
         """All images that are wanted with their masks as they are, after all checks that need no network."""

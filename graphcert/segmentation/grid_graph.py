@@ -1,5 +1,6 @@
 """An image as a grid graph: pixels are nodes, channel values are features, neighbouring pixels are joined."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,13 +43,13 @@ class GridGraph:
         """Number of nodes N, one per pixel."""
         return self.height * self.width
 
-    def data(self, image: ArrayLike, mask: ArrayLike | None = None, void: int | None = None) -> Data:
+    def data(self, image: ArrayLike, mask: ArrayLike | None = None, void: int | Sequence[int] | None = None) -> Data:
         """The graph of one image, for models called as model(x, edge_index).
 
         Args:
             image: (H, W, C) uint8, or floats in [0, 1].
             mask: (H, W) integers, the true class of every pixel, or −1 where it has none.
-            void: a class of the mask that means "no label"; it becomes −1.
+            void: the classes of the mask that mean "no label", one or several; they become −1.
 
         Returns:
             `x` (N, C) float32 in [0, 1], `edge_index` (2, 2E) int64 with both directions of every edge, and with a mask `y`
@@ -63,7 +64,7 @@ class GridGraph:
             if not np.issubdtype(labels.dtype, np.integer):
                 raise InputError(f"a mask holds whole numbers, one class per pixel, got {labels.dtype}")
             labels = self.nodes(labels).astype(np.int64)
-            data.y = torch.from_numpy(labels if void is None else np.where(labels == void, -1, labels))
+            data.y = torch.from_numpy(labels if void is None else np.where(np.isin(labels, void), -1, labels))
         return data
 
     def _edges(self) -> NDArray[np.int64]:

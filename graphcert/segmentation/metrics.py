@@ -20,6 +20,7 @@ at most 1/D_k each, D = T + F. So the sum of IoUs is at least the bound above fo
 open hits.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -55,7 +56,12 @@ class PixelCounts:
 
     @classmethod
     def of(
-        cls, labels: ArrayLike, certified: ArrayLike, truth: ArrayLike, classes: int, void: int | None = None
+        cls,
+        labels: ArrayLike,
+        certified: ArrayLike,
+        truth: ArrayLike,
+        classes: int,
+        void: int | Sequence[int] | None = None,
     ) -> "PixelCounts":
         """Count the pixels of one image.
 
@@ -64,7 +70,7 @@ class PixelCounts:
             certified: mask of the same shape, such as `Certificate.robust(…)`.
             truth: true classes of the same shape; pixels of class `void`, or below 0, are not counted at all.
             classes: K.
-            void: a class of the truth that means "no label".
+            void: the classes of the truth that mean "no label", one or several.
 
         Raises:
             InputError: for arrays of different sizes, or classes beyond K.
@@ -75,7 +81,7 @@ class PixelCounts:
                 f"labels, certified and truth must be of one size, got {', '.join(str(array.size) for array in arrays)}"
             )
         label, kept, true = (array.astype(np.int64) for array in arrays)
-        counted = (true >= 0) if void is None else (true >= 0) & (true != void)
+        counted = (true >= 0) if void is None else (true >= 0) & ~np.isin(true, void)
         label, sure, true = label[counted], kept[counted] != 0, true[counted]
         for name, array in (("label", label), ("true class", true)):
             if array.size and (array.min() < 0 or array.max() >= classes):

@@ -10,6 +10,8 @@ from graphcert.errors import InputError
 Void = int | Iterable[int] | None
 """One void label, several, or none."""
 
+NO_LABELLED_PIXEL = "no labelled pixel"
+
 
 def void_labels(given: Void) -> tuple[int, ...]:
     """The void labels in ascending order, each once.

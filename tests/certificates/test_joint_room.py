@@ -71,7 +71,7 @@ def test_two_kinds_of_bits_need_rows_of_two_kinds():
 
 
 BOTH = st.lists(
-    st.builds(Budget, st.integers(1, 3), st.integers(1, 3), st.just(0), st.integers(0, 1), st.integers(0, 3)),
+    st.builds(Budget, st.integers(1, 3), st.integers(1, 3), st.just(0), st.integers(0, 1), st.integers(1, 3)),
     min_size=1, max_size=2,
 )  # fmt: skip
 
@@ -122,7 +122,7 @@ def test_the_attack_that_is_shown_fits_into_the_graph_and_breaks_what_it_says(sc
 @quiet
 @settings(max_examples=30, deadline=None)
 @given(
-    schemes(ablation=True, edges=False), st.integers(0, 255), st.integers(0, 2), st.integers(0, 2), st.integers(0, 3),
+    schemes(ablation=True, edges=False), st.integers(0, 255), st.integers(0, 2), st.integers(0, 2), st.integers(1, 3),
     st.integers(0, 2**32 - 1),
 )  # fmt: skip
 def test_ablated_rows_change_only_where_a_bit_of_the_budget_fits(scheme, clean, add, delete, nodes, seed):

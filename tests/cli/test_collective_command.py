@@ -66,6 +66,8 @@ def test_sweeps_are_added_replaced_and_never_weaker_than_each_node_alone(copy, r
     code, out, _ = run("collective", copy, "--add", "0:4", "--method", "all")
     assert code == 0
     assert "collective.csv" in out
+    assert "exact trade-offs" in out
+    assert "{" not in out
     rows = table(copy)
     counts = {asked: [int(row["certified"]) for row in rows if row["asked"] == asked] for asked in NAMES}
     assert len(counts["milp"]) == 5

@@ -101,3 +101,13 @@ def test_what_is_no_label_is_refused(folders, void, capsys):
     assert certify(folders, f"--void={void}") == 2
     assert capsys.readouterr().err.count("graphcert:") == 1
     assert not (folders / "run").exists()
+
+
+def test_other_samples_after_a_certificate_are_asked_for_twice(folders, capsys):
+    assert certify(folders, "--void", "7") == 0
+    capsys.readouterr()
+    assert certify(folders, "--void", "7", "--pilot-samples", 20) == 2
+    assert "--look-again" in capsys.readouterr().err
+    assert certify(folders, "--void", "7") == 0
+    assert certify(folders, "--void", "7", "--tau", 0.8) == 0
+    assert "certified 2 times" in capsys.readouterr().err

@@ -12,7 +12,7 @@ import pytest
 from markupsafe import escape
 from report_contents import BOTH, Page, default_content, make_content, make_votes, variants
 
-from graphcert.errors import InputError, UnsupportedError
+from graphcert.errors import DataError, InputError, UnsupportedError
 from graphcert.noise import BernoulliFlip, Budget
 from graphcert.report import ReportContent, render, write_report
 from graphcert.report.html import _noise
@@ -206,7 +206,7 @@ def test_a_report_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: py
     write_report(path, DEFAULT)
     assert path.read_bytes() == PAGE.encode()
     monkeypatch.setattr("graphcert.files.os.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(DataError, match="disk full"):
         write_report(path, replace(DEFAULT, title="second"))
     assert [file.name for file in path.parent.iterdir()] == ["report.html"]
     assert path.read_bytes() == PAGE.encode()

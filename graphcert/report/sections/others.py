@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from markupsafe import Markup
 
 from graphcert.collective import CollectiveCurve
-from graphcert.noise import CHANNELS, Smoothing
 from graphcert.report.content import ReportContent
 from graphcert.report.ladder import Ladder, ladders
+from graphcert.report.laws import flip_words
 from graphcert.report.page import block
 from graphcert.report.plots import ladder_plot
 from graphcert.report.sections.mean_score import EXPLAINED, MEAN_SCORE
@@ -44,17 +44,12 @@ def _sentences(content: ReportContent) -> list[str]:
         accuracy = f"{100 * other.accuracy:.1f}% against {100 * other.localized_accuracy:.1f}% of the targets right"
         found.append(
             f"Isotropic: the same model under the same noise everywhere, as strong as leaves it at equal accuracy "
-            f"({accuracy}): {_noise(other.smoothing)}. Each node is judged alone; under such noise all targets together "
+            f"({accuracy}): {flip_words(other.smoothing)}. Each node is judged alone; under such noise all targets together "
             "survive exactly what each survives alone."
         )
     if content.mean_score:
         found.append(EXPLAINED)
     return found
-
-
-def _noise(smoothing: Smoothing) -> str:
-    laws = {channel: smoothing.levels(channel) for channel in CHANNELS}
-    return ", ".join(f"{c} θ⁺ = {law[0].add:.4g}, θ⁻ = {law[0].delete:.4g}" for c, law in laws.items() if law)
 
 
 def _curves(content: ReportContent, ladder: Ladder, sweep: int) -> list[tuple[str, Markup]]:
