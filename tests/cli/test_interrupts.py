@@ -14,7 +14,7 @@ from commands import KILLED, SMALL, Server
 from PIL import Image
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 10
+PATIENCE = 50  # seconds, far below the hours that the solves take; a busy machine is slow to end a process
 """Seconds; two on a machine with nothing else to do."""
 
 ENDLESS = {
