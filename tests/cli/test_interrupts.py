@@ -96,7 +96,7 @@ def test_the_printed_command_continues(server, tmp_path):
 def test_commands_on_a_finished_run_stop_too(server, tmp_path, command):
     folder = tmp_path / "run"
     assert server.run(*SMALL, folder)[0] == 0
-    options = {"sample": ["--samples", "100000000"], "collective": ["--add", "0:9", "--compare"]}
+    options = {"sample": ["--samples", "100000000", "--look-again"], "collective": ["--add", "0:9", "--compare"]}
     server.start(command, folder, *options.get(command, ()))
     server.wait_until((folder / ".lock").exists)
     line = interrupted(server, signal.SIGTERM)
