@@ -198,7 +198,7 @@ def _upwards(bound: float) -> str:
 
 
 def _gap(gap: float) -> str:
-    return NOTHING if math.isnan(gap) else number(round(gap))
+    return number(math.ceil(gap)) if math.isfinite(gap) else NOTHING
 
 
 def _accuracy(content: ReportContent, ladder: Ladder) -> NDArray[np.int64] | None:
