@@ -25,6 +25,7 @@ from graphcert.description import certificate_summary, cluster_links, environmen
 from graphcert.errors import DataError, InputError, VotesError
 from graphcert.files import alone, atomic_write_text
 from graphcert.ladders import Collective, Isotropic
+from graphcert.looks import COUNTED, refuse_other_samples
 from graphcert.models import build_model, load_model, save_model, train
 from graphcert.models.checkpoint import model_fingerprint
 from graphcert.noise import Partition, Scheme
@@ -41,10 +42,6 @@ CONFIG, PARTITION, MODEL, VOTES, CERTIFICATE, COLLECTIVE, COLLECTIVE_TABLE, ATTA
     "config.toml", "partition.json", "model.pt", "votes/votes.npz", "certificate.json", "collective.json",
     "collective.csv", "attacks.csv", "manifest.json", "report.html",
 )  # fmt: skip
-
-
-_COUNTED = ("samples", "pilot_samples")
-"""The settings of sampling that change the votes of a certificate."""
 
 
 def silence(_: str) -> None:
@@ -385,18 +382,12 @@ class Run:
         looks = self._looks()
         if not looks or look_again:
             return
-        seen, asked = looks[-1], asdict(sampling)
-        changed = [f"{seen[name]} {name}" for name in _COUNTED if seen[name] != asked[name]]
-        if changed:
-            raise InputError(
-                f"{self.folder} was certified with {' and '.join(changed)}; to sample until a certificate pleases costs the "
-                f"error rate of every look, so start a new run with another seed, or say --look-again to spend it"
-            )
+        refuse_other_samples(self.folder, looks[-1], asdict(sampling))
 
     def _record_look(self, config: RunConfig) -> None:
         """Add a certificate to those that were seen."""
         claims = config.certificate
-        look = {name: getattr(config.sampling, name) for name in _COUNTED}
+        look = {name: getattr(config.sampling, name) for name in COUNTED}
         look |= {"alpha": float(claims.alpha), "method": claims.method, "simultaneous": claims.simultaneous}
         looks = self._looks()
         if look not in looks:
@@ -459,7 +450,7 @@ class Run:
 
 def _is_look(value: Any) -> bool:
     """Whether this is an entry of the list of certificates that were seen."""
-    kinds = {**dict.fromkeys(_COUNTED, int), "alpha": float, "method": str, "simultaneous": bool}
+    kinds = {**dict.fromkeys(COUNTED, int), "alpha": float, "method": str, "simultaneous": bool}
     return isinstance(value, dict) and all(type(value.get(name)) is kind for name, kind in kinds.items())
 
 

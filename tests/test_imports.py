@@ -14,7 +14,7 @@ LAYERS = [
     ("_version", "errors"), ("lock",), ("files", "reading"), ("archives", "clock", "kernel"), ("sealed",),
     ("statistics",), ("noise",), ("tradeoff",), ("collective",), ("scores",), ("votes",), ("certificates",), ("data",),
     ("sampling",), ("models",), ("voting",), ("segmentation",), ("config",),
-    ("budgets", "comparison", "description", "ladders"), ("report",), ("pipeline", "segment_pipeline"), ("cli",),
+    ("budgets", "comparison", "description", "ladders", "looks"), ("report",), ("pipeline", "segment_pipeline"), ("cli",),
     ("__main__",),
 ]  # fmt: skip
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

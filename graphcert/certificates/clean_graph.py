@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphcert.errors import InputError
-from graphcert.noise import BernoulliFlip, Scheme, Selected
+from graphcert.noise import Scheme
 from graphcert.sealed import FINGERPRINT, NO_EDGES, graph_fingerprint
 
 
@@ -43,7 +43,7 @@ class CleanGraph:
         if getattr(data, "x", None) is None or getattr(data, "edge_index", None) is None:
             raise InputError("data takes the clean graph, with features x (N, D) and edge_index (2, 2E)")
         x, edges = _array("x", data.x), _array("edge_index", data.edge_index)
-        _check_features(x, nodes, any(_flips(law) for law in smoothing.levels("features")))
+        _check_features(x, nodes, smoothing.flips_features)
         if edges.size == 0:
             edges = np.zeros((2, 0), np.int64)
         _check_edges(edges, nodes)
@@ -64,12 +64,6 @@ class CleanGraph:
                 f"the {' and the '.join(parts)} of data are not those of the graph that was voted on; capacities and "
                 f"receptive fields of another graph prove nothing, so give its own graph"
             )
-
-
-def _flips(law: object) -> bool:
-    """Whether a law of features changes bits."""
-    rows = law.law if isinstance(law, Selected) else law
-    return isinstance(rows, BernoulliFlip) and not rows.silent
 
 
 def _array(name: str, values: Any) -> NDArray[Any]:

@@ -176,9 +176,9 @@ def _labels(texts: list[str]) -> tuple[int, ...]:
 
     try:
         return void_labels([int(part) for text in texts for part in text.split(",")])
-    except ValueError as error:
-        if isinstance(error, InputError):
-            raise
+    except InputError:
+        raise
+    except ValueError:
         raise InputError(f"--void takes labels of masks such as 255 or 11,255, got {' '.join(texts)!r}") from None
 
 

@@ -81,11 +81,6 @@ class SmoothingConfig:
         return self.sigma is not None or self.half_width is not None
 
     @property
-    def flips_features(self) -> bool:
-        """Whether the feature noise flips bits."""
-        return not self.features.silent
-
-    @property
     def _kinds(self) -> int:
         """How many kinds of feature noise were asked for."""
         given = (self.sigma is not None, self.half_width is not None, self.keep is not None)

@@ -75,13 +75,9 @@ class RunConfig:
 
     def _check_ends(self) -> None:
         """Refuse ends of budget axes that this noise says nothing about."""
-        channels = {"add": self.smoothing.flips_features, "delete": self.smoothing.flips_features}
-        channels |= dict.fromkeys(("edge_add", "edge_delete"), not self.smoothing.edges.silent)
-        unused = [
-            name
-            for axis, used in channels.items()
-            if getattr(self.certificate, name := f"max_{axis}") is not None and not used
-        ]
+        silent = dict.fromkeys(("max_add", "max_delete"), self.smoothing.features.silent)
+        silent |= dict.fromkeys(("max_edge_add", "max_edge_delete"), self.smoothing.edges.silent)
+        unused = [name for name in silent if silent[name] and getattr(self.certificate, name) is not None]
         if unused:
             raise InputError(
                 f"{', '.join(unused)} would end an axis of budgets that this noise does not have; leave it out, or give "
@@ -171,6 +167,7 @@ def _section(kind: type[Section], name: str, values: Any) -> Section:
     for key in values:
         if key not in known:
             raise InputError(f"unknown setting {name}.{key}; known are {', '.join(known)}")
+    # Before the section's own checks, whose sentences show values of any length.
     check_values(kind, values, name)
     return kind(**values)
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from graphcert.errors import InputError
 from graphcert.noise.exact import refuse_subclass
-from graphcert.noise.laws import BernoulliFlip, Law, SubsetAblation
+from graphcert.noise.laws import BernoulliFlip, Law, Selected, SubsetAblation
 from graphcert.noise.partition import Partition
 
 CHANNELS = ("features", "edges")
@@ -57,6 +57,12 @@ class Scheme(ABC):
     def flips_only(self) -> bool:
         """Whether all noise is independent flips: no selection of rows, no Gaussian noise, no ablation."""
         return all(isinstance(law, BernoulliFlip) for channel in CHANNELS for law in self.levels(channel))
+
+    @property
+    def flips_features(self) -> bool:
+        """Whether feature bits are flipped, in every row or in selected ones, so that features must be 0 or 1."""
+        rows = [law.law if isinstance(law, Selected) else law for law in self.levels("features")]
+        return any(isinstance(law, BernoulliFlip) and not law.silent for law in rows)
 
     def law(self, channel: str) -> Law | None:
         """The one law of a channel of an isotropic scheme, None if the channel stays clean."""

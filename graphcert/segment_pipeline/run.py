@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from graphcert.description import environment
 from graphcert.errors import InputError
 from graphcert.files import alone, atomic_write, atomic_write_text
+from graphcert.looks import refuse_other_samples
 from graphcert.models.checkpoint import model_fingerprint
 from graphcert.reading import read_json
 from graphcert.report.segmentation import SegmentationContent, mask_picture, overlay_picture, png, write_report
@@ -139,12 +140,8 @@ class SegmentRun:
         if not self.path(RESULTS).is_file():
             return [now]
         old = SegmentSettings.from_dict(read_settings(self.path(SETTINGS)))
-        if not look_again and (old.samples, old.pilot_samples) != (settings.samples, settings.pilot_samples):
-            raise InputError(
-                f"{self.folder} was certified with {old.samples} samples and {old.pilot_samples} pilot_samples; to sample "
-                f"until a certificate pleases costs the error rate of every look, so name a new folder with another seed, "
-                f"or say --look-again to spend it"
-            )
+        if not look_again:
+            refuse_other_samples(self.folder, old.to_dict(), now)
         known = self._known_looks() or [{name: getattr(old, name) for name in now}]
         looks = known if now in known else [*known, now]
         if len(looks) > 1:

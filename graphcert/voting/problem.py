@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from graphcert.data import check_binary_features, check_features, check_undirected
 from graphcert.errors import DataError, InputError
 from graphcert.models.tensors import sparse_features, upper_triangle
-from graphcert.noise import BernoulliFlip, Scheme, Selected, as_scheme
+from graphcert.noise import Scheme, as_scheme
 from graphcert.sampling.sampler import Sampler
 
 
@@ -63,7 +63,7 @@ class Problem:
             )
         _refuse_left_out(data, ignore)
         x = x.detach().cpu()
-        if any(_flips(law) for law in smoothing.levels("features")):
+        if smoothing.flips_features:
             check_binary_features(x)
         else:
             check_features(x)
@@ -103,12 +103,6 @@ def _refuse_left_out(data: Any, ignore: str | Sequence[str]) -> None:
                 f"the data have {name}, but the model is called as model(x, edge_index), without it: another classifier "
                 f"would be certified; if that is meant, say ignore=({name!r},), or delete data.{name}"
             )
-
-
-def _flips(law: object) -> bool:
-    """Whether a law of features changes bits."""
-    rows = law.law if isinstance(law, Selected) else law
-    return isinstance(rows, BernoulliFlip) and not rows.silent
 
 
 def _classes(data: Any) -> tuple[int, int | None]:

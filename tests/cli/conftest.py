@@ -1,24 +1,25 @@
 """The command line as a user types it."""
 
-import sys
-
 import pytest
-
-from graphcert.cli import main
+from commands import Server
+from typed import call
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
+def run(capsys):
     """Call `graphcert …`; returns (exit code, stdout, stderr)."""
 
-    def call(*arguments) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["graphcert", *map(str, arguments)])
-        code = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = stop.code or 0
+    def called(*arguments) -> tuple[int, str, str]:
+        code = call(*arguments)
         captured = capsys.readouterr()
         return code, captured.out, captured.err
 
-    return call
+    return called
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """Commands in processes that may be killed."""
+    found = Server(tmp_path_factory.mktemp("server"))
+    yield found
+    found.close()

@@ -3,14 +3,13 @@
 import hashlib
 import json
 import shutil
-import sys
 import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typed import call
 
-from graphcert.cli import main
 from graphcert.config import RunConfig
 from graphcert.segment_pipeline import SegmentSettings
 from graphcert.votes import Votes
@@ -28,25 +27,7 @@ NOISE = ["--add", "0.05", "--delete", "0.3", "--edge-add", "0.001", "--edge-dele
 def certified(tmp_path_factory):
     """A folder after the whole chain on a small graph."""
     folder = tmp_path_factory.mktemp("runs") / "small"
-    before = sys.argv
-    sys.argv = [
-        "graphcert",
-        "certify",
-        *SMALL,
-        *NOISE,
-        "--samples",
-        "300",
-        "--pilot-samples",
-        "50",
-        "--out",
-        str(folder),
-    ]
-    try:
-        with pytest.raises(SystemExit) as stop:
-            main()
-    finally:
-        sys.argv = before
-    assert not stop.value.code
+    assert call("certify", *SMALL, *NOISE, "--samples", 300, "--pilot-samples", 50, "--out", folder) == 0
     return folder
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import KILLED, SMALL, Server
+from commands import KILLED, SMALL
 from PIL import Image
 
 ROOT = Path(__file__).parents[2]
@@ -22,17 +22,7 @@ ENDLESS = {
     "voting": ("trained in", ["--samples", "100000000", "--workers", "2"]),
 }
 
-pytestmark = [
-    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs fork"),
-    pytest.mark.xdist_group("kills"),
-]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    found = Server(tmp_path_factory.mktemp("server"))
-    yield found
-    found.close()
+pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs fork")
 
 
 def interrupted(server, number, times=1):

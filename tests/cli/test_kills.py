@@ -10,23 +10,13 @@ import signal
 from pathlib import Path
 
 import pytest
-from commands import KILLED, SMALL, Server
+from commands import KILLED, SMALL
 
 COLLECTIVE = ["collective", "--add", "0:2", "--method", "lp", "--compare"]
 STORMS = 8
 """Per command, of 8 random kills each."""
 
-pytestmark = [
-    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs fork"),
-    pytest.mark.xdist_group("kills"),
-]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    found = Server(tmp_path_factory.mktemp("server"))
-    yield found
-    found.close()
+pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs fork")
 
 
 class Case:

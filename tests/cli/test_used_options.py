@@ -2,11 +2,9 @@
 
 import json
 import shutil
-import sys
 
 import pytest
-
-from graphcert.cli import main
+from typed import call
 
 SMALL = [
     "--dataset", "synthetic", "--dataset-option", "nodes=200", "--dataset-option", "classes=3",
@@ -19,13 +17,7 @@ VOTES = ["--samples", "300", "--pilot-samples", "50"]
 def certified(tmp_path_factory):
     """A run folder with a certificate of 300 samples."""
     folder = tmp_path_factory.mktemp("options") / "run"
-    before, sys.argv = sys.argv, ["graphcert", "certify", *SMALL, *VOTES, "--out", str(folder)]
-    try:
-        with pytest.raises(SystemExit) as stop:
-            main()
-    finally:
-        sys.argv = before
-    assert not stop.value.code
+    assert call("certify", *SMALL, *VOTES, "--out", folder) == 0
     return folder
 
 

@@ -1,30 +1,18 @@
 """Labels of masks that say nothing: `--void` for certifying and training, and images in which nothing else is."""
 
 import csv
-import sys
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from seeds import fresh_rng
+from typed import call
 
-from graphcert.cli import main
 from graphcert.segmentation.checkpoint import Segmenter
 from graphcert.segmentation.unet import UNet
 
 CLASSES = 2
-
-
-def call(*arguments):
-    before, sys.argv = sys.argv, ["graphcert", *map(str, arguments)]
-    try:
-        main()
-    except SystemExit as stop:
-        return stop.code or 0
-    finally:
-        sys.argv = before
-    return 0
 
 
 @pytest.fixture
