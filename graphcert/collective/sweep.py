@@ -40,6 +40,10 @@ class Bound:
     weaker: "Bound | None" = None
 
 
+NOTHING = Bound(math.inf, int(np.iinfo(np.int64).max), "naive", REFUTED, math.nan)
+"""All targets may fall, however many there are."""
+
+
 def better(best: Bound, value: float, most: int, method: str, status: str) -> Bound:
     """The new bound if its count, at most `most`, is smaller, else the old one with the newer status."""
     attacked = attacked_upper(value, most)
@@ -57,8 +61,8 @@ def unrefuted(bound: Bound, attack: float) -> Bound:
     found, status = bound, bound.status
     while found.attacked < attack:
         status = REFUTED
-        # Without any other bound the attack itself is the least that can be said.
-        found = found.weaker or Bound(attack, int(attack), "attack", REFUTED, attack)
+        # Without any other bound all targets may fall: an attack is no proof that no larger one exists.
+        found = found.weaker or replace(NOTHING, attack=attack)
     return replace(found, status=status, attack=attack)
 
 
@@ -129,6 +133,11 @@ def monotone(bounds: list[Bound], budgets: Amounts) -> list[Bound]:
     return result
 
 
+def _counts(bounds: list[Bound], targets: BoolArray) -> IntArray:
+    """(B,) how many of the targets may fall."""
+    return np.array([min(bound.attacked, int(targets.sum())) for bound in bounds], dtype=np.int64)
+
+
 def curve_of(
     axes: tuple[str, ...],
     budgets: Amounts,
@@ -138,16 +147,16 @@ def curve_of(
 ) -> CollectiveCurve:
     """Bound the targets (the mask `counted`), then the correct ones among them (`right`), in a solve of their own."""
     found = bounds(counted)
-    attacked = np.array([bound.attacked for bound in found], dtype=np.int64)
+    attacked = _counts(found, counted)
     return CollectiveCurve(
         axes=axes,
         budgets=budgets,
         targets=int(counted.sum()),
-        bound=np.array([bound.value for bound in found]),
+        bound=np.array([counted.sum() if math.isinf(bound.value) else bound.value for bound in found], np.float64),
         attacked_upper=attacked,
         method=np.array([bound.method for bound in found]),
         status=np.array([bound.status for bound in found]),
         gap=attacked - np.array([bound.attack for bound in found]),
-        correct_upper=None if right is None else np.array([bound.attacked for bound in bounds(right)], dtype=np.int64),
+        correct_upper=None if right is None else _counts(bounds(right), right),
         correct_targets=None if right is None else int(right.sum()),
     )

@@ -23,7 +23,7 @@ from graphcert.collective.highs import HighsSolver
 from graphcert.collective.linear import LinearProgram
 from graphcert.collective.localized_problem import LocalizedProblem
 from graphcert.collective.norm_problem import NormProblem
-from graphcert.collective.sweep import Bound, monotone, unrefuted
+from graphcert.collective.sweep import Bound, curve_of, monotone, unrefuted
 from graphcert.collective.tight import TightProblem, collective_tight, solve
 from graphcert.noise import BernoulliFlip
 
@@ -139,7 +139,16 @@ def test_of_three_bounds_the_largest_unrefuted_one_counts() -> None:
         assert (found.method, found.status, found.attack) == (method, status, attack)
     assert unrefuted(integer, math.nan) is not None
     assert unrefuted(integer, math.nan).attacked == 4
-    assert unrefuted(Bound(1.0, 1, "tight", "closed", math.nan), 3.0).attacked == 3
+
+
+def test_where_no_other_bound_is_left_nothing_is_certified() -> None:
+    """An attack on three targets is no proof that a fourth one stands."""
+    targets = np.ones(9, bool)
+    alone = [Bound(1.0, 1, "tight", "closed", math.nan)]
+    curve = curve_of(("feature_add",), np.array([[1]]), targets, targets, lambda _: [unrefuted(alone[0], 3.0)])
+    assert (curve.attacked_upper[0], curve.bound[0], curve.certified[0], curve.gap[0]) == (9, 9.0, 0, 6.0)
+    assert curve.correct_upper[0] == 9
+    assert curve.status[0] == REFUTED
 
 
 def test_an_attack_at_a_smaller_budget_refutes_the_bound_of_a_larger_one_everywhere() -> None:
