@@ -13,8 +13,8 @@ from graphcert.certificates.attack import allocation, changed_rows
 from graphcert.collective import CollectiveCurve
 from graphcert.collective.curve import SHIFT, csv_text
 from graphcert.config import norm_words
+from graphcert.core.reading import damage_refused, parse_json
 from graphcert.noise import AXES, Smoothing
-from graphcert.reading import damage_refused, parse_json
 
 _QUICK_ATOMS = 4096
 """Attacks whose exact trade-off can have more atoms are listed without what they break."""

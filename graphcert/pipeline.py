@@ -20,16 +20,16 @@ from graphcert.certificates.rungs import BESIDE
 from graphcert.collective import CollectiveCurve
 from graphcert.comparison import Accuracy, isotropic_votes
 from graphcert.config import CollectiveConfig, RunConfig, SamplingConfig
+from graphcert.core.files import alone, atomic_write_text
+from graphcert.core.reading import PER_CHARACTER, damage_refused, read_bytes, read_json
 from graphcert.data import data_fingerprint, load_dataset, partition_graph, without_test_nodes
 from graphcert.description import certificate_summary, cluster_links, environment, settings_table
 from graphcert.errors import DataError, InputError, VotesError
-from graphcert.files import alone, atomic_write_text
 from graphcert.ladders import Collective, Isotropic
 from graphcert.looks import COUNTED, refuse_other_samples
 from graphcert.models import build_model, load_model, save_model, train
 from graphcert.models.checkpoint import model_fingerprint
 from graphcert.noise import Partition, Scheme
-from graphcert.reading import PER_CHARACTER, damage_refused, read_bytes, read_json
 from graphcert.report import ReportContent, flip_words, write_report
 from graphcert.statistics import check_sample_size
 from graphcert.votes import Votes

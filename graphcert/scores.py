@@ -6,8 +6,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from graphcert.core.arrays import seal
 from graphcert.errors import VotesError
-from graphcert.sealed import seal
 
 Counts = NDArray[np.int64]
 

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from graphcert.core.arrays import read_sealed, seal, to_json, write_sealed
+from graphcert.core.reading import damage_refused
 from graphcert.errors import DataError, InputError, VotesError
 from graphcert.noise import Scheme, as_scheme, smoothing_from_dict
-from graphcert.reading import damage_refused
 from graphcert.scores import BINS, UNIT, Scores
-from graphcert.sealed import read_sealed, seal, to_json, write_sealed
 
 Counts = NDArray[np.int64]
 

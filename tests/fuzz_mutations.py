@@ -17,7 +17,7 @@ import numpy as np
 import tomli_w
 import torch
 
-from graphcert.sealed import seal
+from graphcert.core.arrays import seal
 
 NUMBERS = [
     0,

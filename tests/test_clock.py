@@ -6,7 +6,7 @@ import numba
 import numpy as np
 from numba.core import event
 
-from graphcert.clock import working_time
+from graphcert.core.compiled import working_time
 
 
 def test_the_clock_runs():

@@ -11,7 +11,7 @@ import graphcert
 
 ROOT = Path(graphcert.__file__).parent
 LAYERS = [
-    ("_version", "errors"), ("lock",), ("files", "reading"), ("archives", "clock", "kernel"), ("sealed",),
+    ("_version", "errors"), ("core",),
     ("statistics",), ("noise",), ("tradeoff",), ("collective",), ("scores",), ("votes",), ("certificates",), ("data",),
     ("sampling",), ("models",), ("voting",), ("segmentation",), ("config",),
     ("budgets", "comparison", "description", "ladders", "looks"), ("report",), ("pipeline", "segment_pipeline"), ("cli",),
@@ -20,9 +20,7 @@ LAYERS = [
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 PURE = [
     "errors",
-    "reading",
-    "archives",
-    "sealed",
+    "core",
     "statistics",
     "noise",
     "tradeoff",

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from graphcert.config import DatasetConfig, RatesConfig, RunConfig, SmoothingConfig
+from graphcert.core.files import alone, atomic_write, atomic_write_text, claimed, private_folder, remove_abandoned
+from graphcert.core.locks import LOCK
 from graphcert.errors import DataError
-from graphcert.files import alone, atomic_write, atomic_write_text, claimed, private_folder, remove_abandoned
-from graphcert.lock import LOCK
 from graphcert.pipeline import Run
 from graphcert.segment_pipeline import SegmentRun
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs locks of files
 HOLD = """
 import sys
 from pathlib import Path
-from graphcert.files import claimed
+from graphcert.core.files import claimed
 sys.argv = ["graphcert", "certify", "my run", "--alpha", "0.1"]
 with claimed(Path({folder!r})):
     print("held", flush=True)
@@ -34,7 +34,7 @@ with claimed(Path({folder!r})):
 WRITE = """
 import sys
 from pathlib import Path
-from graphcert.files import atomic_write
+from graphcert.core.files import atomic_write
 with atomic_write(Path({path!r})) as stream:
     stream.write(b"half")
     stream.flush()

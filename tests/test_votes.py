@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from graphcert.core.arrays import seal
 from graphcert.errors import DataError, VotesError
 from graphcert.noise import BernoulliFlip, Smoothing
-from graphcert.sealed import seal
 from graphcert.votes import Votes
 
 SMOOTHING = Smoothing(BernoulliFlip(0.01, 0.6), BernoulliFlip(0.001, 0.4))

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from graphcert.core.arrays import FINGERPRINT, NO_EDGES, graph_fingerprint
 from graphcert.errors import InputError
 from graphcert.noise import Scheme
-from graphcert.sealed import FINGERPRINT, NO_EDGES, graph_fingerprint
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,8 +8,8 @@ import sys
 from typing import Any
 
 from graphcert.cli.interrupts import interruptible
+from graphcert.core.files import private_folder
 from graphcert.errors import GraphcertError
-from graphcert.files import private_folder
 
 __all__ = ["app", "main"]
 

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from graphcert.collective.linear import Amounts, FloatArray, IntArray
+from graphcert.core.files import atomic_write_text
 from graphcert.errors import InputError
-from graphcert.files import atomic_write_text
 
 SHIFT = "feature_shift"
 """The axis of budgets that are a norm: how far the features move, in ℓ2 (Gaussian noise) or ℓ1 (uniform noise)."""

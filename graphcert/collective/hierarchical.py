@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from graphcert.clock import working_time
 from graphcert.collective.budget_axes import budget_axes
 from graphcert.collective.curve import CollectiveCurve
 from graphcert.collective.hierarchical_exact import HierarchicalTruth
@@ -21,6 +20,7 @@ from graphcert.collective.localized import BINS, check_options, collective_local
 from graphcert.collective.masks import mask_of, proved_alone
 from graphcert.collective.sweep import Bound, curve_of, monotone, unrefuted
 from graphcert.collective.tight import collective_tight
+from graphcert.core.compiled import working_time
 from graphcert.errors import InputError
 from graphcert.noise import Budget
 from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order

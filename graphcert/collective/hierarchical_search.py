@@ -13,10 +13,10 @@ from itertools import count
 
 import numpy as np
 
-from graphcert.clock import working_time
 from graphcert.collective.hierarchical_rows import RowChoice, halves, joined
 from graphcert.collective.linear import IntArray
 from graphcert.collective.sweep import Bound
+from graphcert.core.compiled import working_time
 
 Solve = Callable[[RowChoice, str, float, int], tuple[Bound, IntArray | None]]
 """(choice, method, seconds, cutoff) → what falls at most (it may end at the cutoff), and the attack that was found, (A,)."""

@@ -11,8 +11,8 @@ from graphcert.config.noise import SmoothingConfig
 from graphcert.config.rates import RatesConfig
 from graphcert.config.stages import CertificateConfig, CollectiveConfig, SamplingConfig
 from graphcert.config.typed import check_types, check_values, read_toml
+from graphcert.core.files import atomic_write_text
 from graphcert.errors import InputError
-from graphcert.files import atomic_write_text
 from graphcert.models import Training
 from graphcert.noise import CHANNELS
 from graphcert.sampling.philox import seed_key

@@ -9,8 +9,8 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+from graphcert.core.reading import damage_refused, read_bytes
 from graphcert.errors import DataError, InputError
-from graphcert.reading import damage_refused, read_bytes
 
 _LONGEST_FILE = 2**20
 _LONGEST_TEXT = 4096

@@ -4,7 +4,7 @@ from typing import SupportsIndex
 
 import numpy as np
 
-from graphcert.data.arguments import whole
+from graphcert.core.arguments import whole
 from graphcert.data.raw import RawGraph
 from graphcert.errors import InputError
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pooch
 
+from graphcert.core.reading import open_regular, problem
 from graphcert.data.registry import RemoteFile
 from graphcert.errors import DataError
-from graphcert.reading import open_regular, problem
 
 ENVIRONMENT = "GRAPHCERT_DATA"
 

@@ -3,8 +3,8 @@
 import torch
 from torch_geometric.data import Data
 
+from graphcert.core.arrays import graph_fingerprint
 from graphcert.data.validate import check_features, check_undirected
-from graphcert.sealed import graph_fingerprint
 
 
 def data_fingerprint(data: Data) -> str:

@@ -7,7 +7,7 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import NDArray
 
-from graphcert.data.arguments import whole
+from graphcert.core.arguments import whole
 from graphcert.data.raw import RawGraph
 from graphcert.errors import DataError, InputError
 

@@ -8,12 +8,12 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from graphcert.archives import Archive
+from graphcert.core.archives import Archive
+from graphcert.core.reading import damage_refused, open_regular
 from graphcert.data.csr import Csr, checked_csr, integers
 from graphcert.data.masks import with_masks
 from graphcert.data.raw import RawGraph, as_float32, check_dense_size
 from graphcert.errors import DataError
-from graphcert.reading import damage_refused, open_regular
 
 Read = Callable[[str], NDArray[Any]]
 

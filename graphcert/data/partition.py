@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor
 
+from graphcert.core.arguments import real, whole
 from graphcert.data.affinity import edge_share, pagerank_mass
-from graphcert.data.arguments import real, whole
 from graphcert.data.clustering import CLUSTERINGS, metis_is_installed
 from graphcert.data.communities import exactly
 from graphcert.data.validate import check_undirected

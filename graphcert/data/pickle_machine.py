@@ -53,7 +53,7 @@ def read_pickle(payload: bytes, admitted: Admitted, persistent: Callable[[Any], 
         persistent: what stands for the things that a pickle only names (`persistent_id`); by default there are none.
 
     Raises:
-        Exception: of any kind, if the pickle is damaged or asks for more; see `graphcert.reading.damage_refused`.
+        Exception: of any kind, if the pickle is damaged or asks for more; see `graphcert.core.reading.damage_refused`.
     """
     machine = _Machine(admitted, persistent)
     for steps, (operation, argument, _) in enumerate(pickletools.genops(payload)):

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from graphcert.core.reading import damage_refused
 from graphcert.data.csr import Csr, checked_csr
 from graphcert.data.pickle_machine import Inert, InertDict, read_pickle
 from graphcert.errors import DataError
-from graphcert.reading import damage_refused
 
 
 class _Array(Inert):

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from graphcert.core.reading import check_memory
 from graphcert.errors import DataError
-from graphcert.reading import check_memory
 
 MAX_DENSE_BYTES = 8 * 2**30
 """Features are kept dense in float32; a file that asks for more than this is refused instead of exhausting memory."""

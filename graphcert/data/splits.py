@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from torch_geometric.data import Data
 
-from graphcert.data.arguments import real, whole
+from graphcert.core.arguments import real, whole
 from graphcert.errors import DataError, InputError
 
 Mask = NDArray[np.bool_]

@@ -5,7 +5,7 @@ from typing import SupportsFloat, SupportsIndex
 import numpy as np
 from numpy.typing import NDArray
 
-from graphcert.data.arguments import real, whole
+from graphcert.core.arguments import real, whole
 from graphcert.data.raw import MAX_DENSE_BYTES, RawGraph
 from graphcert.errors import InputError
 

@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import nn
 
+from graphcert.core.reading import damage_refused
 from graphcert.errors import DataError
 from graphcert.models.base import SparseFirstModel
 from graphcert.models.registry import SIZES, build_model
 from graphcert.models.tensor_files import built_like, read_tensors, write_tensors
-from graphcert.reading import damage_refused
 
 _FORMAT = "graphcert-model-2"
 

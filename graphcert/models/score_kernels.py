@@ -10,7 +10,7 @@ are exact and floors only lose. So Σ q ≤ 2^16 (1 + u) / (1 − K u) < 2^16 + 
 
 import numpy as np
 
-from graphcert.kernel import kernel
+from graphcert.core.compiled import kernel
 
 
 @kernel

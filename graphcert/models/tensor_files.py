@@ -13,11 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from graphcert.archives import Archive
+from graphcert.core.archives import Archive
+from graphcert.core.files import atomic_write
+from graphcert.core.reading import open_regular, problem
 from graphcert.data.pickle_machine import InertDict, read_pickle
 from graphcert.errors import DataError
-from graphcert.files import atomic_write
-from graphcert.reading import open_regular, problem
 
 _STORAGES = {
     "Float": torch.float32, "Double": torch.float64, "Half": torch.float16, "BFloat16": torch.bfloat16,

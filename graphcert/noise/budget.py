@@ -1,11 +1,10 @@
 """Budget axes: what an adversary may change, and how much of each."""
 
-import operator
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import SupportsIndex
 
-from graphcert.errors import InputError
+from graphcert.core.arguments import whole
 
 AXES = ("feature_add", "feature_delete", "edge_add", "edge_delete")
 """The four (channel, operation) axes of binary perturbations, in the order used everywhere."""
@@ -16,15 +15,7 @@ Counts = int | Iterable[int]
 
 def count(name: str, value: SupportsIndex) -> int:
     """Return `value` as a non-negative integer, or raise `InputError` naming the budget."""
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        integer = operator.index(value)
-    except TypeError:
-        raise InputError(f"the budget {name} must be a whole number, got {value!r}") from None
-    if integer < 0:
-        raise InputError(f"the budget {name} must not be negative, got {integer}")
-    return integer
+    return whole(f"the budget {name}", value)
 
 
 @dataclass(frozen=True)

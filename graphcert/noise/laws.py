@@ -1,38 +1,13 @@
 """Laws of one noisy element: frozen descriptions, interpreted elsewhere (sampled, bounded, linearised)."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from numbers import Real
-from typing import Any, ClassVar, SupportsFloat
+from typing import Any, ClassVar
 
+from graphcert.core.arguments import positive, probability
 from graphcert.errors import InputError
 from graphcert.noise.budget import count
 from graphcert.noise.exact import refuse_subclass
-
-
-def _number(value: SupportsFloat) -> float:
-    """Return `value` as a float; NaN for what is no real number, infinity for what is too large for a float."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        return math.nan
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf
-
-
-def _check_probability(name: str, value: SupportsFloat) -> float:
-    """Return `value` as a float in [0, 1], or say in one sentence why it is not one."""
-    if not 0 <= _number(value) <= 1:
-        raise InputError(f"{name} must be a probability between 0 and 1, got {value!r}")
-    return float(value) + 0.0  # a negative zero is the same law and must not be another key
-
-
-def _check_scale(name: str, value: SupportsFloat) -> float:
-    """Return `value` as a finite float above 0, or say in one sentence why it is not one."""
-    if not 0 < _number(value) < math.inf:
-        raise InputError(f"{name} must be a finite number above 0, got {value!r}")
-    return float(value)
 
 
 @dataclass(frozen=True)
@@ -51,8 +26,8 @@ class BernoulliFlip:
     delete: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "add", _check_probability("the flip rate 'add'", self.add))
-        object.__setattr__(self, "delete", _check_probability("the flip rate 'delete'", self.delete))
+        object.__setattr__(self, "add", probability("the flip rate 'add'", self.add))
+        object.__setattr__(self, "delete", probability("the flip rate 'delete'", self.delete))
 
     @property
     def silent(self) -> bool:
@@ -68,7 +43,7 @@ class _Continuous:
 
     def _check_lattice(self) -> None:
         if self.lattice is not None:
-            object.__setattr__(self, "lattice", _check_scale("the step 'lattice'", self.lattice))
+            object.__setattr__(self, "lattice", positive("the step 'lattice'", self.lattice))
 
     @property
     def silent(self) -> bool:
@@ -102,7 +77,7 @@ class Gaussian(_Continuous):
     norm = "ℓ2"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sigma", _check_scale("the standard deviation 'sigma'", self.sigma))
+        object.__setattr__(self, "sigma", positive("the standard deviation 'sigma'", self.sigma))
         self._check_lattice()
 
 
@@ -125,7 +100,7 @@ class Uniform(_Continuous):
     norm = "ℓ1"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "half_width", _check_scale("the half-width 'half_width'", self.half_width))
+        object.__setattr__(self, "half_width", positive("the half-width 'half_width'", self.half_width))
         self._check_lattice()
 
 
@@ -201,7 +176,7 @@ class Selected:
     law: FeatureLaw
 
     def __post_init__(self) -> None:
-        select = _check_probability("the selection probability 'select'", self.select)
+        select = probability("the selection probability 'select'", self.select)
         if select == 0:
             raise InputError(
                 "the selection probability 'select' must be above 0: a row that is never noised hides nothing"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from graphcert import __version__
-from graphcert.files import atomic_write_text
+from graphcert.core.files import atomic_write_text
 from graphcert.noise import CHANNELS, BernoulliFlip, Gaussian, Selected, Uniform
 from graphcert.noise.laws import Law
 from graphcert.report.content import ReportContent

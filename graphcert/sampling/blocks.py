@@ -6,7 +6,7 @@ each other's tables out of the first-level cache, and calls cost reference count
 
 import numpy as np
 
-from graphcert.kernel import kernel
+from graphcert.core.compiled import kernel
 from graphcert.sampling.flips import DOUBTFUL, cell_of, draw_gaps, gap_in, settled_gap
 from graphcert.sampling.lanes import GROUP, WORD, leap, places_below
 from graphcert.sampling.localized import draw_kept, mark_levels

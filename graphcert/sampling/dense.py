@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from graphcert.core.compiled import kernel
 from graphcert.errors import DataError, InputError
-from graphcert.kernel import kernel
 from graphcert.noise import Gaussian, Uniform
 from graphcert.sampling import philox
 from graphcert.sampling.csr import CSR, Floats

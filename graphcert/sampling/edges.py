@@ -6,7 +6,7 @@ a strip shares the start-up of a random stream between them. The strip, not the 
 
 import numpy as np
 
-from graphcert.kernel import kernel
+from graphcert.core.compiled import kernel
 from graphcert.sampling.flips import draw_gaps
 from graphcert.sampling.lanes import WORD, lowest_one
 from graphcert.sampling.localized import class_of, draw_kept, mark_levels

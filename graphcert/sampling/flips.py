@@ -7,7 +7,7 @@ that takes about eight words for 64 elements whatever the rate.
 
 import numpy as np
 
-from graphcert.kernel import kernel
+from graphcert.core.compiled import kernel
 from graphcert.sampling.lanes import DIGITS
 from graphcert.sampling.philox import REFINE, fill_blocks
 from graphcert.sampling.tables import CELL_BITS, OPEN, SPLIT_BITS

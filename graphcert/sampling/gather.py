@@ -14,7 +14,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numpy.typing import NDArray
 
-from graphcert.kernel import intrinsic
+from graphcert.core.compiled import intrinsic
 from graphcert.sampling.operands import LONG, Operands, number, row_start, spread
 
 LANES = 16

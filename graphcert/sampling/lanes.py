@@ -9,7 +9,7 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
-from graphcert.kernel import intrinsic
+from graphcert.core.compiled import intrinsic
 from graphcert.sampling.operands import BIT, LONG, Operands, number, permuted, spread
 
 GROUP = 16

@@ -11,7 +11,7 @@ A class is a set of lanes, bits of 64-bit masks, so that comparing 64 numbers wi
 
 import numpy as np
 
-from graphcert.kernel import kernel
+from graphcert.core.compiled import kernel
 from graphcert.sampling.flips import BLOCKS_PER_WORD, draw_lanes, refined
 from graphcert.sampling.lanes import DIGITS, WORD, below, digits_to_numbers, equal, lowest_one
 from graphcert.sampling.philox import LEVEL, fill_blocks

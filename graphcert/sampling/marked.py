@@ -5,7 +5,7 @@ from typing import Any
 from llvmlite import ir
 from numba.core import cgutils, types
 
-from graphcert.kernel import intrinsic
+from graphcert.core.compiled import intrinsic
 from graphcert.sampling.gather import LANES, MATRIX, ZEROS, add_row, for_columns, load, registers, store
 from graphcert.sampling.operands import BIT, LONG, Operands, number, permuted, row_start
 

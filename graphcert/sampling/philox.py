@@ -11,8 +11,8 @@ drawn alone. Philox is a bijection of the counter for every key: two different a
 
 import numpy as np
 
+from graphcert.core.compiled import kernel
 from graphcert.errors import InputError
-from graphcert.kernel import kernel
 
 # What is drawn. The stream word of the counter is `purpose * 16 + channel`.
 FEATURE_ADD, FEATURE_DELETE, EDGE_ADD, EDGE_DELETE = range(4)

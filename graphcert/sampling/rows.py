@@ -5,7 +5,7 @@ Each kernel does one sample and allocates nothing that grows with the number of 
 
 import numpy as np
 
-from graphcert.kernel import kernel
+from graphcert.core.compiled import kernel
 from graphcert.sampling.blocks import draw_block, next_wanted
 from graphcert.sampling.csr import Floats
 from graphcert.sampling.lanes import WORD

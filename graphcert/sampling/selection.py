@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from graphcert.kernel import kernel
+from graphcert.core.compiled import kernel
 from graphcert.noise import Selected
 from graphcert.sampling import philox
 from graphcert.sampling.csr import CSR, Floats

@@ -17,12 +17,12 @@ import numpy as np
 import tomli_w
 from numpy.typing import NDArray
 
+from graphcert.core.files import alone, atomic_write, atomic_write_text
+from graphcert.core.reading import read_json
 from graphcert.description import environment
 from graphcert.errors import InputError
-from graphcert.files import alone, atomic_write, atomic_write_text
 from graphcert.looks import refuse_other_samples
 from graphcert.models.checkpoint import model_fingerprint
-from graphcert.reading import read_json
 from graphcert.report.segmentation import SegmentationContent, mask_picture, overlay_picture, png, write_report
 from graphcert.report.wording import percent
 from graphcert.segment_pipeline.compare import matched_sigma

@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 
+from graphcert.core.reading import damage_refused
 from graphcert.errors import DataError, InputError
 from graphcert.models.checkpoint import model_fingerprint
 from graphcert.models.tensor_files import built_like, read_tensors, write_tensors
-from graphcert.reading import damage_refused
 from graphcert.segmentation.palette import Colour3
 from graphcert.segmentation.unet import UNet
 from graphcert.segmentation.void import Void, void_labels

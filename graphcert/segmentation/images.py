@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from graphcert.core.arrays import graph_fingerprint
+from graphcert.core.reading import check_memory, damage_refused, open_regular
 from graphcert.errors import DataError, InputError
-from graphcert.reading import check_memory, damage_refused, open_regular
-from graphcert.sealed import graph_fingerprint
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]

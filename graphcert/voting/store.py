@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from graphcert.core.arrays import read_sealed, write_sealed
 from graphcert.errors import DataError, VotesError
-from graphcert.sealed import read_sealed, write_sealed
 from graphcert.voting.tally import Sums
 
 KINDS = (("counts",), ("counts", "class_sums"), ("counts", "sums", "squares", "histogram"))

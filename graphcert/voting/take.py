@@ -14,12 +14,12 @@ from torch import nn
 from tqdm import tqdm
 
 from graphcert._version import __version__
+from graphcert.core.arrays import to_json
 from graphcert.errors import InputError
 from graphcert.models.checkpoint import model_fingerprint
 from graphcert.noise import Scheme
 from graphcert.sampling.philox import MAIN, PILOT
 from graphcert.scores import Scores, mean_score_labels
-from graphcert.sealed import to_json
 from graphcert.votes import Votes
 from graphcert.voting.parallel import Counter, default_workers, shards
 from graphcert.voting.paths import Path

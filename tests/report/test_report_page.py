@@ -205,7 +205,7 @@ def test_a_report_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: py
     path = tmp_path / "new folder" / "report.html"
     write_report(path, DEFAULT)
     assert path.read_bytes() == PAGE.encode()
-    monkeypatch.setattr("graphcert.files.os.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr("graphcert.core.files.os.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(DataError, match="disk full"):
         write_report(path, replace(DEFAULT, title="second"))
     assert [file.name for file in path.parent.iterdir()] == ["report.html"]

@@ -13,8 +13,8 @@ from scipy import sparse
 from scipy.stats import binom, norm
 from seeds import fresh_rng
 
+from graphcert.core.compiled import kernel
 from graphcert.errors import DataError, InputError
-from graphcert.kernel import kernel
 from graphcert.noise import Ablation, BernoulliFlip, Gaussian, Hierarchical, Partition, Smoothing, Uniform
 from graphcert.sampling.csr import CSR
 from graphcert.sampling.dense import draw_units, rounded_error, whole_steps

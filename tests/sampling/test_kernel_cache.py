@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import graphcert
-from graphcert.kernel import kernel_digest
+from graphcert.core.compiled import kernel_digest
 from graphcert.sampling.philox import fill_blocks
 
 PACKAGE = Path(graphcert.__file__).parent
@@ -23,11 +23,11 @@ def test_the_name_of_a_kernel_carries_the_digest_of_all_kernels():
 def test_the_digest_follows_kernel_files_alone(tmp_path):
     (tmp_path / "inner").mkdir()
     (tmp_path / "other.py").write_text("pass")
-    (tmp_path / "inner" / "fast.py").write_text("from graphcert.kernel import kernel\n")
+    (tmp_path / "inner" / "fast.py").write_text("from graphcert.core.compiled import kernel\n")
     before = kernel_digest(tmp_path)
     (tmp_path / "other.py").write_text("pass  # nothing compiled")
     assert kernel_digest(tmp_path) == before
-    (tmp_path / "inner" / "fast.py").write_text("from graphcert.kernel import kernel\nX = 1\n")
+    (tmp_path / "inner" / "fast.py").write_text("from graphcert.core.compiled import kernel\nX = 1\n")
     changed = kernel_digest(tmp_path)
     (tmp_path / "inner" / "fast.py").rename(tmp_path / "fast.py")
     assert len({before, changed, kernel_digest(tmp_path)}) == 3

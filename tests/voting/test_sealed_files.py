@@ -10,10 +10,10 @@ import zipfile
 import numpy as np
 import pytest
 
-from graphcert import reading
+from graphcert.core import reading
+from graphcert.core.arrays import read_sealed, seal, write_sealed
+from graphcert.core.files import atomic_write, atomic_write_text
 from graphcert.errors import DataError, InputError
-from graphcert.files import atomic_write, atomic_write_text
-from graphcert.sealed import read_sealed, seal, write_sealed
 
 ARRAYS = {"counts": np.arange(6).reshape(2, 3), "more": np.array([7], np.int32)}
 WORDS = {"what": "a test", "number": 1.5, "name": "é θ⁺"}
@@ -141,7 +141,7 @@ def test_archives_that_readers_stumble_over_are_refused(tmp_path):
 
 def test_a_small_file_that_unpacks_to_much_more_is_refused_before_it_does(tmp_path, monkeypatch):
     """Zeros that were packed a thousandfold; the declared size is what is refused."""
-    monkeypatch.setattr("graphcert.sealed._SPARE", 2**24)
+    monkeypatch.setattr("graphcert.core.arrays._SPARE", 2**24)
     path = tmp_path / "file.npz"
     votes = {name: np.zeros(2**21, np.int64) for name in ARRAYS}
     np.savez_compressed(path, description=np.array("{}"), sha256=np.array(seal("{}", votes)), **votes)
@@ -151,7 +151,7 @@ def test_a_small_file_that_unpacks_to_much_more_is_refused_before_it_does(tmp_pa
         read_sealed(path, "test", tuple(ARRAYS))
     assert tracemalloc.get_traced_memory()[1] < 2**22
     tracemalloc.stop()
-    monkeypatch.setattr("graphcert.sealed._SPARE", 2**26)
+    monkeypatch.setattr("graphcert.core.arrays._SPARE", 2**26)
     assert read_sealed(path, "test", tuple(ARRAYS))[0] == {}
 
 
@@ -184,7 +184,7 @@ def test_without_a_setting_half_of_the_free_memory_is_allowed(monkeypatch):
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of memory as Linux has them")
 def test_a_limit_of_the_process_counts_as_free_memory():
     code = (
-        "import resource; from graphcert.reading import memory_limit; "
+        "import resource; from graphcert.core.reading import memory_limit; "
         "resource.setrlimit(resource.RLIMIT_AS, (3 * 2**30, 3 * 2**30)); print(memory_limit())"
     )
     environment = {name: value for name, value in os.environ.items() if name != "GRAPHCERT_MEMORY"}
@@ -200,7 +200,7 @@ def test_lack_of_memory_is_said(tmp_path, monkeypatch):
     def none_left(*_):
         raise MemoryError
 
-    monkeypatch.setattr("graphcert.archives._filled", none_left)
+    monkeypatch.setattr("graphcert.core.archives._filled", none_left)
     with pytest.raises(DataError, match=r"is not a complete test .*\(MemoryError\)"):
         read_sealed(path, "test", tuple(ARRAYS))
 

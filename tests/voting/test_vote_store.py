@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from voting_cases import NOISE, generic_model, small_graph, sparse_model
 
+from graphcert.core.arrays import seal
 from graphcert.errors import DataError, VotesError
 from graphcert.noise import BernoulliFlip, Smoothing
-from graphcert.sealed import seal
 from graphcert.voting import sample_votes
 from graphcert.voting.parallel import Counter
 from graphcert.voting.store import ShardStore

@@ -17,7 +17,7 @@ import numpy as np
 from graphcert.collective.tight.copying import copy_into
 from graphcert.collective.tight.game import fallen, recall
 from graphcert.collective.tight.law_order import OUTSIDE
-from graphcert.kernel import kernel
+from graphcert.core.compiled import kernel
 
 CLASSES = 4
 """Loops over shares are written for four classes; absent ones have nothing to share."""

@@ -1,6 +1,6 @@
 """Copies inside compiled code. Assigning whole slices compiles for seconds, because of the errors it might have to word."""
 
-from graphcert.kernel import kernel
+from graphcert.core.compiled import kernel
 
 
 @kernel

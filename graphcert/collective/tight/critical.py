@@ -16,7 +16,7 @@ within `blur` of it and costs its P-mass times at most e^blur − 1. Both are ch
 import numpy as np
 
 from graphcert.collective.tight.law_table import ADD_RATE, DELETE_RATE, PER_ADD, PER_DELETE, SILENCED, STEP
-from graphcert.kernel import kernel
+from graphcert.core.compiled import kernel
 
 _UNIT = 2.0**-53
 _LARGEST_HALF = 2**22

@@ -17,7 +17,7 @@ from graphcert.collective.tight.law_order import OUTSIDE, chain_ranks
 from graphcert.collective.tight.law_table import law_table
 from graphcert.collective.tight.problem import TightProblem
 from graphcert.collective.tight.reduced import ReducedAxes
-from graphcert.kernel import kernel
+from graphcert.core.compiled import kernel
 
 Counts = npt.NDArray[np.int16]
 LARGEST = 2**12

@@ -16,7 +16,7 @@ import numpy as np
 
 from graphcert.collective.linear import BoolArray, FloatArray, IntArray
 from graphcert.collective.tight.copying import copy_into
-from graphcert.kernel import kernel
+from graphcert.core.compiled import kernel
 from graphcert.noise import BernoulliFlip
 
 SLOTS = 4

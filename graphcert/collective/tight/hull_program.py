@@ -16,7 +16,6 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from graphcert.clock import working_time
 from graphcert.collective.linear import FloatArray, IntArray, LinearProgram
 from graphcert.collective.sweep import Solver
 from graphcert.collective.tight.critical import critical
@@ -24,7 +23,7 @@ from graphcert.collective.tight.game import Game
 from graphcert.collective.tight.price_bound import ERROR, Prices
 from graphcert.collective.tight.spendings import Spendings
 from graphcert.collective.tight.staircase_program import StaircaseBound, Steps
-from graphcert.kernel import kernel
+from graphcert.core.compiled import kernel, working_time
 
 _ROUNDS = 300
 """Far more than it takes (about forty)."""

@@ -4,7 +4,7 @@ import numpy as np
 
 from graphcert.collective.tight.copying import copy_into
 from graphcert.collective.tight.game import attacked
-from graphcert.kernel import kernel
+from graphcert.core.compiled import kernel
 
 _IMPROVED = 6
 """Starts that are improved."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from graphcert.collective.linear import FloatArray, IntArray
 from graphcert.collective.tight.copying import copy_into
-from graphcert.kernel import kernel
+from graphcert.core.compiled import kernel
 
 ERROR = 1e-10
 """Of a bound, relative to the sum of the sizes of all terms: far above the rounding of up to 10⁵ of them."""

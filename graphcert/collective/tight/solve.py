@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from graphcert.clock import working_time
 from graphcert.collective.highs import HighsSolver
 from graphcert.collective.linear import BoolArray, IntArray
 from graphcert.collective.sweep import Bound, better, unrefuted
@@ -33,6 +32,7 @@ from graphcert.collective.tight.tree import (
     start_search,
     upper_bound,
 )
+from graphcert.core.compiled import working_time
 
 _FIRST_BOXES = 10_000
 """Boxes that are searched at most before prices are made; small budgets are closed by then."""

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from graphcert.collective.linear import FloatArray, IntArray
 from graphcert.collective.tight.critical import critical
 from graphcert.collective.tight.game import Game
-from graphcert.kernel import kernel
+from graphcert.core.compiled import kernel
 
 Places = npt.NDArray[np.int32]
 

@@ -9,7 +9,7 @@ from graphcert.collective.tight.box_bound import CLASSES, greedy_bound, star_bou
 from graphcert.collective.tight.copying import copy_into
 from graphcert.collective.tight.game import Counts, attacked, count_changes
 from graphcert.collective.tight.price_bound import Prices, price_bound
-from graphcert.kernel import kernel
+from graphcert.core.compiled import kernel
 
 _TREE_BYTES = 2**28
 EFFORT = np.array([3e6, 10.0])

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from graphcert import __version__
-from graphcert.files import atomic_write_text
+from graphcert.core.files import atomic_write_text
 from graphcert.report.page import page
 from graphcert.report.segmentation.content import SegmentationContent
 from graphcert.report.segmentation.sections import SECTIONS

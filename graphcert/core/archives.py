@@ -13,8 +13,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from graphcert.core.reading import check_memory, damage_refused
 from graphcert.errors import DataError
-from graphcert.reading import check_memory, damage_refused
 
 _CHUNK = 2**20
 _MOST_DIRECTORY = 2**24

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphcert.archives import Archive
+from graphcert.core.archives import Archive
+from graphcert.core.files import atomic_write
+from graphcert.core.reading import damage_refused, open_regular, parse_json
 from graphcert.errors import DataError
-from graphcert.files import atomic_write
-from graphcert.reading import damage_refused, open_regular, parse_json
 
 _SPARE = 2**30
 """Sealed files are written uncompressed. If one was compressed since, it may unpack to so many bytes more than it has."""

@@ -12,8 +12,8 @@ from functools import cache, wraps
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
+from graphcert.core.locks import locked, refuse_vanished, release_all, seize
 from graphcert.errors import DataError
-from graphcert.lock import locked, refuse_vanished, release_all, seize
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 

@@ -1,5 +1,6 @@
-"""Compiled kernels: the one place through which graphcert uses numba."""
+"""Compiled kernels, the one place through which graphcert uses numba, and a clock that stands still while they compile."""
 
+import time
 from collections.abc import Callable
 from functools import cache, partial
 from hashlib import sha256
@@ -8,8 +9,9 @@ from typing import Any, cast
 
 import numba
 import numba.extending
+from numba.core import event
 
-from graphcert.files import private_folder
+from graphcert.core.files import private_folder
 
 Kernel = Callable[..., Any]
 
@@ -63,7 +65,7 @@ def _versioned(function: Kernel) -> Kernel:
 
 @cache
 def _package_digest() -> str:
-    return kernel_digest(Path(__file__).parent)
+    return kernel_digest(Path(__file__).parent.parent)
 
 
 def kernel_digest(root: Path) -> str:
@@ -71,6 +73,21 @@ def kernel_digest(root: Path) -> str:
     digest = sha256()
     for path in sorted(root.rglob("*.py")):
         content = path.read_bytes()
-        if b"numba" in content or b"graphcert.kernel" in content:
+        if b"numba" in content or b"graphcert.core.compiled" in content:
             digest.update(f"{path.relative_to(root).as_posix()} {len(content)}\n".encode() + content)
     return digest.hexdigest()[:16]
+
+
+_COMPILING = event.TimingListener()
+event.register("numba:compile", _COMPILING)
+
+
+def working_time() -> float:
+    """Seconds of a clock that only goes forward, without the time in which machine code was made.
+
+    Kernels are compiled the first time they run on a machine, which can take longer than a whole search. A time limit is
+    about the search: the same call must not prove less only because it came first. While other threads compile, it runs
+    on.
+    """
+    compiled = _COMPILING.duration if _COMPILING.done else 0.0
+    return time.monotonic() - float(compiled)

@@ -1,0 +1,1 @@
+"""What every room stands on: arguments, files, archives, checksummed arrays, compiled kernels."""
