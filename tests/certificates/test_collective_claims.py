@@ -252,7 +252,7 @@ def test_an_allocation_that_is_none_is_refused(allocation):
 @pytest.mark.parametrize(
     ("arguments", "options", "error", "words"),
     [
-        ({"add": -1}, {}, InputError, "must not be negative"),
+        ({"add": -1}, {}, InputError, "must be at least 0"),
         ({"add": 1.5}, {}, InputError, "whole number"),
         ({"add": []}, {}, InputError, "at least one value"),
         ({"add": [Budget(), 1]}, {}, InputError, "either a sequence of Budget"),

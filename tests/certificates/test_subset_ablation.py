@@ -107,7 +107,7 @@ def test_edges_beside_hidden_rows():
 def test_what_is_refused():
     law, two = SubsetAblation(2), Partition([0, 1], [[0, 1], [1, 0]])
     for make, sentence in (
-        (lambda: SubsetAblation(-1), "kept must not be negative"),
+        (lambda: SubsetAblation(-1), "kept must be at least 0"),
         (lambda: SubsetAblation(5, 4), "keeps exactly 5"),
         (lambda: gc.trade_off(law, nodes=1), "say of how many"),
         (lambda: Smoothing((law, law), None, two), "no levels"),

@@ -107,7 +107,7 @@ BAD = {
     "too few samples": ([*CHAIN, "--add", "0.1", "--samples", "5"], "cannot certify anything"),
     "level outside its domain": ([*CHAIN, "--add", "0.1", "--alpha", "2"], "alpha"),
     "unknown certificate": ([*CHAIN, "--add", "0.1", "--method", "magic"], "method"),
-    "negative budget": ([*CHAIN, "--add", "0.1", "--max-add", "-1"], "must not be negative"),
+    "negative budget": ([*CHAIN, "--add", "0.1", "--max-add", "-1"], "must be at least 0"),
     "zero workers": ([*CHAIN, "--add", "0.1", "--workers", "0"], "workers"),
     "negative seed": ([*CHAIN, "--add", "0.1", "--seed", "-1"], "seed"),
     "unknown model option": ([*CHAIN, "--add", "0.1", "--model-option", "depth=3"], "no option 'depth'"),

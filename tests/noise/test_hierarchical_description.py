@@ -163,7 +163,7 @@ def test_every_scheme_has_views(scheme: Scheme) -> None:
         (lambda: smoothing_from_dict({"features": {"law": "gaussian", "mu": 1}}), "parameters of 'gaussian'"),
         (lambda: smoothing_from_dict({"features": 3}), "a law or a list of laws"),
         (lambda: smoothing_from_dict([]), "a smoothing description"),
-        (lambda: Budget(nodes=-1), "nodes must not be negative"),
+        (lambda: Budget(nodes=-1), "nodes must be at least 0"),
         (lambda: Budget(nodes=1.5), "nodes must be a whole number"),
     ],
 )
