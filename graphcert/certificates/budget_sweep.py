@@ -5,8 +5,7 @@ from itertools import product
 from typing import Any
 
 from graphcert.errors import InputError
-from graphcert.noise import CONTINUOUS, Ablation, Budget, Scheme, Selected
-from graphcert.noise.exact import refuse_subclass
+from graphcert.noise import CONTINUOUS, Ablation, Budget, Scheme, Selected, refuse_subclass
 
 
 def as_budget(

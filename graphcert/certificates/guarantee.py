@@ -6,12 +6,12 @@ from graphcert.noise import (
     Ablation,
     BernoulliFlip,
     Gaussian,
+    Law,
     Scheme,
     Selected,
     SubsetAblation,
     Uniform,
 )
-from graphcert.noise.laws import FeatureLaw
 from graphcert.statistics import confidence_words
 
 
@@ -65,7 +65,7 @@ def describe_noise(smoothing: Scheme) -> str:
     return " and ".join(parts)
 
 
-def _features(laws: list[FeatureLaw]) -> str:
+def _features(laws: list[Law]) -> str:
     flips = tuple(law for law in laws if isinstance(law, BernoulliFlip))
     if flips:
         return f"feature bits are {flip_words(flips)}"

@@ -13,11 +13,10 @@ from graphcert.collective import NormProblem
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import CONTINUOUS, Gaussian, Scheme, Uniform, Views
 from graphcert.tradeoff import TradeOff, trade_off
-from graphcert.tradeoff.base import rounded_up
+from graphcert.tradeoff.base import checked_shift, rounded_up
 from graphcert.tradeoff.discrete import IDENTITY
-from graphcert.tradeoff.escape import escape
-from graphcert.tradeoff.gaussian import checked_shift
-from graphcert.tradeoff.uniform import box_escape
+from graphcert.tradeoff.disjoint_support import with_disjoint_support
+from graphcert.tradeoff.uniform import box_mass
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +83,7 @@ class BlockScales:
 
     def _seen(self, moved: Iterable[float], scales: Iterable[float]) -> TradeOff:
         if not self.gaussian:
-            return escape(IDENTITY, box_escape(moved, scales))
+            return with_disjoint_support(IDENTITY, box_mass(moved, scales))
         found: TradeOff = IDENTITY
         for norm, sigma in zip(moved, scales, strict=True):
             found = found * trade_off(Gaussian(sigma), shift=norm)

@@ -5,7 +5,7 @@ from graphcert.config.rates import RatesConfig
 from graphcert.config.run import DatasetConfig, ModelConfig, RunConfig
 from graphcert.config.stages import COLLECTIVE_METHODS, CertificateConfig, CollectiveConfig, SamplingConfig
 from graphcert.config.sweeps import SWEEP_AXES, budget_values, norm_values, sweep_values
-from graphcert.tradeoff.words import norm_words
+from graphcert.tradeoff.base import norm_words
 
 __all__ = [
     "COLLECTIVE_METHODS",

@@ -9,6 +9,7 @@ from graphcert.noise import (
     Ablation,
     Gaussian,
     Hierarchical,
+    Law,
     Partition,
     Selected,
     Smoothing,
@@ -16,7 +17,6 @@ from graphcert.noise import (
     Uniform,
 )
 from graphcert.noise.budget import count
-from graphcert.noise.laws import FeatureLaw
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class SmoothingConfig:
         lower = Smoothing(features, edges, partition)
         return lower if self.select is None else Hierarchical(per_level(self.select, levels), lower)
 
-    def _feature_laws(self, levels: int) -> tuple[FeatureLaw, ...] | None:
+    def _feature_laws(self, levels: int) -> tuple[Law, ...] | None:
         if self.ablate:
             return (Ablation(),) * levels
         if self.keep is not None:

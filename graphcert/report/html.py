@@ -5,8 +5,7 @@ from pathlib import Path
 
 from graphcert import __version__
 from graphcert.core.files import atomic_write_text
-from graphcert.noise import CHANNELS, BernoulliFlip, Gaussian, Selected, Uniform
-from graphcert.noise.laws import Law
+from graphcert.noise import CHANNELS, BernoulliFlip, Gaussian, Law, Selected, Uniform
 from graphcert.report.content import ReportContent
 from graphcert.report.laws import without_selection
 from graphcert.report.notices import notices

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable
 
-from graphcert.noise import CHANNELS, CONTINUOUS, Gaussian, Scheme, Selected
-from graphcert.noise.laws import Law
+from graphcert.noise import CHANNELS, CONTINUOUS, Gaussian, Law, Scheme, Selected
 
 
 def without_selection(levels: Iterable[Law]) -> tuple[Law, ...]:

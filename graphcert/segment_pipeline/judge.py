@@ -12,7 +12,7 @@ from graphcert.noise import Budget, Gaussian
 from graphcert.segment_pipeline.elastic import elastic_radii
 from graphcert.segment_pipeline.settings import SegmentSettings
 from graphcert.segmentation import PixelCounts
-from graphcert.tradeoff.radius import gaussian_radius
+from graphcert.tradeoff import gaussian_radius
 from graphcert.votes import Votes
 
 Integers = NDArray[np.int64]
