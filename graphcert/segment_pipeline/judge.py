@@ -1,17 +1,14 @@
 """From the votes of one image to what is claimed about it, as plain numbers and masks."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from graphcert.certificates import Certificate, certify, seg_certify
 from graphcert.collective import CollectiveCurve
 from graphcert.noise import Budget, Gaussian
+from graphcert.report.images import ImageClaims
 from graphcert.segment_pipeline.elastic import elastic_radii
 from graphcert.segment_pipeline.settings import SegmentSettings
-from graphcert.segmentation import PixelCounts
 from graphcert.tradeoff.radius import gaussian_radius
 from graphcert.votes import Votes
 
@@ -22,49 +19,9 @@ SECONDS_PER_BUDGET = 20.0
 """Time limit of one solve; when it ends, what has been proved so far is reported."""
 
 
-@dataclass(frozen=True, eq=False)
-class Judgement:
-    """What votes say about one image (H, W), over B budgets.
-
-    Attributes:
-        name: of the image.
-        labels: (H, W) classes of the smoothed network, chosen by the pilot votes.
-        truth: (H, W) classes, −1 where there is none, or None.
-        kept: (H, W) pixels that SegCertify claims, each with a probability above τ.
-        sigma: the smallest standard deviation of the noise.
-        radius: the ℓ2 norm that all kept pixels survive together; rounded down.
-        alone: (B, H, W) pixels that survive a change of that norm, all of these claims together at one α.
-        certified: method → (B,) numbers of certified pixels; "alone", and "together" under localized noise.
-        correct: method → (B,) numbers of pixels that are certified and have the right class; empty without a truth.
-        digest: of the votes.
-    """
-
-    name: str
-    labels: Integers
-    truth: Integers | None
-    kept: Mask
-    sigma: float
-    radius: float
-    alone: Mask
-    certified: Mapping[str, Integers]
-    correct: Mapping[str, Integers]
-    digest: str
-
-    @property
-    def void(self) -> bool:
-        """Whether there is a mask in which no pixel has a class."""
-        return self.truth is not None and not (self.truth >= 0).any()
-
-    def counts(self, shown: Mask, classes: int) -> PixelCounts | None:
-        """Pixels by class with the certified ones among them; None where no pixel has a true class."""
-        if self.truth is None or self.void:
-            return None
-        return PixelCounts.of(self.labels, shown, self.truth, classes)
-
-
 def judge(
     name: str, votes: Votes, truth: Integers | None, settings: SegmentSettings, size: tuple[int, int]
-) -> Judgement:
+) -> ImageClaims:
     """Certify one image in every way that the settings ask for.
 
     SegCertify and the bounds of all pixels together (theory, sections 7 and 10) are two families of claims, each with the
@@ -87,7 +44,7 @@ def judge(
         certified["together"] = curve.certified
         if curve.correct_upper is not None and curve.correct_targets is not None:
             correct["together"] = curve.correct_targets - curve.correct_upper
-    return Judgement(
+    return ImageClaims(
         name=name,
         labels=votes.labels.reshape(size),
         truth=truth,

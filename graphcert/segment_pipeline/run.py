@@ -23,16 +23,23 @@ from graphcert.description import environment
 from graphcert.errors import InputError
 from graphcert.looks import refuse_other_samples
 from graphcert.models.checkpoint import model_fingerprint
-from graphcert.report.segmentation import SegmentationContent, mask_picture, overlay_picture, png, write_report
-from graphcert.report.wording import percent
+from graphcert.report.frame.wording import percent
+from graphcert.report.images import (
+    ImageClaims,
+    Match,
+    SegmentationContent,
+    mask_picture,
+    overlay_picture,
+    png,
+    report_content,
+    results_table,
+    write_report,
+)
 from graphcert.segment_pipeline.compare import matched_sigma
 from graphcert.segment_pipeline.elastic import image_sigmas
-from graphcert.segment_pipeline.judge import Integers, Judgement, isotropic_counts, judge
+from graphcert.segment_pipeline.judge import Integers, isotropic_counts, judge
 from graphcert.segment_pipeline.network import network_of
-from graphcert.segment_pipeline.page import report_content
 from graphcert.segment_pipeline.settings import UNET, SegmentSettings, isotropic, read_settings
-from graphcert.segment_pipeline.statements import Match
-from graphcert.segment_pipeline.table import results_table
 from graphcert.segmentation import ImageFolder, ImageModel, sample_image_votes
 from graphcert.segmentation.checkpoint import Segmenter
 from graphcert.segmentation.void import check_classes, labelled, void_labels
@@ -172,7 +179,9 @@ class SegmentRun:
             for (name, image, mask), sigma in zip(found, sigmas, strict=True)
         ]
 
-    def _judge(self, model: ImageModel, loaded: Loaded, settings: SegmentSettings, place: int, total: int) -> Judgement:
+    def _judge(
+        self, model: ImageModel, loaded: Loaded, settings: SegmentSettings, place: int, total: int
+    ) -> ImageClaims:
         height, width = size = loaded.image.shape[:2]
         title, noise = f"{loaded.name} ({place + 1} of {total})", settings.smoothing(height, width, loaded.sigma)
         votes = sample_image_votes(
@@ -185,7 +194,7 @@ class SegmentRun:
         return found
 
     def _compare(
-        self, model: ImageModel, images: list[Loaded], judgements: list[Judgement], settings: SegmentSettings
+        self, model: ImageModel, images: list[Loaded], judgements: list[ImageClaims], settings: SegmentSettings
     ) -> tuple[Match, list[Curve]]:
         """Bisect the deviation with pilot votes, then vote and certify."""
         localized = _accuracy(images, [found.labels for found in judgements])
@@ -229,7 +238,7 @@ class SegmentRun:
         ]  # fmt: skip
 
     def _provenance(
-        self, segmenter: Segmenter, images: list[Loaded], judgements: list[Judgement], match: Match | None
+        self, segmenter: Segmenter, images: list[Loaded], judgements: list[ImageClaims], match: Match | None
     ) -> dict[str, Any]:
         """Everything that the results were made of."""
         found: dict[str, Any] = {
@@ -243,7 +252,7 @@ class SegmentRun:
             found["isotropic"] = match._asdict()
         return found
 
-    def _draw(self, one: Loaded, found: Judgement, segmenter: Segmenter, settings: SegmentSettings) -> None:
+    def _draw(self, one: Loaded, found: ImageClaims, segmenter: Segmenter, settings: SegmentSettings) -> None:
         """The prediction, the claims of SegCertify over the image, and the certified pixels at every budget."""
         folder, palette = self.path("pictures") / one.name, segmenter.palette
         drawn = {

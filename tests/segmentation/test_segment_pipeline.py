@@ -16,10 +16,10 @@ from shape_pictures import NAMES, pictures
 
 import graphcert as gc
 from graphcert.errors import DataError, InputError, VotesError
+from graphcert.report.images.results import _spread
 from graphcert.segment_pipeline import SegmentRun, SegmentSettings
 from graphcert.segment_pipeline.compare import STEPS, matched_sigma
 from graphcert.segment_pipeline.judge import judge
-from graphcert.segment_pipeline.page import _spread
 from graphcert.segment_pipeline.settings import isotropic, read_settings
 from graphcert.segment_pipeline.train import train_segmenter
 from graphcert.segmentation.checkpoint import Segmenter

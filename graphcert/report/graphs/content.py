@@ -12,7 +12,7 @@ from graphcert.collective.curve import SHIFT
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.ladders import Isotropic
 from graphcert.noise import AXES, Partition
-from graphcert.report.laws import norm_of
+from graphcert.report.graphs.noise_words import norm_of
 from graphcert.votes import Votes
 
 

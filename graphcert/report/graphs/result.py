@@ -1,14 +1,12 @@
-"""The result in large numbers: how much holds against real changes, never how much holds without one."""
+"""The result in numbers."""
 
 import numpy as np
+from markupsafe import Markup
 
 from graphcert.certificates import BudgetGrid
 from graphcert.noise import Ablation, Selected
-from graphcert.report.content import ReportContent
-from graphcert.report.ladder import Ladder, ladders
-from graphcert.report.laws import norm_of, row_laws, smallest_scale
-from graphcert.report.measures import MILESTONES, Reach, budget_at, reach, standing
-from graphcert.report.wording import (
+from graphcert.report.frame.html import Section, block
+from graphcert.report.frame.wording import (
     NOTHING,
     axis_words,
     besides,
@@ -18,6 +16,69 @@ from graphcert.report.wording import (
     percent,
     shift_words,
 )
+from graphcert.report.graphs.content import ReportContent
+from graphcert.report.graphs.measures import MILESTONES, Reach, budget_at, headline, reach, standing
+from graphcert.report.graphs.noise_words import norm_of, row_laws, smallest_scale
+from graphcert.report.graphs.sweep import Ladder, ladders
+
+
+def result(content: ReportContent) -> Section:
+    """The numbers to remember: what holds at once if that is known, otherwise what holds for each target alone."""
+    if content.collective:
+        return Section("Result", block("facts", facts_at_once(content)))
+    facts = facts_alone(content)
+    return Section("Result", (block("facts", facts) if facts else Markup()) + _tables(content))
+
+
+def per_node(content: ReportContent) -> Section | None:
+    """The numbers of each target alone, where the result is about all of them at once."""
+    return Section("Each target alone", _tables(content)) if content.collective else None
+
+
+def _tables(content: ReportContent) -> Markup:
+    """At a few budgets, and how far shares of the targets hold."""
+    return block("columns", [_at_budgets(content), *_reaches(content), *_radii(content)])
+
+
+def _at_budgets(content: ReportContent) -> Markup:
+    claims, accuracy = content.certificate.claims, content.has_truth
+    rows = [
+        [budget_words(row.budget), number(row.certified), percent(row.certified, claims)]
+        + [percent(row.correct, claims)] * accuracy
+        for row in headline(content)
+    ]
+    header = ["budget", "certified", "ratio"] + ["accuracy"] * accuracy
+    return block("table", f"Certified targets, of {number(claims)}", header, rows)
+
+
+def _reaches(content: ReportContent) -> list[Markup]:
+    if not content.curves:
+        return []
+    claims = content.certificate.claims
+    shares = {"9 in 10": (9, 10), "half": (1, 2), "1 in 10": (1, 10), "any": (1, claims)}
+    rows = [
+        [
+            axis_words(grid.axes[0]) + besides(grid.fixed),
+            *(reach_words(reach(grid, claims, share)) for share in shares.values()),
+        ]
+        for grid in content.curves
+    ]
+    return [block("table", "Largest budget at which so many targets are certified", ["budget of", *shares], rows)]
+
+
+def _radii(content: ReportContent) -> list[Markup]:
+    """Under Gaussian or uniform noise: how many targets survive a change of all features together of so large a norm."""
+    certificate, claims = content.certificate, content.certificate.claims
+    smoothing = certificate.smoothing
+    scale = smallest_scale(smoothing)
+    if scale is None:
+        return []
+    limits = norm_limits(content)
+    radii = [certificate.radius(limit) for limit in limits]
+    found = [[norm, *(percent(int((r > float(norm)).sum()), claims) for r in radii)] for norm in norms(scale)]
+    header = [f"{norm_of(smoothing)} norm", *("ratio" if limit is None else f"nodes ≤ {limit}" for limit in limits)]
+    return [block("table", "Certified ratio against moved features", header, found)]
+
 
 _SHARES = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
 """Norms of changes, in standard deviations of the noise."""

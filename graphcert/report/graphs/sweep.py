@@ -12,9 +12,9 @@ from graphcert.collective import CollectiveCurve
 from graphcert.collective.curve import SHIFT
 from graphcert.config import norm_words
 from graphcert.noise import Budget
-from graphcert.report.content import ReportContent
-from graphcert.report.laws import norm_of
-from graphcert.report.wording import axis_words, besides, budget_words, number, shift_words
+from graphcert.report.frame.wording import axis_words, besides, budget_words, number, shift_words
+from graphcert.report.graphs.content import ReportContent
+from graphcert.report.graphs.noise_words import norm_of
 
 Counts = NDArray[np.int64]
 

@@ -1,19 +1,19 @@
 """The sections of the page, each a function of its content."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from markupsafe import Markup
 
 from graphcert.collective.curve import SHIFT
 from graphcert.config import norm_words
-from graphcert.report.page import block
+from graphcert.report.frame.html import Page, Section, block, gallery, settings_section
+from graphcert.report.frame.wording import number, percent, points
+from graphcert.report.images.content import Counts, ImageSettings, Match, Piece, SegmentationContent
+from graphcert.report.images.pictures import VOID, drawing, mask_picture, photograph
 from graphcert.report.plots import ladder_plot
-from graphcert.report.sections.particulars import settings_block
-from graphcert.report.sections.section import Section, gallery
-from graphcert.report.segmentation.content import Counts, Piece, SegmentationContent
-from graphcert.report.segmentation.pictures import VOID, drawing, mask_picture, photograph
-from graphcert.report.wording import number, percent, points
+from graphcert.statistics import confidence_words
 
 _OPEN = 4
 """Images that are shown at once; the others are folded away."""
@@ -84,7 +84,7 @@ def images(content: SegmentationContent) -> Section:
 
 def particulars(content: SegmentationContent) -> Section:
     """The settings that had a use, and the seconds of each stage."""
-    return Section("Settings", settings_block(content.settings, content.timings))
+    return settings_section(content.settings, content.timings)
 
 
 def _legend(content: SegmentationContent) -> Markup:
@@ -142,3 +142,104 @@ def _numbers(content: SegmentationContent, caption: str, counts: Mapping[str, Co
         for k, budget in enumerate(budgets.tolist())
     ]
     return block("table", f"{caption}, of {number(total)} pixels", header, rows)
+
+
+def noise_words(settings: ImageSettings) -> str:
+    """The noise in a few words."""
+    if settings.elasticity is not None:
+        return (
+            f"Gaussian noise that depends on the image, around σ = {settings.sigma[0]:g}, r = {settings.elasticity:g}"
+        )
+    if settings.cells is None:
+        return f"Gaussian noise, σ = {settings.sigma[0]:g}"
+    rows, columns = settings.cells
+    return f"Gaussian noise, σ = {settings.sigma[0]:g} (near) to {settings.sigma[1]:g} (far), {rows} × {columns} cells"
+
+
+def notices(settings: ImageSettings) -> list[str]:
+    """What a reader must know first."""
+    if settings.lattice:
+        return []
+    return [
+        "The noise was not rounded to pixel values of 8 bits: the claims assume that the rounding of floating point "
+        "numbers tells the network nothing about the image."
+    ]
+
+
+def radius_words(radii: Sequence[float], digits: int = 4) -> str:
+    """The radius of all images, or the smallest one if they differ."""
+    words = norm_words(min(radii), digits)
+    return words if min(radii) == max(radii) else f"{words} (or more, by image)"
+
+
+def guarantees(settings: ImageSettings, radii: Sequence[float], together: bool) -> list[str]:
+    """The families of claims about every image, whose claims of SegCertify have these radii."""
+    sure = f"with probability at least {confidence_words(settings.alpha)} over the samples"
+    spared = "" if settings.errors == 0 else f" but at most {number(settings.errors)} of the"
+    found = [
+        f"SegCertify, for each image by itself: {sure}, all{spared} pixels that are not hatched have the class that is "
+        f"shown with a probability above {settings.tau:g} under the noise, and the smoothed network keeps it under every "
+        f"change of the image whose ℓ2 norm is at most {radius_words(radii, 6)}.",
+        f"By the size of the change, for each image by itself: {sure}, the bounds of all its pixels hold at the same time, "
+        f"and with them the masks {'and numbers ' * together}at all budgets.",
+    ]
+    if together:
+        found.append(
+            "All pixels together: whichever single change of the image within a budget is made, at least so many of its "
+            "pixels keep their class. Which ones these are depends on the change."
+        )
+    return found
+
+
+def conditions(settings: ImageSettings, sigmas: Sequence[float], match: Match | None) -> list[str]:
+    """What the statements rest on, and what they do not say; `sigmas` are the smallest deviations on the images."""
+    found = [
+        f"Every image has error rates of its own: {settings.alpha:g} for SegCertify and {settings.alpha:g} for the bounds; "
+        "they add up in a statement that rests on both. Nothing is said about all images being right at the same time.",
+        "Norms are ℓ2 norms over all pixels and channels, in units in which pixel values lie in [0, 1].",
+        "A claim is about the smoothed network: the class that the network returns most often when noise is added to the "
+        "image. It is not about the network without noise, and it does not say that the class is right.",
+    ]
+    if settings.lattice:
+        found.append(
+            "The noise is rounded to whole steps of 1/255. The claims are about changed images that are images of 8 bits "
+            "themselves; for these they are exact."
+        )
+    if settings.cells is not None:
+        found.append(
+            "Localized noise: the pixels of a cell are classified under little noise on their own cell and more noise the "
+            "farther away. SegCertify and single pixels count with the smallest deviation, that of the own cell, for a "
+            "change may lie there as a whole."
+        )
+    if settings.elasticity is not None:
+        found.append(
+            f"The noise depends on the image: σ grows by exp(r · distance), r = {settings.elasticity:g}, with the average "
+            f"distance to the {settings.neighbours} nearest training images. It is {settings.sigma[0]:g} where that is the "
+            f"one that training images have to each other on average, and {min(sigmas):.4g} to {max(sigmas):.4g} on these "
+            "images. Training images, r, the number of neighbours and σ belong to the smoothed network: whoever asks it "
+            "about another image computes σ anew. All radii allow for what a change of the image does to the noise."
+        )
+    if match is not None:
+        found.append(
+            f"Isotropic noise for comparison: σ = {match.sigma:.4g}, the largest from the near to the far deviation with "
+            f"which the network is at least as accurate on these images, bisected with pilot votes ({match.isotropic:.2%} "
+            f"of the labelled pixels against {match.localized:.2%}). Its bounds have the error rate {settings.alpha:g} "
+            "per image again."
+        )
+    return found
+
+
+def render(content: SegmentationContent) -> str:
+    """The page as HTML text."""
+    return image_page(content).html()
+
+
+def write_report(path: Path, content: SegmentationContent) -> None:
+    """Write the page to `path`, whole or not at all."""
+    image_page(content).write(path)
+
+
+def image_page(content: SegmentationContent) -> Page:
+    """Pictures beside pictures, and what holds under which change of an image."""
+    sections = [section for build in SECTIONS if (section := build(content)) is not None]
+    return Page(content.title, content.subtitle, content.notices, sections, pictures=True)

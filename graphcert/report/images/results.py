@@ -1,5 +1,7 @@
 """What the report of a run shows."""
 
+import csv
+import io
 import math
 from collections.abc import Mapping, Sequence
 from functools import reduce
@@ -10,12 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphcert.config import norm_words
-from graphcert.report.segmentation import Curves, Piece, SegmentationContent
-from graphcert.report.segmentation.sections import method_name
-from graphcert.report.wording import NOTHING, number, percent
-from graphcert.segment_pipeline.judge import Integers, Judgement
-from graphcert.segment_pipeline.settings import SegmentSettings
-from graphcert.segment_pipeline.statements import Match, conditions, guarantees, noise_words, notices, radius_words
+from graphcert.report.frame.wording import NOTHING, number, percent
+from graphcert.report.images.content import (
+    Counts,
+    Curves,
+    ImageClaims,
+    ImageSettings,
+    Mask,
+    Match,
+    Piece,
+    SegmentationContent,
+)
+from graphcert.report.images.page import conditions, guarantees, method_name, noise_words, notices, radius_words
 from graphcert.segmentation import PixelCounts
 from graphcert.segmentation.checkpoint import Segmenter
 from graphcert.segmentation.void import NO_LABELLED_PIXEL
@@ -28,14 +36,15 @@ _LINES = 5
 """Budgets in the table."""
 
 Fact = tuple[str, str, str]
-Isotropic = Sequence[tuple[Integers, Integers]]
+Isotropic = Sequence[tuple[Counts, Counts]]
+"""(B,) certified pixels of every image, and those of them that are correct."""
 
 
 def report_content(
     images: Sequence[NDArray[np.uint8]],
-    judgements: Sequence[Judgement],
+    judgements: Sequence[ImageClaims],
     segmenter: Segmenter,
-    settings: SegmentSettings,
+    settings: ImageSettings,
     isotropic: Isotropic,
     match: Match | None,
     provenance: Mapping[str, Any],
@@ -77,7 +86,7 @@ def report_content(
     )
 
 
-def _curves(judgements: Sequence[Judgement], settings: SegmentSettings, isotropic: Isotropic) -> Curves:
+def _curves(judgements: Sequence[ImageClaims], settings: ImageSettings, isotropic: Isotropic) -> Curves:
     """Counts over all images; the weakest method first."""
     certified, correct = (
         {method: _summed([one[method] for one in found]) for method in found[0]}
@@ -107,12 +116,12 @@ def _spread(alive: NDArray[np.bool_], count: int) -> tuple[int, ...]:
     return tuple(sorted({int(places[k]) for k in chosen if k >= 0}))
 
 
-def _summed(counts: Sequence[Integers]) -> Integers:
+def _summed(counts: Sequence[Counts]) -> Counts:
     return np.asarray(np.sum(counts, axis=0))
 
 
 def _piece(
-    image: NDArray[np.uint8], found: Judgement, classes: int, settings: SegmentSettings, drawn: tuple[int, ...]
+    image: NDArray[np.uint8], found: ImageClaims, classes: int, settings: ImageSettings, drawn: tuple[int, ...]
 ) -> Piece:
     norms = settings.norms()
     masks = [(f"SegCertify, ‖δ‖₂ ≤ {norm_words(found.radius)}", found.kept)]
@@ -149,7 +158,7 @@ def _at_budgets(curves: Curves) -> list[Fact]:
     return facts
 
 
-def _claimed(judgements: Sequence[Judgement], classes: int, settings: SegmentSettings, curves: Curves) -> list[Fact]:
+def _claimed(judgements: Sequence[ImageClaims], classes: int, settings: ImageSettings, curves: Curves) -> list[Fact]:
     """What SegCertify claims, and how much of that is right."""
     kept, radius = sum(int(one.kept.sum()) for one in judgements), radius_words([one.radius for one in judgements])
     facts = [
@@ -173,7 +182,7 @@ def _header(known: bool, elastic: bool) -> list[str]:
     return ["image", *noise, "abstained", "claimed", *(["pixel accuracy", "claimed and correct", "mean IoU"] * known)]
 
 
-def _row(found: Judgement, classes: int, known: bool, elastic: bool) -> list[str]:
+def _row(found: ImageClaims, classes: int, known: bool, elastic: bool) -> list[str]:
     kept, pixels = int(found.kept.sum()), found.kept.size
     noise = [f"{found.sigma:.4g}", norm_words(found.radius)] * elastic
     cells = [found.name, *noise, percent(pixels - kept, pixels), percent(kept, pixels)]
@@ -190,7 +199,7 @@ def _floor(share: float) -> str:
 
 
 def _settings(
-    settings: SegmentSettings, segmenter: Segmenter, provenance: Mapping[str, Any]
+    settings: ImageSettings, segmenter: Segmenter, provenance: Mapping[str, Any]
 ) -> dict[str, Mapping[str, Any]]:
     """The sections of the table of settings."""
     described, network = settings.to_dict(), segmenter.model
@@ -210,3 +219,60 @@ def _settings(
         },
         "environment": {key: provenance[key] for key in ("graphcert", "python", "torch", "numpy", "machine")},
     }  # fmt: skip
+
+
+HEADER = (
+    "image", "sigma", "budget", "claim", "pixels", "labelled", "pixel_accuracy", "miou", "abstained", "certified",
+    "certified_accuracy", "certified_miou", "together_certified", "together_accuracy", "together_miou",
+    "isotropic_certified", "isotropic_accuracy",
+)  # fmt: skip
+
+Row = dict[str, Any]
+
+
+def results_table(
+    judgements: Sequence[ImageClaims], settings: ImageSettings, classes: int, isotropic: Isotropic = ()
+) -> str:
+    """CSV text; shares are of all pixels, accuracies of those with a true class, empty where nothing is known.
+
+    The certified mean IoU is the smallest that a change within the budget can bring about (`PixelCounts`); `sigma` is the
+    smallest deviation of the noise on the image. The first row of an image is about SegCertify at its own radius, the
+    others about the bounds of all pixels.
+    """
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, HEADER, lineterminator="\n")
+    writer.writeheader()
+    for k, found in enumerate(judgements):
+        writer.writerow(_csv_row(found, found.radius, "segcertify", found.kept, classes))
+        for b, budget in enumerate(settings.norms()):
+            row = _csv_row(found, budget, "simultaneous", found.alone[b], classes)
+            if "together" in found.certified:
+                correct = int(found.correct["together"][b]) if "together" in found.correct else None
+                row |= _shares(row, "together", int(found.certified["together"][b]), correct)
+                counts = found.counts(found.alone[b], classes)
+                if counts is not None:
+                    changes = found.labels.size - int(found.certified["together"][b])
+                    row["together_miou"] = counts.mean_iou_after(changes)
+            if isotropic:
+                row |= _shares(row, "isotropic", int(isotropic[k][0][b]), int(isotropic[k][1][b]))
+            writer.writerow(row)
+    return stream.getvalue()
+
+
+def _shares(row: Row, method: str, certified: int, correct: int | None) -> Row:
+    """The columns of another method about the same pixels."""
+    found: Row = {f"{method}_certified": certified / row["pixels"]}
+    if correct is not None and "labelled" in row:
+        found[f"{method}_accuracy"] = correct / row["labelled"]
+    return found
+
+
+def _csv_row(found: ImageClaims, budget: float, claim: str, shown: Mask, classes: int) -> Row:
+    pixels, certified = shown.size, int(shown.sum())
+    row: Row = {"image": found.name, "sigma": found.sigma, "budget": budget, "claim": claim, "pixels": pixels}
+    row |= {"abstained": (pixels - certified) / pixels, "certified": certified / pixels}
+    counts = found.counts(shown, classes)
+    if counts is not None:
+        row |= {"labelled": counts.pixels, "pixel_accuracy": counts.accuracy, "miou": counts.mean_iou}
+        row |= {"certified_accuracy": counts.certified_accuracy, "certified_miou": counts.mean_iou_lower}
+    return row

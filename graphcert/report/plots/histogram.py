@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
 from numpy.typing import NDArray
 
+from graphcert.report.frame.theme import INK, MUTED, RULE, Colour
 from graphcert.report.plots.canvas import LETTER, TEXT, WIDTH, panel, picture
-from graphcert.report.theme import INK, MUTED, RULE, Colour
 
 _HEIGHT = 216.0
 _MARGINS = {"left": 38.0, "right": 12.0, "top": 34.0, "bottom": 38.0}

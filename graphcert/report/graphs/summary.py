@@ -6,11 +6,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from graphcert.noise import Selected
-from graphcert.report.content import ReportContent
-from graphcert.report.ladder import Ladder, ladders, largest_gain
-from graphcert.report.laws import norm_of
-from graphcert.report.measures import budget_at, headline, reach
-from graphcert.report.wording import NOTHING, alternatives, budget_words, method_name, number, percent, shift_words
+from graphcert.report.frame.wording import (
+    NOTHING,
+    alternatives,
+    budget_words,
+    method_name,
+    number,
+    percent,
+    shift_words,
+)
+from graphcert.report.graphs.content import ReportContent
+from graphcert.report.graphs.measures import budget_at, headline, reach
+from graphcert.report.graphs.noise_words import norm_of
+from graphcert.report.graphs.sweep import Ladder, ladders, largest_gain
 
 _LONGEST_TABLE = 9
 _LONGEST_SWEEP = 12
