@@ -34,7 +34,7 @@ from graphcert.report.images import (
     write_report,
 )
 from graphcert.run.folder import refuse_other_samples
-from graphcert.run.image_claims import Integers, image_sigmas, isotropic_counts
+from graphcert.run.image_claims import Integers, certify_image, image_sigmas, isotropic_counts
 from graphcert.run.image_network import network_of
 from graphcert.run.isotropic import matched_sigma
 from graphcert.run.provenance import environment
