@@ -21,7 +21,7 @@ from graphcert.collective.linear import FloatArray, IntArray
 from graphcert.collective.smoothing_problem import SchemeAxes, scheme_axes
 from graphcert.collective.threat import UNLIMITED
 from graphcert.collective.tight import TightProblem
-from graphcert.noise import AXES, Budget, Hierarchical, Views
+from graphcert.noise import AXES, Budget, Scheme, Views
 from graphcert.tradeoff.disjoint_support import selection_mass
 
 
@@ -165,7 +165,7 @@ def _power(select: float, rows: int) -> Fraction:
     return 1 - selection_mass(select, rows)
 
 
-def hierarchical_problem(smoothing: Hierarchical, p_lower: FloatArray, data: Any = None) -> HierarchicalProblem:
+def hierarchical_problem(smoothing: Scheme, p_lower: FloatArray, data: Any = None) -> HierarchicalProblem:
     """The problem of N outputs under hierarchical flips or ablation.
 
     Args:

@@ -12,13 +12,10 @@ from graphcert.noise.smoothing import CHANNELS, Scheme, Smoothing, as_scheme
 from graphcert.noise.uniform import Uniform
 from graphcert.noise.views import Views
 
-CONTINUOUS = (Gaussian, Uniform)
-
 __all__ = [
     "AXES",
     "CHANNELS",
     "CLEAN",
-    "CONTINUOUS",
     "HIDDEN",
     "LAWS",
     "Ablation",

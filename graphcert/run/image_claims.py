@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from graphcert.certificates import Certificate, certify, seg_certify
 from graphcert.collective import CollectiveCurve
 from graphcert.errors import InputError
-from graphcert.noise import Budget, Gaussian, elastic_sigma
+from graphcert.noise import Budget, elastic_sigma
 from graphcert.report.images import ImageClaims
 from graphcert.run.settings.image_run import LATTICE, SegmentSettings
 from graphcert.segmentation import ImageFolder
@@ -64,8 +64,9 @@ def certify_image(
 
 
 def _smallest_sigma(votes: Votes) -> float:
-    laws = votes.smoothing.levels("features")
-    return min(law.sigma for law in laws if isinstance(law, Gaussian))
+    scale = votes.smoothing.smallest_scale
+    assert scale is not None  # images carry Gaussian noise
+    return scale
 
 
 def _claimed_radius(sigma: float, pixels: int, settings: SegmentSettings) -> float:
