@@ -6,6 +6,7 @@ beside the proof; a law without an entry is refused by name.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
 
 from graphcert.core.arguments import positive
@@ -135,7 +136,7 @@ class RealLaw(Law):
     title: ClassVar[str]
     """The noise with its scale, such as "Gaussian noise of standard deviation {}"."""
 
-    @property
+    @cached_property
     def scale(self) -> float:
         """The number that ε is multiplied by, before any rounding."""
         value: float = getattr(self, self.symbols[0][0])
