@@ -1,12 +1,10 @@
 """Laws of noise from a user's own file."""
 
 from collections.abc import Callable
-from dataclasses import is_dataclass
 from typing import Any
 
-from graphcert.errors import InputError
 from graphcert.noise import RealLaw
-from graphcert.noise.law import known_law
+from graphcert.noise.law import checked_real_law, known_law
 from graphcert.sampling.unit_noise import GIVEN, Draw, UnitNoise, unit_noise
 from graphcert.tradeoff.base import TradeOff
 from graphcert.tradeoff.real_laws import Radius, radius_of_law, real_trade_off
@@ -41,12 +39,7 @@ def register_law(
     Raises:
         InputError: if the class is no such law, or its name or setting is taken.
     """
-    if not (isinstance(law, type) and issubclass(law, RealLaw) and is_dataclass(law)):
-        raise InputError(f"register_law takes a frozen dataclass that is a subclass of RealLaw, got {law!r}")
-    missing = [name for name in ("name", "norm", "symbols", "title") if not getattr(law, name, None)]
-    if missing or law.norm not in ("ℓ1", "ℓ2"):
-        raise InputError(f"{law.__name__} must set {', '.join(missing) or 'norm to ℓ1 or ℓ2'}; see RealLaw")
-    known_law(law)
+    known_law(checked_real_law(law))
     real_trade_off(law)(trade_off)
     unit_noise.register(law)(UnitNoise(GIVEN, rounded_error, draw=draw))
     if radius is not None:

@@ -11,6 +11,7 @@ from graphcert.core.files import atomic_write_text
 from graphcert.errors import InputError
 from graphcert.models import Training
 from graphcert.noise import CHANNELS, settings_of_laws
+from graphcert.noise.law import measured_options
 from graphcert.run.settings.noise import SmoothingConfig
 from graphcert.run.settings.rates import RatesConfig
 from graphcert.run.settings.stages import CertificateConfig, CollectiveConfig, SamplingConfig
@@ -156,7 +157,7 @@ def _check_axes(axes: set[str], noise: SmoothingConfig) -> None:
             raise InputError("budgets of bits say nothing under continuous noise; sweep shift, the norm of a change")
         return
     if not noise.measured:
-        raise InputError("a shift is a change of real features; sweep it under their noise only, such as --sigma")
+        raise InputError(f"a shift is a change of real features; sweep it under {measured_options()} only")
     if axes - {"shift", "nodes"}:
         raise InputError("a shift is swept by itself or with nodes; leave the budgets of bits and edges out")
     if "nodes" in axes and noise.select is None:

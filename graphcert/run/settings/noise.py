@@ -6,6 +6,7 @@ from typing import Any
 from graphcert.errors import InputError
 from graphcert.noise import Ablation, Hierarchical, Law, Partition, Selected, Smoothing, settings_of_laws
 from graphcert.noise.budget import count
+from graphcert.noise.law import measured_options
 from graphcert.run.settings.rates import Rate, RatesConfig, ends, near_far, per_level
 from graphcert.run.settings.typed import check_types, check_value
 
@@ -111,8 +112,7 @@ class SmoothingConfig:
                 f"feature noise is of one kind: give --add and --delete (flips of bits), or one of {', '.join(options)}"
             )
         if self.lattice is not None and not self.measured:
-            measured = [law.setting.option for law in settings_of_laws().values() if law.setting and law.norm]
-            raise InputError(f"a lattice is one of noise of real features; give {' or '.join(measured)} with --lattice")
+            raise InputError(f"a lattice is one of noise of real features; give {measured_options()} with --lattice")
         if self.select is not None:
             object.__setattr__(self, "select", near_far("select", self.select))
         self._feature_laws(1 if self.clusters == 1 else 2)
