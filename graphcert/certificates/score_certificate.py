@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike
 from graphcert.certificates.claims import Claims, Floats, Mask
 from graphcert.certificates.confidence_bounds import BOUNDS, checked_scores, score_bounds, unanimous_scores
 from graphcert.certificates.guarantee import describe_mean_score
-from graphcert.certificates.votes_argument import check_votes, note_claims, target_mask
+from graphcert.certificates.votes_argument import check_votes, note_claims
+from graphcert.core.arguments import target_mask
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Budget, Scheme, Views
 from graphcert.noise.dominance import undominated
@@ -24,7 +25,7 @@ from graphcert.tradeoff.score_mean import ScoreTails
 from graphcert.votes import Votes
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class ScoreCertificate(Claims):
     """Bounds of the distribution of scores, and the robustness that follows from them; made by `certify_scores`.
 
@@ -63,10 +64,23 @@ class ScoreCertificate(Claims):
             raise UnsupportedError(
                 "mean and variance of scores certify flips of bits and edges only; use BernoulliFlip laws or bounds='band'"
             )
-        if self.tails is not None and (
-            self.tails.shape[:-1] != (self.nodes,) or np.diff(self.tails).max(initial=0) > 0
-        ):
+        _check_bounds(self.bounds)
+        self._check_bound("mean_lower")
+        self._check_bound("variance_upper", most=0.25)
+        tails = self.tails
+        if (tails is not None) != (self.bounds == "band"):
+            raise InputError("tails belong to bounds='band', and only to them")
+        if tails is not None and (tails.shape[:-1] != (self.nodes,) or np.diff(tails).max(initial=0) > 0):
             raise InputError(f"the tails of {self.nodes} scores need one row each, falling along the bins")
+        if tails is not None and not ((tails >= 0) & (tails <= 1)).all():
+            raise InputError("tails are probabilities from 0 to 1")
+
+    def _check_read(self) -> None:
+        super()._check_read()
+        self._check_others("mean_lower", 0.0)
+        self._check_others("variance_upper", 0.25)
+        if self.tails is not None:
+            self._check_others("tails", 0.0)
 
     def _kept(self, budget: Budget, shift: float = 0.0) -> Mask:
         if shift and self.smoothing.flips_only:
@@ -148,6 +162,9 @@ class ScoreCertificate(Claims):
             raise InputError("name at least one order of divergence in orders")
         return used, np.array([score_eta(self.tails, *order) for order in used])
 
+    def _basis(self) -> str:
+        return "a band around the scores" if self.bounds == "band" else f"mean and variance of scores ({self.bounds})"
+
     def guarantee(self) -> str:
         """What is guaranteed, about what, against whom and with which probability, in plain words."""
         return describe_mean_score(
@@ -188,8 +205,7 @@ def certify_scores(
     """
     check_votes(votes, "certify_scores")
     level = check_level(alpha)
-    if bounds not in BOUNDS:
-        raise InputError(f"the bounds must be one of {', '.join(BOUNDS)}; got {bounds!r}")
+    _check_bounds(bounds)
     mask = target_mask(targets, votes.nodes)
     # The level covers the targets only, so nothing at all is said about the others.
     tails, mean, variance = score_bounds(votes, bounds, level / (int(mask.sum()) if simultaneous else 1), mask)
@@ -242,3 +258,8 @@ def _up(value: Fraction) -> float:
     except OverflowError:
         return math.inf
     return nearest if Fraction(nearest) >= value else math.nextafter(nearest, math.inf)
+
+
+def _check_bounds(bounds: str) -> None:
+    if bounds not in BOUNDS:
+        raise InputError(f"the bounds must be one of {', '.join(BOUNDS)}; got {bounds!r}")
