@@ -133,7 +133,8 @@ class Attack(Stored):
             parts.append(f"features change in {', '.join(self._row_words)}")
         return "; ".join(parts) or "no change"
 
-    def __repr__(self) -> str:
+    def summary(self) -> str:
+        """One line: what is changed, and how many targets may fall."""
         return (
             f"Attack: {self.words}; {int(self.broken.sum()):,} targets may fall, {int(self.abstained.sum()):,} abstain"
         )

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from graphcert.certificates.budget_grid import BudgetGrid, Floats, Mask, evaluate_grid
 from graphcert.certificates.budget_sweep import as_budget, budget_sweep, refuse_vacuous
-from graphcert.certificates.guarantee import describe_noise
+from graphcert.certificates.guarantee import describe_guarantee, describe_noise
 from graphcert.certificates.samples_needed import out_of_reach
 from graphcert.certificates.stored import Stored
 from graphcert.core.arguments import half_open, whole
@@ -87,8 +87,8 @@ class NodeClaims(Stored, ABC):
         """The same claims if every vote of so many samples were for the label (every score of it 1)."""
 
     @abstractmethod
-    def guarantee(self) -> str:
-        """What is guaranteed, about what, against whom and with which probability, in plain words."""
+    def _words(self) -> tuple[str, str, str]:
+        """The words of `describe_guarantee`: classifier, rule, and what is to be said besides."""
 
     @abstractmethod
     def _basis(self) -> str:
@@ -135,6 +135,10 @@ class NodeClaims(Stored, ABC):
         self._warn(kept.any(), [budget], [distance])
         return kept
 
+    def guarantee(self) -> str:
+        """What is guaranteed, about what, against whom and with which probability, in plain words."""
+        return describe_guarantee(self, *self._words())
+
     def summary(self) -> str:
         """Three lines: how many nodes have an answer, under which noise, at which level."""
         answers = int((self.targets & ~self.abstained).sum())
@@ -145,9 +149,6 @@ class NodeClaims(Stored, ABC):
             f"  {self.samples:,} samples when {describe_noise(self.smoothing)}\n"
             f"  alpha = {self.alpha:g} for {scope}, by {self._basis()}"
         )
-
-    def __repr__(self) -> str:
-        return self.summary()
 
     def _warn(
         self, proved: Any, budgets: Iterable[Budget], shifts: Iterable[float] = (0.0,), stacklevel: int = 3

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from graphcert.certificates.confidence_bounds import check_votes, note_claims
 from graphcert.certificates.guarantee import describe_noise
 from graphcert.certificates.stored import Stored
-from graphcert.certificates.votes_argument import check_votes, note_claims
 from graphcert.core.arguments import whole
 from graphcert.errors import InputError, OutOfReachWarning
 from graphcert.noise import Scheme
@@ -62,9 +62,6 @@ class Prediction(Stored):
             f"Prediction of {self.labels.size:,} nodes: {self.labels.size - silent:,} labels, {silent:,} abstain\n"
             f"  {self.samples:,} samples when {describe_noise(self.smoothing)}; alpha = {self.alpha:g} for {scope}"
         )
-
-    def __repr__(self) -> str:
-        return self.summary()
 
     def guarantee(self) -> str:
         """What is guaranteed, about what and with which probability, in plain words."""

@@ -10,15 +10,21 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from graphcert.certificates.claims import Claims, Floats, Mask
-from graphcert.certificates.confidence_bounds import BOUNDS, checked_scores, score_bounds, unanimous_scores
-from graphcert.certificates.guarantee import describe_mean_score
-from graphcert.certificates.votes_argument import check_votes, note_claims
+from graphcert.certificates.confidence_bounds import (
+    BOUNDS,
+    check_votes,
+    checked_scores,
+    note_claims,
+    score_bounds,
+    unanimous_scores,
+)
 from graphcert.core.arguments import target_mask
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Budget, Scheme, Views
 from graphcert.noise.dominance import undominated
 from graphcert.statistics import check_level
 from graphcert.tradeoff import allocation_trade_offs, budget_trade_offs
+from graphcert.tradeoff.base import rounded_up
 from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, mean_variance_eta, order_weight
 from graphcert.tradeoff.score_half_spaces import score_eta
 from graphcert.tradeoff.score_mean import ScoreTails
@@ -165,10 +171,13 @@ class ScoreCertificate(Claims):
     def _basis(self) -> str:
         return "a band around the scores" if self.bounds == "band" else f"mean and variance of scores ({self.bounds})"
 
-    def guarantee(self) -> str:
-        """What is guaranteed, about what, against whom and with which probability, in plain words."""
-        return describe_mean_score(
-            self.smoothing, self.claims, self.nodes, self.samples, self.alpha, self.simultaneous, self.bounds
+    def _words(self) -> tuple[str, str, str]:
+        return (
+            "The certified classifier is the mean-score classifier: for each node, the class whose score is largest on "
+            "average when {noise}. It is not the majority vote, and its claims must not be mixed with claims about that.",
+            "the mean score of the label stays above one half, and scores sum to at most one",
+            f"; {_KNOWN[self.bounds]}. The error rates of several certificates from the same votes, such as one about the "
+            f"majority vote, add up",
         )
 
 
@@ -229,6 +238,12 @@ def certify_scores(
 ORDER = Order(2.0)
 """The divergence behind a certificate of mean and variance."""
 
+_KNOWN = {
+    "band": "the distribution of the score is bounded by a band, and the perturbed mean by exact trade-offs",
+    "bernstein": "mean and variance are bounded by empirical Bernstein bounds",
+    "dkw": "mean and variance are bounded by a band around the distribution of the score",
+}
+
 
 def worst_divergence(smoothing: Scheme, budget: Budget) -> float:
     """The largest divergence of order 2 that the changes of a budget can cause, wherever they are placed; rounded up.
@@ -248,16 +263,8 @@ def worst_divergence(smoothing: Scheme, budget: Budget) -> float:
         costs += [(count, weight) for count, weight in zip(counts, worst, strict=True) if count]  # 0 · ∞ is 0 here
     if any(math.isinf(weight) for _, weight in costs):
         return math.inf
-    return _up(sum((count * Fraction(weight) for count, weight in costs), Fraction(0)))
-
-
-def _up(value: Fraction) -> float:
-    """The smallest float that is not below `value`."""
-    try:
-        nearest = float(value)
-    except OverflowError:
-        return math.inf
-    return nearest if Fraction(nearest) >= value else math.nextafter(nearest, math.inf)
+    total = sum((count * Fraction(weight) for count, weight in costs), Fraction(0))
+    return rounded_up(total.numerator, total.denominator)
 
 
 def _check_bounds(bounds: str) -> None:

@@ -78,9 +78,6 @@ class SegmentationCertificate(Stored):
             f"{self.method.capitalize()}"
         )
 
-    def __repr__(self) -> str:
-        return self.summary()
-
     @property
     def p_lower(self) -> Floats:
         """Lower bound of the label's probability: τ where a claim is made, 0 where not."""

@@ -30,6 +30,13 @@ class Stored:
             if isinstance(value, np.ndarray):
                 value.flags.writeable = False
 
+    def summary(self) -> str:
+        """A few lines that say what this is."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return self.summary()
+
     def to_dict(self) -> dict[str, Any]:
         """A plain description (JSON ready, with exact numbers); `from_dict` inverts it."""
         plain = {name: value.tolist() for name, value in self._arrays().items()}

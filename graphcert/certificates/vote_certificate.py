@@ -7,10 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from graphcert.certificates.claims import Claims, Floats, Mask
-from graphcert.certificates.confidence_bounds import RULES, unanimous_votes
-from graphcert.certificates.guarantee import describe_guarantee
+from graphcert.certificates.confidence_bounds import RULES, check_votes, note_claims, unanimous_votes
 from graphcert.certificates.norms import BlockScales, unit_law
-from graphcert.certificates.votes_argument import check_votes, note_claims
 from graphcert.core.arguments import target_mask, whole
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Budget, Smoothing, Views
@@ -171,10 +169,12 @@ class Certificate(Claims):
     def _basis(self) -> str:
         return f"the {'binary' if self.method == 'binary' else 'multi-class'} rule"
 
-    def guarantee(self) -> str:
-        """What is guaranteed, about what, against whom and with which probability, in plain words."""
-        return describe_guarantee(
-            self.smoothing, self.claims, self.nodes, self.samples, self.alpha, self.simultaneous, self.method
+    def _words(self) -> tuple[str, str, str]:
+        return (
+            "The certified classifier returns, for each node, the class that the base classifier returns most often when "
+            "{noise}.",
+            f"its probability stays above {'one half' if self.method == 'binary' else 'that of every other class'}",
+            "",
         )
 
 
