@@ -8,12 +8,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from graphcert.certificates.flip_family import FLIPS
+from graphcert.certificates.hierarchical_family import HIERARCHICAL, counts_rows, selects_all
 from graphcert.certificates.method_hierarchy import BELOW, HIERARCHY, METHODS, Method, MethodComparison, named_methods
+from graphcert.certificates.norm_family import NORM
+from graphcert.certificates.per_node_family import PER_NODE, noise_name
 from graphcert.certificates.query import Evidence, Family, Query
-from graphcert.certificates.together_alone import PER_NODE, noise_name
-from graphcert.certificates.together_flips import FLIPS
-from graphcert.certificates.together_hierarchical import HIERARCHICAL, counts_rows, selects_all
-from graphcert.certificates.together_norm import NORM
 from graphcert.collective import CollectiveCurve
 from graphcert.collective.curve import strengthened, weakened
 from graphcert.errors import InputError, UnsupportedError

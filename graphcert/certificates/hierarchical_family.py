@@ -3,8 +3,8 @@
 from typing import TypeGuard
 
 from graphcert.certificates.method_hierarchy import Method
+from graphcert.certificates.per_node_family import PER_NODE
 from graphcert.certificates.query import Evidence, Family, Query
-from graphcert.certificates.together_alone import PER_NODE
 from graphcert.collective import CollectiveCurve, collective_hierarchical, hierarchical_problem
 from graphcert.errors import UnsupportedError
 from graphcert.noise import Ablation, BernoulliFlip, Hierarchical, Scheme
