@@ -22,9 +22,9 @@ from graphcert.core.arguments import target_mask
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Budget
 from graphcert.noise.budget import Counts
-from graphcert.tradeoff.gaussian import checked_shift
+from graphcert.tradeoff.base import checked_shift
 from graphcert.tradeoff.half_spaces import Order
-from graphcert.tradeoff.score_mean import ScoreTails
+from graphcert.tradeoff.mean_scores import ScoreTails
 
 __all__ = ["Claims", "Floats", "Mask"]
 

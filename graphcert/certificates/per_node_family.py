@@ -10,7 +10,7 @@ from graphcert.certificates.query import Evidence, Family, Query
 from graphcert.collective import CollectiveCurve
 from graphcert.collective.budget_axes import budget_axes
 from graphcert.errors import InputError, UnsupportedError
-from graphcert.noise import Budget, Scheme, Selected
+from graphcert.noise import Budget, Scheme
 
 _REFUSAL = "under {noise} every node is certified by itself only; use method='naive' without layers"
 
@@ -50,8 +50,7 @@ def noise_name(smoothing: Scheme) -> str:
     levels = smoothing.levels("features")
     if not levels:
         return "noise of edges"
-    law = levels[0].law if isinstance(levels[0], Selected) else levels[0]
-    return f"{type(law).__name__} of {'selected ' if isinstance(levels[0], Selected) else ''}features"
+    return f"{type(levels[0].row).__name__} of {'selected ' if levels[0].selects else ''}features"
 
 
 def _methods(evidence: Evidence, query: Query) -> tuple[str, ...]:

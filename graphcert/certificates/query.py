@@ -15,7 +15,7 @@ from graphcert.collective.localized import BINS
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Budget, Scheme
 from graphcert.tradeoff.half_spaces import Order
-from graphcert.tradeoff.score_mean import ScoreTails
+from graphcert.tradeoff.mean_scores import ScoreTails
 
 
 @dataclass(frozen=True, eq=False)
