@@ -1,8 +1,8 @@
 """Selected rows over flips, and ablation: choices of rows, each with the lower noise (theory, sections 6, 8 and 9)."""
 
 from graphcert.certificates.method_hierarchy import Method
+from graphcert.certificates.per_node_family import PER_NODE
 from graphcert.certificates.query import Evidence, Family, Query
-from graphcert.certificates.together_alone import PER_NODE
 from graphcert.collective import CollectiveCurve, collective_hierarchical, hierarchical_problem
 from graphcert.errors import UnsupportedError
 from graphcert.noise import Scheme
