@@ -18,10 +18,10 @@ from graphcert.collective import (
     tight_problem,
 )
 from graphcert.collective.curve import strengthened
+from graphcert.collective.exact import collective_tight
 from graphcert.collective.localized import BINS, robust_by_half_spaces
 from graphcert.collective.localized_problem import LocalizedProblem
 from graphcert.collective.perceived import perceived_robust
-from graphcert.collective.tight import collective_tight
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import AXES
 

@@ -1,6 +1,7 @@
 """Collective certificates: how many predictions a single perturbation can change, with bounds that can be trusted."""
 
 from graphcert.collective.curve import CollectiveCurve
+from graphcert.collective.exact import TightProblem, collective_tight, tight_problem
 from graphcert.collective.hierarchical import collective_hierarchical
 from graphcert.collective.hierarchical_problem import HierarchicalProblem, hierarchical_problem
 from graphcert.collective.localized import collective_localized
@@ -13,7 +14,6 @@ from graphcert.collective.receptive import receptive_field, undirected_edges
 from graphcert.collective.scheme_perception import scheme_perception
 from graphcert.collective.smoothing_problem import smoothing_problem
 from graphcert.collective.strictly_local import collective_strictly_local, naive_bound
-from graphcert.collective.tight import TightProblem, collective_tight, tight_problem
 
 __all__ = [
     "CollectiveCurve",

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from graphcert.collective.budget_axes import budget_axes
 from graphcert.collective.curve import CollectiveCurve
+from graphcert.collective.exact import collective_tight
 from graphcert.collective.hierarchical_exact import HierarchicalTruth
 from graphcert.collective.hierarchical_joint import joint_problem
 from graphcert.collective.hierarchical_look import first_look
@@ -19,7 +20,6 @@ from graphcert.collective.linear import BoolArray, IntArray
 from graphcert.collective.localized import BINS, check_options, collective_localized
 from graphcert.collective.masks import mask_of, proved_alone
 from graphcert.collective.sweep import Bound, curve_of, monotone, unrefuted
-from graphcert.collective.tight import collective_tight
 from graphcert.core.compiled import working_time
 from graphcert.errors import InputError
 from graphcert.noise import Budget

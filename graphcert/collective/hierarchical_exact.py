@@ -13,11 +13,10 @@ from math import comb, prod
 
 import numpy as np
 
+from graphcert.collective.exact.critical import critical, law_table
 from graphcert.collective.hierarchical_problem import HierarchicalProblem
 from graphcert.collective.linear import BoolArray, FloatArray, IntArray
 from graphcert.collective.sweep import Bound
-from graphcert.collective.tight.critical import critical
-from graphcert.collective.tight.law_table import law_table
 from graphcert.core.compiled import working_time
 
 MOST_ALLOCATIONS = 20_000

@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from graphcert.collective.exact import TightProblem
 from graphcert.collective.hierarchical_room import BlockRows
 from graphcert.collective.linear import FloatArray, IntArray
 from graphcert.collective.smoothing_problem import SchemeAxes, scheme_axes
 from graphcert.collective.threat import UNLIMITED
-from graphcert.collective.tight import TightProblem
 from graphcert.errors import UnsupportedError
 from graphcert.noise import AXES, Ablation, BernoulliFlip, Budget, Hierarchical, Selected, Views
 from graphcert.tradeoff.allocation import HIDDEN

@@ -19,12 +19,12 @@ from graphcert.collective import (
 from graphcert.collective.bounds import branch_and_bound_slack, claimed_bound
 from graphcert.collective.curve import REFUTED, CollectiveCurve, strengthened, weakened
 from graphcert.collective.cvxpy_solver import CvxpySolver
+from graphcert.collective.exact import TightProblem, budget_solver, collective_tight
 from graphcert.collective.highs import HighsSolver
 from graphcert.collective.linear import LinearProgram
 from graphcert.collective.localized_problem import LocalizedProblem
 from graphcert.collective.norm_problem import NormProblem
 from graphcert.collective.sweep import Bound, curve_of, monotone, unrefuted
-from graphcert.collective.tight import TightProblem, collective_tight, solve
 from graphcert.noise import BernoulliFlip
 
 OUTPUTS = 24
@@ -176,8 +176,8 @@ def test_our_own_search_is_not_believed_either(monkeypatch) -> None:
     honest = collective_tight(problem_of_trade_offs(), [3, 4])
     assert (honest.gap == 0).all()
     assert (honest.attacked_upper > 0).all()
-    monkeypatch.setattr(solve, "upper_bound", lambda tree: 0)
-    monkeypatch.setattr(solve, "naive_bound", lambda game, memo: game.p.size)
+    monkeypatch.setattr(budget_solver, "upper_bound", lambda tree: 0)
+    monkeypatch.setattr(budget_solver, "naive_bound", lambda problem, cache: problem.p.size)
     lied = collective_tight(problem_of_trade_offs(), [3, 4])
     assert (lied.attacked_upper >= honest.attacked_upper).all()
     assert set(lied.status) == {REFUTED}

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from tight_oracle import FIVE
 
-from graphcert.collective.tight import TightProblem, collective_tight
-from graphcert.collective.tight.law_order import OUTSIDE, chain_ranks
-from graphcert.collective.tight.reduced import reduce_tight_axes
+from graphcert.collective.exact import TightProblem, collective_tight
+from graphcert.collective.exact.search_problem import OUTSIDE, chain_ranks, reduce_tight_axes
 from graphcert.errors import InputError
 from graphcert.noise import BernoulliFlip
 

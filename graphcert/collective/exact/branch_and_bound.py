@@ -1,19 +1,30 @@
-"""Best-first branch and bound over boxes of allocations (theory, section 9), in slices that a caller can interrupt."""
+"""Best-first branch and bound over boxes of allocations (theory, section 9), in slices that a caller can interrupt.
+
+    max_b attacked(b) ≤ max( attack, max over open boxes of bound(box) ),
+
+because boxes that are not open hold no allocation that breaks more than the attack. A step takes the open box of the
+largest bound, halves its longest side, and for each half (`_enter`)
+
+1. shrinks it to allocations that spend every budget exactly (`_tighten`);
+2. bounds it, until a bound is no more than the attack: by greedy completion, by prices, by stars;
+3. completes the best shares of the star bound to an allocation, which may be a better attack;
+4. stores it if its bound is above the attack.
+"""
 
 from typing import NamedTuple
 
 import numpy as np
 
+from graphcert.collective.exact.box_bound import CLASSES, greedy_bound, star_bound
+from graphcert.collective.exact.critical import copy_into
+from graphcert.collective.exact.search_problem import Counts, attacked, count_changes
+from graphcert.collective.exact.threshold_program import Prices, price_bound
 from graphcert.collective.linear import FloatArray, IntArray
-from graphcert.collective.tight.box_bound import CLASSES, greedy_bound, star_bound
-from graphcert.collective.tight.copying import copy_into
-from graphcert.collective.tight.game import Counts, attacked, count_changes
-from graphcert.collective.tight.price_bound import Prices, price_bound
 from graphcert.core.compiled import kernel
 
 _TREE_BYTES = 2**28
 EFFORT = np.array([3e6, 10.0])
-"""Steps that one star bound may take (a few milliseconds), and rounds of improving prices, per box."""
+"""Thresholds that one star bound may take (a few milliseconds), and rounds of improving prices, per box."""
 
 OPEN, CLOSED, FULL = range(3)
 """How a slice of the search ended: boxes are left, the attack is proved optimal, or there is no memory for more boxes."""
@@ -112,21 +123,21 @@ def _pop(tree):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _tighten(game, lo, hi, rest):  # type: ignore[no-untyped-def]
+def _tighten(problem, lo, hi, rest):  # type: ignore[no-untyped-def]
     """Shrink a box, in place, to allocations that spend each budget exactly (more never breaks less); False if none do.
 
     rest (K,) is overwritten by what is free after lo.
     """
-    for k in range(game.deletes.size):
-        begin, end = game.first[k], game.first[k + 1]
+    for k in range(problem.deletes.size):
+        begin, end = problem.first[k], problem.first[k + 1]
         spent, most = 0, 0
         for axis in range(begin, end):
             spent += lo[axis]
             most += hi[axis]
-        if spent > game.budget[k] or most < game.budget[k]:
+        if spent > problem.budget[k] or most < problem.budget[k]:
             return False
-        above, below = game.budget[k] - spent, most - game.budget[k]
-        rest[k] = game.budget[k]
+        above, below = problem.budget[k] - spent, most - problem.budget[k]
+        rest[k] = problem.budget[k]
         for axis in range(begin, end):
             low, high = lo[axis], hi[axis]
             hi[axis] = min(high, low + above)
@@ -136,9 +147,9 @@ def _tighten(game, lo, hi, rest):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _consider(game, memo, tree, b, counts):  # type: ignore[no-untyped-def]
+def _consider(problem, cache, tree, b, counts):  # type: ignore[no-untyped-def]
     """Remember allocation b if it is the best attack so far."""
-    found = attacked(game, memo, b, counts)
+    found = attacked(problem, cache, b, counts)
     if found > tree.state[BEST]:
         tree.state[BEST] = found
         copy_into(tree.attack, b)
@@ -163,31 +174,31 @@ def _star_is_worth_it(tree):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _enter(game, memo, prices, tree, lo, hi, bound, price, effort):  # type: ignore[no-untyped-def]
+def _enter(problem, cache, prices, tree, lo, hi, bound, price, effort):  # type: ignore[no-untyped-def]
     """Bound a box and store it if it may beat the best attack; `price` (C, D) is overwritten."""
     rest = np.zeros(CLASSES, np.int64)
-    if not _tighten(game, lo, hi, rest):
+    if not _tighten(problem, lo, hi, rest):
         return
-    groups = game.law.shape[0]
-    base = np.zeros((groups, memo.keys.shape[1]), np.int16)
+    groups = problem.law.shape[0]
+    base = np.zeros((groups, cache.keys.shape[1]), np.int16)
     if rest.sum() == 0:
-        _consider(game, memo, tree, lo, base[0])
+        _consider(problem, cache, tree, lo, base[0])
         return
     for group in range(groups):
-        count_changes(game, group, lo, base[group])
+        count_changes(problem, group, lo, base[group])
     surely, most = np.empty(groups, np.int64), np.empty(groups, np.int64)
-    bound = min(bound, greedy_bound(game, memo, base, lo, hi, rest, surely, most))
+    bound = min(bound, greedy_bound(problem, cache, base, lo, hi, rest, surely, most))
     if bound > tree.state[BEST] and price.shape[1] > 0:
         rounds, goal = int(effort[1]), tree.state[BEST]
-        bound = min(bound, price_bound(game, prices, lo, hi, rest, surely, most, price, rounds, goal))
+        bound = min(bound, price_bound(problem, prices, lo, hi, rest, surely, most, price, rounds, goal))
     if bound > tree.state[BEST] and _star_is_worth_it(tree):
         attack = np.zeros(lo.size, np.int64)
-        shared = star_bound(game, memo, base, lo, hi, rest, effort[0], attack)
+        shared = star_bound(problem, cache, base, lo, hi, rest, effort[0], attack)
         if shared >= 0:
             bound = min(bound, shared)
             if bound > tree.state[BEST]:
-                _complete(game, hi, attack)
-                _consider(game, memo, tree, attack, base[0])
+                _complete(problem, hi, attack)
+                _consider(problem, cache, tree, attack, base[0])
             else:
                 tree.state[PRUNED] += 1
     if bound > tree.state[BEST]:
@@ -195,11 +206,11 @@ def _enter(game, memo, prices, tree, lo, hi, bound, price, effort):  # type: ign
 
 
 @kernel
-def _complete(game, hi, attack):  # type: ignore[no-untyped-def]
+def _complete(problem, hi, attack):  # type: ignore[no-untyped-def]
     """Spend what is left of every budget inside the box, one unit at a time in turns."""
-    for k in range(game.deletes.size):
-        begin, end = game.first[k], game.first[k + 1]
-        left = game.budget[k] - attack[begin:end].sum()
+    for k in range(problem.deletes.size):
+        begin, end = problem.first[k], problem.first[k + 1]
+        left = problem.budget[k] - attack[begin:end].sum()
         while left > 0:
             before = left
             for axis in range(begin, end):
@@ -211,31 +222,31 @@ def _complete(game, hi, attack):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def naive_bound(game, memo):  # type: ignore[no-untyped-def]
+def naive_bound(problem, cache):  # type: ignore[no-untyped-def]
     """What falls when every group is attacked with the whole budget, each by an allocation of its own."""
-    groups, axes = game.law.shape
-    lo, hi, rest = np.zeros(axes, np.int64), game.capacity.copy(), np.zeros(CLASSES, np.int64)
-    _tighten(game, lo, hi, rest)
-    base = np.zeros((groups, memo.keys.shape[1]), np.int16)
+    groups, axes = problem.law.shape
+    lo, hi, rest = np.zeros(axes, np.int64), problem.capacity.copy(), np.zeros(CLASSES, np.int64)
+    _tighten(problem, lo, hi, rest)
+    base = np.zeros((groups, cache.keys.shape[1]), np.int16)
     for group in range(groups):
-        count_changes(game, group, lo, base[group])
-    return greedy_bound(game, memo, base, lo, hi, rest, np.empty(groups, np.int64), np.empty(groups, np.int64))
+        count_changes(problem, group, lo, base[group])
+    return greedy_bound(problem, cache, base, lo, hi, rest, np.empty(groups, np.int64), np.empty(groups, np.int64))
 
 
 @kernel
-def start_search(game, memo, prices, tree, attack, cutoff, effort):  # type: ignore[no-untyped-def]
+def start_search(problem, cache, prices, tree, attack, cutoff, effort):  # type: ignore[no-untyped-def]
     """Put the box of all allocations into an empty tree, with a first attack; what breaks `cutoff` or less is no news."""
-    counts = np.zeros(memo.keys.shape[1], np.int16)
+    counts = np.zeros(cache.keys.shape[1], np.int16)
     copy_into(tree.attack, attack)
-    tree.state[BEST] = max(attacked(game, memo, attack, counts), cutoff)
-    lo, hi = np.zeros(attack.size, np.int64), game.capacity.copy()
-    _enter(game, memo, prices, tree, lo, hi, game.p.size, prices.start.copy(), effort)
+    tree.state[BEST] = max(attacked(problem, cache, attack, counts), cutoff)
+    lo, hi = np.zeros(attack.size, np.int64), problem.capacity.copy()
+    _enter(problem, cache, prices, tree, lo, hi, problem.p.size, prices.start.copy(), effort)
 
 
 @kernel
-def search(game, memo, prices, tree, boxes, effort):  # type: ignore[no-untyped-def]
+def search(problem, cache, prices, tree, boxes, effort):  # type: ignore[no-untyped-def]
     """Look at up to `boxes` more boxes; returns OPEN, CLOSED or FULL. `upper_bound` says what is proved at any time."""
-    axes = game.capacity.size
+    axes = problem.capacity.size
     lo, hi = np.zeros(axes, np.int64), np.zeros(axes, np.int64)
     for _ in range(boxes):
         if tree.state[HEAP] == 0 or tree.bound[tree.heap[0]] <= tree.state[BEST]:
@@ -256,7 +267,7 @@ def search(game, memo, prices, tree, boxes, effort):  # type: ignore[no-untyped-
                 child_lo[axis] = middle + 1
             else:
                 child_hi[axis] = middle
-            _enter(game, memo, prices, tree, child_lo, child_hi, bound, price.copy(), effort)
+            _enter(problem, cache, prices, tree, child_lo, child_hi, bound, price.copy(), effort)
     return OPEN
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from graphcert.collective.tight.copying import copy_into
-from graphcert.collective.tight.game import attacked
+from graphcert.collective.exact.critical import copy_into
+from graphcert.collective.exact.search_problem import attacked
 from graphcert.core.compiled import kernel
 
 _IMPROVED = 6
@@ -14,24 +14,24 @@ _HOT, _COLD = 6e-3, 5e-4
 
 
 @kernel
-def improve(game, memo, b, value, work):  # type: ignore[no-untyped-def]
+def improve(problem, cache, b, value, work):  # type: ignore[no-untyped-def]
     """Move single units within a class, each time the best move, in place; stops after `work` evaluated moves.
 
     Returns what falls in the end.
     """
-    counts = np.empty(memo.keys.shape[1], np.int16)
+    counts = np.empty(cache.keys.shape[1], np.int16)
     while work > 0:
         best, best_from, best_to = value, -1, -1
-        for k in range(game.deletes.size):
-            for give in range(game.first[k], game.first[k + 1]):
+        for k in range(problem.deletes.size):
+            for give in range(problem.first[k], problem.first[k + 1]):
                 if b[give] == 0:
                     continue
                 b[give] -= 1
-                for take in range(game.first[k], game.first[k + 1]):
-                    if take == give or b[take] >= game.capacity[take]:
+                for take in range(problem.first[k], problem.first[k + 1]):
+                    if take == give or b[take] >= problem.capacity[take]:
                         continue
                     b[take] += 1
-                    found = attacked(game, memo, b, counts)
+                    found = attacked(problem, cache, b, counts)
                     b[take] -= 1
                     work -= 1
                     if found > best:
@@ -46,45 +46,45 @@ def improve(game, memo, b, value, work):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def fill(game, order, b):  # type: ignore[no-untyped-def]
+def fill(problem, order, b):  # type: ignore[no-untyped-def]
     """Spend what is left of every budget on the axes in `order`, in place."""
-    for k in range(game.deletes.size):
-        left = game.budget[k] - b[game.first[k] : game.first[k + 1]].sum()
+    for k in range(problem.deletes.size):
+        left = problem.budget[k] - b[problem.first[k] : problem.first[k + 1]].sum()
         for axis in order:
-            if game.first[k] <= axis < game.first[k + 1]:
-                more = min(left, game.capacity[axis] - b[axis])
+            if problem.first[k] <= axis < problem.first[k + 1]:
+                more = min(left, problem.capacity[axis] - b[axis])
                 b[axis] += more
                 left -= more
 
 
 @kernel
-def first_attack(game, memo, best, work):  # type: ignore[no-untyped-def]
+def first_attack(problem, cache, best, work):  # type: ignore[no-untyped-def]
     """The best of several local searches, written to best (A,); about `work` allocations are looked at.
 
     Starts go against each group, spread evenly, or begin with what `best` holds; the most promising ones are improved.
     """
-    groups, axes = game.law.shape
-    counts = np.empty(memo.keys.shape[1], np.int16)
+    groups, axes = problem.law.shape
+    counts = np.empty(cache.keys.shape[1], np.int16)
     starts, values = np.zeros((groups + 2, axes), np.int64), np.full(groups + 2, -1)
-    for k in range(game.deletes.size):
-        width = game.first[k + 1] - game.first[k]
-        for axis in range(game.first[k], game.first[k + 1]):
-            starts[groups, axis] = min(game.capacity[axis], game.budget[k] // width)
-    fill(game, np.arange(axes), starts[groups])
+    for k in range(problem.deletes.size):
+        width = problem.first[k + 1] - problem.first[k]
+        for axis in range(problem.first[k], problem.first[k + 1]):
+            starts[groups, axis] = min(problem.capacity[axis], problem.budget[k] // width)
+    fill(problem, np.arange(axes), starts[groups])
     starts[groups + 1] = best
-    fill(game, np.arange(axes), starts[groups + 1])
+    fill(problem, np.arange(axes), starts[groups + 1])
     for start in range(groups + 2):
         if start < groups:
-            if game.start[start + 1] == game.start[start]:
+            if problem.start[start + 1] == problem.start[start]:
                 continue
-            fill(game, game.queue[start], starts[start])
-        values[start] = attacked(game, memo, starts[start], counts)
+            fill(problem, problem.by_strength[start], starts[start])
+        values[start] = attacked(problem, cache, starts[start], counts)
     top = -1
     for _ in range(min(_IMPROVED, groups + 2)):
         start = int(np.argmax(values))
         if values[start] < 0:
             break
-        found = improve(game, memo, starts[start], values[start], work // _IMPROVED)
+        found = improve(problem, cache, starts[start], values[start], work // _IMPROVED)
         values[start] = -1
         if found > top:
             top = found
@@ -102,25 +102,25 @@ def _random(state):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def anneal(game, memo, best, value, moves):  # type: ignore[no-untyped-def]
+def anneal(problem, cache, best, value, moves):  # type: ignore[no-untyped-def]
     """So many random exchanges of a unit, from `best` (A,) on, which is overwritten by the best allocation on the way.
 
     Worse ones are accepted the more rarely the later (Kirkpatrick et al. 1983). Always the same numbers are drawn.
     Returns what falls under `best`, not less than `value`, which is what falls in the beginning.
     """
     state = np.full(1, 88172645463325252, np.uint64)
-    counts = np.empty(memo.keys.shape[1], np.int16)
+    counts = np.empty(cache.keys.shape[1], np.int16)
     b, here, top = best.copy(), value, value
-    for move in range(moves if game.deletes.size else 0):
-        heat = game.p.size * _HOT * (_COLD / _HOT) ** (move / moves)
-        k = int(_random(state) * game.deletes.size)
-        begin, width = game.first[k], game.first[k + 1] - game.first[k]
+    for move in range(moves if problem.deletes.size else 0):
+        heat = problem.p.size * _HOT * (_COLD / _HOT) ** (move / moves)
+        k = int(_random(state) * problem.deletes.size)
+        begin, width = problem.first[k], problem.first[k + 1] - problem.first[k]
         give, take = begin + int(_random(state) * width), begin + int(_random(state) * width)
-        if give == take or b[give] == 0 or b[take] >= game.capacity[take]:
+        if give == take or b[give] == 0 or b[take] >= problem.capacity[take]:
             continue
         b[give] -= 1
         b[take] += 1
-        found = attacked(game, memo, b, counts)
+        found = attacked(problem, cache, b, counts)
         if found >= here or _random(state) < np.exp((found - here) / heat):
             here = found
             if here > top:

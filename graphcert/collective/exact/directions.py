@@ -1,19 +1,22 @@
-"""Tight half-spaces: w·b ≥ η*(p) for every allocation b that breaks a majority of p (theory, section 9).
+"""Half-spaces w·b ≥ η(p) that every allocation b which breaks a majority of p fulfils (theory, sections 4 and 9).
 
-The directions are those of the divergences, scaled and rounded to whole numbers: any w ≥ 0 is valid with its own support
-value η*(p) = min { w·b : c(b) ≥ p }, which the hockey-stick program bounds from below. Where all spendings can be tabulated,
-the concave hull (`hull_program`) is better than any such direction.
+- `OrderDirection`: the weights of a divergence and its η_α(p); holds at every budget.
+- `TightDirection`: any w ≥ 0 with its support value η*(p) = min { w·b : c(b) ≥ p }, which the program of `hockey_stick`
+  bounds from below. The w are those of the divergences, scaled and rounded to whole numbers.
+
+Where all budget splits can be tabulated, the concave hull (`hull_program`) is better than any half-space.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
+from graphcert.collective.exact.exact_problem import TightProblem
+from graphcert.collective.exact.hockey_stick import SLOTS, critical_by_weight, flip_rows, grid
 from graphcert.collective.linear import BoolArray, FloatArray, IntArray
-from graphcert.collective.tight.hockey_stick import SLOTS, critical_by_weight, flip_rows, grid
-from graphcert.collective.tight.problem import TightProblem
-from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, order_weight
+from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, order_eta, order_weight
 
 _STEPS_PER_SECOND = 6e8
 """Elementary steps of the hockey-stick program, about."""
@@ -23,8 +26,51 @@ _FINEST, _COARSEST = 800, 60
 """Most and least number of whole weights up to that of the largest budget."""
 
 
+class Direction(Protocol):
+    """A direction w of half-spaces w·b ≥ η(p)."""
+
+    @property
+    def weight(self) -> FloatArray | IntArray:
+        """(L, 2) of an addition and of a deletion under each law."""
+
+    def support(self, p: FloatArray, level: IntArray, budget: IntArray) -> FloatArray:
+        """(S,) η of majorities p (S,) at the target levels of index `level` (S,), for allocations within a budget."""
+
+
 @dataclass(frozen=True, eq=False)
-class Direction:
+class OrderDirection:
+    """The half-spaces of one divergence (theory, section 4), which hold at every budget: looser than tight ones.
+
+    Attributes:
+        order: the divergence.
+        weight: (L, 2), rounded up; inf where one change voids the divergence.
+        levels: (Q,) the problem's target levels.
+    """
+
+    order: Order
+    weight: FloatArray
+    levels: FloatArray
+
+    def support(self, p: FloatArray, level: IntArray, budget: IntArray) -> FloatArray:
+        """η_α, rounded down."""
+        del budget
+        return order_eta(p, *self.order, level=self.levels[level])
+
+
+def order_directions(problem: TightProblem, orders: Sequence[Order] = DEFAULT_ORDERS) -> tuple[OrderDirection, ...]:
+    """One direction per order that some law of the problem says anything in."""
+    laws = np.unique(problem.law_of_axis)
+    found = []
+    for order in orders:
+        weight = np.zeros((len(problem.laws), 2))
+        weight[laws] = [order_weight(problem.laws[law], *order) for law in laws]
+        if weight.any():
+            found.append(OrderDirection(order, weight, problem.levels[0]))
+    return tuple(found)
+
+
+@dataclass(frozen=True, eq=False)
+class TightDirection:
     """One direction w and what can be broken by how much of it.
 
     Attributes:
@@ -75,25 +121,24 @@ class _Ways:
 
 def tight_directions(
     problem: TightProblem, most: IntArray, seconds: float, orders: Sequence[Order] = DEFAULT_ORDERS
-) -> tuple[Direction, ...]:
+) -> tuple[TightDirection, ...]:
     """One direction per order, good for all budgets up to `most` (one number per class), in about so many seconds."""
     laws_of_class = [
         np.unique(problem.law_of_axis[:, problem.axis_class == index]) if amount else np.zeros(0, np.int64)
         for index, amount in enumerate(most)
     ]
     of_class = np.repeat(np.arange(most.size), [laws.size for laws in laws_of_class])
-    deletes = np.array([name.endswith("delete") for name in problem.classes], dtype=np.int64)
-    ways = _Ways(np.concatenate(laws_of_class), deletes[of_class], of_class, most)
+    ways = _Ways(np.concatenate(laws_of_class), problem.class_deletes[of_class], of_class, most)
     if not ways.law.size:
         return ()
     plan = _plan(ways, _STEPS_PER_SECOND * seconds / len(orders))
-    found: dict[bytes, Direction] = {}
+    found: dict[bytes, TightDirection] = {}
     for order in orders:
         weight = _whole_weights(problem, ways, order, plan.finest)
         if weight.tobytes() in found or not weight[ways.law, ways.delete].any():
             continue
         critical = _by_weight(problem, ways, plan, weight, int(ways.heaviest(weight)))
-        found[weight.tobytes()] = Direction(weight, plan.slot, critical)
+        found[weight.tobytes()] = TightDirection(weight, plan.slot, critical)
     return tuple(found.values())
 
 

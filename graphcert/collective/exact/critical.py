@@ -1,28 +1,81 @@
-"""The exact critical probability of a number of changes per noise level, in microseconds (theory, section 9).
+"""The exact critical probability of a number of changes per noise level, in microseconds (theory, sections 1, 2, 9).
 
-c = max { P(A) : P'(A) ≤ q } at a target level q in [1/2, 1), over the product of one lattice per law: r additions and d
-deletions under one law have r + d + 1 outcomes that matter. For every λ ≥ 0 and every event A with P'(A) ≤ q
+    c = max { P(A) : P'(A) ≤ q },   q in [1/2, 1) the target level,
+
+over all events A of a product of one lattice per law: r additions and d deletions under one law have r + d + 1 outcomes
+that matter. For every λ ≥ 0 and every event A with P'(A) ≤ q
 
     P(A) ≤ P(A) + λ(q − P'(A)) ≤ Σ (P − λP')₊ + λq,
 
-so every λ gives a bound, the best one gives c, and the right side is convex and piecewise linear in λ. The sum runs over
-the outcomes of ratio P'/P below 1/λ. With the laws split into two halves, each sorted by ratio, two pointers find it.
+so every λ gives an upper bound, and the best λ gives c. The right side is convex and piecewise linear in λ, and its sum runs
+over the outcomes of ratio P'/P below 1/λ. Three steps:
+
+1. `_lattice`: the outcomes of each law, by rising ratio.
+2. `_product`: the laws are split into two halves of about as many outcomes, each merged into one sorted list.
+3. `_best_threshold`: a search for λ; two pointers over the halves (`_below`) find the masses beyond each.
 
 Rounding. A mass is a product of factors that are off by a unit roundoff each, and all sums are of non-negative terms: the
 relative error of F = Σ P and F' = Σ P' is below `loss`. An outcome taken on the wrong side of the threshold has a log-ratio
 within `blur` of it and costs its P-mass times at most e^blur − 1. Both are charged to the result.
 """
 
+from collections.abc import Sequence
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, localcontext
+from fractions import Fraction
+
 import numpy as np
 
-from graphcert.collective.tight.law_table import ADD_RATE, DELETE_RATE, PER_ADD, PER_DELETE, SILENCED, STEP
+from graphcert.collective.linear import FloatArray
 from graphcert.core.compiled import kernel
+from graphcert.noise import BernoulliFlip
+
+ADD_RATE, DELETE_RATE, STEP, PER_ADD, PER_DELETE, SILENCED = range(6)
+"""Columns of the table. The log-ratio ln(P'/P) of m deviations among r additions and q deletions is
+m·STEP + r·PER_ADD + q·PER_DELETE wherever both laws have mass (theory, section 9)."""
+
+_DECIMAL = Context(prec=60, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
+
+
+def law_table(laws: Sequence[BernoulliFlip]) -> FloatArray:
+    """(L, 6) one row per law; SILENCED is 1 where the law hides every change (θ⁺ + θ⁻ = 1, decided exactly).
+
+    A law with a rate of 0 or 1 leaves one number of deviations that both laws can produce, so its STEP is 0 and the two
+    other columns give that one ratio: both laws have then lost the same kind of factor, as often as they had changes.
+    """
+    return np.array([_row(law) for law in laws], dtype=np.float64).reshape(len(laws), 6)
+
+
+def _row(law: BernoulliFlip) -> tuple[float, ...]:
+    add, delete = law.add, law.delete
+    if Fraction(add) + Fraction(delete) == 1:
+        return (add, delete, 0.0, 0.0, 0.0, 1.0)
+    with localcontext(_DECIMAL):
+        plus, minus = Decimal(add), Decimal(delete)
+        rates = (plus, 1 - plus, minus, 1 - minus)
+        if all(rates):
+            ln_plus, ln_kept_zero, ln_minus, ln_kept_one = (rate.ln() for rate in rates)
+            step = ln_kept_one + ln_kept_zero - ln_plus - ln_minus
+            return (add, delete, float(step), float(ln_minus - ln_kept_zero), float(ln_plus - ln_kept_one), 0.0)
+        # One shared outcome. With θ⁺ = 0 it is "all additions hidden, all deletions shown": θ⁻^r against θ⁻^q.
+        shared = {0: minus, 1: 1 - minus} if plus in (0, 1) else {0: plus, 1: 1 - plus}
+        rate = shared[int(plus if plus in (0, 1) else minus)]
+        sign = 1 if plus in (0, 1) else -1
+        per_add = float(sign * rate.ln()) if rate else 0.0
+        return (add, delete, 0.0, per_add, -per_add, 0.0)
+
 
 _UNIT = 2.0**-53
 _LARGEST_HALF = 2**22
 """Outcomes of one half that are still sorted, about half a second of work; beyond, c is bounded by 1."""
 _EVALUATIONS = 80
 """Far more than the search for λ takes (about ten); it ends earlier when nothing is left to gain."""
+
+
+@kernel
+def copy_into(target, source):  # type: ignore[no-untyped-def]
+    """target[k] = source[k] for vectors of one length; assigning whole slices compiles for seconds."""
+    for k in range(source.size):
+        target[k] = source[k]
 
 
 @kernel

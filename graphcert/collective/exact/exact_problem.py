@@ -89,7 +89,12 @@ class TightProblem:
     @property
     def deletes(self) -> BoolArray:
         """(A,) whether an axis deletes (True) or adds (False)."""
-        return np.array([name.endswith("delete") for name in self.classes], dtype=np.bool_)[self.axis_class]
+        return self.class_deletes.astype(np.bool_)[self.axis_class]
+
+    @property
+    def class_deletes(self) -> IntArray:
+        """(K,) whether a class deletes, as 1, or adds, as 0."""
+        return np.array([name.endswith("delete") for name in self.classes], dtype=np.int64)
 
     @property
     def levels(self) -> tuple[FloatArray, IntArray]:

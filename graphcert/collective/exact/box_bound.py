@@ -14,9 +14,8 @@ A box fixes lo ≤ b ≤ hi; of every class's budget `rest` is still free after 
 
 import numpy as np
 
-from graphcert.collective.tight.copying import copy_into
-from graphcert.collective.tight.game import fallen, recall
-from graphcert.collective.tight.law_order import OUTSIDE
+from graphcert.collective.exact.critical import copy_into
+from graphcert.collective.exact.search_problem import OUTSIDE, cached_critical, fallen
 from graphcert.core.compiled import kernel
 
 CLASSES = 4
@@ -27,37 +26,37 @@ NOBODY = -2
 
 
 @kernel
-def _fill_chain(game, group, k, lo, hi, amount, without, counts):  # type: ignore[no-untyped-def]
+def _fill_chain(problem, group, k, lo, hi, amount, without, counts):  # type: ignore[no-untyped-def]
     """Add `amount` changes of class k along the chain, but not at the rank `without`.
 
     Returns what found no room, and where in `counts` the last change went (−1: there was none).
     """
-    offset = game.table.shape[0] * game.deletes[k]
+    offset = problem.table.shape[0] * problem.deletes[k]
     last = -1
-    for place in range(game.first[k], game.first[k + 1]):
-        axis = game.queue[group, place]
-        if amount == 0 or game.rank[group, axis] == OUTSIDE:
+    for place in range(problem.first[k], problem.first[k + 1]):
+        axis = problem.by_strength[group, place]
+        if amount == 0 or problem.rank[group, axis] == OUTSIDE:
             break
         more = min(amount, hi[axis] - lo[axis])
-        if more > 0 and game.rank[group, axis] != without:
-            last = offset + game.law[group, axis]
+        if more > 0 and problem.rank[group, axis] != without:
+            last = offset + problem.law[group, axis]
             counts[last] += more
             amount -= more
     return amount, last
 
 
 @kernel
-def _fill_outside(game, group, k, lo, hi, amount, counts):  # type: ignore[no-untyped-def]
+def _fill_outside(problem, group, k, lo, hi, amount, counts):  # type: ignore[no-untyped-def]
     """Add `amount` changes of class k at every law outside the chain, as far as there is room; whether there was any."""
-    offset = game.table.shape[0] * game.deletes[k]
+    offset = problem.table.shape[0] * problem.deletes[k]
     some = False
     law, left = -1, 0
-    for place in range(game.first[k + 1] - 1, game.first[k] - 1, -1):
-        axis = game.queue[group, place]
-        if game.rank[group, axis] != OUTSIDE:
+    for place in range(problem.first[k + 1] - 1, problem.first[k] - 1, -1):
+        axis = problem.by_strength[group, place]
+        if problem.rank[group, axis] != OUTSIDE:
             break
-        if game.law[group, axis] != law:
-            law, left = game.law[group, axis], amount
+        if problem.law[group, axis] != law:
+            law, left = problem.law[group, axis], amount
         more = min(left, hi[axis] - lo[axis])
         if more > 0:
             counts[offset + law] += more
@@ -67,105 +66,105 @@ def _fill_outside(game, group, k, lo, hi, amount, counts):  # type: ignore[no-un
 
 
 @kernel
-def most_critical(game, memo, group, lo, hi, amounts, without, counts, other):  # type: ignore[no-untyped-def]
+def most_critical(problem, cache, group, lo, hi, amounts, without, counts, other):  # type: ignore[no-untyped-def]
     """The largest c of all ways to add amounts[k] changes of each class to `counts` (overwritten) inside the box."""
-    classes = game.deletes.size
+    classes = problem.deletes.size
     last = np.full(CLASSES, -1)
     forced, some = False, False
     outside = np.zeros(CLASSES, np.bool_)
     over = np.zeros(CLASSES, np.int64)
     for k in range(classes):
         if amounts[k] > 0:
-            over[k], last[k] = _fill_chain(game, group, k, lo, hi, amounts[k], without[k], counts)
+            over[k], last[k] = _fill_chain(problem, group, k, lo, hi, amounts[k], without[k], counts)
     copy_into(other, counts)
     for k in range(classes):
         if amounts[k] > 0:
-            outside[k] = _fill_outside(game, group, k, lo, hi, amounts[k], other)
+            outside[k] = _fill_outside(problem, group, k, lo, hi, amounts[k], other)
             some = some or outside[k]
             forced = forced or (outside[k] and over[k] > 0)
-    best = 0.0 if forced else recall(game, memo, counts)
+    best = 0.0 if forced else cached_critical(problem, cache, counts)
     if some:
         for k in range(classes):
             if outside[k]:
                 spare = over[k] == 0 and last[k] >= 0
                 if spare:
                     other[last[k]] -= 1
-                best = max(best, recall(game, memo, other))
+                best = max(best, cached_critical(problem, cache, other))
                 if spare:
                     other[last[k]] += 1
     return best
 
 
 @kernel
-def _best_axes(game, lo, hi, rest, best):  # type: ignore[no-untyped-def]
+def _best_axes(problem, lo, hi, rest, best):  # type: ignore[no-untyped-def]
     """Write into best (C, K) the rank of each group's strongest axes with room; NOBODY if there are none on the chain."""
-    for group in range(game.law.shape[0]):
-        for k in range(game.deletes.size):
+    for group in range(problem.law.shape[0]):
+        for k in range(problem.deletes.size):
             best[group, k] = NOBODY
             if rest[k] == 0:
                 continue
-            for place in range(game.first[k], game.first[k + 1]):
-                axis = game.queue[group, place]
-                if game.rank[group, axis] == OUTSIDE:
+            for place in range(problem.first[k], problem.first[k + 1]):
+                axis = problem.by_strength[group, place]
+                if problem.rank[group, axis] == OUTSIDE:
                     break
                 if hi[axis] > lo[axis]:
-                    best[group, k] = game.rank[group, axis]
+                    best[group, k] = problem.rank[group, axis]
                     break
 
 
 @kernel
-def _same_best(game, lo, hi, best, one, two):  # type: ignore[no-untyped-def]
+def _same_best(problem, lo, hi, best, one, two):  # type: ignore[no-untyped-def]
     """Whether two groups have the same strongest free axes."""
-    for k in range(game.deletes.size):
-        for axis in range(game.first[k], game.first[k + 1]):
+    for k in range(problem.deletes.size):
+        for axis in range(problem.first[k], problem.first[k + 1]):
             if hi[axis] > lo[axis]:
-                mine = game.rank[one, axis] == best[one, k]
-                if mine != (game.rank[two, axis] == best[two, k]):
+                mine = problem.rank[one, axis] == best[one, k]
+                if mine != (problem.rank[two, axis] == best[two, k]):
                     return False
     return True
 
 
 @kernel
-def _units(game, lo, hi, best, unit):  # type: ignore[no-untyped-def]
+def _units(problem, lo, hi, best, unit):  # type: ignore[no-untyped-def]
     """Write into unit (C,) the first group with the same strongest axes; groups without outputs get −1."""
-    groups = game.law.shape[0]
+    groups = problem.law.shape[0]
     for group in range(groups):
         unit[group] = -1
-        if game.start[group + 1] == game.start[group]:
+        if problem.start[group + 1] == problem.start[group]:
             continue
         unit[group] = group
         for other in range(group):
-            if unit[other] == other and _same_best(game, lo, hi, best, group, other):
+            if unit[other] == other and _same_best(problem, lo, hi, best, group, other):
                 unit[group] = other
                 break
 
 
 @kernel
-def _overlap(game, lo, hi, best, unit, k):  # type: ignore[no-untyped-def]
+def _overlap(problem, lo, hi, best, unit, k):  # type: ignore[no-untyped-def]
     """In how many units' strongest axes one axis of class k is at most."""
     most = 0
-    for axis in range(game.first[k], game.first[k + 1]):
+    for axis in range(problem.first[k], problem.first[k + 1]):
         if hi[axis] > lo[axis]:
             times = 0
-            for group in range(game.law.shape[0]):
-                if unit[group] == group and game.rank[group, axis] == best[group, k]:
+            for group in range(problem.law.shape[0]):
+                if unit[group] == group and problem.rank[group, axis] == best[group, k]:
                     times += 1
             most = max(most, times)
     return most
 
 
 @kernel
-def _room(game, group, k, lo, hi, rank):  # type: ignore[no-untyped-def]
+def _room(problem, group, k, lo, hi, rank):  # type: ignore[no-untyped-def]
     """Room of the axes of class k that the group sees at `rank`."""
     room = 0
-    for axis in range(game.first[k], game.first[k + 1]):
-        if game.rank[group, axis] == rank:
+    for axis in range(problem.first[k], problem.first[k + 1]):
+        if problem.rank[group, axis] == rank:
             room += hi[axis] - lo[axis]
     return room
 
 
 @kernel
-def greedy_bound(game, memo, base, lo, hi, rest, surely, most):  # type: ignore[no-untyped-def]
+def greedy_bound(problem, cache, base, lo, hi, rest, surely, most):  # type: ignore[no-untyped-def]
     """Sum over groups of what falls when each completes the box alone; base (C, 2L + 1) are the counts of lo.
 
     Writes into surely and most (C,) what falls in each group at lo, and at its best completion.
@@ -173,38 +172,38 @@ def greedy_bound(game, memo, base, lo, hi, rest, surely, most):  # type: ignore[
     counts, other = np.empty_like(base[0]), np.empty_like(base[0])
     without = np.full(CLASSES, NOBODY)
     total = 0
-    for group in range(game.law.shape[0]):
+    for group in range(problem.law.shape[0]):
         surely[group], most[group] = 0, 0
-        if game.start[group + 1] > game.start[group]:
+        if problem.start[group + 1] > problem.start[group]:
             copy_into(counts, base[group])
-            surely[group] = fallen(game, group, recall(game, memo, counts))
-            value = most_critical(game, memo, group, lo, hi, rest, without, counts, other)
-            most[group] = fallen(game, group, value)
+            surely[group] = fallen(problem, group, cached_critical(problem, cache, counts))
+            value = most_critical(problem, cache, group, lo, hi, rest, without, counts, other)
+            most[group] = fallen(problem, group, value)
             total += most[group]
     return total
 
 
 @kernel
-def star_bound(game, memo, base, lo, hi, rest, work, attack):  # type: ignore[no-untyped-def]
+def star_bound(problem, cache, base, lo, hi, rest, work, attack):  # type: ignore[no-untyped-def]
     """The bound of shared strongest axes, or −1 if it would take more than `work` steps.
 
     attack (A,) is overwritten by an allocation that follows the best shares; it need not spend everything.
     """
-    groups, classes = game.law.shape[0], game.deletes.size
+    groups, classes = problem.law.shape[0], problem.deletes.size
     best = np.empty((groups, CLASSES), np.int64)
-    _best_axes(game, lo, hi, rest, best)
+    _best_axes(problem, lo, hi, rest, best)
     unit = np.empty(groups, np.int64)
-    _units(game, lo, hi, best, unit)
+    _units(problem, lo, hi, best, unit)
     # Shares of one unit, and of all units together, per class; flat indices run the last class fastest.
     total = np.ones(CLASSES, np.int64)
     for k in range(classes):
-        total[k] = rest[k] * _overlap(game, lo, hi, best, unit, k) + 1
+        total[k] = rest[k] * _overlap(problem, lo, hi, best, unit, k) + 1
     ranges = np.ones((groups, CLASSES), np.int64)
     steps = 0.0
     for group in range(groups):
         if unit[group] == group:
             for k in range(classes):
-                ranges[group, k] = min(rest[k], _room(game, group, k, lo, hi, best[group, k])) + 1
+                ranges[group, k] = min(rest[k], _room(problem, group, k, lo, hi, best[group, k])) + 1
             steps += np.prod(ranges[group]) * np.prod(total) / 2.0**classes
     if steps > work:
         return -1
@@ -228,24 +227,24 @@ def star_bound(game, memo, base, lo, hi, rest, work, attack):  # type: ignore[no
             for group in range(leader, groups):
                 if unit[group] == leader:
                     copy_into(counts, base[group])
-                    _give_best(game, group, best[group], lo, hi, share, counts)
-                    value = most_critical(game, memo, group, lo, hi, left, best[group], counts, other)
-                    gain += fallen(game, group, value)
+                    _give_best(problem, group, best[group], lo, hi, share, counts)
+                    value = most_critical(problem, cache, group, lo, hi, left, best[group], counts, other)
+                    gain += fallen(problem, group, value)
             _extend(reached, extended, chosen[leader], total, share, gain, flat)
         reached, extended = extended, reached
     copy_into(attack, lo)
-    _follow(game, lo, hi, best, unit, ranges, total, chosen, rest, attack)
+    _follow(problem, lo, hi, best, unit, ranges, total, chosen, rest, attack)
     return reached[states - 1]
 
 
 @kernel
-def _give_best(game, group, best, lo, hi, share, counts):  # type: ignore[no-untyped-def]
+def _give_best(problem, group, best, lo, hi, share, counts):  # type: ignore[no-untyped-def]
     """Add share[k] changes of each class at the group's strongest free law."""
-    for k in range(game.deletes.size):
+    for k in range(problem.deletes.size):
         if share[k] > 0:
-            for axis in range(game.first[k], game.first[k + 1]):
-                if game.rank[group, axis] == best[k]:
-                    counts[game.table.shape[0] * game.deletes[k] + game.law[group, axis]] += share[k]
+            for axis in range(problem.first[k], problem.first[k + 1]):
+                if problem.rank[group, axis] == best[k]:
+                    counts[problem.table.shape[0] * problem.deletes[k] + problem.law[group, axis]] += share[k]
                     break
 
 
@@ -265,12 +264,12 @@ def _extend(reached, extended, chosen, total, share, gain, flat):  # type: ignor
 
 
 @kernel
-def _follow(game, lo, hi, best, unit, ranges, total, chosen, rest, attack):  # type: ignore[no-untyped-def]
+def _follow(problem, lo, hi, best, unit, ranges, total, chosen, rest, attack):  # type: ignore[no-untyped-def]
     """Give every unit's strongest axes the best shares, as long as the rest lasts."""
     state = np.prod(total) - 1
     weight = np.array([total[1] * total[2] * total[3], total[2] * total[3], total[3], 1])
     left = rest.copy()
-    for leader in range(game.law.shape[0] - 1, -1, -1):
+    for leader in range(problem.law.shape[0] - 1, -1, -1):
         if unit[leader] != leader:
             continue
         rem = np.int64(chosen[leader, state])
@@ -278,9 +277,9 @@ def _follow(game, lo, hi, best, unit, ranges, total, chosen, rest, attack):  # t
             share = rem % ranges[leader, k]
             rem //= ranges[leader, k]
             state -= share * weight[k]
-            if k < game.deletes.size:
-                for axis in range(game.first[k], game.first[k + 1]):
-                    if game.rank[leader, axis] == best[leader, k]:
+            if k < problem.deletes.size:
+                for axis in range(problem.first[k], problem.first[k + 1]):
+                    if problem.rank[leader, axis] == best[leader, k]:
                         more = min(share, left[k], hi[axis] - attack[axis])
                         attack[axis] += more
                         left[k] -= more

@@ -1,21 +1,33 @@
 """Critical probabilities by weight, all allocations at once, by the hockey-stick curve (theory, section 9).
 
-H(λ) = E(λP − P')₊. An event A with P'(A) ≤ q has P(A) ≤ (q + H(λ))/λ for every λ > 0, and one more flip, with clean
-probability a and perturbed probability b of a one, turns H into
+    H(λ) = E(λP − P')₊
+
+An event A with P'(A) ≤ q has P(A) ≤ (q + H(λ))/λ for every λ > 0, and one more flip, with clean probability a and perturbed
+probability b of a one, turns H into
 
     λ ↦ b·H(λa/b) + (1 − b)·H(λ(1 − a)/(1 − b)).
 
-The map is monotone. So the largest curve of all allocations of given numbers of changes and given weight is at most V, the
-pointwise maximum over the last flip of the map applied to the V of what came before. H is convex in λ, between 0 and λ and
-of slope at most 1: chords between the points of a grid, and these limits beyond its ends, keep V above the truth.
+The map is monotone. So the largest curve of all allocations of n = (n_0, …, n_3) changes of total weight z is at most
+
+    V(0, 0) = (λ − 1)₊,    V(n, z) = max_f f applied to V(n − e_k, z − w_f), pointwise,
+
+over the last flip f, of kind k and weight w_f.
+
+H is convex in λ, between 0 and λ and of slope at most 1: chords between the points of a grid, and these limits beyond its
+ends, keep V above the truth. Three steps for every (n, z), in `_sweep`:
+
+1. V(n, z) by one flip (`_flip`) of every V before it;
+2. `_enter`: the heaviest way of each kind counts by itself, any number of its flips is added to V last, so that curves of
+   different numbers of it are not thrown together;
+3. `_least`: c ≤ min_λ (q + V(λ))/λ on the grid.
 """
 
 import math
 
 import numpy as np
 
+from graphcert.collective.exact.critical import copy_into
 from graphcert.collective.linear import BoolArray, FloatArray, IntArray
-from graphcert.collective.tight.copying import copy_into
 from graphcert.core.compiled import kernel
 from graphcert.noise import BernoulliFlip
 

@@ -7,13 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from graphcert.collective.curve import CollectiveCurve
+from graphcert.collective.exact.budget_solver import Answer, BudgetSolver
+from graphcert.collective.exact.exact_problem import TightProblem
 from graphcert.collective.linear import BoolArray, IntArray
 from graphcert.collective.localized import BINS
 from graphcert.collective.masks import mask_of, proved_alone
 from graphcert.collective.sweep import Bound, curve_of, monotone
 from graphcert.collective.threat import check_budgets
-from graphcert.collective.tight.problem import TightProblem
-from graphcert.collective.tight.solve import Answer, BudgetSolver
 from graphcert.errors import InputError
 
 
