@@ -1,8 +1,8 @@
 """The report of a certificate: one self-contained HTML page, and a few lines for the terminal."""
 
-from graphcert.report.content import ReportContent
-from graphcert.report.html import render, write_report
-from graphcert.report.laws import flip_words
-from graphcert.report.summary import collective_lines, summary_lines
+from graphcert.report.graphs.content import ReportContent
+from graphcert.report.graphs.noise_words import flip_words
+from graphcert.report.graphs.page import render, write_report
+from graphcert.report.graphs.summary import collective_lines, summary_lines
 
 __all__ = ["ReportContent", "collective_lines", "flip_words", "render", "summary_lines", "write_report"]

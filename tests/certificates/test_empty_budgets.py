@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import graphcert as gc
-from graphcert.budgets import budget_grids
 from graphcert.certificates import Certificate
-from graphcert.config import CertificateConfig
 from graphcert.errors import InputError
+from graphcert.run.budget_choice import budget_grids
+from graphcert.run.settings import CertificateConfig
 
 N = 4
 PILOT, COUNTS = np.tile([9, 1], (N, 1)), np.tile([9_990, 10], (N, 1))
@@ -62,7 +62,7 @@ def test_nodes_alone_are_refused_everywhere_alike(name: str, nodes: int) -> None
 
 @pytest.mark.parametrize("bounds", ["band", "dkw"])
 def test_claims_about_mean_scores_refuse_them_too(bounds: str) -> None:
-    from graphcert.certificates.score_bounds import unanimous_scores
+    from graphcert.certificates.confidence_bounds import unanimous_scores
 
     certificate = gc.certify_scores(unanimous_scores(5000, 0.0), bounds=bounds)
     for ask in (certificate.robust, certificate.grid, certificate.collective):

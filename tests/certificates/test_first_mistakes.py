@@ -6,8 +6,8 @@ import torch
 from torch_geometric.data import Data
 
 import graphcert as gc
-from graphcert.config import CertificateConfig
 from graphcert.errors import InputError, OutOfReachWarning, UnsupportedError, VotesError
+from graphcert.run.settings import CertificateConfig
 
 FLIPS = gc.Smoothing(gc.BernoulliFlip(0.1, 0.4))
 N = 6
@@ -53,7 +53,7 @@ def test_targets(function, targets, words: str) -> None:
 
 
 def scored() -> gc.Votes:
-    from graphcert.scores import BINS, UNIT
+    from graphcert.votes import BINS, UNIT
 
     histogram = np.zeros((N, BINS), np.int64)
     histogram[:, -1] = 1000

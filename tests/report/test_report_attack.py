@@ -10,11 +10,11 @@ from svg_reading import elements, paths, text_boxes
 
 from graphcert.certificates import Attack
 from graphcert.report import render
-from graphcert.report.ladder import ladders
+from graphcert.report.frame.wording import budget_words, number, percent
+from graphcert.report.graphs.sweep import ladders
 from graphcert.report.plots import attack_plot, cluster_plot
 from graphcert.report.plots.canvas import WIDTH
-from graphcert.report.plots.ranks import HEIGHT
-from graphcert.report.wording import budget_words, number, percent
+from graphcert.report.plots.matrices import RANK_HEIGHT
 
 HEADING = "Where one perturbation does most harm"
 CONTENT = localized_content(methods=("naive", "tight"))
@@ -99,7 +99,7 @@ def test_circles_stand_where_they_stand_in_the_picture_of_the_clusters(clusters:
     for _, box in text_boxes(svg):
         assert min(box[:2]) >= 0
         assert box[2] <= WIDTH
-        assert box[3] <= HEIGHT
+        assert box[3] <= RANK_HEIGHT
 
 
 def test_changed_edges_have_a_column_of_their_own() -> None:

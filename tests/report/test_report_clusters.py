@@ -12,11 +12,11 @@ from report_contents import Page, default_content, localized_content, make_clust
 from svg_reading import anchor_point, apart, assert_apart, elements, paths, text_boxes
 
 from graphcert.report import render
+from graphcert.report.frame.wording import number, percent
 from graphcert.report.plots import cluster_plot, rank_plot
 from graphcert.report.plots.canvas import LETTER, TEXT, WIDTH
-from graphcert.report.plots.layout import Disk, place_clusters
-from graphcert.report.plots.ranks import HEIGHT
-from graphcert.report.wording import number, percent
+from graphcert.report.plots.cluster_map import Disk, place_clusters
+from graphcert.report.plots.matrices import RANK_HEIGHT
 
 LOCALIZED = localized_content(both=True, methods=("naive",))
 PAGE = render(LOCALIZED)
@@ -44,7 +44,7 @@ def inside(disk: Disk) -> bool:
 @given(graphs())
 def test_circles_and_names_stay_apart_and_in_the_picture(case: tuple[np.ndarray, np.ndarray]) -> None:
     sizes, links = case
-    disks = place_clusters(sizes, links, WIDTH, HEIGHT)
+    disks = place_clusters(sizes, links, WIDTH, RANK_HEIGHT)
     boxes = {}
     for k, disk in enumerate(disks):
         assert disk.lines
@@ -60,8 +60,8 @@ def test_circles_and_names_stay_apart_and_in_the_picture(case: tuple[np.ndarray,
     assert min(box[0] for box in boxes.values()) >= -1e-9
     assert min(box[1] for box in boxes.values()) >= -1e-9
     assert max(box[2] for box in boxes.values()) <= WIDTH + 1e-9
-    assert max(box[3] for box in boxes.values()) <= HEIGHT + 1e-9
-    assert place_clusters(sizes, links, WIDTH, HEIGHT) == disks
+    assert max(box[3] for box in boxes.values()) <= RANK_HEIGHT + 1e-9
+    assert place_clusters(sizes, links, WIDTH, RANK_HEIGHT) == disks
     visible = np.array([disk.radius for disk in disks]) > 2
     areas = np.array([disk.radius**2 for disk in disks])[visible] / sizes[visible]
     np.testing.assert_allclose(areas, areas[:1].repeat(visible.sum()), rtol=1e-9)
@@ -69,7 +69,7 @@ def test_circles_and_names_stay_apart_and_in_the_picture(case: tuple[np.ndarray,
 
 def test_very_many_clusters_are_drawn_without_names() -> None:
     partition, links = make_clusters(150, 3000)
-    disks = place_clusters(partition.sizes, links, WIDTH, HEIGHT)
+    disks = place_clusters(partition.sizes, links, WIDTH, RANK_HEIGHT)
     assert any(not disk.lines for disk in disks)
     for one, other in combinations(disks, 2):
         assert np.hypot(one.x - other.x, one.y - other.y) >= one.radius + other.radius
@@ -90,14 +90,14 @@ def test_the_picture_has_a_circle_per_cluster_and_no_text_on_another(clusters: i
         assert box[0] >= 0
         assert box[1] >= 0
         assert box[2] <= WIDTH
-        assert box[3] <= HEIGHT
+        assert box[3] <= RANK_HEIGHT
 
 
 def test_the_width_of_a_line_is_proportional_to_the_edges() -> None:
     links = np.array([[9, 700, 350, 1], [700, 0, 100, 0], [350, 100, 5, 70], [1, 0, 70, 2]])
     sizes = np.array([50, 40, 30, 20])
     svg = cluster_plot(sizes, links, "c")
-    width, height = WIDTH - 6, HEIGHT - 6
+    width, height = WIDTH - 6, RANK_HEIGHT - 6
     disks = place_clusters(sizes, links, width, height)
     found = {}
     for path in elements(svg, "path"):
@@ -138,7 +138,7 @@ def test_the_matrix_shows_every_rank_at_its_place(clusters: int) -> None:
     assert len(cells) == (clusters**2 if clusters <= 20 else 0)
     for text, x, y in cells:
         assert rank[int((y - 4) / side), int((x - 34) / side)] == int(text)
-    labels = [(text, box) for text, box in text_boxes(svg) if box[1] > HEIGHT - 38 or box[2] < 34]
+    labels = [(text, box) for text, box in text_boxes(svg) if box[1] > RANK_HEIGHT - 38 or box[2] < 34]
     assert all(apart(a, b) for (_, a), (_, b) in combinations(labels, 2))
     numbers = [box for text, box in text_boxes(svg) if text.isdigit() and (text, box) not in labels]
     assert all(box[2] - box[0] <= side for box in numbers)

@@ -16,11 +16,11 @@ from graphcert.collective import CollectiveCurve
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import AXES, Budget
 from graphcert.report import ReportContent, render, summary_lines
-from graphcert.report.ladder import Ladder, ladders, largest_gain
+from graphcert.report.frame.wording import budget_words, method_name, method_words, number, percent, points
+from graphcert.report.graphs.sweep import Ladder, ladders, largest_gain
 from graphcert.report.plots import ladder_plot
-from graphcert.report.plots.budget_axis import HEIGHT, MARGINS
+from graphcert.report.plots.budget_curves import HEIGHT, MARGINS
 from graphcert.report.plots.canvas import WIDTH
-from graphcert.report.wording import budget_words, method_name, method_words, number, percent, points
 
 LOCALIZED = localized_content()
 PLAIN = default_content()

@@ -11,9 +11,8 @@ from graphcert.certificates import ScoreCertificate, certify_scores
 from graphcert.errors import InputError
 from graphcert.noise import BernoulliFlip, Gaussian, Hierarchical, Smoothing
 from graphcert.report import ReportContent, render
-from graphcert.report.wording import budget_words, number, percent
-from graphcert.scores import BINS, UNIT, Scores
-from graphcert.votes import Votes
+from graphcert.report.frame.wording import budget_words, number, percent
+from graphcert.votes import BINS, UNIT, Scores, Votes
 
 NODES, SAMPLES = 60, 2000
 HEADING = "Another classifier: the largest mean score"

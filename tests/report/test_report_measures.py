@@ -11,9 +11,8 @@ from report_contents import CLASSES, ReportContent, make_content, make_votes, va
 
 from graphcert.noise import Budget
 from graphcert.report import summary_lines
-from graphcert.report.measures import class_counts, headline, reach
-from graphcert.report.probe import abstention_threshold, out_of_reach
-from graphcert.report.wording import alternatives, budget_words, number, percent, seconds, setting
+from graphcert.report.frame.wording import alternatives, budget_words, number, percent, seconds, setting
+from graphcert.report.graphs.measures import abstention_threshold, class_counts, headline, out_of_reach, reach
 
 VARIANTS = variants()
 

@@ -15,8 +15,8 @@ from report_contents import BOTH, Page, default_content, make_content, make_vote
 from graphcert.errors import DataError, InputError, UnsupportedError
 from graphcert.noise import BernoulliFlip, Budget
 from graphcert.report import ReportContent, render, write_report
-from graphcert.report.html import _noise
-from graphcert.report.wording import budget_words, number, percent
+from graphcert.report.frame.wording import budget_words, number, percent
+from graphcert.report.graphs.page import _noise
 
 VARIANTS = variants()
 DEFAULT = VARIANTS["default"]

@@ -11,12 +11,7 @@ from svg_reading import apart, assert_apart, elements, paths, text_boxes, texts,
 
 from graphcert.certificates import BudgetGrid
 from graphcert.noise import Budget
-from graphcert.report.plots import curve_plot, has_border, has_numbers, heat_map_plot, ladder_plot, margin_plot
-from graphcert.report.plots.budget_axis import HEIGHT, MARGINS
-from graphcert.report.plots.canvas import WIDTH
-from graphcert.report.plots.clusters import TINT as CIRCLE_TINT
-from graphcert.report.plots.ladder import MOST_LINES
-from graphcert.report.theme import (
+from graphcert.report.frame.theme import (
     ACCURACY,
     CORRECT,
     INK,
@@ -33,6 +28,10 @@ from graphcert.report.theme import (
     WARNING,
     WRONG,
 )
+from graphcert.report.plots import curve_plot, has_border, has_numbers, heat_map_plot, ladder_plot, margin_plot
+from graphcert.report.plots.budget_curves import HEIGHT, MARGINS, MOST_LINES
+from graphcert.report.plots.canvas import WIDTH
+from graphcert.report.plots.cluster_map import TINT as CIRCLE_TINT
 
 
 def one_axis(values: list[int], ratio: list[float], accuracy: list[float] | None) -> BudgetGrid:

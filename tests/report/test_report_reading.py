@@ -19,8 +19,8 @@ from report_contents import (
 
 from graphcert.noise import BernoulliFlip, Budget, Hierarchical
 from graphcert.report import ReportContent, render
-from graphcert.report.sections.particulars import settings_block
-from graphcert.report.wording import number, percent
+from graphcert.report.frame.html import settings_section
+from graphcert.report.frame.wording import number, percent
 
 VARIANTS = variants()
 TILE = re.compile(r'<div><dt>(.*?)</dt><dd>(.*?)</dd>(?:<dd class="note">(.*?)</dd>)?</div>')
@@ -157,11 +157,11 @@ def test_sections_are_not_empty_and_say_no_nan(variant: tuple[ReportContent, str
 
 
 def test_settings_that_had_no_use_are_not_shown() -> None:
-    block = str(settings_block({
+    block = settings_section({
         "collective": {"method": "tight", "sweeps": (), "isotropic": False, "time_limit": 20.0},
         "sampling": {"samples": 2000, "scores": False, "seed": 0, "workers": None},
         "nothing": {"path": "", "options": {}},
-    }, {}))  # fmt: skip
+    }, {}).html  # fmt: skip
     assert re.findall(r"<dt>(.*?)</dt>", block) == ["method", "time_limit", "samples", "seed"]
     assert "<h3>nothing" not in block
     assert "<h3>timings" not in block

@@ -12,9 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from graphcert.config import norm_words
-from graphcert.report.plots.budget_axis import NormAxis
-from graphcert.report.segmentation import (
+from graphcert.report.images import (
     Curves,
     Piece,
     SegmentationContent,
@@ -23,7 +21,9 @@ from graphcert.report.segmentation import (
     png,
     render,
 )
-from graphcert.report.segmentation.pictures import SCALE, VOID
+from graphcert.report.images.pictures import SCALE, VOID
+from graphcert.report.plots.budget_curves import NormAxis
+from graphcert.tradeoff.words import norm_words
 
 PALETTE = ((200, 30, 30), (30, 200, 30), (30, 30, 200))
 CLASSES = arrays(np.int64, (6, 9), elements=st.integers(-1, 2))

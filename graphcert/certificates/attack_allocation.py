@@ -1,0 +1,188 @@
+"""The worst known perturbation behind a collective certificate: where it changes what, and which targets may fall."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphcert.certificates.budget_grid import Mask
+from graphcert.collective import CollectiveCurve
+from graphcert.errors import InputError
+from graphcert.noise import AXES, Budget, Hierarchical, Scheme
+
+Integers = NDArray[np.int64]
+
+OBJECTS: Mapping[str, tuple[str, str]] = {
+    "feature_add": ("feature bit", "added"),
+    "feature_delete": ("feature bit", "deleted"),
+    "edge_add": ("edge", "added"),
+    "edge_delete": ("edge", "deleted"),
+}
+"""What changes on each budget axis, and how."""
+
+
+class Change(NamedTuple):
+    """So many changes of one kind in one place.
+
+    Attributes:
+        axis: one of `AXES`.
+        blocks: the cluster whose features change, or the two clusters between which edges change, twice the same for edges
+            within one.
+        amount: how many, > 0.
+    """
+
+    axis: str
+    blocks: tuple[int, ...]
+    amount: int
+
+    @property
+    def what(self) -> str:
+        """ "2 feature bits added"."""
+        thing, done = OBJECTS[self.axis]
+        return f"{self.amount:,} {thing}{'' if self.amount == 1 else 's'} {done}"
+
+    @property
+    def where(self) -> str:
+        """ "in cluster 3", "between clusters 0 and 4"."""
+        first, last = self.blocks[0], self.blocks[-1]
+        return f"in cluster {first}" if first == last else f"between clusters {first} and {last}"
+
+
+class Attackable(Protocol):
+    """A certificate that answers about allocations, such as `Certificate`."""
+
+    @property
+    def smoothing(self) -> Scheme:
+        """The scheme."""
+
+    @property
+    def targets(self) -> Mask:
+        """(N,) the nodes about which claims are made."""
+
+    @property
+    def abstained(self) -> Mask:
+        """(N,) nodes about which nothing is said."""
+
+    @property
+    def robust_at(self) -> Callable[..., Mask]:
+        """(N,) the nodes that keep their label under one allocation; `rows=` of changed rows under hierarchical noise."""
+
+
+@dataclass(frozen=True, eq=False)
+class Attack:
+    """One allocation of changes over the clusters, and the targets that no certificate of these votes can save from it.
+
+    It says where changes of which kind do most harm, not which bits. Some base classifier with the proved majorities loses
+    all of `broken` in a cluster to it; the classifier at hand may well withstand.
+
+    Attributes:
+        feature_add, feature_delete: (J,) feature bits set and cleared per cluster.
+        edge_add, edge_delete: (J, J) edges inserted and removed, entry [j, k] with j ≤ k between the clusters j and k.
+        broken: (N,) targets with an answer that are not robust under this very allocation, by the exact trade-off.
+        abstained: (N,) targets without an answer; the collective certificate counts them as changed.
+        rows: (J,) rows of features that change per cluster, in which all changed bits lie, under hierarchical noise; None
+            under noise that does not select rows.
+    """
+
+    feature_add: Integers
+    feature_delete: Integers
+    edge_add: Integers
+    edge_delete: Integers
+    broken: Mask
+    abstained: Mask
+    rows: Integers | None = None
+
+    @classmethod
+    def of(cls, certificate: Attackable, curve: CollectiveCurve, row: int = -1) -> "Attack":
+        """The best attack that was found at one budget of a curve of `certificate.collective`.
+
+        Args:
+            certificate: whose curve it is.
+            curve: one with attacks, such as that of method="tight".
+            row: which budget, as an index into `curve.budgets`.
+
+        Raises:
+            InputError: if the curve has no attacks or no such budget, or is not of this certificate's scheme.
+            UnsupportedError: if the allocation is too large for exact arithmetic.
+        """
+        found, rows = allocation(certificate.smoothing, curve, row), changed_rows(certificate.smoothing, curve, row)
+        options = {}
+        if isinstance(certificate.smoothing, Hierarchical):
+            # Where nobody counted rows, all of them are selected, and one row is as good as many.
+            options["rows"] = np.minimum(found[0] + found[1], 1) if rows is None else rows
+        robust = certificate.robust_at(*found, **options)
+        targets, silent = certificate.targets, certificate.abstained
+        return cls(*found, broken=targets & ~robust & ~silent, abstained=targets & silent, rows=rows)
+
+    @property
+    def budget(self) -> Budget:
+        """All changes together."""
+        counts = [int(changes.sum()) for changes in self._arrays]
+        return replace(Budget(*counts), nodes=None if self.rows is None else int(self.rows.sum()))
+
+    @property
+    def changes(self) -> list[Change]:
+        """What is changed where, the most first within a kind."""
+        found = []
+        for axis, array in zip(AXES, self._arrays, strict=True):
+            here = [Change(axis, tuple(place), int(array[tuple(place)])) for place in np.argwhere(array).tolist()]
+            found += sorted(here, key=lambda change: -change.amount)
+        return found
+
+    @property
+    def words(self) -> str:
+        """All changes in words; without clusters only how many."""
+        alone = self.feature_add.size == 1
+        parts = [change.what if alone else f"{change.what} {change.where}" for change in self.changes]
+        if self.rows is not None and self.rows.any():
+            parts.append(f"features change in {', '.join(self._row_words)}")
+        return "; ".join(parts) or "no change"
+
+    @property
+    def _row_words(self) -> list[str]:
+        """ "2 nodes of cluster 1"; without clusters only how many."""
+        assert self.rows is not None  # asked by the caller
+        counts = [(f"{rows:,} node{'' if rows == 1 else 's'}", j) for j, rows in enumerate(self.rows.tolist()) if rows]
+        return [words if self.rows.size == 1 else f"{words} of cluster {j}" for words, j in counts]
+
+    @property
+    def _arrays(self) -> tuple[Integers, Integers, Integers, Integers]:
+        return self.feature_add, self.feature_delete, self.edge_add, self.edge_delete
+
+
+def allocation(smoothing: Scheme, curve: CollectiveCurve, row: int) -> tuple[Integers, Integers, Integers, Integers]:
+    """The allocation of one attack, one array per axis of `AXES`, in the order that `smoothing_problem` gives its axes."""
+    attack, _ = _split(smoothing, curve, row)
+    blocks = _blocks(smoothing)
+    low, high = np.triu_indices(blocks)
+    add, delete, *edges = np.split(attack, np.cumsum((blocks, blocks, low.size)))
+    squares = np.zeros((2, blocks, blocks), np.int64)
+    squares[:, low, high] = edges
+    return add, delete, squares[0], squares[1]
+
+
+def changed_rows(smoothing: Scheme, curve: CollectiveCurve, row: int) -> Integers | None:
+    """(J,) the rows that change per cluster under one attack; None under noise that does not select rows."""
+    _, rows = _split(smoothing, curve, row)
+    return rows if isinstance(smoothing, Hierarchical) and rows.size else None
+
+
+def _split(smoothing: Scheme, curve: CollectiveCurve, row: int) -> tuple[Integers, Integers]:
+    """One attack: the changes of all axes, and what is counted behind them, changed rows or nothing."""
+    if curve.attacks is None:
+        raise InputError("this curve holds no attacks; take one of collective(…, method='tight')")
+    if not -len(curve) <= row < len(curve):
+        raise InputError(f"the curve has {len(curve)} budgets, so there is no row {row}")
+    blocks, attack = _blocks(smoothing), curve.attacks[row]
+    places = blocks * (blocks + 3)
+    # Where every row is selected, changed rows make no difference and nobody counts them.
+    if attack.size not in ((places, places + blocks) if isinstance(smoothing, Hierarchical) else (places,)):
+        raise InputError(f"the attacks of this curve have {attack.size} places and the scheme has {places}")
+    return attack[:places], attack[places:]
+
+
+def _blocks(smoothing: Scheme) -> int:
+    """J."""
+    return smoothing.partition.clusters if smoothing.localized and smoothing.partition is not None else 1

@@ -1,0 +1,41 @@
+"""Collective statements that rest on every node by itself."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from graphcert.certificates.budget_grid import Mask
+from graphcert.collective import CollectiveCurve
+from graphcert.collective.budget_axes import budget_axes
+from graphcert.errors import InputError
+from graphcert.noise import Budget
+
+
+def per_node_curve(budgets: Sequence[Budget], robust: Mask, counted: Mask, right: Mask | None) -> CollectiveCurve:
+    """The naive curve: whoever is not robust alone may fall. Nothing is known about attacks, so the gap is nan.
+
+    Args:
+        budgets: B budgets, all with a limit of nodes (then "nodes" is a fifth axis) or all without.
+        robust: (B, N) the nodes that are robust alone.
+        counted: (N,) the targets that count.
+        right: (N,) which of them are correctly labelled, or None.
+
+    Raises:
+        InputError: if some budgets limit the nodes and some do not, or no target counts.
+    """
+    axes, rows = budget_axes(budgets)
+    if not counted.any():
+        raise InputError("there are no targets; mark at least one node in the boolean mask targets")
+    attacked = (counted & ~robust).sum(axis=1)
+    return CollectiveCurve(
+        axes=axes,
+        budgets=rows,
+        targets=int(counted.sum()),
+        bound=attacked.astype(np.float64),
+        attacked_upper=attacked,
+        method=np.full(len(budgets), "naive"),
+        status=np.full(len(budgets), "not solved"),
+        gap=np.full(len(budgets), np.nan),
+        correct_upper=None if right is None else (right & ~robust).sum(axis=1),
+        correct_targets=None if right is None else int(right.sum()),
+    )

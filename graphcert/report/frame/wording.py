@@ -1,0 +1,131 @@
+"""Numbers and budgets as words; every percentage is rounded down, towards "not certified"."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from graphcert.certificates.attack_allocation import OBJECTS
+from graphcert.collective.curve import SHIFT
+from graphcert.noise import AXES, Budget
+from graphcert.tradeoff.words import norm_words
+
+_OPERATIONS = {"add": "additions", "delete": "deletions"}
+_AXES = {"nodes": "touched nodes", SHIFT: "norm of the change"}
+_SUBSCRIPTS = str.maketrans("12", "₁₂")
+
+NOTHING = "–"
+
+_METHODS: Mapping[str, tuple[str, str]] = {
+    "naive": ("each node alone", "each alone"),
+    "rows": ("collective, each alone against the same rows", "same rows"),
+    "lp": ("collective, linear program", "linear program"),
+    "milp": ("collective, integer program", "integer program"),
+    "tight-lp": ("collective, linear program of exact trade-offs", "exact LP"),
+    "tight": ("collective, exact trade-offs", "exact trade-offs"),
+    "lp-2": ("published, linear program", "published LP"),
+    "milp-2": ("published, integer program", "published MILP"),
+}
+"""Methods of collective certificates: in a text, and where there is little room."""
+
+
+def percent(count: int, total: int) -> str:
+    """A share in percent with one decimal, rounded down; a dash for a share of nothing."""
+    if total == 0:
+        return NOTHING
+    tenths = 1000 * count // total
+    return f"{tenths // 10}.{tenths % 10}%"
+
+
+def points(count: int, total: int) -> str:
+    """A difference of two shares in percentage points with its sign, rounded down: "+11.1", "−0.4"."""
+    tenths = 1000 * count // total
+    return f"{'−' if tenths < 0 else '+'}{abs(tenths) // 10}.{abs(tenths) % 10}"
+
+
+def number(count: int) -> str:
+    """A whole number with separated thousands."""
+    return f"{count:,}"
+
+
+def axis_words(axis: str) -> str:
+    """The name of an axis: "feature additions", "touched nodes", "norm of the change"."""
+    if axis in _AXES:
+        return _AXES[axis]
+    channel, _, operation = axis.partition("_")
+    return f"{channel} {_OPERATIONS[operation]}"
+
+
+def budget_words(budget: Budget) -> str:
+    """A budget in words: "2 feature bits added and 1 deleted in at most 2 nodes, 1 edge deleted"."""
+    channels: dict[str, list[str]] = {}
+    for axis, count in zip(AXES, budget.as_tuple(), strict=True):
+        if count:
+            thing, change = OBJECTS[axis]
+            noun = "" if thing in channels else f" {thing}" if count == 1 else f" {thing}s"
+            channels.setdefault(thing, []).append(f"{number(count)}{noun} {change}")
+    words = {thing: " and ".join(parts) for thing, parts in channels.items()}
+    if budget.nodes:
+        bits = words.pop("feature bit", "")
+        # Without bits a number of nodes is a budget of its own: any change of so many rows.
+        changed = f"{bits} in at most {_nodes(budget.nodes)}" if bits else f"{_nodes(budget.nodes)} changed"
+        words = {"feature bit": changed, **words}
+    return ", ".join(words.values()) or "no change"
+
+
+def size_of_change(norm: str) -> str:
+    """The norm of a change δ: "‖δ‖₂" for "ℓ2"."""
+    return f"‖δ‖{norm.removeprefix('ℓ').translate(_SUBSCRIPTS)}"
+
+
+def shift_words(norm: str, shift: float, nodes: int | None = None) -> str:
+    """A budget that is a norm: "‖δ‖₂ ≤ 0.25 in at most 2 nodes"; the norm is rounded down."""
+    if not shift:
+        return "no change"
+    moved = f"{size_of_change(norm)} ≤ {norm_words(shift)}"
+    return moved if nodes is None else f"{moved} in at most {_nodes(nodes)}"
+
+
+def _nodes(count: int) -> str:
+    return f"{number(count)} node{'' if count == 1 else 's'}"
+
+
+def method_words(method: str) -> str:
+    """The name of a collective method: "collective, linear program"; an unknown one is shown as it is."""
+    return _METHODS.get(method, (method, method))[0]
+
+
+def method_name(method: str) -> str:
+    """The same where there is little room: "linear program"."""
+    return _METHODS.get(method, (method, method))[1]
+
+
+def besides(fixed: Budget) -> str:
+    """What is changed at every point of a grid besides its axes, and where, as an addition to a heading."""
+    always = replace(fixed, nodes=None)
+    words = "" if always == Budget() else f", besides {budget_words(always)}"
+    return words if fixed.nodes is None else f"{words}, in at most {_nodes(fixed.nodes)}"
+
+
+def alternatives(words: Sequence[str]) -> str:
+    """ "a", "a or b", "a, b or c"."""
+    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def seconds(duration: float) -> str:
+    """A duration: "0.42 s", "12.3 s", "3 min 05 s"."""
+    if duration < 60:
+        return f"{duration:.2f} s" if duration < 10 else f"{duration:.1f} s"
+    minutes, rest = divmod(round(duration), 60)
+    return f"{minutes} min {rest:02d} s"
+
+
+def setting(value: object) -> str:
+    """A value of the settings as text."""
+    if value is None:
+        return NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} = {setting(item)}" for key, item in value.items()) or NOTHING
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(setting(item) for item in value) or NOTHING
+    return str(value)

@@ -1,0 +1,151 @@
+"""What a report is made from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphcert.certificates import BudgetGrid, Certificate, ScoreCertificate
+from graphcert.collective import CollectiveCurve
+from graphcert.collective.curve import SHIFT
+from graphcert.errors import InputError, UnsupportedError
+from graphcert.noise import AXES, Partition, Smoothing
+from graphcert.report.graphs.noise_words import norm_of
+from graphcert.votes import Votes
+
+
+@dataclass(frozen=True)
+class Isotropic:
+    """The same model under isotropic noise at equal accuracy, node by node.
+
+    Attributes:
+        smoothing: the isotropic scheme.
+        accuracy: smoothed accuracy on the targets under it.
+        localized_accuracy: the same under the localized scheme.
+        curves: one per ladder, over its budgets.
+    """
+
+    smoothing: Smoothing
+    accuracy: float
+    localized_accuracy: float
+    curves: tuple[CollectiveCurve, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class ReportContent:
+    """Everything a report shows; equal contents give byte-identical reports.
+
+    Attributes:
+        title: the heading of the page.
+        certificate: the claims.
+        votes: the votes that the certificate was made from.
+        truth: (N,) int64 true labels, −1 where unknown; an unknown label counts as not correct.
+        grids: what to draw: grids over one axis become curves, grids over two axes become heat maps.
+        settings: sections ("dataset", "model", …) of names and values; what is None, off or empty is not shown, nor is
+            "collective" without a collective certificate.
+        timings: seconds per stage.
+        warnings: sentences the reader must know before believing a number.
+        collective: one ladder per sweep of budgets: curves by method ("naive", "lp", "milp", …), the weakest first, over
+            the same (B, 4) budgets in the order of `AXES`, with "nodes" (B, 5); under continuous noise over norms,
+            "feature_shift" (B, 1), with "nodes" (B, 2). Sweeps of one axis become curves, all combinations over two axes
+            heat maps, and every sweep a table.
+        isotropic: the same model under isotropic noise at equal accuracy, one curve per ladder; None if not compared.
+        mean_score: the classifier of the largest mean score, one curve per ladder; empty if votes carry no scores.
+        scores: the claims about that classifier, each node alone; None if votes carry no scores.
+        links: (C, C) undirected edges between clusters, inside them on the diagonal; None without clusters, or if they
+            are not known.
+
+    Raises:
+        InputError: if the certificate is not one of these votes, `truth` is not one integer per node, the methods of a
+            ladder differ in their budgets or count other targets than the certificate, `scores` are about other targets,
+            or `links` is no such matrix.
+        UnsupportedError: if a grid varies no axis or more than two, or the budgets of a ladder are neither over `AXES` nor,
+            under Gaussian or uniform noise, norms.
+    """
+
+    title: str
+    certificate: Certificate
+    votes: Votes
+    truth: NDArray[np.int64]
+    grids: tuple[BudgetGrid, ...]
+    settings: Mapping[str, Mapping[str, object]]
+    timings: Mapping[str, float]
+    warnings: tuple[str, ...] = ()
+    collective: tuple[Mapping[str, CollectiveCurve], ...] = ()
+    links: NDArray[np.int64] | None = None
+    isotropic: Isotropic | None = None
+    mean_score: tuple[CollectiveCurve, ...] = ()
+    scores: ScoreCertificate | None = None
+
+    def __post_init__(self) -> None:
+        claimed, cast = self.certificate, self.votes
+        same = claimed.smoothing == cast.smoothing and claimed.samples == cast.samples
+        if not same or not np.array_equal(claimed.labels, cast.labels):
+            raise InputError("the certificate of a report must be made from its votes; call certify(votes) again")
+        claimed.correct(self.truth)  # refuses anything but one integer per node
+        for grid in self.grids:
+            if len(grid.axes) not in (1, 2):
+                raise UnsupportedError(
+                    f"a report draws grids over one or two axes, got {len(grid.axes)}; fix the others at a number"
+                )
+        if self.scores is not None and not np.array_equal(self.scores.targets, claimed.targets):
+            raise InputError("the mean scores of a report must be about the targets of its certificate")
+        for ladder in self.collective:
+            _check_ladder(ladder, claimed)
+        for curves in (self.mean_score, () if self.isotropic is None else self.isotropic.curves):
+            if curves and len(curves) != len(self.collective):
+                raise InputError(
+                    f"{len(curves)} curves of another classifier do not match {len(self.collective)} sweeps"
+                )
+        _check_links(self.links, claimed.smoothing.partition)
+
+    @property
+    def curves(self) -> tuple[BudgetGrid, ...]:
+        """The grids over one axis."""
+        return tuple(grid for grid in self.grids if len(grid.axes) == 1)
+
+    @property
+    def heat_maps(self) -> tuple[BudgetGrid, ...]:
+        """The grids over two axes."""
+        return tuple(grid for grid in self.grids if len(grid.axes) == 2)
+
+    @property
+    def has_truth(self) -> bool:
+        """Whether the true label of any target is known; without one there is no accuracy to speak of."""
+        return bool((self.truth[self.certificate.targets] >= 0).any())
+
+
+def _check_ladder(ladder: Mapping[str, CollectiveCurve], certificate: Certificate) -> None:
+    """Curves that can be compared, about the targets of the certificate."""
+    if not ladder:
+        raise InputError("a ladder of collective methods is empty; leave it out of collective=…")
+    first, claims = next(iter(ladder.values())), certificate.claims
+    shown = [AXES, (*AXES, "nodes")]
+    if norm_of(certificate.smoothing):
+        shown += [(SHIFT,), (SHIFT, "nodes")]
+    for method, curve in ladder.items():
+        if not len(curve) or curve.axes not in shown or curve.budgets.shape[1] != len(curve.axes):
+            raise UnsupportedError(
+                f"a report shows collective certificates over the axes {', '.join(AXES)} or, under continuous noise, over "
+                f"{SHIFT} (and nodes), and {method} has budgets of shape {curve.budgets.shape} over "
+                f"{', '.join(curve.axes)}; make it with Certificate.collective"
+            )
+        if curve.targets != claims:
+            raise InputError(
+                f"the collective certificate {method} counts {curve.targets} targets and the certificate {claims}; "
+                f"call collective without targets=…"
+            )
+        if curve.axes != first.axes or not np.array_equal(curve.budgets, first.budgets):
+            raise InputError(f"the budgets of {method} differ from those of {next(iter(ladder))}; sweep the same ones")
+
+
+def _check_links(links: NDArray[np.int64] | None, partition: Partition | None) -> None:
+    if links is None:
+        return
+    clusters = 0 if partition is None else partition.clusters
+    if links.shape != (clusters, clusters) or not np.array_equal(links, links.T) or (links < 0).any():
+        raise InputError(
+            f"the links of a report must be a symmetric matrix of counts over its {clusters} clusters, got shape "
+            f"{links.shape}; leave them out without a partition"
+        )

@@ -1,0 +1,133 @@
+"""The numbers that the page, its tables and the terminal share."""
+
+from bisect import bisect_left
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphcert.certificates import BudgetGrid, Certificate, certify
+from graphcert.noise import BernoulliFlip, Budget, Smoothing
+from graphcert.report.graphs.content import ReportContent
+from graphcert.votes import Votes
+
+MILESTONES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+"""Round budgets, for tables."""
+
+_ROWS = 8
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How many targets are certified at one budget, and how many of them with the correct label."""
+
+    budget: Budget
+    certified: int
+    correct: int
+
+
+@dataclass(frozen=True)
+class Reach:
+    """The largest evaluated budget on one axis at which enough targets are certified.
+
+    Attributes:
+        budget: that budget, or None if there are too few even without a change.
+        beyond: whether it is the last one evaluated, so that more may be possible.
+    """
+
+    budget: int | None
+    beyond: bool
+
+
+def standing(content: ReportContent, budget: Budget) -> Standing:
+    """Counts at `budget`, straight from the certificate."""
+    robust = content.certificate._kept(budget)
+    correct = content.certificate.correct(content.truth)
+    return Standing(budget, int(robust.sum()), int((robust & correct).sum()))
+
+
+def headline(content: ReportContent) -> list[Standing]:
+    """No change, a few budgets on every axis that is drawn as a curve, and the smallest joint budgets."""
+    budgets = [Budget()]
+    per_axis = max(2, _ROWS // max(1, len(content.curves)))
+    for grid in content.curves:
+        budgets += [budget_at(grid, (value,)) for value in _milestones(grid, per_axis)]
+    budgets += [budget_at(grid, (1, 1)) for grid in content.heat_maps]
+    return [standing(content, budget) for budget in dict.fromkeys(budgets)]
+
+
+def _milestones(grid: BudgetGrid, at_most: int) -> list[int]:
+    """Round budgets of a curve that certify somebody, evenly chosen, and always the budget of one change."""
+    alive = [value for value, ratio in zip(grid.values[0], grid.ratio, strict=True) if ratio > 0]
+    steps = [value for value in MILESTONES if value in alive] or [1]
+    chosen = np.linspace(0, len(steps) - 1, min(at_most, len(steps))).round().astype(int)
+    return [steps[i] for i in chosen]
+
+
+def budget_at(grid: BudgetGrid, values: tuple[int, ...]) -> Budget:
+    """The budget of a grid's fixed part with `values` on its axes."""
+    return replace(grid.fixed, **dict(zip(grid.axes, values, strict=True)))
+
+
+def reach(grid: BudgetGrid, targets: int, share: tuple[int, int]) -> Reach:
+    """How far a share of the targets holds on the axis of a curve; `share` is an exact fraction such as (1, 2)."""
+    part, whole = share
+    enough = [round(ratio * targets) * whole >= part * targets for ratio in grid.ratio.tolist()]
+    values = [value for value, holds in zip(grid.values[0], enough, strict=True) if holds]
+    return Reach(max(values), max(values) == max(grid.values[0])) if values else Reach(None, False)
+
+
+def class_counts(content: ReportContent, labels: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Per class, the targets that `labels` (N,) puts there and how many of them abstain; label −1 counts nowhere."""
+    certificate, classes = content.certificate, content.votes.classes
+    chosen = certificate.targets & (labels >= 0) & (labels < classes)
+    everyone = np.bincount(labels[chosen], minlength=classes)
+    silent = np.bincount(labels[chosen & certificate.abstained], minlength=classes)
+    return list(zip(everyone.tolist(), silent.tolist(), strict=True))
+
+
+_ANY_NOISE = Smoothing(features=BernoulliFlip(0.5, 0.5))
+"""Bounds of probabilities and claims about the unchanged graph do not depend on the noise."""
+
+
+def abstention_threshold(content: ReportContent) -> float | None:
+    """The smallest share of votes for the predicted label that is certified without any change; None if none is.
+
+    The binary rule has one threshold for all nodes. Under the multi-class rule it depends on the votes for other
+    classes, so the smallest share that occurs among certified targets is returned.
+    """
+    certificate, votes = content.certificate, content.votes
+    if certificate.method != "binary":
+        shares = votes.successes[~certificate.abstained] / votes.samples
+        return float(shares.min()) if shares.size else None
+    smallest = bisect_left(
+        range(votes.samples + 1), True, key=lambda successes: bool(_claim(content, successes)._kept(Budget())[0])
+    )
+    return smallest / votes.samples if smallest <= votes.samples else None
+
+
+def out_of_reach(content: ReportContent, grid: BudgetGrid) -> Budget | None:
+    """The first budget of a curve at which not even unanimous votes certify any node; None if all are in reach.
+
+    From there on nothing can be certified with this noise and this number of samples, whatever the model.
+    """
+    certificate, best = content.certificate, _claim(content, content.votes.samples)
+    unanimous = replace(
+        certificate,
+        p_lower=np.full(certificate.nodes, best.p_lower[0]),
+        p_other_upper=np.full(certificate.nodes, best.p_other_upper[0]),
+    )
+    budgets = [budget_at(grid, (value,)) for value in sorted(grid.values[0])]
+    first = bisect_left(budgets, True, key=lambda budget: not bool(unanimous._kept(budget).any()))
+    return budgets[first] if first < len(budgets) else None
+
+
+def _claim(content: ReportContent, successes: int) -> Certificate:
+    """The claim about one node whose label gets `successes` of the votes, as strict as each claim of the report."""
+    certificate, votes = content.certificate, content.votes
+    level = certificate.alpha / (certificate.claims if certificate.simultaneous else 1)
+    pilot, counts = np.zeros((2, 1, votes.classes), dtype=np.int64)
+    pilot[0, 0] = 1
+    counts[0, :2] = successes, votes.samples - successes
+    probe = Votes(pilot, counts, _ANY_NOISE, total_variation=votes.total_variation)
+    return certify(probe, level, simultaneous=False, method=certificate.method)

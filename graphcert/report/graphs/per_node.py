@@ -1,0 +1,154 @@
+"""The sections with plots."""
+
+import numpy as np
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from graphcert.certificates import BudgetGrid
+from graphcert.report.frame.html import Section, block, gallery
+from graphcert.report.frame.theme import ACCURACY_CELL, CORRECT, RATIO_CELL, UNKNOWN, WRONG, Colour
+from graphcert.report.frame.wording import alternatives, axis_words, besides, budget_words, number, percent
+from graphcert.report.graphs.content import ReportContent
+from graphcert.report.graphs.measures import abstention_threshold, class_counts, out_of_reach
+from graphcert.report.plots import curve_plot, has_border, has_numbers, heat_map_plot, margin_plot
+
+
+def curves(content: ReportContent) -> Section | None:
+    """One panel per axis, and the numbers behind them."""
+    if not content.curves:
+        return None
+    captions = [f"{axis_words(grid.axes[0]).capitalize()}{besides(grid.fixed)}" for grid in content.curves]
+    plots = [Markup(curve_plot(_shown(content, grid), f"curve{i}")) for i, grid in enumerate(content.curves)]
+    numbers = block("columns", [_numbers(content, grid) for grid in content.curves])
+    parts = [
+        gallery(list(zip(captions, plots, strict=True))),
+        _unreachable(content),
+        block("folded", "The numbers behind the curves", numbers),
+    ]
+    return Section(f"Certified ratio and accuracy by budget{_alone(content)}", Markup().join(parts))
+
+
+def heat_maps(content: ReportContent) -> Section | None:
+    """Ratio and accuracy for two operations at once."""
+    items: list[tuple[str, Markup]] = []
+    bordered = False
+    for i, grid in enumerate(content.heat_maps):
+        for what, shares, colour in _maps(content, grid):
+            svg = Markup(heat_map_plot(grid, shares, colour, f"map{i}-{len(items)}", what))
+            items.append((f"{what}{map_unit(shares)}{_channel(grid)}{besides(grid.fixed)}", svg))
+            bordered |= has_border(shares)
+    if not items:
+        return None
+    notes = ["The line marks where the share falls below one half."] * bordered
+    return Section(f"Two kinds of change together{_alone(content)}", gallery(items) + block("notes", notes))
+
+
+def map_unit(shares: NDArray[np.float64], unit: str = "percents") -> str:
+    """What the numbers in the cells of a map are, if it has any."""
+    return f" in whole {unit}, rounded down" if has_numbers(shares) else ""
+
+
+def _maps(content: ReportContent, grid: BudgetGrid) -> list[tuple[str, NDArray[np.float64], Colour]]:
+    """Name, values and colour of the maps of a grid; one map if every certified target is correct."""
+    if grid.accuracy is None or not content.has_truth:
+        return [("Certified ratio", grid.ratio, RATIO_CELL)]
+    if np.array_equal(grid.accuracy, grid.ratio):
+        return [("Certified ratio, which is the accuracy,", grid.ratio, RATIO_CELL)]
+    return [("Certified ratio", grid.ratio, RATIO_CELL), ("Certified accuracy", grid.accuracy, ACCURACY_CELL)]
+
+
+def _alone(content: ReportContent) -> str:
+    """Marks sections about single targets where others are about all of them at once."""
+    return ", each target alone" if content.collective else ""
+
+
+def _unreachable(content: ReportContent) -> Markup:
+    """Where the curves must end for want of samples, whatever the model."""
+    ends = [budget for grid in content.curves if (budget := out_of_reach(content, grid)) is not None]
+    if not ends:
+        return Markup()
+    reason = f"With {number(content.votes.samples)} samples under this noise, even unanimous votes prove nothing"
+    return block("notes", [f"{reason} against {alternatives([budget_words(budget) for budget in ends])}."])
+
+
+def _shown(content: ReportContent, grid: BudgetGrid) -> BudgetGrid:
+    """The grid without an accuracy that no label supports."""
+    if content.has_truth:
+        return grid
+    return BudgetGrid(grid.axes, grid.values, grid.fixed, grid.ratio, None)
+
+
+def _channel(grid: BudgetGrid) -> str:
+    """The channel of both axes, if it is one."""
+    channels = {axis.partition("_")[0] for axis in grid.axes}
+    return f", {channels.pop()}s" if len(channels) == 1 else ""
+
+
+def _numbers(content: ReportContent, grid: BudgetGrid) -> Markup:
+    claims = content.certificate.claims
+    shares = [grid.ratio] if grid.accuracy is None or not content.has_truth else [grid.ratio, grid.accuracy]
+    counts = [np.rint(share * claims).astype(np.int64).tolist() for share in shares]
+    rows = [
+        [number(value), number(row[0]), *(percent(count, claims) for count in row)]
+        for value, *row in zip(grid.values[0], *counts, strict=True)
+    ]
+    header = ["budget", "certified", "ratio", "accuracy"][: 2 + len(shares)]
+    return block("table", axis_words(grid.axes[0]).capitalize(), header, rows)
+
+
+def abstentions(content: ReportContent) -> Section:
+    """The histogram of votes beside the abstentions in words, then the counts per class."""
+    figure = ("Targets by their votes", _histogram(content))
+    beside = block("columns", [gallery([figure]), block("paragraphs", _sentences(content))])
+    return Section("Votes and abstentions", beside + _per_class(content))
+
+
+def _histogram(content: ReportContent) -> Markup:
+    certificate, votes = content.certificate, content.votes
+    shares, targets = votes.successes / votes.samples, certificate.targets
+    known = content.truth >= 0
+    correct = certificate.correct(content.truth) & known
+    groups = [
+        ("correct", shares[targets & correct], CORRECT),
+        ("wrong", shares[targets & known & ~correct], WRONG),
+        ("label unknown", shares[targets & ~known], UNKNOWN),
+    ]
+    return Markup(margin_plot(groups, abstention_threshold(content), votes.samples, "votes"))
+
+
+def _sentences(content: ReportContent) -> list[str]:
+    certificate, votes = content.certificate, content.votes
+    silent, claims = certificate.abstained & certificate.targets, certificate.claims
+    count = int(silent.sum())
+    found = [
+        f"{number(count)} of {number(claims)} targets ({percent(count, claims)}) abstain: fewer of their "
+        f"{number(votes.samples)} votes went to the predicted label than a proof needs. They count as not certified at "
+        "every budget, and not even their label is claimed.",
+    ]
+    rates = [_correct_share(content, part) for part in (silent, certificate.targets & ~silent)]
+    if content.has_truth and count:
+        among = f"Among the abstaining targets, {rates[0]} are labelled correctly"
+        found.append(f"{among}; among the others, {rates[1]}." if count < claims else f"{among}.")
+    found.append(
+        f"The label of a target is the majority of {number(votes.pilot_samples)} pilot votes, which are independent of "
+        "the votes shown here; so a share below one half can occur."
+    )
+    return found
+
+
+def _correct_share(content: ReportContent, nodes: np.ndarray) -> str:
+    """The share of correct labels among those nodes whose true label is known."""
+    known = nodes & (content.truth >= 0)
+    return percent(int((known & content.certificate.correct(content.truth)).sum()), int(known.sum()))
+
+
+def _per_class(content: ReportContent) -> Markup:
+    labels = {"predicted": content.certificate.labels}
+    if content.has_truth:
+        labels["true"] = content.truth
+    tables = []
+    for name, classes in labels.items():
+        counts = enumerate(class_counts(content, classes))
+        rows = [[str(label), number(all_), number(silent), percent(silent, all_)] for label, (all_, silent) in counts]
+        tables.append(block("table", f"Abstentions by {name} label", ["class", "targets", "abstain", "share"], rows))
+    return block("columns", tables)

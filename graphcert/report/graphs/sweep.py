@@ -1,0 +1,146 @@
+"""A sweep of the collective certificate by several methods, as plots, tables and the terminal read it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphcert.collective import CollectiveCurve
+from graphcert.collective.curve import SHIFT
+from graphcert.noise import Budget
+from graphcert.report.frame.wording import axis_words, besides, budget_words, number, shift_words
+from graphcert.report.graphs.content import ReportContent
+from graphcert.report.graphs.noise_words import norm_of
+from graphcert.tradeoff.words import norm_words
+
+Counts = NDArray[np.int64]
+
+
+class Panel(NamedTuple):
+    """Numbers over the axes of a sweep.
+
+    Attributes:
+        axes: their names, one or two out of `AXES`, "nodes" and `SHIFT`.
+        values: the budgets along each of them, ascending; whole numbers but for norms.
+        numbers: of the shape given by `values`.
+    """
+
+    axes: tuple[str, ...]
+    values: tuple[tuple[float, ...], ...]
+    numbers: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Ladder:
+    """Methods of rising strength over the same B budgets.
+
+    Attributes:
+        curves: one per method, the weakest first.
+        norm: what measures a change, "ℓ2" or "ℓ1", if the budgets are norms.
+    """
+
+    curves: Mapping[str, CollectiveCurve]
+    norm: str = ""
+
+    @property
+    def weakest(self) -> str:
+        """The method that the others are compared with."""
+        return next(iter(self.curves))
+
+    @property
+    def strongest(self) -> str:
+        """The method that certifies most."""
+        return list(self.curves)[-1]
+
+    @property
+    def best(self) -> CollectiveCurve:
+        """What the strongest method certifies."""
+        return self.curves[self.strongest]
+
+    @cached_property
+    def budgets(self) -> list[Budget]:
+        """The counts of the budgets in their order; norms, which are no counts, are in `shifts`."""
+        if self.shifts is None:
+            return [Budget(*row) for row in self.best.budgets.tolist()]
+        return [Budget(nodes=int(row[1]) if len(row) > 1 else None) for row in self.best.budgets]
+
+    @cached_property
+    def shifts(self) -> list[float] | None:
+        """(B,) norms of the change, if these are the budgets."""
+        return self.best.budgets[:, 0].tolist() if self.best.axes[0] == SHIFT else None
+
+    def words(self, i: int) -> str:
+        """A budget in words."""
+        if self.shifts is None:
+            return budget_words(self.budgets[i])
+        return shift_words(self.norm, self.shifts[i], self.budgets[i].nodes)
+
+    def place(self, i: int) -> str:
+        """A budget as a number on the axis of a sweep of one axis, in words otherwise."""
+        if len(self.axes) != 1:
+            return self.words(i)
+        value = self.best.budgets[i, self.best.axes.index(self.axes[0])]
+        return norm_words(value) if self.axes == (SHIFT,) else number(int(value))
+
+    @property
+    def gain(self) -> Counts:
+        """(B,) how many targets the strongest method certifies beyond the weakest."""
+        return self.best.certified - self.curves[self.weakest].certified
+
+    @property
+    def peak(self) -> int:
+        """The place of the budget with the largest gain; of several, the first."""
+        return int(np.argmax(self.gain))
+
+    @cached_property
+    def axes(self) -> tuple[str, ...]:
+        """The names along which the budgets differ, out of `AXES`, "nodes" and `SHIFT`."""
+        varies = (self.best.budgets != self.best.budgets[0]).any(axis=0)
+        return tuple(axis for axis, here in zip(self.best.axes, varies.tolist(), strict=True) if here)
+
+    @property
+    def heading(self) -> str:
+        """The axes, and what is changed at every budget besides them."""
+        names = [f"{self.norm} {axis_words(axis)}" if axis == SHIFT else axis_words(axis) for axis in self.axes]
+        words = " and ".join(names)
+        return f"{words if words.startswith('ℓ') else words.capitalize()}{self.besides}" if names else "One budget"
+
+    @property
+    def besides(self) -> str:
+        """What is changed at every budget besides the axes, as an addition to a heading."""
+        nothing: dict[str, Any] = {axis: None if axis == "nodes" else 0 for axis in self.axes if axis != SHIFT}
+        fixed = besides(replace(self.budgets[0], **nothing))
+        if self.shifts is None or SHIFT in self.axes:
+            return fixed
+        return f"{fixed}, {shift_words(self.norm, self.shifts[0])}"
+
+    def panel(self, numbers: NDArray[np.float64]) -> Panel | None:
+        """Numbers per budget (B,) over the axes; None if the budgets are not all combinations over 1 or 2 of them."""
+        columns = [self.best.budgets[:, self.best.axes.index(axis)] for axis in self.axes]
+        values = [np.unique(column) for column in columns]
+        shape = tuple(len(along) for along in values)
+        if len(self.axes) not in (1, 2) or np.prod(shape) != len(np.unique(self.best.budgets, axis=0)):
+            return None
+        filled = np.zeros(shape)
+        filled[tuple(np.searchsorted(*pair) for pair in zip(values, columns, strict=True))] = numbers
+        kinds = [np.float64 if axis == SHIFT else np.int64 for axis in self.axes]
+        along = tuple(tuple(found.astype(kind).tolist()) for found, kind in zip(values, kinds, strict=True))
+        return Panel(self.axes, along, filled)
+
+
+def ladders(content: ReportContent) -> list[Ladder]:
+    """All sweeps of a report."""
+    norm = norm_of(content.certificate.smoothing)
+    return [Ladder(curves, norm) for curves in content.collective]
+
+
+def largest_gain(content: ReportContent) -> tuple[Ladder, int] | None:
+    """The sweep and the place of its budget at which most is gained; None if no sweep compares two methods."""
+    compared = [ladder for ladder in ladders(content) if len(ladder.curves) > 1]
+    if not compared:
+        return None
+    best = max(compared, key=lambda ladder: int(ladder.gain.max()))
+    return best, best.peak

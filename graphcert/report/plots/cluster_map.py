@@ -1,0 +1,278 @@
+"""The clusters of a graph as circles, and the edges between them as lines."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import networkx
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle, Wedge
+from numpy.typing import NDArray
+
+from graphcert.report.frame.theme import INK, MUTED, PAGE, RANK_CELL, RULE, WRONG, Colour
+from graphcert.report.frame.wording import number
+from graphcert.report.plots.canvas import LETTER, TEXT, WIDTH, panel, picture
+from graphcert.report.plots.matrices import NUMBER, RANK_HEIGHT
+
+Integers = NDArray[np.int64]
+Reals = NDArray[np.float64]
+
+_COVER = 0.24
+_LARGEST = 0.17
+_SMALLEST = 2.0
+_GAP = 4.0
+_ROUNDS = 600
+_SHRINK = 0.85
+_ATTEMPTS = 15
+_CIRCULAR = 3
+_MOST_COUNTED = 20
+_MOST_NAMED = 60
+_SEED = 0
+
+
+class Disk(NamedTuple):
+    """A cluster in the picture, in points from its lower left corner.
+
+    Attributes:
+        x, y: the centre of the circle.
+        radius: of the circle; its area is proportional to the number of nodes, unless they are very few.
+        lines: the name, line by line: the cluster's number and, where there is room, its number of nodes.
+        inside: whether the name stands in the circle, or in one line below it.
+    """
+
+    x: float
+    y: float
+    radius: float
+    lines: tuple[str, ...]
+    inside: bool
+
+    @property
+    def width(self) -> float:
+        """Of circle and name together."""
+        return max(2 * self.radius, 0.0 if self.inside else max(map(_length, self.lines), default=0.0))
+
+    @property
+    def below(self) -> float:
+        """How much room the name takes below the circle."""
+        return 0.0 if self.inside or not self.lines else TEXT + 1
+
+    @property
+    def height(self) -> float:
+        """Of circle and name together."""
+        return 2 * self.radius + self.below
+
+
+def place_clusters(sizes: Integers, links: Integers, width: float, height: float) -> list[Disk]:
+    """C disks within 0…`width` × 0…`height`, pulled together by their links; equal input, equal picture.
+
+    Args:
+        sizes: (C,) nodes per cluster.
+        links: (C, C) symmetric, edges between clusters.
+        width, height: of the picture in points.
+    """
+    relative = _springs(links)
+    radii = np.sqrt(sizes) * min(
+        np.sqrt(_COVER * width * height / np.pi / sizes.sum()), _LARGEST * width / np.sqrt(sizes.max())
+    )
+    for _ in range(_ATTEMPTS):
+        disks = [_disk(k, int(sizes[k]), max(_SMALLEST, float(radii[k])), len(sizes)) for k in range(len(sizes))]
+        boxes = np.array([(disk.width, disk.height) for disk in disks])
+        centres, apart = _pushed_apart(boxes / 2 + relative * (np.array([width, height]) - boxes), boxes, width, height)
+        if apart:
+            break
+        radii = radii * _SHRINK
+    return [disk._replace(x=float(x), y=float(y + disk.below / 2)) for disk, (x, y) in zip(disks, centres, strict=True)]
+
+
+def _disk(cluster: int, nodes: int, radius: float, clusters: int) -> Disk:
+    """A disk somewhere, with the longest name for which there is room."""
+    both = (str(cluster), number(nodes))
+    half = max(map(_length, both)) / 2
+    if radius >= np.hypot(half, TEXT) + 1:
+        return Disk(0, 0, radius, both, inside=True)
+    if clusters <= _MOST_COUNTED:
+        return Disk(0, 0, radius, (" · ".join(both),), inside=False)
+    if radius >= np.hypot(_length(both[0]), TEXT) / 2 + 1:
+        return Disk(0, 0, radius, both[:1], inside=True)
+    return Disk(0, 0, radius, both[:1] if clusters <= _MOST_NAMED else (), inside=False)
+
+
+def _length(text: str) -> float:
+    return len(text) * LETTER
+
+
+def _springs(links: Integers) -> Reals:
+    """(C, 2) positions within 0…1 on both axes."""
+    between = links * (1.0 - np.eye(len(links)))
+    ends = np.maximum(between.sum(axis=1), 1.0)
+    graph = networkx.from_numpy_array(between / np.sqrt(np.outer(ends, ends)))
+    if len(links) <= _CIRCULAR:
+        found = networkx.circular_layout(graph)
+    else:
+        found = networkx.spring_layout(graph, iterations=200, seed=_SEED)
+    positions = np.array([found[k] for k in range(len(links))])
+    low, span = positions.min(axis=0), np.ptp(positions, axis=0)
+    return np.asarray(np.where(span > 1e-6, (positions - low) / np.maximum(span, 1e-6), 0.5))
+
+
+def _pushed_apart(centres: Reals, boxes: Reals, width: float, height: float) -> tuple[Reals, bool]:
+    """Centres of boxes (C, 2) moved until none of them overlap, and whether that came about."""
+    least = (boxes[:, None] + boxes[None]) / 2 + _GAP
+    order = np.sign(np.arange(len(boxes))[:, None] - np.arange(len(boxes))[None])[..., None]
+    for _ in range(_ROUNDS):
+        offset = centres[:, None] - centres[None]
+        overlap = least - np.abs(offset)
+        hit = (overlap > 0).all(axis=2) & (order[..., 0] != 0)
+        if not hit.any():
+            return centres, True
+        direction = np.where(offset == 0, order, np.sign(offset))
+        shorter = overlap == overlap.min(axis=2, keepdims=True)
+        push = np.where(hit[..., None] & shorter, direction * (overlap / 2 + 0.05), 0.0).sum(axis=1)
+        centres = np.clip(centres + push / 1.5, boxes / 2, np.array([width, height]) - boxes / 2)
+    return centres, False
+
+
+_MARGIN = 3.0
+_THICKEST = 7.0
+_THINNEST = 0.25
+TINT = 0.15
+"""How much colour a circle has, of the full one."""
+
+
+def cluster_plot(sizes: NDArray[np.int64], links: NDArray[np.int64], name: str) -> str:
+    """Circles as SVG, their area by the nodes, and lines between them, their width by the edges.
+
+    Lines under 1/28 of the thickest are left out.
+
+    Args:
+        sizes: (C,) nodes per cluster.
+        links: (C, C) symmetric, edges between clusters.
+        name: unique in the page.
+    """
+
+    def draw(figure: Figure) -> None:
+        disks, axes = place(sizes, links), open_space(figure)
+        draw_links(axes, disks, links)
+        for disk in disks:
+            draw_circle(axes, disk)
+            draw_name(axes, disk)
+
+    return picture(draw, RANK_HEIGHT, name, f"{len(sizes)} clusters of nodes and the edges between them")
+
+
+def place(sizes: NDArray[np.int64], links: NDArray[np.int64]) -> list[Disk]:
+    """Where the clusters stand in every picture of them."""
+    return place_clusters(sizes, links, WIDTH - 2 * _MARGIN, RANK_HEIGHT - 2 * _MARGIN)
+
+
+def open_space(figure: Figure) -> Axes:
+    """Axes in points, on which clusters are placed."""
+    axes = panel(figure, RANK_HEIGHT, _MARGIN, _MARGIN, _MARGIN, _MARGIN)
+    axes.set(xlim=(0, WIDTH - 2 * _MARGIN), ylim=(0, RANK_HEIGHT - 2 * _MARGIN))
+    axes.set_axis_off()
+    return axes
+
+
+def draw_links(axes: Axes, disks: list[Disk], links: NDArray[np.int64]) -> None:
+    """Lines between circles, their width by the edges."""
+    between = np.triu(links, 1)
+    widths = _THICKEST * between / max(1, int(between.max()))
+    for i, j in np.argwhere(widths >= _THINNEST).tolist():
+        axes.plot(
+            [disks[i].x, disks[j].x], [disks[i].y, disks[j].y],
+            color=MUTED.light, alpha=0.35, linewidth=widths[i, j], solid_capstyle="butt",
+        )  # fmt: skip
+
+
+def draw_circle(axes: Axes, disk: Disk) -> None:
+    """A circle without its name."""
+    centre = (disk.x, disk.y)
+    axes.add_patch(Circle(centre, disk.radius, facecolor=PAGE.light, linewidth=0, zorder=3))
+    axes.add_patch(Circle(centre, disk.radius, facecolor=(RANK_CELL.light, TINT), linewidth=0, zorder=4))
+    axes.add_patch(Circle(centre, disk.radius, fill=False, edgecolor=RANK_CELL.light, linewidth=1, zorder=5))
+
+
+def draw_name(axes: Axes, disk: Disk, first: Colour = INK, second: Colour = MUTED, size: float = NUMBER) -> None:
+    """The name of a cluster, below its circle or inside, there with a second line of its own colour and size."""
+    style: dict[str, Any] = {"ha": "center", "va": "center", "color": first.light, "zorder": 6}
+    if not disk.inside:
+        for text in disk.lines:
+            axes.text(
+                disk.x, disk.y - disk.radius - 1 - TEXT / 2, text, **style,
+                bbox={"facecolor": PAGE.light, "alpha": 0.8, "linewidth": 0, "pad": 0.4},
+            )  # fmt: skip
+        return
+    cluster, *count = disk.lines
+    axes.text(disk.x, disk.y + len(count) * TEXT / 2, cluster, **style)
+    for text in count:
+        axes.text(disk.x, disk.y - TEXT / 2, text, **{**style, "color": second.light, "fontsize": size})
+
+
+_RING = 4.5
+"""Width of the ring around a circle, in points, where there is room for it."""
+
+
+def attack_plot(
+    sizes: NDArray[np.int64],
+    links: NDArray[np.int64],
+    changed: Sequence[str],
+    between: NDArray[np.int64],
+    share: NDArray[np.float64],
+    name: str,
+) -> str:
+    """The clusters where `cluster_plot` puts them; rings are filled as far as targets may fall. As SVG.
+
+    Args:
+        sizes: (C,) nodes per cluster.
+        links: (C, C) symmetric, edges between clusters.
+        changed: (C,) what changes in each cluster, in a few signs, such as "+3"; empty for nothing.
+        between: (C, C) edges that change between two clusters, entry [j, k] with j < k.
+        share: (C,) share of the targets that may fall, in [0, 1]; nan where there are none.
+        name: unique in the page.
+    """
+
+    def draw(figure: Figure) -> None:
+        disks, axes = place(sizes, links), open_space(figure)
+        draw_links(axes, disks, links)
+        for j, k in np.argwhere(between).tolist():
+            _changed_edges(axes, disks[j], disks[k], int(between[j, k]))
+        for cluster, disk in enumerate(disks):
+            draw_circle(axes, disk)
+            _ring(axes, disk, float(share[cluster]))
+            _name(axes, disk, cluster, changed[cluster])
+
+    return picture(
+        draw, RANK_HEIGHT, name, f"what changes in {len(sizes)} clusters, and the share of each that may fall"
+    )
+
+
+def _name(axes: Axes, disk: Disk, cluster: int, changed: str) -> None:
+    """The number of a cluster and what changes in it; where there is no room for that, a coloured number."""
+    full = (str(cluster), changed) if disk.inside else (f"{cluster} · {changed}",)
+    room = len(disk.lines) == 2 if disk.inside else len(full[0]) <= max(map(len, disk.lines), default=0)
+    names = full if changed and room else (str(cluster),) if disk.lines else ()
+    plain = INK if room or not changed else WRONG
+    draw_name(axes, disk._replace(lines=names), plain, WRONG, TEXT)
+
+
+def _ring(axes: Axes, disk: Disk, share: float) -> None:
+    """A ring inside the edge of a circle, filled clockwise from the top."""
+    width = min(_RING, disk.radius)
+    centre = (disk.x, disk.y)
+    axes.add_patch(Wedge(centre, disk.radius, 0, 360, width=width, facecolor=RULE.light, linewidth=0, zorder=5))
+    if share > 0:
+        start = 90 - 360 * share
+        axes.add_patch(
+            Wedge(centre, disk.radius, start, 90, width=width, facecolor=WRONG.light, linewidth=0, zorder=5.5)
+        )
+
+
+def _changed_edges(axes: Axes, one: Disk, other: Disk, count: int) -> None:
+    """A line between two circles, with the number of edges that change."""
+    axes.plot([one.x, other.x], [one.y, other.y], color=WRONG.light, linewidth=1.5, zorder=2)
+    axes.text(
+        (one.x + other.x) / 2, (one.y + other.y) / 2, str(count),
+        ha="center", va="center", color=WRONG.light, fontsize=TEXT, zorder=2.5,
+        bbox={"facecolor": PAGE.light, "alpha": 0.85, "linewidth": 0, "pad": 0.6},
+    )  # fmt: skip

@@ -1,0 +1,162 @@
+"""Collective certificates of a run: every sweep by several methods, and how they are kept."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphcert.certificates import Attack, Certificate
+from graphcert.certificates.attack_allocation import allocation, changed_rows
+from graphcert.collective import CollectiveCurve
+from graphcert.collective.curve import SHIFT, csv_text
+from graphcert.core.reading import damage_refused, parse_json
+from graphcert.noise import AXES, Smoothing
+from graphcert.report.graphs.content import Isotropic
+from graphcert.tradeoff.words import norm_words
+
+_QUICK_ATOMS = 4096
+"""Attacks whose exact trade-off can have more atoms are listed without what they break."""
+
+_DIGITS = 12
+"""Of the norms in collective.csv; collective.json has them as they are."""
+
+Ladder = dict[str, CollectiveCurve]
+"""One sweep by several methods, the weakest first."""
+
+
+@dataclass(frozen=True)
+class Collective:
+    """All sweeps of one certificate.
+
+    Attributes:
+        ladders: one per sweep.
+        isotropic: what they are compared with, if asked for.
+        mean_score: one curve per ladder about the classifier of the largest mean score, if the votes carry scores. That is
+            another classifier; the two are never mixed.
+    """
+
+    ladders: tuple[Ladder, ...] = ()
+    isotropic: Isotropic | None = None
+    mean_score: tuple[CollectiveCurve, ...] = ()
+
+    def to_json(self, votes: str, alpha: float) -> str:
+        """The content of collective.json, with the digest of the votes and the level it holds for."""
+        other = self.isotropic
+        content = {
+            "votes": votes,
+            "alpha": alpha,
+            "ladders": [{method: curve.to_dict() for method, curve in ladder.items()} for ladder in self.ladders],
+            "isotropic": None
+            if other is None
+            else {
+                "smoothing": other.smoothing.to_dict(),
+                "accuracy": other.accuracy,
+                "localized_accuracy": other.localized_accuracy,
+                "curves": [curve.to_dict() for curve in other.curves],
+            },
+            "mean_score": [curve.to_dict() for curve in self.mean_score],
+        }
+        return json.dumps(content) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, votes: str, alpha: float, targets: int) -> "Collective | None":
+        """Read it back; None if it belongs to other votes, another level or other targets.
+
+        Raises:
+            DataError: if this is no content of collective.json.
+        """
+        with damage_refused("this is not a collective certificate", "run `graphcert collective` again"):
+            content = parse_json(text)
+            ladders = tuple({m: CollectiveCurve.from_dict(c) for m, c in one.items()} for one in content["ladders"])
+            other = None if content["isotropic"] is None else _isotropic(content["isotropic"])
+            mean_score = tuple(CollectiveCurve.from_dict(curve) for curve in content["mean_score"])
+            if not all(len(curves) in (0, len(ladders)) for curves in (mean_score, other.curves if other else ())):
+                raise ValueError("its sweeps and what is beside them differ in number")
+            same = content["votes"] == votes and content["alpha"] == alpha
+        counted = {curve.targets for ladder in ladders for curve in ladder.values()}
+        return cls(ladders, other, mean_score) if same and counted <= {targets} else None
+
+    def beside(self, sweep: int) -> Ladder:
+        """The curves of other classifiers over the budgets of one sweep."""
+        found = {} if self.isotropic is None else {"isotropic": self.isotropic.curves[sweep]}
+        return found | ({"mean_score": self.mean_score[sweep]} if self.mean_score else {})
+
+    def table(self) -> str:
+        """collective.csv: one row per sweep, method asked for and budget."""
+        rows: list[dict[str, Any]] = []
+        for i, ladder in enumerate(self.ladders):
+            named = {**ladder, **self.beside(i)}
+            rows += [{"sweep": i, "asked": name, **row} for name, curve in named.items() for row in curve.rows()]
+        # Not every sweep limits the nodes, and norms are no counts.
+        found = {name for row in rows for name in row}
+        axes = [axis for axis in (*AXES, SHIFT, "nodes") if axis in found]
+        columns = list(dict.fromkeys(["sweep", "asked", *axes, *(name for row in rows for name in row)]))
+        return csv_text([_written(row, columns) for row in rows], ["sweep", "asked", *AXES])
+
+    def attacks(self, certificate: Certificate) -> str | None:
+        """attacks.csv: per sweep, method and budget the best known attack, cluster by cluster; None without any.
+
+        Every cluster has a row, and every two clusters between which edges change. `targets` counts those of a cluster and
+        `broken` those that may fall, see `Attack`; it is empty where exact arithmetic would take long. Under hierarchical
+        noise `rows` counts those that change in a cluster.
+        """
+        scheme = certificate.smoothing
+        if scheme.partition is None or not scheme.localized:
+            return None
+        rows = [
+            {"sweep": i, "asked": name, **row}
+            for i, ladder in enumerate(self.ladders)
+            for name, curve in ladder.items()
+            if curve.attacks is not None
+            for index in range(len(curve))
+            for row in _attack_rows(certificate, scheme.partition.labels, curve, index)
+        ]
+        columns = max(
+            (list(row) for row in rows), key=len, default=[]
+        )  # sweeps without a limit of nodes lack that column
+        return csv_text([{name: row.get(name) for name in columns} for row in rows], columns) if rows else None
+
+
+def _written(row: Mapping[str, Any], columns: Sequence[str]) -> dict[str, Any]:
+    """A row of collective.csv with all columns; norms are rounded down, as a text is read upwards (`norm_values`)."""
+    written = {name: row.get(name) for name in columns}
+    if SHIFT in row:
+        written[SHIFT] = norm_words(row[SHIFT], _DIGITS)
+        written |= {"nodes": int(row["nodes"])} if "nodes" in row else {}
+    return written
+
+
+def _attack_rows(
+    certificate: Certificate, labels: NDArray[np.int64], curve: CollectiveCurve, index: int
+) -> list[dict[str, Any]]:
+    """The attack at one budget: the budget, the place, what changes there, targets and broken targets."""
+    changes = allocation(certificate.smoothing, curve, index)
+    atoms = np.concatenate([1.0 + array.ravel() for array in changes]).prod()
+    broken = Attack.of(certificate, curve, index).broken if atoms <= _QUICK_ATOMS else None
+    budget = {f"budget_{axis}": value for axis, value in zip(curve.axes, curve.budgets[index].tolist(), strict=True)}
+    touched = changed_rows(certificate.smoothing, curve, index)
+    rows = []
+    for j, k in zip(*np.triu_indices(len(changes[0])), strict=True):
+        mine = certificate.targets & (labels == j) if j == k else None
+        counts = [int(a[j]) if j == k else 0 for a in changes[:2]] + [int(a[j, k]) for a in changes[2:]]
+        if mine is None and not any(counts):
+            continue
+        rows.append({
+            **budget, "cluster": f"{j}" if j == k else f"{j}-{k}", **dict(zip(AXES, counts, strict=True)),
+            **({} if touched is None else {"rows": int(touched[j]) if j == k else None}),
+            "targets": None if mine is None else int(mine.sum()),
+            "broken": None if mine is None or broken is None else int((mine & broken).sum()),
+        })  # fmt: skip
+    return rows
+
+
+def _isotropic(content: Mapping[str, Any]) -> Isotropic:
+    curves = tuple(CollectiveCurve.from_dict(curve) for curve in content["curves"])
+    smoothing = Smoothing.from_dict(content["smoothing"])
+    accuracies = float(content["accuracy"]), float(content["localized_accuracy"])
+    if not all(0 <= accuracy <= 1 for accuracy in accuracies):
+        raise ValueError("an accuracy lies outside 0 to 1")
+    return Isotropic(smoothing, *accuracies, curves)

@@ -1,0 +1,132 @@
+"""From the votes of one image to what is claimed about it, as plain numbers and masks."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from graphcert.certificates import Certificate, certify, seg_certify
+from graphcert.collective import CollectiveCurve
+from graphcert.errors import InputError
+from graphcert.noise import Budget, Gaussian, elastic_sigma
+from graphcert.report.images import ImageClaims
+from graphcert.run.settings.image_run import LATTICE, SegmentSettings
+from graphcert.segmentation import ImageFolder
+from graphcert.tradeoff import input_dependent_radius
+from graphcert.tradeoff.radius import gaussian_radius
+from graphcert.votes import Votes
+
+Integers = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+Pixels = NDArray[np.uint8]
+
+SECONDS_PER_BUDGET = 20.0
+"""Time limit of one solve; when it ends, what has been proved so far is reported."""
+
+
+def certify_image(
+    name: str, votes: Votes, truth: Integers | None, settings: SegmentSettings, size: tuple[int, int]
+) -> ImageClaims:
+    """Certify one image in every way that the settings ask for.
+
+    SegCertify and the bounds of all pixels together (theory, sections 7 and 10) are two families of claims, each with the
+    error rate `alpha`. Localized noise counts in SegCertify with the deviation of the own cell, its smallest. Noise that
+    depends on the image has radii of its own: an adversary changes the noise too.
+    """
+    shape, sigma = (*size, votes.classes), _smallest_sigma(votes)
+    parts = seg_certify(
+        votes.pilot_counts.reshape(shape), votes.counts.reshape(shape), settings.tau, settings.alpha, settings.method,
+        sigma, settings.errors, total_variation=votes.total_variation, independent=votes.independent,
+    )  # fmt: skip
+    claims = certify(votes, settings.alpha)
+    norms, alone = settings.norms(), _alone(claims, sigma, settings)
+    flat = None if truth is None else truth.reshape(-1)
+    certified = {"alone": alone.sum(axis=1)}
+    correct = {} if flat is None else {"alone": (alone & claims.correct(flat)).sum(axis=1)}
+    if settings.cells is not None and settings.collective:
+        curve = claims.collective(shift=norms, method="lp", truth=flat, time_limit=SECONDS_PER_BUDGET)
+        assert isinstance(curve, CollectiveCurve)
+        certified["together"] = curve.certified
+        if curve.correct_upper is not None and curve.correct_targets is not None:
+            correct["together"] = curve.correct_targets - curve.correct_upper
+    return ImageClaims(
+        name=name,
+        labels=votes.labels.reshape(size),
+        truth=truth,
+        kept=~parts.abstained,
+        sigma=sigma,
+        radius=_claimed_radius(sigma, votes.nodes, settings),
+        alone=alone.reshape(-1, *size),
+        certified=certified,
+        correct=correct,
+        digest=votes.digest,
+    )
+
+
+def _smallest_sigma(votes: Votes) -> float:
+    laws = votes.smoothing.levels("features")
+    return min(law.sigma for law in laws if isinstance(law, Gaussian))
+
+
+def _claimed_radius(sigma: float, pixels: int, settings: SegmentSettings) -> float:
+    """How far a probability above τ carries."""
+    if settings.elasticity is None:
+        return float(gaussian_radius(settings.tau, sigma))
+    # τ is at least 1/2, so the difference is exact.
+    return float(elastic_radii(1 - settings.tau, sigma, pixels, settings.elasticity))
+
+
+def _alone(claims: Certificate, sigma: float, settings: SegmentSettings) -> Mask:
+    """(B, N) pixels that survive each norm by the bounds of all of them."""
+    norms = settings.norms()
+    if settings.elasticity is None:
+        return np.array([claims._kept(Budget(), norm) for norm in norms])
+    radii = elastic_radii(claims.p_other_upper, sigma, claims.nodes, settings.elasticity)
+    return np.array([radii >= norm if norm else claims._kept(Budget()) for norm in norms])
+
+
+def isotropic_counts(votes: Votes, truth: Integers, settings: SegmentSettings) -> tuple[Integers, Integers]:
+    """(B,) certified pixels, and those of them that are correct, of votes under isotropic noise."""
+    claims = certify(votes, settings.alpha)
+    alone = _alone(claims, _smallest_sigma(votes), settings)
+    return alone.sum(axis=1), (alone & claims.correct(truth.reshape(-1))).sum(axis=1)
+
+
+def image_sigmas(settings: SegmentSettings, images: Sequence[Pixels]) -> list[float]:
+    """The smallest standard deviation of the noise on each image (H, W, 3): σ(x) with an elasticity.
+
+    Raises:
+        InputError: if an image has another size than the training images, or there are too few of these.
+        UnsupportedError: if the elasticity is too large for accurate σ(x).
+        DataError: for unreadable training images.
+    """
+    if settings.elasticity is None:
+        return [settings.sigma[0]] * len(images)
+    assert settings.train_images is not None
+    assert settings.neighbours is not None
+    known = [image for _, image, _ in ImageFolder(settings.train_images)]
+    sizes = {image.shape[:2] for image in (*known, *images)}
+    if len(sizes) > 1:
+        words = " and ".join(f"{width}×{height}" for height, width in sorted(sizes)[:2])
+        raise InputError(f"an elasticity needs images and training images of one size, got {words} pixels")
+    # Whole numbers from 0 to 255 have exact squares of distances; a distance in units of 255 has an elasticity in 1/255.
+    found = elastic_sigma(
+        _rows(known), _rows(images), settings.sigma[0], settings.elasticity * LATTICE, settings.neighbours
+    )
+    return [float(sigma) for sigma in found]
+
+
+def elastic_radii(p_other: ArrayLike, sigma: float, pixels: int, elasticity: float) -> Floats:
+    """ℓ2 radii of labels whose competitors have at most the mass `p_other` together, in an image of so many pixels.
+
+    The same as `input_dependent_radius` in 3 · pixels dimensions; every distinct mass is asked for once.
+    """
+    distinct, place = np.unique(np.asarray(p_other, np.float64), return_inverse=True)
+    radii = input_dependent_radius(distinct, sigma, 3 * pixels, elasticity)
+    return np.asarray(radii[place].reshape(np.shape(p_other)))
+
+
+def _rows(images: Sequence[Pixels]) -> Floats:
+    """(M, H · W · 3) values from 0 to 255."""
+    return np.array([image.reshape(-1) for image in images], np.float64)

@@ -1,0 +1,176 @@
+"""From folders of images and masks to a file of a trained network."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphcert.errors import InputError
+from graphcert.run.settings.image_run import UNET, SegmentSettings
+from graphcert.segmentation import ImageFolder
+from graphcert.segmentation.checkpoint import Segmenter
+from graphcert.segmentation.palette import CAMVID, colours
+from graphcert.segmentation.unet_training import Report, UNetLog, UNetTraining, train_unet
+from graphcert.segmentation.void import Void, void_labels
+
+Pictures = tuple[list[NDArray[np.uint8]], list[NDArray[np.uint8]]]
+
+
+def train_segmenter(
+    out: Path,
+    folders: tuple[str, str],
+    sigma: float,
+    *,
+    validation: tuple[str, str] | None = None,
+    names: Sequence[str] | None = None,
+    ignore: Void = None,
+    training: UNetTraining | None = None,
+    shape: dict[str, Any] | None = None,
+    seed: int = 0,
+    report: Report | None = None,
+    keep_interrupted: bool = True,
+) -> tuple[Segmenter, UNetLog]:
+    """Train a `UNet` and write it to `out`.
+
+    Args:
+        out: the file to write.
+        folders: of images and of their masks; `validation` likewise, see `train_unet`.
+        sigma: the largest deviation of the noise.
+        names: of the K classes 0 … K − 1. By default those of CamVid if the masks name its classes and void, otherwise
+            numbers.
+        ignore: void labels, values of masks that say nothing: one or several; by default 255, and 11 for CamVid.
+        training, shape, seed, report: see `train_unet`.
+        keep_interrupted: write the best weights so far when training is interrupted, or pass the interrupt on.
+
+    Raises:
+        KeyboardInterrupt: see `keep_interrupted`.
+        InputError: for masks without classes, or names that do not fit them.
+        DataError: for missing or damaged files, or if `out` cannot be written.
+    """
+    if out.is_dir():
+        raise InputError(f"the output {out} is a folder; name a file")
+    images, masks = read_pictures(folders)
+    held_out = None if validation is None else read_pictures(validation)
+    known, void = _classes(masks, names, ignore)
+    schedule = UNetTraining() if training is None else training
+    model, log = train_unet(
+        images, masks, sigma, len(known), ignore=void, validation=held_out, training=schedule, shape=shape, seed=seed,
+        report=report,
+    )  # fmt: skip
+    if log.interrupted and not keep_interrupted:
+        raise KeyboardInterrupt
+    how = {**described((images, masks), held_out, schedule, shape, seed), "best_step": log.best_step}
+    segmenter = Segmenter(model, known, colours(known), void, float(sigma), how)
+    segmenter.save(out)
+    return segmenter, log
+
+
+def described(
+    pictures: Pictures, held_out: Pictures | None, schedule: UNetTraining, shape: dict[str, Any] | None, seed: int
+) -> dict[str, Any]:
+    """What determines a training besides its noise, as plain values."""
+    digest = sha256()
+    for kind in (*pictures, *(held_out or ())):
+        digest.update(f"{len(kind)} arrays\n".encode())
+        for array in kind:
+            digest.update(f"{array.shape}\n".encode() + array.tobytes())
+    return {
+        **asdict(schedule),
+        "shape": shape or {},
+        "seed": seed,
+        "images": len(pictures[0]),
+        "data": digest.hexdigest(),
+    }
+
+
+@contextmanager
+def training_bar(steps: int, shown: bool) -> Iterator[Report]:
+    """A bar on the terminal that a training of so many steps reports to."""
+    from tqdm import tqdm
+
+    with tqdm(total=steps, unit=" steps", desc="training", disable=not shown) as bar:
+
+        def report(_: int, loss: float) -> None:
+            bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
+            bar.update()
+
+        yield report
+
+
+def training_words(log: UNetLog) -> list[str]:
+    """What training did, line by line."""
+    interrupted = [f"interrupted after {log.steps} steps"] if log.interrupted else []
+    return interrupted + [
+        f"step {step}: validation loss {loss:.3f}, pixel accuracy {accuracy:.3f} under noise"
+        for step, loss, accuracy in log.history
+    ]
+
+
+def read_pictures(folders: tuple[str, str]) -> Pictures:
+    """All images (H, W, 3) and masks (H, W) of two folders."""
+    images, masks = [], []
+    for _, image, mask in ImageFolder(*folders):
+        assert mask is not None
+        images.append(image)
+        masks.append(mask)
+    return images, masks
+
+
+def _classes(
+    masks: Sequence[NDArray[np.uint8]], names: Sequence[str] | None, ignore: Void
+) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Names of the classes, and the void labels."""
+    found = sorted({int(value) for mask in masks for value in np.unique(mask)})
+    void = void_labels(ignore)
+    if names is None and void in ((), (len(CAMVID),)) and found == list(range(len(CAMVID) + 1)):
+        return tuple(CAMVID), (len(CAMVID),)
+    void = void_labels(255 if ignore is None and 255 in found else ignore)
+    highest = max((value for value in found if value not in void), default=-1)
+    given = tuple(names) if names is not None else tuple(str(k) for k in range(max(highest + 1, 2)))
+    if highest < 0:
+        raise InputError("the masks name no class: all their pixels are void; give masks that name classes")
+    if len(given) < 2 or highest >= len(given):
+        raise InputError(
+            f"the masks name the classes 0 to {highest}, but {len(given)} names were given; name all, or say "
+            f"--void {highest}"
+        )
+    return given, void
+
+
+def network_of(settings: SegmentSettings, path: Path, progress: bool, say: Callable[[str], None]) -> Segmenter:
+    """What `settings.model` names; "unet" is trained once, up to the largest deviation, and kept at `path`.
+
+    Raises:
+        InputError: if the network at `path` was trained otherwise than the settings say.
+        DataError: for a missing or damaged network, image or mask.
+        KeyboardInterrupt: if training is interrupted; nothing is kept of it.
+    """
+    if settings.model != UNET:
+        return Segmenter.load(Path(settings.model))
+    schedule = UNetTraining() if settings.steps is None else UNetTraining(steps=settings.steps)
+    folders, validation = settings.training_folders()
+    sigma = settings.sigma[-1]
+    if path.is_file():
+        found = Segmenter.load(path)
+        held_out = None if validation is None else read_pictures(validation)
+        wanted = {**described(read_pictures(folders), held_out, schedule, None, settings.seed), "sigma": sigma}
+        known = {**found.training, "sigma": found.sigma}
+        differing = [name for name, value in wanted.items() if known.get(name) != value]
+        if differing:
+            raise InputError(
+                f"{path} was trained with other settings ({', '.join(differing)}); remove it or name another folder"
+            )
+        return found
+    with training_bar(schedule.steps, progress) as report:
+        segmenter, log = train_segmenter(
+            path, folders, sigma, validation=validation, training=schedule, seed=settings.seed, report=report,
+            ignore=settings.void or None, keep_interrupted=False,
+        )  # fmt: skip
+    for words in training_words(log):
+        say(words)
+    return segmenter

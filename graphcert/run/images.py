@@ -1,0 +1,288 @@
+"""A folder of images, from noise to report.
+
+Votes are kept image by image, so that a killed run goes on; all results appear at the end, each file whole or not at all.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import tomli_w
+from numpy.typing import NDArray
+
+from graphcert.core.files import alone, atomic_write, atomic_write_text
+from graphcert.core.reading import read_json
+from graphcert.errors import InputError
+from graphcert.models.checkpoint import model_fingerprint
+from graphcert.report.frame.wording import percent
+from graphcert.report.images import (
+    ImageClaims,
+    Match,
+    SegmentationContent,
+    mask_picture,
+    overlay_picture,
+    png,
+    report_content,
+    results_table,
+    write_report,
+)
+from graphcert.run.folder import refuse_other_samples
+from graphcert.run.image_claims import Integers, certify_image, image_sigmas, isotropic_counts
+from graphcert.run.image_network import network_of
+from graphcert.run.isotropic import matched_sigma
+from graphcert.run.provenance import environment
+from graphcert.run.settings.image_run import UNET, SegmentSettings, isotropic, read_settings
+from graphcert.segmentation import ImageFolder, ImageModel, sample_image_votes
+from graphcert.segmentation.checkpoint import Segmenter
+from graphcert.segmentation.void import check_classes, labelled, void_labels
+from graphcert.votes import Votes
+
+Say = Callable[[str], None]
+Curve = tuple[Integers, Integers]
+"""(B,) certified pixels, and those of them that are correct."""
+
+SETTINGS, RESULTS, MANIFEST, REPORT = "settings.toml", "results.csv", "manifest.json", "report.html"
+NETWORK = "model.pt"
+"""A network that the run trained itself."""
+
+
+class Loaded(NamedTuple):
+    """One image (H, W, 3) of 8 bits with its truth (H, W), −1 where there is none, or None, and its smallest deviation."""
+
+    name: str
+    image: NDArray[np.uint8]
+    truth: Integers | None
+    sigma: float
+
+
+def silence(_: str) -> None:
+    """Say nothing."""
+
+
+@dataclass
+class SegmentRun:
+    """A run folder and how to talk about it.
+
+    Attributes:
+        folder: where everything goes; created if absent. While `certify` runs, no other process may write there.
+        workers: threads of voting; results do not depend on them.
+        progress: show a bar per image.
+        say: receives one line per step.
+    """
+
+    folder: Path
+    workers: int | None = None
+    progress: bool = False
+    say: Say = silence
+
+    def __post_init__(self) -> None:
+        self.folder = Path(self.folder)
+        if self.folder.exists() and not self.folder.is_dir():
+            raise InputError(f"the output {self.folder} is a file; name a folder")
+        if self.workers is not None and self.workers < 1:
+            raise InputError(f"workers must be at least 1, got {self.workers}")
+
+    def path(self, name: str) -> Path:
+        """A file of this run."""
+        return self.folder / name
+
+    def certify(self, settings: SegmentSettings, look_again: bool = False) -> SegmentationContent:
+        """Take votes of every image, certify them, and write pictures, results.csv, manifest.json and report.html.
+
+        A killed run continues where it was: votes of the same noise, network, image and seed are found again.
+
+        Raises:
+            InputError: for settings that cannot work, before anything is sampled; and for other numbers of samples than the
+                results in this folder were made of, without `look_again`.
+            DataError: for a missing or damaged network, image or mask, or if another process writes into the folder.
+            VotesError: if the folder holds votes of another run.
+        """
+        began = time.perf_counter()
+        looks = self._looks(settings, look_again)
+        images = self._load(settings)
+        return self._certify(settings, images, looks, began)
+
+    @alone(new=True)
+    def _certify(
+        self, settings: SegmentSettings, images: list[Loaded], looks: list[dict[str, Any]], began: float
+    ) -> SegmentationContent:
+        """The same of images that are loaded, by a call that began at this time."""
+        segmenter = network_of(settings, self.path(NETWORK), self.progress, self.say)
+        model = ImageModel(segmenter.model, segmenter.model.classes)
+        images = [one._replace(truth=_truth(one, segmenter, settings.void)) for one in images]
+        timings, isotropic_curves, match = {"images and network": time.perf_counter() - began}, list[Curve](), None
+        began = time.perf_counter()
+        judgements = [self._certify_image(model, loaded, settings, k, len(images)) for k, loaded in enumerate(images)]
+        timings["votes and certificates"] = time.perf_counter() - began
+        if settings.compare:
+            began = time.perf_counter()
+            match, isotropic_curves = self._compare(model, images, judgements, settings)
+            timings["isotropic noise"] = time.perf_counter() - began
+        provenance = self._provenance(segmenter, images, judgements, match)
+        content = report_content(
+            [one.image for one in images], judgements, segmenter, settings, isotropic_curves, match, provenance, timings
+        )
+        for one, found in zip(images, judgements, strict=True):
+            self._draw(one, found, segmenter, settings)
+        table = results_table(judgements, settings, segmenter.model.classes, isotropic_curves)
+        atomic_write_text(self.path(SETTINGS), tomli_w.dumps({"segment": settings.to_dict()}))
+        atomic_write_text(self.path(RESULTS), table)
+        atomic_write_text(
+            self.path(MANIFEST), json.dumps(provenance | {"timings": timings, "looks": looks}, indent=1) + "\n"
+        )
+        write_report(self.path(REPORT), content)
+        return content
+
+    def _looks(self, settings: SegmentSettings, look_again: bool) -> list[dict[str, Any]]:
+        """What this folder was certified with, this time included; other numbers of samples must be asked for."""
+        now = {name: getattr(settings, name) for name in ("samples", "pilot_samples", "alpha", "tau")}
+        if not self.path(RESULTS).is_file():
+            return [now]
+        old = SegmentSettings.from_dict(read_settings(self.path(SETTINGS)))
+        if not look_again:
+            refuse_other_samples(self.folder, old.to_dict(), now)
+        known = self._known_looks() or [{name: getattr(old, name) for name in now}]
+        looks = known if now in known else [*known, now]
+        if len(looks) > 1:
+            self.say(f"this folder was certified {len(looks)} times; the error rates of these certificates add up")
+        return looks
+
+    def _known_looks(self) -> list[dict[str, Any]]:
+        try:
+            stored = read_json(self.path(MANIFEST), "the manifest of a run", "name a new folder")
+        except FileNotFoundError:
+            return []
+        looks = stored.get("looks") if isinstance(stored, dict) else None
+        return looks if isinstance(looks, list) else []
+
+    def _load(self, settings: SegmentSettings) -> list[Loaded]:
+        """All images that are wanted with their masks as they are, after all checks that need no network."""
+        if settings.model == UNET:
+            for folders in filter(None, settings.training_folders()):
+                ImageFolder(*folders)  # says what is missing
+        found = [*islice(ImageFolder(settings.images, settings.masks), settings.limit)]
+        for _, image, _ in found:
+            settings.check_samples(image.shape[0] * image.shape[1])
+            if settings.cells is not None:
+                settings.smoothing(*image.shape[:2])
+        sigmas = image_sigmas(settings, [image for _, image, _ in found])
+        return [
+            Loaded(name, image, None if mask is None else mask.astype(np.int64), sigma)
+            for (name, image, mask), sigma in zip(found, sigmas, strict=True)
+        ]
+
+    def _certify_image(
+        self, model: ImageModel, loaded: Loaded, settings: SegmentSettings, place: int, total: int
+    ) -> ImageClaims:
+        height, width = size = loaded.image.shape[:2]
+        title, noise = f"{loaded.name} ({place + 1} of {total})", settings.smoothing(height, width, loaded.sigma)
+        votes = sample_image_votes(
+            model, loaded.image, noise, settings.samples, settings.pilot_samples, settings.seed,
+            workers=self.workers, store=self.path("votes") / loaded.name, progress=title if self.progress else False,
+        )  # fmt: skip
+        found = certify_image(loaded.name, votes, loaded.truth, settings, size)
+        claimed = percent(int(found.kept.sum()), found.kept.size)
+        self.say(f"{title}: {claimed} of the pixels claimed at tau = {settings.tau:g}")
+        return found
+
+    def _compare(
+        self, model: ImageModel, images: list[Loaded], judgements: list[ImageClaims], settings: SegmentSettings
+    ) -> tuple[Match, list[Curve]]:
+        """Bisect the deviation with pilot votes, then vote and certify."""
+        localized = _accuracy(images, [found.labels for found in judgements])
+        sample = partial(self._isotropic, model, images, settings)
+
+        def accuracy(sigma: float) -> float:
+            labels = [
+                votes.labels.reshape(one.image.shape[:2]) for one, votes in zip(images, sample(sigma, 1), strict=True)
+            ]
+            return _accuracy(images, labels)
+
+        near, far = settings.sigma
+        sigma = matched_sigma(near, far, localized, accuracy)
+        found = sample(sigma, settings.samples, self.path("votes") / f"isotropic-{sigma:.6f}")
+        labels = [votes.labels.reshape(one.image.shape[:2]) for one, votes in zip(images, found, strict=True)]
+        self.say(f"isotropic noise at equal pixel accuracy: sigma = {sigma:.4g}")
+        counts = [
+            isotropic_counts(votes, one.truth, settings)
+            for one, votes in zip(images, found, strict=True)
+            if one.truth is not None
+        ]
+        return Match(sigma, _accuracy(images, labels), localized), counts
+
+    def _isotropic(
+        self,
+        model: ImageModel,
+        images: list[Loaded],
+        settings: SegmentSettings,
+        sigma: float,
+        samples: int,
+        store: Path | None = None,
+    ) -> list[Votes]:
+        """Votes of all images under isotropic noise; without a store they are forgotten."""
+        return [
+            sample_image_votes(
+                model, one.image, isotropic(sigma, settings.lattice), samples, settings.pilot_samples, settings.seed,
+                workers=self.workers, store=None if store is None else store / one.name,
+                progress=f"isotropic {sigma:.3g}, {one.name}" if self.progress else False,
+            )
+            for one in images
+        ]  # fmt: skip
+
+    def _provenance(
+        self, segmenter: Segmenter, images: list[Loaded], judgements: list[ImageClaims], match: Match | None
+    ) -> dict[str, Any]:
+        """Everything that the results were made of."""
+        found: dict[str, Any] = {
+            **environment(),
+            "model": model_fingerprint(segmenter.model),
+            "images": {one.name: sha256(one.image.tobytes()).hexdigest() for one in images},
+            "sigma": {one.name: one.sigma for one in images},
+            "votes": {judgement.name: judgement.digest for judgement in judgements},
+        }
+        if match is not None:
+            found["isotropic"] = match._asdict()
+        return found
+
+    def _draw(self, one: Loaded, found: ImageClaims, segmenter: Segmenter, settings: SegmentSettings) -> None:
+        """The prediction, the claims of SegCertify over the image, and the certified pixels at every budget."""
+        folder, palette = self.path("pictures") / one.name, segmenter.palette
+        drawn = {
+            "prediction": mask_picture(found.labels, palette),
+            "segcertify": mask_picture(found.labels, palette, found.kept),
+            "overlay": overlay_picture(one.image, found.labels, palette, found.kept),
+        }
+        for budget, mask in zip(settings.norms(), found.alone, strict=True):
+            drawn[f"certified-{budget:.3f}"] = mask_picture(found.labels, palette, mask)
+        for name, picture in drawn.items():
+            with atomic_write(folder / f"{name}.png") as stream:
+                stream.write(png(picture))
+
+
+def _truth(one: Loaded, segmenter: Segmenter, void: tuple[int, ...]) -> Integers | None:
+    """The mask with −1 for what says nothing: the void labels of the network, and those that were given."""
+    if segmenter.model.channels != 3:
+        raise InputError(f"images have 3 channels, but the network takes {segmenter.model.channels}")
+    if one.truth is None:
+        return None
+    labels = void_labels((*void_labels(segmenter.ignore), *void))
+    truth = labelled(one.truth, labels)
+    check_classes(truth, segmenter.model.classes, labels, f"the mask of {one.name}")
+    return truth
+
+
+def _accuracy(images: list[Loaded], labels: list[Integers]) -> float:
+    """Share of right pixels among all that have a true class."""
+    pairs = [(one.truth, found) for one, found in zip(images, labels, strict=True) if one.truth is not None]
+    right = sum(int((truth == found).sum()) for truth, found in pairs)
+    known = sum(int((truth >= 0).sum()) for truth, _ in pairs)
+    if known == 0:
+        raise InputError("no pixel of the masks has a class, so there is no accuracy to compare at")
+    return right / known

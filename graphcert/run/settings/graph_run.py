@@ -1,0 +1,190 @@
+"""All settings of a run and their TOML form."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import tomli_w
+
+from graphcert.core.files import atomic_write_text
+from graphcert.errors import InputError
+from graphcert.models import Training
+from graphcert.noise import CHANNELS
+from graphcert.run.settings.noise import SmoothingConfig
+from graphcert.run.settings.rates import RatesConfig
+from graphcert.run.settings.stages import CertificateConfig, CollectiveConfig, SamplingConfig
+from graphcert.run.settings.typed import check_types, check_values, read_toml
+from graphcert.sampling.philox import seed_key
+
+Section = TypeVar("Section")
+
+
+@dataclass(frozen=True)
+class DatasetConfig:
+    """Which graph: a name (or the path of an .npz file) and options for `load_dataset`."""
+
+    name: str = "digits"
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_types(self, "dataset")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Which model: a name and options for `build_model`."""
+
+    name: str = "gcn"
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_types(self, "model")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that determines a run's results.
+
+    The first five fields determine the model; a run folder never holds results of two different values of them.
+    """
+
+    smoothing: SmoothingConfig
+    seed: int = 0
+    dataset: DatasetConfig = field(default_factory=DatasetConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: Training = field(default_factory=Training)
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    certificate: CertificateConfig = field(default_factory=CertificateConfig)
+    collective: CollectiveConfig = field(default_factory=CollectiveConfig)
+
+    def __post_init__(self) -> None:
+        check_types(self, "")
+        seed_key(self.seed)
+        noise = self.smoothing
+        if noise.select is not None or noise.continuous or noise.keep is not None:
+            self._check_beyond_flips()
+        if self.certificate.nodes is not None and noise.select is None and noise.keep is None:
+            raise InputError(
+                "a limit of touched nodes makes a difference under hierarchical noise and ablation only; give --select or "
+                "--keep, or leave --nodes out"
+            )
+        self._check_ends()
+        for sweep in self.collective.sweeps:
+            _check_axes(set(sweep), noise)
+
+    def _check_ends(self) -> None:
+        """Refuse ends of budget axes that this noise says nothing about."""
+        silent = dict.fromkeys(("max_add", "max_delete"), self.smoothing.features.silent)
+        silent |= dict.fromkeys(("max_edge_add", "max_edge_delete"), self.smoothing.edges.silent)
+        unused = [name for name in silent if silent[name] and getattr(self.certificate, name) is not None]
+        if unused:
+            raise InputError(
+                f"{', '.join(unused)} would end an axis of budgets that this noise does not have; leave it out, or give "
+                f"flip rates of that channel"
+            )
+
+    def _check_beyond_flips(self) -> None:
+        """Refuse, before anything is sampled, what is offered under flips only."""
+        together = self.collective
+        if together.isotropic or together.receptive_field:
+            raise InputError(
+                "receptive fields and the comparison with isotropic noise are offered under flips of every row; leave "
+                "--receptive-field and --compare out"
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain nested values without None, as TOML has them."""
+        plain: dict[str, Any] = _plain(asdict(self))
+        return plain
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "RunConfig":
+        """Rebuild from `to_dict`; raises `InputError` for unknown sections and keys."""
+        rest = dict(values)
+        if not isinstance(rest.get("smoothing", {}), Mapping):
+            raise InputError("the setting smoothing must be a section [smoothing]")
+        if "smoothing" not in rest:
+            raise InputError(
+                "the settings lack a [smoothing] section; give features or edges flip rates add and delete"
+            )
+        noise = dict(rest.pop("smoothing"))
+        for channel in CHANNELS:
+            noise[channel] = _section(RatesConfig, f"smoothing.{channel}", noise.get(channel, {}))
+        smoothing = _section(SmoothingConfig, "smoothing", noise)
+        sections = {"dataset": DatasetConfig, "model": ModelConfig, "training": Training}
+        sections |= {"sampling": SamplingConfig, "certificate": CertificateConfig, "collective": CollectiveConfig}
+        built: dict[str, Any] = {name: _section(kind, name, rest.pop(name, {})) for name, kind in sections.items()}
+        seed = rest.pop("seed", 0)
+        if rest:
+            raise InputError(
+                f"unknown settings: {', '.join(sorted(rest))}; known are seed, smoothing, {', '.join(sections)}"
+            )
+        return cls(smoothing=smoothing, seed=seed, **built)
+
+    def save(self, path: Path) -> None:
+        """Write TOML atomically."""
+        atomic_write_text(path, tomli_w.dumps(self.to_dict()))
+
+    @classmethod
+    def load(cls, path: Path) -> "RunConfig":
+        """Read TOML; raises `DataError` if there is no file or no TOML in it."""
+        missing = f"there is no {path}; is {path.parent} the output folder of `graphcert train`?"
+        return cls.from_dict(read_toml(path, missing))
+
+    def differences(self, other: "RunConfig") -> list[str]:
+        """The settings, in words, by which two runs have different models."""
+        ours, theirs = _flat(self.to_dict()), _flat(other.to_dict())
+        determining = {
+            key for key in {*ours, *theirs} if key.split(".")[0] not in ("sampling", "certificate", "collective")
+        }
+        return [
+            f"{key} = {theirs.get(key, 'default')} instead of {ours.get(key, 'default')}"
+            for key in sorted(determining)
+            if ours.get(key) != theirs.get(key)
+        ]
+
+
+def _check_axes(axes: set[str], noise: SmoothingConfig) -> None:
+    """Refuse a sweep that this noise says nothing about."""
+    if "shift" not in axes:
+        if noise.continuous and axes & {"add", "delete", "nodes"}:
+            raise InputError("budgets of bits say nothing under continuous noise; sweep shift, the norm of a change")
+        return
+    if not noise.continuous:
+        raise InputError("a shift is a change of real features; sweep it under --sigma or --half-width only")
+    if axes - {"shift", "nodes"}:
+        raise InputError("a shift is swept by itself or with nodes; leave the budgets of bits and edges out")
+    if "nodes" in axes and noise.select is None:
+        raise InputError("a limit of moved nodes makes a difference under hierarchical noise only; leave --nodes out")
+
+
+def _section(kind: type[Section], name: str, values: Any) -> Section:
+    """One section as its dataclass."""
+    if not isinstance(values, Mapping):
+        raise InputError(f"the setting {name} must be a section [{name}]")
+    known = [f.name for f in fields(kind)]  # type: ignore[arg-type]
+    for key in values:
+        if key not in known:
+            raise InputError(f"unknown setting {name}.{key}; known are {', '.join(known)}")
+    # Before the section's own checks, whose sentences show values of any length.
+    check_values(kind, values, name)
+    return kind(**values)
+
+
+def _plain(value: Any) -> Any:
+    """Nested values without None and with lists for tuples, as TOML has them."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items() if item is not None}
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested sections as one level of dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat

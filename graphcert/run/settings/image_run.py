@@ -1,0 +1,263 @@
+"""The settings of a run over images, their domain, and their TOML form."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from graphcert.errors import DataError, InputError
+from graphcert.noise import Gaussian, Smoothing
+from graphcert.run.settings.stages import MOST_SAMPLES
+from graphcert.run.settings.sweeps import norm_values
+from graphcert.run.settings.typed import check_types, read_toml
+from graphcert.segmentation import GridGraph
+from graphcert.segmentation.void import void_labels
+from graphcert.statistics import check_errors, check_level, check_sample_size
+
+LATTICE = 1 / 255
+"""The step of 8-bit images whose values are scaled to [0, 1]."""
+
+_STEPS, _STEPS_PER_SIGMA = 18, 8
+"""Without budgets the curves go so many eighths of the largest deviation: beyond that few samples prove anything."""
+
+UNET = "unet"
+"""In place of a file: train a U-Net."""
+
+_NEIGHBOURS = 20
+_NAMES = ("holm", "bonferroni")
+
+
+@dataclass(frozen=True)
+class SegmentSettings:
+    """What to certify, and how.
+
+    Norms and deviations are in units of pixel values in [0, 1].
+
+    Attributes:
+        images, masks: folders; masks may be None.
+        model: file of a network (`Segmenter`), or "unet" to train one under noise up to the largest deviation.
+        sigma: standard deviation of the noise; (near, far) with cells.
+        cells: rows and columns of the cells of localized noise, or None for isotropic noise.
+        train_images, train_masks, val_images, val_masks: folders for "unet"; the first one also for an elasticity.
+        steps: of training "unet"; None for the default.
+        elasticity: r of noise that depends on the image, `sigma` where the distance to the training images is average; None
+            for the same noise on all images.
+        neighbours: how many training images, the nearest ones, that distance is averaged over.
+        lattice: round the noise to 8-bit pixel values, so that the sampled law is exactly that of the certificate.
+        samples, pilot_samples: noisy images that bound the probabilities, and that choose the classes.
+        tau: τ of SegCertify, the probability that a claimed class exceeds.
+        alpha: error rate of each family of claims about one image.
+        method: "holm" or "bonferroni", of SegCertify.
+        errors: how many claims of SegCertify about an image may be wrong all the same.
+        budgets: ascending ℓ2 norms of the curves and pictures; empty for steps of an eighth of the largest deviation.
+        collective: certify all pixels of an image together, under localized noise.
+        compare: also take votes under isotropic noise at equal pixel accuracy.
+        limit: the first so many images by name; None for all.
+        void: labels of masks that say nothing, besides those of the network.
+        seed: of the noise.
+
+    Raises:
+        InputError: if a value is out of its domain or two do not fit together.
+    """
+
+    images: str
+    model: str
+    sigma: tuple[float, ...]
+    masks: str | None = None
+    cells: tuple[int, int] | None = None
+    train_images: str | None = None
+    train_masks: str | None = None
+    val_images: str | None = None
+    val_masks: str | None = None
+    steps: int | None = None
+    elasticity: float | None = None
+    neighbours: int | None = None
+    lattice: bool = True
+    samples: int = 1000
+    pilot_samples: int = 100
+    tau: float = 0.75
+    alpha: float = 0.01
+    method: str = "holm"
+    errors: int = 0
+    budgets: tuple[float, ...] = ()
+    collective: bool = True
+    compare: bool = False
+    limit: int | None = None
+    void: tuple[int, ...] = ()
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if _real(self.sigma):
+            object.__setattr__(self, "sigma", (float(self.sigma),))  # type: ignore[arg-type]
+        check_types(self, "segment")
+        self._check_void()
+        self._check_noise()
+        self._check_elasticity()
+        self._check_training()
+        check_level(self.alpha)
+        check_errors(self.errors)
+        optional = ("limit", "steps", "neighbours")
+        for name in ("samples", "pilot_samples", *optional):
+            value = getattr(self, name)
+            if not (name in optional and value is None) and not 1 <= value <= MOST_SAMPLES:
+                raise InputError(f"{name} must be a whole number from 1 to {MOST_SAMPLES:,}, got {value!r}")
+        if not _real(self.tau) or not 0.5 <= self.tau < 1:
+            raise InputError(f"tau must lie in [1/2, 1), got {self.tau!r}")
+        if self.method not in _NAMES:
+            raise InputError(f"the method of SegCertify is one of {', '.join(_NAMES)}, got {self.method!r}")
+        budgets = tuple(self.budgets)
+        rising = all(a < b for a, b in pairwise(budgets))
+        if not all(_real(budget) and 0 <= budget < math.inf for budget in budgets) or not rising:
+            raise InputError(f"the budgets must be ascending ℓ2 norms of at least 0, got {self.budgets!r}")
+        object.__setattr__(self, "budgets", tuple(map(float, budgets)))
+        if self.compare and (self.cells is None or self.masks is None):
+            raise InputError("a comparison at equal accuracy needs localized noise and masks; give --cells and --masks")
+
+    def _check_noise(self) -> None:
+        sigma = tuple(self.sigma) if isinstance(self.sigma, (list, tuple)) else (self.sigma,)
+        for deviation in sigma:
+            Gaussian(deviation)
+        if self.cells is not None:
+            cells = tuple(self.cells)
+            if len(cells) != 2 or not all(_whole(size) and size >= 1 for size in cells) or cells == (1, 1):
+                raise InputError(f"cells are rows × columns such as 3x5, more than one in all, got {self.cells!r}")
+            object.__setattr__(self, "cells", cells)
+        if len(sigma) != (1 if self.cells is None else 2):
+            raise InputError(
+                "isotropic noise has one sigma, localized noise has near:far and --cells ROWSxCOLUMNS; got "
+                f"sigma {':'.join(f'{deviation:g}' for deviation in sigma)} and cells {self.cells}"
+            )
+        if self.cells is not None and sigma[0] > sigma[-1]:
+            raise InputError(f"localized noise rises with the distance: near ≤ far, got {sigma[0]:g}:{sigma[1]:g}")
+        object.__setattr__(self, "sigma", tuple(map(float, sigma)))
+
+    def _check_void(self) -> None:
+        object.__setattr__(self, "void", void_labels(self.void))
+        if self.void and self.masks is None:
+            raise InputError("void labels are labels of masks, and there are none; give --masks, or leave --void out")
+
+    def _check_training(self) -> None:
+        """Folders for training are there if and only if they are needed."""
+        given = {name: getattr(self, name) for name in ("train_masks", "val_images", "val_masks", "steps")}
+        if self.model == UNET:
+            if self.train_images is None or self.train_masks is None:
+                raise InputError("training a U-Net needs --train-images and --train-masks; or name a file with --model")
+            if (self.val_images is None) != (self.val_masks is None):
+                raise InputError("validation needs both --val-images and --val-masks")
+            return
+        if self.train_images is not None and self.elasticity is None:
+            given["train_images"] = self.train_images
+        unused = [f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None]
+        if unused:
+            raise InputError(f"{', '.join(unused)} would train a network, but --model names a file; use --model unet")
+
+    def _check_elasticity(self) -> None:
+        if self.elasticity is None:
+            if self.neighbours is not None:
+                raise InputError("neighbours say how noise depends on the image; give --elasticity too")
+            return
+        if not _real(self.elasticity) or not 0 <= self.elasticity < math.inf:
+            raise InputError(f"the elasticity must be a finite number of at least 0, got {self.elasticity!r}")
+        if self.cells is not None:
+            raise InputError("noise that depends on the image is isotropic; give --elasticity or --cells, not both")
+        if self.train_images is None:
+            raise InputError("noise that depends on the image is measured from training images; give --train-images")
+        object.__setattr__(self, "elasticity", float(self.elasticity))
+        object.__setattr__(self, "neighbours", _NEIGHBOURS if self.neighbours is None else self.neighbours)
+
+    def training_folders(self) -> tuple[tuple[str, str], tuple[str, str] | None]:
+        """(images, masks) to train with, and those to validate with or None; for the model "unet"."""
+        assert self.train_images is not None
+        assert self.train_masks is not None
+        held_out = None if self.val_images is None or self.val_masks is None else (self.val_images, self.val_masks)
+        return (self.train_images, self.train_masks), held_out
+
+    def smoothing(self, height: int, width: int, sigma: float | None = None) -> Smoothing:
+        """The noise for images of one size; levels rise linearly from the own cell to the farthest one.
+
+        Args:
+            sigma: the deviation of isotropic noise on this image, where it depends on the image.
+        """
+        if self.cells is None:
+            return isotropic(self.sigma[0] if sigma is None else sigma, self.lattice)
+        partition = GridGraph(height, width).cells(*self.cells)
+        levels = np.linspace(self.sigma[0], self.sigma[1], partition.clusters).tolist()
+        return Smoothing(features=tuple(_law(level, self.lattice) for level in levels), partition=partition)
+
+    def norms(self) -> tuple[float, ...]:
+        """The ℓ2 norms of the curves, 0 first."""
+        given = self.budgets or tuple(k * self.sigma[-1] / _STEPS_PER_SIGMA for k in range(_STEPS + 1))
+        return given if given[0] == 0 else (0.0, *given)
+
+    def check_samples(self, pixels: int) -> None:
+        """Refuse so few samples that nothing could be claimed about images of so many pixels."""
+        check_sample_size(self.samples, self.alpha, pixels)
+        share = (self.errors + 1) / pixels
+        needed = math.ceil(math.log(self.alpha * share) / math.log(self.tau)) if self.tau < 1 else 0
+        if self.samples < needed:
+            raise InputError(
+                f"{self.samples} samples cannot show that a class has a probability above tau = {self.tau:g} at "
+                f"{pixels:,} pixels together; take at least {needed}"
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values without None."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "SegmentSettings":
+        """Rebuild from `to_dict`; lists stand for tuples, and budgets may be a text such as "0:1:0.1".
+
+        Raises:
+            InputError: for unknown or missing settings.
+        """
+        known = {setting.name for setting in fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise InputError(f"unknown settings: {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+        for name in ("images", "model", "sigma"):
+            if name not in values:
+                raise InputError(f"the setting {name} is missing; give it in the file or as --{name}")
+        plain: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+        }
+        if isinstance(plain.get("budgets"), str):
+            plain["budgets"] = norm_values("budgets", plain["budgets"])
+        if _real(plain["sigma"]):
+            plain["sigma"] = (plain["sigma"],)
+        return cls(**plain)
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """The [segment] section of a TOML file, with folders beside the variables of the environment as they are.
+
+    Raises:
+        DataError: if there is no file, or no such section in it.
+    """
+    values = read_toml(path, f"there is no file of settings at {path}")
+    section = values.get("segment")
+    if not isinstance(section, dict) or len(values) != 1:
+        raise DataError(f"{path} must have one section [segment] and nothing else")
+    return section
+
+
+def isotropic(sigma: float, lattice: bool) -> Smoothing:
+    """The same noise for all pixels."""
+    return Smoothing(features=_law(sigma, lattice))
+
+
+def _law(sigma: float, lattice: bool) -> Gaussian:
+    return Gaussian(sigma, LATTICE if lattice else None)
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _real(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)

@@ -1,0 +1,104 @@
+"""The settings of what is done with a model: votes and certificates."""
+
+from dataclasses import dataclass
+
+from graphcert.certificates import METHODS
+from graphcert.certificates.method_hierarchy import BESIDE
+from graphcert.errors import InputError
+from graphcert.noise.budget import count
+from graphcert.run.settings.sweeps import MOST_BUDGETS, SWEEP_AXES, budget_values, sweep_values
+from graphcert.run.settings.typed import check_types
+from graphcert.statistics import check_level
+
+MOST_SAMPLES = 2**31 - 1
+"""Of one run; at a thousand samples a second they take a month."""
+
+COLLECTIVE_METHODS = ("none", *BESIDE)
+
+
+@dataclass(frozen=True)
+class SamplingConfig:
+    """How many votes, and whether class scores are counted with them."""
+
+    samples: int = 10_000
+    pilot_samples: int = 1_000
+    scores: bool = False
+
+    def __post_init__(self) -> None:
+        check_types(self, "sampling")
+        for name in ("samples", "pilot_samples"):
+            if not 1 <= getattr(self, name) <= MOST_SAMPLES:
+                raise InputError(f"{name} must be from 1 to {MOST_SAMPLES:,}, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class CertificateConfig:
+    """Which claims. `max_add` … are the ends of the budget grid; None extends it until nothing is certified.
+
+    `nodes` limits how many nodes are touched, under hierarchical noise: numbers as `budget_values` reads them, each with
+    curves of its own. Without it a budget of r bits may touch r nodes.
+    """
+
+    alpha: float = 0.01
+    method: str = "binary"
+    simultaneous: bool = True
+    max_add: int | None = None
+    max_delete: int | None = None
+    max_edge_add: int | None = None
+    max_edge_delete: int | None = None
+    nodes: str | int | None = None
+
+    def __post_init__(self) -> None:
+        check_types(self, "certificate")
+        check_level(self.alpha)
+        if self.method not in METHODS:
+            raise InputError(f"the certificate method must be one of {', '.join(METHODS)}; got {self.method!r}")
+        for name in ("max_add", "max_delete", "max_edge_add", "max_edge_delete"):
+            if getattr(self, name) is not None and count(name, getattr(self, name)) > MOST_BUDGETS:
+                raise InputError(f"{name} must be at most {MOST_BUDGETS:,}, got {getattr(self, name)}")
+        if any(limit < 1 for limit in self.node_limits):
+            raise InputError(f"the limits of nodes must be at least 1, got {self.nodes!r}")
+
+    @property
+    def node_limits(self) -> tuple[int, ...]:
+        """The numbers of nodes that an adversary may touch; empty for no limit."""
+        return () if self.nodes is None else budget_values("nodes", self.nodes)
+
+
+@dataclass(frozen=True)
+class CollectiveConfig:
+    """Which collective certificates.
+
+    Attributes:
+        method: the strongest one of "naive", "lp", "milp" and "tight"; "all" of them with the published ones; or "none".
+        time_limit: seconds per solve; what has been proved by then is reported.
+        sweeps: budgets per axis (named as in `Certificate.collective`), each as `sweep_values` reads them. Without any,
+            every axis of a smoothed channel is swept alone, up to where nothing is certified, if the noise is localized.
+        receptive_field: count only the changes that a node can perceive through the model's layers.
+        isotropic: also take votes of the same model under isotropic noise at equal accuracy, and show its curve.
+    """
+
+    method: str = "tight"
+    time_limit: float = 20.0
+    sweeps: tuple[dict[str, str | int | float], ...] = ()
+    receptive_field: bool = False
+    isotropic: bool = False
+
+    def __post_init__(self) -> None:
+        check_types(self, "collective")
+        if self.method not in COLLECTIVE_METHODS:
+            known = ", ".join(COLLECTIVE_METHODS)
+            raise InputError(f"the collective method must be one of {known}; got {self.method!r}")
+        if self.time_limit < 0:
+            raise InputError(f"the time limit must be a number of seconds of at least 0, got {self.time_limit!r}")
+        for sweep in self.sweeps:
+            cells = 1
+            for axis, text in sweep.items():
+                if axis not in SWEEP_AXES:
+                    raise InputError(f"a sweep has no axis {axis!r}; it has {', '.join(SWEEP_AXES)}")
+                cells *= len(sweep_values(axis, text))
+            if cells > MOST_BUDGETS:
+                raise InputError(
+                    f"a sweep has at most {MOST_BUDGETS:,} budgets, this one has {cells:,}; take larger steps"
+                )
+        object.__setattr__(self, "sweeps", tuple(dict(sweep) for sweep in self.sweeps))

@@ -1,0 +1,289 @@
+"""Votes: the only thing that is kept of the sampling, and all that a certificate needs."""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from graphcert.core.arrays import read_sealed, seal, to_json, write_sealed
+from graphcert.core.reading import damage_refused
+from graphcert.errors import DataError, InputError, VotesError
+from graphcert.noise import Scheme, as_scheme, smoothing_from_dict
+from graphcert.votes import BINS, UNIT, Scores
+
+Counts = NDArray[np.int64]
+
+_FORMAT = 1
+_COUNTS = ("pilot_counts", "counts")
+_SCORES = ("pilot_sums", "sums", "squares", "histogram")
+_FINGERPRINT = re.compile("[0-9a-f]{64}")
+_QUANTISATION = {"unit": UNIT, "bins": BINS}
+
+
+@dataclass(frozen=True, eq=False)
+class Votes:
+    """How often each node was given each class under noise: the pilot votes choose the label, the others bound it.
+
+    The arrays are copied and read-only. Pilot and final samples must be independent of each other, and the samples of a
+    node independent and identically distributed (theory section 10). The same votes given twice are refused (theory
+    section 11, trap 19): the label would be chosen by the votes that bound it. Final votes that *contain* the pilot votes
+    and more are just as wrong, and cannot be seen: keep the two apart. Votes with the same digest are equal.
+
+    Attributes:
+        pilot_counts: (N, K) integers; every row sums to the number of pilot samples.
+        counts: (N, K) integers; every row sums to the number of samples.
+        smoothing: the scheme under which the votes were taken; a bare law L of features stands for
+            `Smoothing(features=L)`.
+        total_variation: bound on the distance, for one sample, between the law that was sampled and the law of
+            `smoothing`; certificates charge it to the adversary.
+        scores: statistics of the class scores in the same samples, or None. They belong to another classifier, the
+            mean score, with labels of its own.
+        manifest: provenance (seed, versions, hashes of data and model), as JSON values. "data" is the fingerprint of the
+            graph, with which certificates compare the graph that they are given.
+        independent: True states that pilot and final samples were drawn independently of each other although all of their
+            counts agree, as unanimous votes do by chance. Sampled votes say so by themselves.
+
+    Raises:
+        VotesError: if the counts contradict themselves or each other, or pilot and final votes are the same.
+    """
+
+    pilot_counts: Counts
+    counts: Counts
+    smoothing: Scheme
+    total_variation: float = field(default=0.0, kw_only=True)
+    scores: Scores | None = field(default=None, kw_only=True)
+    manifest: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
+    independent: bool = field(default=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        given = self.pilot_counts, self.counts
+        for name in _COUNTS:
+            object.__setattr__(self, name, _read_only_counts(name, getattr(self, name)))
+        if self.pilot_counts.shape != self.counts.shape:
+            raise VotesError(
+                f"pilot_counts and counts must agree on nodes and classes, got the shapes "
+                f"{self.pilot_counts.shape} and {self.counts.shape}"
+            )
+        try:
+            object.__setattr__(self, "smoothing", as_scheme(self.smoothing))
+            self.smoothing.check_nodes(self.counts.shape[0])
+        except InputError as error:
+            raise VotesError(f"the votes do not match their smoothing: {error}") from None
+        try:
+            refuse_the_same_votes(*given, self.independent)
+        except InputError as error:
+            raise VotesError(str(error)) from None
+        if not 0 <= self.total_variation < 1:
+            raise VotesError(f"total_variation must lie in [0, 1), got {self.total_variation!r}")
+        object.__setattr__(self, "total_variation", float(self.total_variation))
+        if self.scores is not None:
+            self._check_scores(self.scores)
+        try:
+            object.__setattr__(self, "manifest", json.loads(to_json(self.manifest)))
+        except (TypeError, ValueError) as error:
+            raise VotesError(f"the manifest of votes must hold JSON values only: {error}") from None
+
+    def _check_scores(self, scores: Scores) -> None:
+        if not isinstance(scores, Scores):
+            raise VotesError(
+                f"Votes(scores=…) takes Scores, as sample_votes(…, scores=True) takes them, got {scores!r}"
+            )
+        expected, found = ((part.nodes, part.classes, part.samples) for part in (self, scores))
+        if expected != found:
+            raise VotesError(f"votes and scores must agree on (nodes, classes, samples), got {expected} and {found}")
+        if scores.pilot_sums.sum(axis=1).max() > self.pilot_samples * UNIT:
+            raise VotesError(f"the scores of a node sum to more than 1 in the {self.pilot_samples} pilot samples")
+        mine = np.take_along_axis(scores.pilot_sums, scores.labels[:, None], axis=1)[:, 0]
+        if not self.independent and self.pilot_samples == self.samples and np.array_equal(mine, scores.sums):
+            raise VotesError(f"the pilot scores and the final scores {_SAME}")
+
+    @property
+    def nodes(self) -> int:
+        """Number of nodes N."""
+        return int(self.counts.shape[0])
+
+    @property
+    def classes(self) -> int:
+        """Number of classes K."""
+        return int(self.counts.shape[1])
+
+    @property
+    def pilot_samples(self) -> int:
+        """Number of pilot samples."""
+        return int(self.pilot_counts[0].sum())
+
+    @property
+    def samples(self) -> int:
+        """Number of samples that bound the probabilities."""
+        return int(self.counts[0].sum())
+
+    @cached_property
+    def labels(self) -> Counts:
+        """(N,) class with most pilot votes; the smallest class among equals."""
+        return _frozen(self.pilot_counts.argmax(axis=1).astype(np.int64))
+
+    @cached_property
+    def successes(self) -> Counts:
+        """(N,) votes, out of `samples`, for the label that the pilot chose."""
+        return _frozen(np.take_along_axis(self.counts, self.labels[:, None], axis=1)[:, 0])
+
+    @cached_property
+    def digest(self) -> str:
+        """Sha256 of counts, smoothing, total variation and scores; the manifest is not part of it."""
+        return seal(to_json(self._description()), self._arrays())
+
+    @property
+    def data_fingerprint(self) -> str | None:
+        """The name of the graph that was voted on, from the manifest; None for votes made elsewhere."""
+        name = self.manifest.get("data")
+        return name if isinstance(name, str) and _FINGERPRINT.fullmatch(name) else None
+
+    @cached_property
+    def _claims_made(self) -> set[tuple[Any, ...]]:
+        """What was claimed from this very object so far; see `RepeatedClaimsWarning`."""
+        return set()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Votes) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write one .npz file, atomically and durably; equal votes and manifests give equal bytes.
+
+        Raises:
+            DataError: if the file cannot be written.
+        """
+        description = {**self._description(), "manifest": self.manifest}
+        if self.independent:
+            description["independent"] = True
+        # The seal is that of the values, whatever type holds them.
+        compact = {
+            name: array.astype(np.int32) if name == "histogram" else array for name, array in self._arrays().items()
+        }
+        write_sealed(Path(path), description, compact)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], smoothing: Scheme | None = None) -> "Votes":
+        """Read votes back, verifying their checksum; nothing in the file is ever unpickled.
+
+        Args:
+            path: a file written by `save`.
+            smoothing: the scheme the caller believes in, checked against the stored one if given.
+
+        Raises:
+            DataError: if the file is missing, truncated, altered or not a votes file.
+            VotesError: if the votes claim another smoothing than `smoothing`.
+        """
+        description, arrays = _read(Path(path))
+        with damage_refused(f"{path} is not a file of votes", "write one with Votes.save or `graphcert sample`"):
+            if description["format"] != _FORMAT:
+                raise DataError(f"{path} has format {description['format']} of votes; this version reads {_FORMAT}")
+            votes = cls(
+                arrays["pilot_counts"],
+                arrays["counts"],
+                smoothing_from_dict(description["smoothing"]),
+                total_variation=description["total_variation"],
+                scores=_stored_scores(description, arrays),
+                manifest=_plain_object(description["manifest"]),
+                independent=description.get("independent", False),
+            )
+        if smoothing is not None and as_scheme(smoothing) != votes.smoothing:
+            raise VotesError(f"{path} holds votes that do not match the smoothing: they claim {votes.smoothing}")
+        return votes
+
+    def _description(self) -> dict[str, Any]:
+        described = {"format": _FORMAT, "smoothing": self.smoothing.to_dict(), "total_variation": self.total_variation}
+        return described if self.scores is None else {**described, "scores": _QUANTISATION}
+
+    def _arrays(self) -> dict[str, Counts]:
+        counts = {name: getattr(self, name) for name in _COUNTS}
+        return counts if self.scores is None else counts | self.scores.arrays()
+
+
+def refuse_the_same_votes(pilot: ArrayLike, final: ArrayLike, independent: bool) -> None:
+    """Raise `InputError` if pilot votes are given again as final ones (theory section 11, trap 19).
+
+    Args:
+        pilot, final: counts as they were given.
+        independent: whether the caller states that they were drawn apart although they are equal. What is the very same
+            array, or shares its memory, is refused all the same.
+    """
+    if not isinstance(independent, bool):
+        raise InputError(f"independent must be True or False, got {independent!r}")
+    first, second = np.asarray(pilot), np.asarray(final)
+    if pilot is final or np.shares_memory(first, second):
+        raise InputError(
+            "pilot and final votes are the same array, so the votes that bound a label would have chosen it; draw the "
+            "final votes anew, independently of the pilot"
+        )
+    if not independent and np.array_equal(first, second):
+        raise InputError(f"the pilot votes and the final votes {_SAME}")
+
+
+_SAME = (
+    "agree in every number, as copies of each other do, and then the votes that bound a label would have chosen it; draw "
+    "the final votes anew, or state with independent=True that both were drawn independently"
+)
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """The content of a file of votes; the seal covers all of its arrays, so it tells with or without scores."""
+    kind, remedy = "file of votes", "write one with Votes.save or `graphcert sample`"
+    try:
+        return read_sealed(path, kind, _COUNTS, remedy)
+    except DataError:
+        with suppress(DataError):
+            return read_sealed(path, kind, _COUNTS + _SCORES, remedy)
+        raise
+
+
+def _plain_object(manifest: object) -> dict[str, Any]:
+    if not isinstance(manifest, dict):
+        raise ValueError("its manifest is not a JSON object")
+    return manifest
+
+
+def _stored_scores(description: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Scores | None:
+    if "scores" not in description:
+        return None
+    if description["scores"] != _QUANTISATION:
+        raise ValueError(f"its scores are quantised as {description['scores']}, this version reads {_QUANTISATION}")
+    return Scores(**{name: arrays[name] for name in _SCORES})
+
+
+def _read_only_counts(name: str, counts: ArrayLike) -> Counts:
+    """Copy and check one array of counts."""
+    try:
+        array = np.asarray(counts)
+    except ValueError:
+        raise VotesError(f"every node of {name} needs one number per class; the rows differ in length") from None
+    if array.ndim != 2 or array.shape[0] < 1 or array.shape[1] < 2:
+        raise VotesError(f"{name} must have the shape (nodes ≥ 1, classes ≥ 2), got {array.shape}")
+    if not np.issubdtype(array.dtype, np.integer):
+        raise VotesError(f"{name} must hold integers, got {array.dtype}")
+    if array.min() < 0:
+        raise VotesError(f"{name} must not be negative, got {array.min()}")
+    if array.max() > 2**53 // array.shape[1]:
+        raise VotesError(f"{name} counts more samples than anyone has drawn: {array.max()}")
+    copy = np.array(array, dtype=np.int64, order="C")
+    totals = copy.sum(axis=1)
+    if totals.min() != totals.max():
+        raise VotesError(f"every node needs the same number of votes, but {name} has {totals.min()} to {totals.max()}")
+    if totals[0] < 1:
+        raise VotesError(f"{name} holds no votes; take at least one sample")
+    return _frozen(copy)
+
+
+def _frozen(array: Counts) -> Counts:
+    array.flags.writeable = False
+    return array
