@@ -17,7 +17,7 @@ from graphcert.certificates.query import Evidence, Query
 from graphcert.certificates.samples_needed import out_of_reach
 from graphcert.certificates.together import together
 from graphcert.collective import CollectiveCurve
-from graphcert.collective.localized import BINS
+from graphcert.collective.half_spaces.localized import BINS
 from graphcert.errors import InputError, OutOfReachWarning, UnsupportedError
 from graphcert.noise import Budget, Scheme
 from graphcert.noise.budget import Counts

@@ -6,7 +6,7 @@ import numpy as np
 
 from graphcert.certificates.budget_grid import Mask
 from graphcert.collective import CollectiveCurve
-from graphcert.collective.budget_axes import budget_axes
+from graphcert.collective.adversary import budget_axes
 from graphcert.errors import InputError
 from graphcert.noise import Budget
 

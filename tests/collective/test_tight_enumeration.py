@@ -107,10 +107,12 @@ def test_outputs_proved_robust_elsewhere_are_not_counted(problem, data):
     budget = data.draw(budgets_of(problem, 2))
     found = list(allocations(problem.axis_class, problem.capacity, budget))
     ever = np.any([fallen(problem, b) for b in found], axis=0)
-    curve = collective_tight(problem, [budget], robust_alone=~ever)
+    curve = collective_tight(problem, [budget], robust_per_node=~ever)
     assert curve.attacked_upper[0] == most_fallen(problem, budget)
     assert curve.certified[0] >= (~ever).sum()
-    assert collective_tight(problem, [budget], robust_alone=np.ones((1, problem.outputs), bool)).attacked_upper[0] == 0
+    assert (
+        collective_tight(problem, [budget], robust_per_node=np.ones((1, problem.outputs), bool)).attacked_upper[0] == 0
+    )
 
 
 @pytest.mark.parametrize("boxes", [0, 10_000])
@@ -160,6 +162,6 @@ def test_a_channel_without_noise_breaks_everything_once_touched():
 
 def test_budgets_too_large_to_search_certify_nothing_that_is_not_proved_elsewhere():
     problem = one_group(FIVE[:1], [0.4, 0.9])
-    curve = collective_tight(replace(problem, capacity=np.array([10**6])), [10**5], robust_alone=[False, True])
+    curve = collective_tight(replace(problem, capacity=np.array([10**6])), [10**5], robust_per_node=[False, True])
     assert curve.attacked_upper.tolist() == [1]
     assert np.isnan(curve.gap[0])

@@ -15,7 +15,7 @@ from graphcert.collective.exact.search_problem import (
     reduce_tight_axes,
 )
 from graphcert.collective.exact.threshold_program import make_thresholds
-from graphcert.collective.highs import HighsSolver
+from graphcert.collective.solvers.highs_solver import HighsSolver
 
 
 def search_problem_of(problem, budget) -> SearchProblem:

@@ -58,7 +58,7 @@ def test_a_problem_that_is_none_is_refused_in_one_sentence(more, words):
         ([1], {"targets": np.zeros(3, bool)}, "no targets"),
         ([1], {"targets": np.ones(2, bool)}, "targets must be a boolean mask"),
         ([1], {"correct": np.ones(3, int)}, "correct must be a boolean mask"),
-        ([1], {"robust_alone": np.ones((2, 3), bool)}, "robust_alone must be a boolean mask"),
+        ([1], {"robust_per_node": np.ones((2, 3), bool)}, "robust_per_node must be a boolean mask"),
         ([1], {"time_limit": -1}, "time_limit"),
         ([1], {"time_limit": float("nan")}, "time_limit"),
         ([1], {"bins": 0}, "bins"),

@@ -19,7 +19,7 @@ from graphcert.collective.exact.box_bound import CLASSES, greedy_bound, star_bou
 from graphcert.collective.exact.critical import copy_into
 from graphcert.collective.exact.search_problem import Counts, attacked, count_changes
 from graphcert.collective.exact.threshold_program import Prices, price_bound
-from graphcert.collective.linear import FloatArray, IntArray
+from graphcert.collective.solvers.program import FloatArray, IntArray
 from graphcert.core.compiled import kernel
 
 _TREE_BYTES = 2**28

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from graphcert.collective.bound_loop import Bound, better, unrefuted
 from graphcert.collective.exact.branch_and_bound import (
     BEST,
     EFFORT,
@@ -41,9 +42,8 @@ from graphcert.collective.exact.search_problem import (
     reduce_tight_axes,
 )
 from graphcert.collective.exact.threshold_program import Prices, make_thresholds, no_prices, threshold_bound
-from graphcert.collective.highs import HighsSolver
-from graphcert.collective.linear import BoolArray, IntArray
-from graphcert.collective.sweep import Bound, better, unrefuted
+from graphcert.collective.solvers.highs_solver import HighsSolver
+from graphcert.collective.solvers.program import BoolArray, IntArray
 from graphcert.core.compiled import working_time
 
 _FIRST_BOXES = 10_000

@@ -25,7 +25,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from graphcert.collective.linear import FloatArray
+from graphcert.collective.solvers.program import FloatArray
 from graphcert.core.compiled import kernel
 from graphcert.noise import BernoulliFlip
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from graphcert.collective.exact.exact_problem import TightProblem
 from graphcert.collective.exact.hockey_stick import SLOTS, critical_by_weight, flip_rows, grid
-from graphcert.collective.linear import BoolArray, FloatArray, IntArray
+from graphcert.collective.solvers.program import BoolArray, FloatArray, IntArray
 from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, order_eta, order_weight
 
 _STEPS_PER_SECOND = 6e8

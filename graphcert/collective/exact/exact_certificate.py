@@ -1,19 +1,19 @@
 """The tight collective certificate: |T| − max_b attacked(b) over whole allocations b (theory, section 9)."""
 
-import math
-from dataclasses import replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from graphcert.collective.adversary import check_budgets
+from graphcert.collective.bound_loop import Answer, bound_loop
 from graphcert.collective.curve import CollectiveCurve
-from graphcert.collective.exact.budget_solver import Answer, BudgetSolver
+from graphcert.collective.exact.budget_solver import BudgetSolver
 from graphcert.collective.exact.exact_problem import TightProblem
-from graphcert.collective.linear import BoolArray, IntArray
-from graphcert.collective.localized import BINS
-from graphcert.collective.masks import mask_of, proved_alone
-from graphcert.collective.sweep import Bound, curve_of, monotone
-from graphcert.collective.threat import check_budgets
+from graphcert.collective.half_spaces.localized import BINS
+from graphcert.collective.solvers import check_time
+from graphcert.collective.solvers.program import Amounts, BoolArray, IntArray
+from graphcert.core.arguments import whole
 from graphcert.errors import InputError
 
 
@@ -23,7 +23,7 @@ def collective_tight(
     *,
     targets: npt.ArrayLike | None = None,
     correct: npt.ArrayLike | None = None,
-    robust_alone: npt.ArrayLike | None = None,
+    robust_per_node: npt.ArrayLike | None = None,
     bins: int = BINS,
     time_limit: float | None = 60.0,
     branching: bool = True,
@@ -41,7 +41,7 @@ def collective_tight(
         budgets: (B, classes) whole numbers, the global budget per class of `problem.classes`; a flat list if there is one.
         targets: (n,) bool, the outputs that count; all by default.
         correct: (n,) bool, correctly labelled outputs: adds the certified accuracy, from a solve of its own.
-        robust_alone: (B, n) bool, outputs that another certificate, from the same simultaneous bounds, proves robust
+        robust_per_node: (B, n) bool, outputs that another certificate, from the same simultaneous bounds, proves robust
             against every use of the whole budget. (n,) for one budget.
         bins: the most steps per group to which p_lower is rounded in the linear program (the search does not round).
         time_limit: seconds per budget and solve; when they end, what has been proved so far is reported. None waits.
@@ -59,44 +59,54 @@ def collective_tight(
         InputError: for budgets that are not whole numbers ≥ 0, masks of the wrong shape, no targets, or options outside
             their domain.
     """
-    if time_limit is not None and not time_limit >= 0:
-        raise InputError(f"time_limit must be a number of seconds of at least 0, got {time_limit!r}")
-    if isinstance(bins, bool) or not isinstance(bins, (int, np.integer)) or bins < 1:
-        raise InputError(f"bins must be a whole number of at least 1, got {bins!r}")
+    check_time(time_limit)
     sweep = check_budgets(budgets, len(problem.classes))
-    counted = np.ones(problem.outputs, dtype=np.bool_)
-    if targets is not None:
-        counted = mask_of("targets", targets, counted.shape)
-    if not counted.any():
-        raise InputError("there are no targets; mark at least one output in the boolean mask targets")
-    right = None if correct is None else counted & mask_of("correct", correct, counted.shape)
-    proved = proved_alone(robust_alone, sweep, problem.outputs)
     goals = _cutoffs(cutoff, len(sweep), correct is not None)
-    solver = BudgetSolver(problem, time_limit, int(bins), branching=branching)
-    attacks: list[IntArray] = []
-
-    def bounds(mask: BoolArray) -> list[Bound]:
-        answers = _solve_all(solver, sweep, mask, proved, goals, problem.capacity.size)
-        if not attacks:
-            attacks.append(_best_attacks(answers, sweep))
-        return monotone([answer.bound for answer in answers], sweep)
-
-    curve = curve_of(problem.classes, sweep, counted, right, bounds)
-    return replace(curve, attacks=attacks[0])
+    family = ExactFamily(problem, BudgetSolver(problem, time_limit, whole("bins", bins, 1), branching=branching), goals)
+    return bound_loop(family, sweep, targets=targets, correct=correct, robust_per_node=robust_per_node)
 
 
-def _solve_all(
-    solver: BudgetSolver, sweep: IntArray, mask: BoolArray, proved: BoolArray | None, goals: IntArray, axes: int
-) -> list[Answer]:
-    """One answer per budget; small ones first, whose attacks are where larger ones begin."""
-    found: dict[int, Answer] = {}
-    for index in np.lexsort((*sweep.T, sweep.sum(axis=1))).tolist():
-        below = [other for other in found if (sweep[other] <= sweep[index]).all()]
-        best = max(below, key=lambda other: _attack_value(found[other]), default=None)
-        begin_with = np.zeros(axes, dtype=np.int64) if best is None else found[best].attack
-        standing = mask if proved is None else mask & ~proved[index]
-        found[index] = solver.solve(sweep[index], standing, begin_with, int(goals[index]))
-    return [found[index] for index in range(len(sweep))]
+@dataclass(frozen=True, eq=False)
+class ExactFamily:
+    """The exact search as a `CollectiveProblem`.
+
+    Attributes:
+        problem: the laws and majorities.
+        solver: of single budgets.
+        goals: (B,) the cutoffs.
+    """
+
+    problem: TightProblem
+    solver: BudgetSolver
+    goals: IntArray
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """Names of the budget classes."""
+        return self.problem.classes
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs n."""
+        return self.problem.outputs
+
+    def count(self, counted: BoolArray, budgets: Amounts) -> "_Counted":
+        """The problem about some outputs."""
+        return _Counted(self, budgets.astype(np.int64))
+
+
+class _Counted:
+    """All budgets; each begins with the best attack of the smaller ones."""
+
+    def __init__(self, family: ExactFamily, budgets: IntArray) -> None:
+        self._family, self._budgets = family, budgets
+
+    def answer(self, index: int, standing: BoolArray, begin: IntArray | None) -> Answer:
+        """The bound at one budget, and the allocation (A,) of its best attack."""
+        family = self._family
+        changes = np.zeros(family.problem.capacity.size, dtype=np.int64) if begin is None else begin
+        found = family.solver.solve(self._budgets[index], standing, changes, int(family.goals[index]))
+        return Answer(found.bound, found.attack)
 
 
 def _cutoffs(cutoff: npt.ArrayLike | None, budgets: int, with_correct: bool) -> IntArray:
@@ -109,17 +119,3 @@ def _cutoffs(cutoff: npt.ArrayLike | None, budgets: int, with_correct: bool) -> 
     if goals.shape != (budgets,) or not np.issubdtype(goals.dtype, np.integer) or (goals < 0).any():
         raise InputError(f"cutoff must be one whole number of at least 0 per budget ({budgets})")
     return goals.astype(np.int64)
-
-
-def _attack_value(answer: Answer) -> float:
-    return -1.0 if math.isnan(answer.bound.attack) else answer.bound.attack
-
-
-def _best_attacks(answers: list[Answer], sweep: IntArray) -> IntArray:
-    """(B, A) the allocations that `monotone` counts: an attack within a smaller budget is one within a larger."""
-    chosen = []
-    for budget, own in zip(sweep, answers, strict=True):
-        below = [answers[i] for i in np.flatnonzero((sweep <= budget).all(axis=1))]
-        best = max(below, key=_attack_value)
-        chosen.append(own.attack if _attack_value(own) == _attack_value(best) else best.attack)
-    return np.array(chosen, dtype=np.int64)

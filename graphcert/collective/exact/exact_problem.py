@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from graphcert.collective.linear import BoolArray, FloatArray, IntArray
-from graphcert.collective.localized_problem import LocalizedProblem, axis_weights
-from graphcert.collective.smoothing_problem import smoothing_problem
+from graphcert.collective.half_spaces.localized_problem import LocalizedProblem, axis_weights
+from graphcert.collective.half_spaces.scheme_axes import smoothing_problem
+from graphcert.collective.solvers.program import BoolArray, FloatArray, IntArray
 from graphcert.errors import InputError
 from graphcert.noise import AXES, BernoulliFlip, Scheme, Views
 from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, order_eta

@@ -27,7 +27,7 @@ import math
 import numpy as np
 
 from graphcert.collective.exact.critical import copy_into
-from graphcert.collective.linear import BoolArray, FloatArray, IntArray
+from graphcert.collective.solvers.program import BoolArray, FloatArray, IntArray
 from graphcert.core.compiled import kernel
 from graphcert.noise import BernoulliFlip
 

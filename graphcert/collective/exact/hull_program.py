@@ -33,8 +33,8 @@ import scipy.sparse as sp
 from graphcert.collective.exact.critical import critical
 from graphcert.collective.exact.search_problem import SearchProblem
 from graphcert.collective.exact.threshold_program import ERROR, Prices, Thresholds
-from graphcert.collective.linear import FloatArray, IntArray, LinearProgram
-from graphcert.collective.sweep import Solver
+from graphcert.collective.solvers import Solver
+from graphcert.collective.solvers.program import FloatArray, IntArray, LinearProgram
 from graphcert.core.compiled import kernel, working_time
 
 _ROUNDS = 300

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from graphcert.collective.exact.critical import copy_into, critical, law_table
 from graphcert.collective.exact.exact_problem import TightProblem
-from graphcert.collective.linear import FloatArray, IntArray
+from graphcert.collective.solvers.program import FloatArray, IntArray
 from graphcert.core.compiled import kernel
 from graphcert.noise import BernoulliFlip
 from graphcert.noise.dominance import dominates

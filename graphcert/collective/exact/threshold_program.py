@@ -25,16 +25,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from graphcert.collective.block_axes import BlockAxes
-from graphcert.collective.bounds import weak_duality_bound
-from graphcert.collective.chains import Kinds, Staircases
 from graphcert.collective.exact.critical import copy_into
 from graphcert.collective.exact.directions import Direction
 from graphcert.collective.exact.exact_problem import TightProblem
 from graphcert.collective.exact.search_problem import ReducedAxes
-from graphcert.collective.linear import FloatArray, IntArray
-from graphcert.collective.localized_program import LocalizedEncoding, row_scale
-from graphcert.collective.sweep import Solver
+from graphcert.collective.half_spaces.localized_problem import BlockAxes
+from graphcert.collective.half_spaces.localized_program import LocalizedEncoding, row_scale
+from graphcert.collective.half_spaces.thresholds import Kinds, Staircases
+from graphcert.collective.solvers import Solver
+from graphcert.collective.solvers.program import FloatArray, IntArray
+from graphcert.collective.solvers.safe_bounds import weak_duality_bound
 from graphcert.core.compiled import kernel
 
 ERROR = 1e-10
