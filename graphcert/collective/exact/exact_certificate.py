@@ -14,6 +14,7 @@ from graphcert.collective.localized import BINS
 from graphcert.collective.masks import mask_of, proved_alone
 from graphcert.collective.sweep import Bound, curve_of, monotone
 from graphcert.collective.threat import check_budgets
+from graphcert.core.arguments import whole
 from graphcert.errors import InputError
 
 
@@ -43,15 +44,15 @@ def collective_tight(
         correct: (n,) bool, correctly labelled outputs: adds the certified accuracy, from a solve of its own.
         robust_alone: (B, n) bool, outputs that another certificate, from the same simultaneous bounds, proves robust
             against every use of the whole budget. (n,) for one budget.
-        bins: the most steps per group to which p_lower is rounded in the linear program (the search does not round).
+        bins: the most thresholds per group to which p_lower is rounded in the linear program (the search does not round).
         time_limit: seconds per budget and solve; when they end, what has been proved so far is reported. None waits.
-        branching: whether to branch; without, the linear program of half-spaces is the last word, in seconds at any size.
+        branching: whether to branch; without, the linear program is the last word, in seconds at any size.
         cutoff: (B,) whole numbers: as soon as no more targets than that can fall, a budget is done. For the largest of many
             problems, with what an attack on another one breaks. Not together with `correct`.
 
     Returns:
         A `CollectiveCurve` with `attacks`. Sound side: `certified` is never too large. `method` names what proves it:
-        "naive" (each group alone), "tight-lp" (the linear program of tight half-spaces) or "tight" (branch and bound);
+        "naive" (each group by itself), "tight-lp" (a linear program, of hulls or half-spaces) or "tight" (branch and bound);
         `gap` counts up to the best attack found, and is 0 where the status is "closed". Critical probabilities are rounded
         up by 1e-12 or so, for the bound and for the attack alike.
 
@@ -61,8 +62,7 @@ def collective_tight(
     """
     if time_limit is not None and not time_limit >= 0:
         raise InputError(f"time_limit must be a number of seconds of at least 0, got {time_limit!r}")
-    if isinstance(bins, bool) or not isinstance(bins, (int, np.integer)) or bins < 1:
-        raise InputError(f"bins must be a whole number of at least 1, got {bins!r}")
+    most_bins = whole("bins", bins, at_least=1)
     sweep = check_budgets(budgets, len(problem.classes))
     counted = np.ones(problem.outputs, dtype=np.bool_)
     if targets is not None:
@@ -72,7 +72,7 @@ def collective_tight(
     right = None if correct is None else counted & mask_of("correct", correct, counted.shape)
     proved = proved_alone(robust_alone, sweep, problem.outputs)
     goals = _cutoffs(cutoff, len(sweep), correct is not None)
-    solver = BudgetSolver(problem, time_limit, int(bins), branching=branching)
+    solver = BudgetSolver(problem, time_limit, most_bins, branching=branching)
     attacks: list[IntArray] = []
 
     def bounds(mask: BoolArray) -> list[Bound]:
