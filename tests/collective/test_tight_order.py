@@ -118,7 +118,7 @@ def test_the_linear_program_alone_helps_where_the_search_has_no_time(tabulated, 
     assert closed.method.tolist() == ["tight"]
     monkeypatch.setattr(budget_solver, "_SPLITS_PER_SECOND", tabulated)
     monkeypatch.setattr(budget_solver, "_FIRST_BOXES", 0)
-    monkeypatch.setattr(budget_solver._OneBudget, "_branch", lambda self, boxes, most, end: None)
+    monkeypatch.setattr(budget_solver._OneBudget, "_branch", lambda self, *_: None)
     stopped = collective_tight(problem, [6])
     assert stopped.method.tolist() == ["tight-lp"]
     naive = collective_localized(problem.half_spaces(), [6], method="naive").attacked_upper[0]
