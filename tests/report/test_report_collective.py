@@ -18,7 +18,7 @@ from graphcert.noise import AXES, Budget
 from graphcert.report import ReportContent, render, summary_lines
 from graphcert.report.frame.wording import budget_words, method_name, method_words, number, percent, points
 from graphcert.report.graphs.sweep import Ladder, ladders, largest_gain
-from graphcert.report.plots import ladder_plot
+from graphcert.report.plots import shares_plot
 from graphcert.report.plots.budget_curves import HEIGHT, MARGINS
 from graphcert.report.plots.canvas import WIDTH
 
@@ -254,7 +254,7 @@ def method_lines(svg: str) -> list[np.ndarray]:
 @given(rising_methods())
 def test_the_lines_of_methods_are_told_by_names_that_touch_nothing(case: tuple[tuple[int, ...], Shares]) -> None:
     values, shares = case
-    svg = ladder_plot("feature_add", values, shares, "+9.9 points", "l")
+    svg = shares_plot("feature_add", values, shares, "+9.9 points", "l")
     boxes = [(text, box) for text, box in text_boxes(svg) if text != "feature additions"]
     names = [(text, box) for text, box in boxes if text[0] in (*_FIRST, "+")]
     told = [name for text, _ in names if text[0] != "+" for name in text.removesuffix(" =").split(" = ")]
@@ -275,7 +275,7 @@ def test_the_lines_of_methods_are_told_by_names_that_touch_nothing(case: tuple[t
 @given(rising_methods())
 def test_the_lines_of_methods_show_their_ratios(case: tuple[tuple[int, ...], Shares]) -> None:
     values, shares = case
-    svg = ladder_plot("feature_add", values, shares, "+9.9 points", "l")
+    svg = shares_plot("feature_add", values, shares, "+9.9 points", "l")
     bottom, top = HEIGHT - MARGINS["bottom"], MARGINS["top"]
     across = WIDTH - MARGINS["left"] - MARGINS["right"]
     curves = []
@@ -291,7 +291,7 @@ def test_the_lines_of_methods_show_their_ratios(case: tuple[tuple[int, ...], Sha
 
 def test_the_strongest_line_is_full_and_the_others_are_dashed() -> None:
     shares = dict(zip(METHODS[-3:], ([0.9, 0.1], [0.9, 0.4], [0.9, 0.7]), strict=True))
-    svg = ladder_plot("edge_delete", (0, 1), {name: np.array(values) for name, values in shares.items()}, "+60.0", "l")
+    svg = shares_plot("edge_delete", (0, 1), {name: np.array(values) for name, values in shares.items()}, "+60.0", "l")
     curves = {}
     for path in elements(svg, "path"):
         points = np.array(re.findall(r"(-?[\d.]+) (-?[\d.]+)", path.attrib["d"]), float)

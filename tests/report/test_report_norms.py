@@ -16,7 +16,7 @@ from graphcert.report import ReportContent, render, summary_lines
 from graphcert.report.frame.theme import RATIO_CELL
 from graphcert.report.frame.wording import number, percent, shift_words, size_of_change
 from graphcert.report.graphs.sweep import ladders, largest_gain
-from graphcert.report.plots import heat_map_plot, ladder_plot
+from graphcert.report.plots import heat_map_plot, shares_plot
 
 CONTENTS = {"ℓ2": norm_content(), "ℓ1": norm_content(Uniform)}
 SELECTED = selected_norm_content()
@@ -62,7 +62,7 @@ def test_the_section_the_plot_and_the_terminal_name_the_norm(norm: str) -> None:
     together, alone = (int(curve.certified[i]) for curve in (ladder.best, ladder.curves["naive"]))
     line = f"all at once: {percent(together, claims)} at {at} (each alone {percent(alone, claims)})"
     assert line in summary_lines(content)
-    svg = ladder_plot("feature_shift", (0.0, 0.5), {"a": np.array([1.0, 0.5])}, "", "x", norm)
+    svg = shares_plot("feature_shift", (0.0, 0.5), {"a": np.array([1.0, 0.5])}, "", "x", norm)
     assert f"{norm} norm of the change" in texts(svg)
 
 

@@ -23,7 +23,7 @@ from graphcert.report.images import (
     render,
 )
 from graphcert.report.images.pictures import SCALE, VOID
-from graphcert.report.plots.budget_curves import NormAxis
+from graphcert.report.plots.budget_curves import BudgetAxis
 
 PALETTE = ((200, 30, 30), (30, 200, 30), (30, 30, 200))
 CLASSES = arrays(np.int64, (6, 9), elements=st.integers(-1, 2))
@@ -74,9 +74,9 @@ def test_an_overlay_leaves_colour_only_where_it_is_certified():
 @given(norms=st.lists(st.floats(0, 5), min_size=2, max_size=9, unique=True), seed=st.integers(0, 1000))
 def test_a_line_of_norms_never_claims_more_than_was_computed(norms, seed):
     shares = dict(zip(sorted(norms), np.sort(np.random.default_rng(seed).random(len(norms)))[::-1], strict=True))
-    axis = NormAxis(tuple(norms))
-    line = axis.along(np.array([shares[norm] for norm in norms]))
-    for begin, end, value in zip(axis.whole, axis.whole[1:], line, strict=False):
+    axis = BudgetAxis.of("feature_shift", norms)
+    line = np.array([shares[norm] for norm in norms])[axis.place]
+    for begin, end, value in zip(axis.at, axis.at[1:], line, strict=False):
         # Steps to the right: the value at `begin` lasts until `end`, where it is what was computed.
         assert value == shares[float(end)] <= shares[float(begin)]
 
