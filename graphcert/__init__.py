@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from graphcert.noise import SubsetAblation as SubsetAblation
     from graphcert.noise import Uniform as Uniform
     from graphcert.noise import elastic_sigma as elastic_sigma
-    from graphcert.scores import Scores as Scores
     from graphcert.segmentation import GridGraph as GridGraph
     from graphcert.segmentation import ImageFolder as ImageFolder
     from graphcert.segmentation import ImageModel as ImageModel
@@ -48,6 +47,7 @@ if TYPE_CHECKING:
     from graphcert.tradeoff import input_dependent_radius as input_dependent_radius
     from graphcert.tradeoff import input_dependent_threshold as input_dependent_threshold
     from graphcert.tradeoff import trade_off as trade_off
+    from graphcert.votes import Scores as Scores
     from graphcert.votes import Votes as Votes
     from graphcert.voting import sample_votes as sample_votes
 
@@ -67,7 +67,7 @@ _HOMES = {
     "PixelCounts": "graphcert.segmentation",
     "Prediction": "graphcert.certificates",
     "ScoreCertificate": "graphcert.certificates",
-    "Scores": "graphcert.scores",
+    "Scores": "graphcert.votes",
     "SegmentationCertificate": "graphcert.certificates",
     "Smoothing": "graphcert.noise",
     "SubsetAblation": "graphcert.noise",

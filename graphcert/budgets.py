@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphcert.certificates import BudgetGrid, Certificate
-from graphcert.certificates.grid import evaluate_grid
-from graphcert.certificates.reach import out_of_reach
-from graphcert.certificates.sweep import budget_sweep
-from graphcert.certificates.vacuous import refuse_vacuous
+from graphcert.certificates.budget_grid import evaluate_grid
+from graphcert.certificates.budget_sweep import budget_sweep, refuse_vacuous
+from graphcert.certificates.samples_needed import out_of_reach
 from graphcert.config import CertificateConfig, CollectiveConfig, norm_values, sweep_values
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import CONTINUOUS, Ablation, BernoulliFlip, Selected

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphcert.certificates import Attack, Certificate
-from graphcert.certificates.attack import allocation, changed_rows
+from graphcert.certificates.attack_allocation import allocation, changed_rows
 from graphcert.collective import CollectiveCurve
 from graphcert.collective.curve import SHIFT, csv_text
 from graphcert.config import norm_words

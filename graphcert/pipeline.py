@@ -16,7 +16,7 @@ from torch_geometric.data import Data
 
 from graphcert.budgets import budget_grids, certified_radii, collective_sweeps, too_few_samples
 from graphcert.certificates import Certificate, ScoreCertificate, certify, certify_scores
-from graphcert.certificates.rungs import BESIDE
+from graphcert.certificates.method_hierarchy import BESIDE
 from graphcert.collective import CollectiveCurve
 from graphcert.comparison import Accuracy, isotropic_votes
 from graphcert.config import CollectiveConfig, RunConfig, SamplingConfig

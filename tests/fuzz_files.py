@@ -50,12 +50,11 @@ from graphcert.ladders import Collective
 from graphcert.models import build_model, load_model, save_model
 from graphcert.models.registry import MODELS
 from graphcert.noise import BernoulliFlip, Gaussian, Hierarchical, Partition, Smoothing
-from graphcert.scores import BINS, UNIT, Scores
 from graphcert.segment_pipeline.settings import SegmentSettings, read_settings
 from graphcert.segmentation import read_image, read_mask
 from graphcert.segmentation.checkpoint import Segmenter
 from graphcert.segmentation.unet import UNet
-from graphcert.votes import Votes
+from graphcert.votes import BINS, UNIT, Scores, Votes
 from graphcert.voting.store import ShardStore
 
 SECONDS, MEMORY = 20, 4 * 2**30

@@ -12,7 +12,7 @@ import graphcert
 ROOT = Path(graphcert.__file__).parent
 LAYERS = [
     ("_version", "errors"), ("core",),
-    ("statistics",), ("noise",), ("tradeoff",), ("collective",), ("scores",), ("votes",), ("certificates",), ("data",),
+    ("statistics",), ("noise",), ("tradeoff",), ("collective",), ("votes",), ("certificates",), ("data",),
     ("sampling",), ("models",), ("voting",), ("segmentation",), ("config",),
     ("budgets", "comparison", "description", "ladders", "looks"), ("report",), ("pipeline", "segment_pipeline"), ("cli",),
     ("__main__",),
@@ -24,7 +24,6 @@ PURE = [
     "statistics",
     "noise",
     "tradeoff",
-    "scores",
     "votes",
     "certificates",
     "collective",

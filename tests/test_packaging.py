@@ -33,8 +33,8 @@ def test_unknown_names_are_type_errors_and_known_ones_have_their_types(tmp_path:
     )  # fmt: skip
     said = {int(line.split(":")[1]): line for line in done.stdout.splitlines() if line.startswith("uses.py:")}
     assert set(said) == {4, 5, 6, 7, 8}, done.stdout + done.stderr
-    assert "graphcert.votes.Votes, alpha: float" in said[4]
-    assert "-> graphcert.votes.Votes" in said[5]
+    assert "graphcert.votes.votes.Votes, alpha: float" in said[4]
+    assert "-> graphcert.votes.votes.Votes" in said[5]
     assert "-> graphcert.errors.DataError" in said[6]
     assert 'error: Module has no attribute "nonsense"' in said[7]
     assert 'error: Unexpected keyword argument "feature_ad"' in said[8]

@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from graphcert.certificates.budget_grid import BudgetGrid, Floats, Mask, evaluate_grid
+from graphcert.certificates.budget_sweep import as_budget, budget_sweep, refuse_vacuous
 from graphcert.certificates.clean_graph import CleanGraph
-from graphcert.certificates.grid import BudgetGrid, Floats, Mask, evaluate_grid
-from graphcert.certificates.question import Evidence, Question
-from graphcert.certificates.reach import out_of_reach
-from graphcert.certificates.sweep import as_budget, budget_sweep
+from graphcert.certificates.query import Evidence, Query
+from graphcert.certificates.samples_needed import out_of_reach
 from graphcert.certificates.together import together
-from graphcert.certificates.vacuous import refuse_vacuous
 from graphcert.collective import CollectiveCurve
 from graphcert.collective.localized import BINS
 from graphcert.errors import InputError, OutOfReachWarning, UnsupportedError
@@ -263,7 +262,7 @@ class Claims(ABC):
             method: "naive" (each node alone, by its exact certificate), "lp" or "milp" (half-spaces; each reports the best
                 of itself and the ones before it) or "tight" (exact trade-offs and an exact search, theory, section 9). By
                 default the strongest that there is: "tight" for votes and bands of scores, "milp" with `layers`, under
-                ablation or against a shift, "naive" under other continuous noise. "all" gives every rung of the ladder that
+                ablation or against a shift, "naive" under other continuous noise. "all" gives every method that
                 exists for these claims, a sequence of names those of them that exist: naive, lp-2, milp-2, lp, milp,
                 tight-lp (the linear program of "tight" alone), tight, where "-2" is the published certificate. Where the
                 strongest name of a sequence does not exist, the strongest one that does is given in its place.
@@ -313,7 +312,7 @@ class Claims(ABC):
         budgets, shifts = budget_sweep(add, delete, edge_add, edge_delete, nodes), [0.0] if shift is None else shift
         refuse_vacuous(self.smoothing, budgets, shift)
         graph = None if data is None else CleanGraph.of(data, self.smoothing, self.nodes, self.data_fingerprint)
-        question = Question(
+        query = Query(
             budgets=budgets, shift=shift,
             targets=self._counted(targets), correct=None if truth is None else self.correct(truth), data=graph,
             layers=layers, normalisation=normalisation, local_budget=local_budget, attackers=attackers, orders=orders,
@@ -322,7 +321,7 @@ class Claims(ABC):
         evidence = Evidence(
             self.smoothing, self.nodes, self._kept, self._half_spaces, self._majorities, self._distances, self._tails
         )
-        found = together(evidence, question, method)
+        found = together(evidence, query, method)
         curves = found.values() if isinstance(found, dict) else [found]
         self._warn(any(curve.certified[curve.budgets.any(axis=1)].any() for curve in curves), budgets, shifts)
         return found

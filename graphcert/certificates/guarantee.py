@@ -110,3 +110,41 @@ def flip_words(levels: tuple[BernoulliFlip, ...]) -> str:
 def _rates(rates: list[float]) -> str:
     """One rate, or the range of a localized scheme."""
     return f"{rates[0]:g}" if len(rates) == 1 else f"{rates[0]:g} to {rates[-1]:g} (by cluster)"
+
+
+_BOUNDS = {
+    "band": "the distribution of the score is bounded by a band, and the perturbed mean by exact trade-offs",
+    "bernstein": "mean and variance are bounded by empirical Bernstein bounds",
+    "dkw": "mean and variance are bounded by a band around the distribution of the score",
+}
+
+
+def describe_mean_score(
+    smoothing: Scheme, claims: int, nodes: int, samples: int, alpha: float, simultaneous: bool, bounds: str
+) -> str:
+    """One paragraph: the classifier, the threat, the probability, the scope and what is left open."""
+    noise = describe_noise(smoothing)
+    scope = (
+        f"all claims about the {claims:,} target nodes hold at once with probability at least {confidence_words(alpha)}"
+        if simultaneous
+        else f"each single claim holds with probability at least {confidence_words(alpha)}; claims about several nodes "
+        f"together are not covered"
+    )
+    unprotected = [
+        f"Nothing is claimed against changes of {channel}, which are not smoothed."
+        for channel in CHANNELS
+        if not smoothing.perturbs(channel)
+    ]
+    return " ".join(
+        [
+            f"The certified classifier is the mean-score classifier: for each node, the class whose score is largest on "
+            f"average when {noise}. It is not the majority vote, and its claims must not be mixed with claims about that.",
+            f"A node is certified for a budget if it provably keeps its label under every perturbation that "
+            f"{describe_threat(smoothing)}, anywhere in the graph and at the same time: the mean score of the label stays "
+            f"above one half, and scores sum to at most one.",
+            f"Under independent samples, {scope} over the {samples:,} samples; {_BOUNDS[bounds]}. The error rates of "
+            f"several certificates from the same votes, such as one about the majority vote, add up.",
+            f"The targets are {claims:,} of {nodes:,} nodes; a node that is not certified is not proved to be fragile.",
+            *unprotected,
+        ]
+    )

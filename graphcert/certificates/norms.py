@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from graphcert.certificates.grid import Floats
+from graphcert.certificates.budget_grid import Floats
 from graphcert.collective import NormProblem
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import CONTINUOUS, Gaussian, Scheme, Uniform, Views

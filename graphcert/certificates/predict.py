@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphcert.certificates.arguments import check_votes, note_claims
 from graphcert.certificates.guarantee import describe_noise
+from graphcert.certificates.votes_argument import check_votes, note_claims
 from graphcert.errors import OutOfReachWarning
 from graphcert.statistics import binomial_tail, check_level, confidence_words
 from graphcert.votes import Votes

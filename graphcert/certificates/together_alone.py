@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from graphcert.certificates.alone import alone_curve
-from graphcert.certificates.question import Evidence, Kind, Question
-from graphcert.certificates.rungs import Rung
+from graphcert.certificates.method_hierarchy import Method
+from graphcert.certificates.per_node import per_node_curve
+from graphcert.certificates.query import Evidence, Family, Query
 from graphcert.collective import CollectiveCurve
 from graphcert.errors import UnsupportedError
 from graphcert.noise import Scheme, Selected
@@ -21,16 +21,16 @@ def noise_name(smoothing: Scheme) -> str:
     return f"{type(law).__name__} of {'selected ' if isinstance(levels[0], Selected) else ''}features"
 
 
-def _rungs(evidence: Evidence, question: Question) -> tuple[str, ...]:
+def _methods(evidence: Evidence, query: Query) -> tuple[str, ...]:
     return ("naive",)
 
 
-def _curve(evidence: Evidence, question: Question, rung: Rung) -> CollectiveCurve:
-    if question.layers is not None:
+def _curve(evidence: Evidence, query: Query, method: Method) -> CollectiveCurve:
+    if query.layers is not None:
         raise UnsupportedError(_REFUSAL.format(noise=noise_name(evidence.smoothing)))
-    right = None if question.correct is None else question.targets & question.correct
-    robust = np.array([evidence.robust(budget) for budget in question.budgets])
-    return alone_curve(question.budgets, robust, question.targets, right)
+    right = None if query.correct is None else query.targets & query.correct
+    robust = np.array([evidence.robust(budget) for budget in query.budgets])
+    return per_node_curve(query.budgets, robust, query.targets, right)
 
 
-ALONE = Kind(_rungs, _curve, _REFUSAL)
+PER_NODE = Family(_methods, _curve, _REFUSAL)

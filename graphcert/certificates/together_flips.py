@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from graphcert.certificates.grid import Mask
-from graphcert.certificates.question import Evidence, Kind, Question
-from graphcert.certificates.rungs import RUNGS, Rung
+from graphcert.certificates.budget_grid import Mask
+from graphcert.certificates.method_hierarchy import HIERARCHY, Method
+from graphcert.certificates.query import Evidence, Family, Query
 from graphcert.certificates.together_scores import tight_scores
 from graphcert.collective import (
     CollectiveCurve,
@@ -33,89 +33,87 @@ _REFUSAL = (
 _BRIEF_SECONDS = 1.0
 
 
-def _rungs(evidence: Evidence, question: Question) -> tuple[str, ...]:
+def _methods(evidence: Evidence, query: Query) -> tuple[str, ...]:
     # What a node perceives through its layers, and what takes mean and variance away, is known to half-spaces only.
-    votes = question.layers is None and evidence.majorities() is not None
-    missing = {"tight-lp": not votes, "tight": not votes and (question.layers is not None or evidence.tails() is None)}
-    return tuple(rung.name for rung in RUNGS if not missing.get(rung.method))
+    votes = query.layers is None and evidence.majorities() is not None
+    missing = {"tight-lp": not votes, "tight": not votes and (query.layers is not None or evidence.tails() is None)}
+    return tuple(method.name for method in HIERARCHY if not missing.get(method.program))
 
 
-def _curve(evidence: Evidence, question: Question, rung: Rung) -> CollectiveCurve:
-    if any(budget.nodes is not None for budget in question.budgets):
+def _curve(evidence: Evidence, query: Query, method: Method) -> CollectiveCurve:
+    if any(budget.nodes is not None for budget in query.budgets):
         raise UnsupportedError("a limit of nodes makes a difference under hierarchical noise only; leave nodes out")
     options: dict[str, Any] = {
-        "targets": question.targets,
-        "correct": question.correct,
-        "robust_alone": _robust_alone(evidence, question, rung),
-        "time_limit": question.time_limit,
+        "targets": query.targets,
+        "correct": query.correct,
+        "robust_alone": _robust_alone(evidence, query, method),
+        "time_limit": query.time_limit,
     }
-    if rung.method in ("tight-lp", "tight"):
-        return _tight(evidence, question, options, branching=rung.method == "tight")
-    used, eta = evidence.half_spaces(rung.orders or question.orders)
-    problem = smoothing_problem(evidence.smoothing, eta, used, question.data)
-    options |= {"method": rung.method, "solver": question.solver}
-    if question.layers is None:
-        return collective_localized(problem, question.counts, bins=question.bins, **options)
-    return _perceived(evidence, question, problem, options)
+    if method.program in ("tight-lp", "tight"):
+        return _tight(evidence, query, options, branching=method.program == "tight")
+    used, eta = evidence.half_spaces(method.orders or query.orders)
+    problem = smoothing_problem(evidence.smoothing, eta, used, query.data)
+    options |= {"method": method.program, "solver": query.solver}
+    if query.layers is None:
+        return collective_localized(problem, query.counts, bins=query.bins, **options)
+    return _perceived(evidence, query, problem, options)
 
 
-def _robust_alone(evidence: Evidence, question: Question, rung: Rung) -> Mask:
+def _robust_alone(evidence: Evidence, query: Query, method: Method) -> Mask:
     """(B, N) the nodes that are robust alone, by the exact trade-off or by any half-space that there is.
 
-    A rung of all half-spaces finds the second by itself; one of fewer must not be weaker than naive.
+    A method of all half-spaces finds the second by itself; one of fewer must not be weaker than naive.
     """
-    alone = evidence.robust_alone(question.budgets)
-    if rung.orders is None and question.orders is None:
+    alone = evidence.robust_per_node(query.budgets)
+    if method.orders is None and query.orders is None:
         return alone
     used, eta = evidence.half_spaces(None)
-    problem = smoothing_problem(evidence.smoothing, eta, used, question.data)
-    if question.layers is None:
-        return alone | robust_by_half_spaces(problem, question.counts)
-    return alone | perceived_robust(problem, question.counts, **_perception(evidence, question))
+    problem = smoothing_problem(evidence.smoothing, eta, used, query.data)
+    if query.layers is None:
+        return alone | robust_by_half_spaces(problem, query.counts)
+    return alone | perceived_robust(problem, query.counts, **_perception(evidence, query))
 
 
-def _tight(evidence: Evidence, question: Question, options: dict[str, Any], branching: bool) -> CollectiveCurve:
+def _tight(evidence: Evidence, query: Query, options: dict[str, Any], branching: bool) -> CollectiveCurve:
     majorities = evidence.majorities()
     if majorities is None:
-        return tight_scores(evidence, question, options)
-    problem = tight_problem(evidence.smoothing, majorities, question.data)
-    found = collective_tight(problem, question.counts, bins=question.bins or BINS, branching=branching, **options)
+        return tight_scores(evidence, query, options)
+    problem = tight_problem(evidence.smoothing, majorities, query.data)
+    found = collective_tight(problem, query.counts, bins=query.bins or BINS, branching=branching, **options)
     unsettled = np.flatnonzero(found.gap != 0)
     if not unsettled.size:
         return found
     # Where the search did not end, the half-spaces of the orders may prove more: their integer program where a search was
     # asked for, their linear one otherwise.
     options |= {"robust_alone": options["robust_alone"][unsettled], "method": "milp" if branching else "lp"}
-    other = collective_localized(problem.half_spaces(), question.counts[unsettled], bins=question.bins, **options)
+    other = collective_localized(problem.half_spaces(), query.counts[unsettled], bins=query.bins, **options)
     return strengthened(found, other, unsettled)
 
 
-def _perceived(
-    evidence: Evidence, question: Question, problem: LocalizedProblem, options: dict[str, Any]
-) -> CollectiveCurve:
+def _perceived(evidence: Evidence, query: Query, problem: LocalizedProblem, options: dict[str, Any]) -> CollectiveCurve:
     """Only what a node perceives through so many layers counts."""
-    return collective_perceived(problem, budgets=question.counts, **_perception(evidence, question), **options)
+    return collective_perceived(problem, budgets=query.counts, **_perception(evidence, query), **options)
 
 
-def _perception(evidence: Evidence, question: Question) -> dict[str, Any]:
+def _perception(evidence: Evidence, query: Query) -> dict[str, Any]:
     """What the nodes perceive, and the limits of the adversary, as arguments of `collective_perceived`."""
-    if question.data is None or question.layers is None:
+    if query.data is None or query.layers is None:
         raise InputError("layers need the clean graph, on which receptive fields are found; give data")
-    if question.counts[:, AXES.index("edge_add")].any():
+    if query.counts[:, AXES.index("edge_add")].any():
         raise UnsupportedError(
             "added edges create new reach, so receptive fields say nothing against them; leave layers out"
         )
-    seen = scheme_perception(evidence.smoothing, evidence.nodes, question.data, question.layers, question.normalisation)
+    seen = scheme_perception(evidence.smoothing, evidence.nodes, query.data, query.layers, query.normalisation)
     return {
         "perception": seen.perception, "axis_of": seen.axis_of, "endpoints": seen.endpoints, "room": seen.room,
-        "local_budget": question.local_budget, "attackers": question.attackers,
+        "local_budget": query.local_budget, "attackers": query.attackers,
     }  # fmt: skip
 
 
-def _brief(question: Question) -> Question:
+def _brief(query: Query) -> Query:
     """Branch and bound beside an exact search that does not exist gets a little time per budget."""
-    seconds = _BRIEF_SECONDS if question.time_limit is None else min(question.time_limit, _BRIEF_SECONDS)
-    return replace(question, time_limit=seconds)
+    seconds = _BRIEF_SECONDS if query.time_limit is None else min(query.time_limit, _BRIEF_SECONDS)
+    return replace(query, time_limit=seconds)
 
 
-FLIPS = Kind(_rungs, _curve, _REFUSAL, brief=_brief)
+FLIPS = Family(_methods, _curve, _REFUSAL, brief=_brief)

@@ -2,9 +2,9 @@
 
 from typing import TypeGuard
 
-from graphcert.certificates.question import Evidence, Kind, Question
-from graphcert.certificates.rungs import Rung
-from graphcert.certificates.together_alone import ALONE
+from graphcert.certificates.method_hierarchy import Method
+from graphcert.certificates.query import Evidence, Family, Query
+from graphcert.certificates.together_alone import PER_NODE
 from graphcert.collective import CollectiveCurve, collective_hierarchical, hierarchical_problem
 from graphcert.errors import UnsupportedError
 from graphcert.noise import Ablation, BernoulliFlip, Hierarchical, Scheme
@@ -30,7 +30,7 @@ def selects_all(smoothing: Hierarchical) -> bool:
     return all(level.select == 1 and level.law != Ablation() for level in smoothing.levels("features"))
 
 
-def _rungs(evidence: Evidence, question: Question) -> tuple[str, ...]:
+def _methods(evidence: Evidence, query: Query) -> tuple[str, ...]:
     if evidence.majorities() is None:
         return ("naive",)
     assert isinstance(evidence.smoothing, Hierarchical)
@@ -39,20 +39,20 @@ def _rungs(evidence: Evidence, question: Question) -> tuple[str, ...]:
     return ("naive", "lp", "milp", "tight")
 
 
-def _curve(evidence: Evidence, question: Question, rung: Rung) -> CollectiveCurve:
-    if question.layers is not None:
+def _curve(evidence: Evidence, query: Query, method: Method) -> CollectiveCurve:
+    if query.layers is not None:
         raise UnsupportedError("receptive fields are offered under flips of bits and edges; leave layers out")
     assert isinstance(evidence.smoothing, Hierarchical)
-    if rung.method == "naive":
-        return ALONE.curve(evidence, question, rung)
+    if method.program == "naive":
+        return PER_NODE.curve(evidence, query, method)
     majorities = evidence.majorities()
-    assert majorities is not None  # else there is no such rung
-    orders = DEFAULT_ORDERS if question.orders is None else tuple(Order(*order) for order in question.orders)
+    assert majorities is not None  # else there is no such method
+    orders = DEFAULT_ORDERS if query.orders is None else tuple(Order(*order) for order in query.orders)
     return collective_hierarchical(
-        hierarchical_problem(evidence.smoothing, majorities, question.data), question.budgets, method=rung.method,
-        targets=question.targets, correct=question.correct, robust_alone=evidence.robust_alone(question.budgets),
-        orders=orders, bins=question.bins, time_limit=question.time_limit, solver=question.solver,
+        hierarchical_problem(evidence.smoothing, majorities, query.data), query.budgets, method=method.program,
+        targets=query.targets, correct=query.correct, robust_alone=evidence.robust_per_node(query.budgets),
+        orders=orders, bins=query.bins, time_limit=query.time_limit, solver=query.solver,
     )  # fmt: skip
 
 
-HIERARCHICAL = Kind(_rungs, _curve, _REFUSAL)
+HIERARCHICAL = Family(_methods, _curve, _REFUSAL)

@@ -4,38 +4,38 @@ from typing import Any
 
 import numpy as np
 
-from graphcert.certificates.grid import Mask
-from graphcert.certificates.question import Evidence, Question
-from graphcert.certificates.score_game import Worst, worst_allocation
+from graphcert.certificates.budget_grid import Mask
+from graphcert.certificates.query import Evidence, Query
+from graphcert.certificates.score_allocations import Worst, worst_allocation
 from graphcert.collective import CollectiveCurve, collective_localized, smoothing_problem, tight_problem
 from graphcert.collective.linear import IntArray
 from graphcert.noise import AXES
 
 
-def tight_scores(evidence: Evidence, question: Question, options: dict[str, Any]) -> CollectiveCurve:
+def tight_scores(evidence: Evidence, query: Query, options: dict[str, Any]) -> CollectiveCurve:
     """Budget by budget the worst of all allocations, or the integer program where there are too many of them.
 
     Args:
         evidence: claims that rest on the tails of scores.
-        question: what is asked.
+        query: what is asked.
         options: targets, correct, robust_alone and time_limit of the collective certificate.
     """
     tails, alone, targets = evidence.tails(), options["robust_alone"], options["targets"]
-    assert tails is not None  # else there is no such rung
+    assert tails is not None  # else there is no such method
     correct = None if options["correct"] is None else targets & options["correct"]
-    problem = tight_problem(evidence.smoothing, np.zeros(evidence.nodes), question.data)
+    problem = tight_problem(evidence.smoothing, np.zeros(evidence.nodes), query.data)
     answers = [
         worst_allocation(problem, tails, budget, targets & ~robust, correct)
-        for budget, robust in zip(question.counts, alone, strict=True)
+        for budget, robust in zip(query.counts, alone, strict=True)
     ]
-    found = _closed(question.counts, targets, alone, correct, answers, problem.capacity.size)
+    found = _closed(query.counts, targets, alone, correct, answers, problem.capacity.size)
     open_rows = np.flatnonzero([answer is None for answer in answers])
     if not open_rows.size:
         return found
-    used, eta = evidence.half_spaces(question.orders)
+    used, eta = evidence.half_spaces(query.orders)
     rest = collective_localized(
-        smoothing_problem(evidence.smoothing, eta, used, question.data), question.counts[open_rows],
-        method="milp", solver=question.solver, bins=question.bins, **options | {"robust_alone": alone[open_rows]},
+        smoothing_problem(evidence.smoothing, eta, used, query.data), query.counts[open_rows],
+        method="milp", solver=query.solver, bins=query.bins, **options | {"robust_alone": alone[open_rows]},
     )  # fmt: skip
     for name in ("bound", "attacked_upper", "method", "status", "correct_upper"):
         values = getattr(rest, name)

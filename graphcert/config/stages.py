@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from graphcert.certificates import METHODS
-from graphcert.certificates.rungs import BESIDE
+from graphcert.certificates.method_hierarchy import BESIDE
 from graphcert.config.sweeps import MOST_BUDGETS, SWEEP_AXES, budget_values, sweep_values
 from graphcert.config.typed import check_types
 from graphcert.errors import InputError

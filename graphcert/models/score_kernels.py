@@ -1,6 +1,6 @@
 """Kernels of scores: from logits to whole numbers that are summed exactly.
 
-A score is q = ⌊unit · softmax⌋ with unit = 2^16 (`graphcert.scores.UNIT`). Exponentials are float32; their sum, the
+A score is q = ⌊unit · softmax⌋ with unit = 2^16 (`graphcert.votes.UNIT`). Exponentials are float32; their sum, the
 quotient and the product are float64, node by node and class by class: the same bits whatever the batch and the thread.
 
 Proof that the scores of a node sum to at most 2^16, rounding included. Let e_k be the computed exponentials and u = 2^−53.

@@ -19,8 +19,7 @@ from graphcert.errors import InputError
 from graphcert.models.checkpoint import model_fingerprint
 from graphcert.noise import Scheme
 from graphcert.sampling.philox import MAIN, PILOT
-from graphcert.scores import Scores, mean_score_labels
-from graphcert.votes import Votes
+from graphcert.votes import Scores, Votes, mean_score_labels
 from graphcert.voting.parallel import Counter, default_workers, shards
 from graphcert.voting.paths import Path
 from graphcert.voting.store import ShardStore

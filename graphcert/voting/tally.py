@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from graphcert.models.base import Floats
 from graphcert.models.kernels import cast_votes
 from graphcert.models.score_kernels import add_class_scores, add_label_scores
-from graphcert.scores import BINS, UNIT
+from graphcert.votes import BINS, UNIT
 
 Integers = NDArray[np.int64]
 Sums = dict[str, Integers]

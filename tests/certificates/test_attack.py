@@ -9,8 +9,7 @@ from seeds import fresh_rng
 from graphcert.certificates import Attack, certify, certify_scores
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import BernoulliFlip, Budget, Partition, Smoothing
-from graphcert.scores import BINS, UNIT, Scores
-from graphcert.votes import Votes
+from graphcert.votes import BINS, UNIT, Scores, Votes
 
 N = 60
 PARTITION = Partition(np.arange(N) % 3, [[0, 1, 2], [1, 0, 2], [2, 1, 0]])

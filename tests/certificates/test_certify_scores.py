@@ -13,11 +13,10 @@ from graphcert.certificates import BOUNDS, ScoreCertificate, certify, certify_sc
 from graphcert.certificates.score_certificate import worst_divergence
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import BernoulliFlip, Budget, Gaussian, Hierarchical, Partition, Smoothing
-from graphcert.scores import BINS, UNIT, Scores
 from graphcert.statistics import bernstein_mean_variance, dkw_mean_variance, tail_band, tail_mean_variance
 from graphcert.tradeoff import budget_trade_offs
 from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, mean_variance_eta, order_weight
-from graphcert.votes import Votes
+from graphcert.votes import BINS, UNIT, Scores, Votes
 
 F, E = BernoulliFlip(0.3, 0.4), BernoulliFlip(0.2, 0.5)
 BOTH = Smoothing(F, E)
@@ -107,7 +106,7 @@ def test_the_distance_between_the_sampled_and_the_claimed_law_is_charged(bounds:
 @pytest.mark.parametrize("distance", [1e-30, 0.01, 0.3])
 def test_the_charge_is_enough_for_every_law_at_that_distance(distance: float) -> None:
     """The worst mass is moved from any value to any other: exact means and variances of both laws."""
-    from graphcert.certificates.score_bounds import _charged
+    from graphcert.certificates.confidence_bounds import _charged
 
     values, p = [Fraction(0), Fraction(3, 4), Fraction(1)], [Fraction(3, 10), Fraction(4, 10), Fraction(3, 10)]
     mean = sum(v * q for v, q in zip(values, p, strict=True))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import graphcert as gc
-from graphcert.certificates.score_bounds import unanimous_scores
+from graphcert.certificates.confidence_bounds import unanimous_scores
 from graphcert.errors import RepeatedClaimsWarning
 
 FLIPS = gc.Smoothing(gc.BernoulliFlip(0.1, 0.4))

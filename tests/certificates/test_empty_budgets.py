@@ -62,7 +62,7 @@ def test_nodes_alone_are_refused_everywhere_alike(name: str, nodes: int) -> None
 
 @pytest.mark.parametrize("bounds", ["band", "dkw"])
 def test_claims_about_mean_scores_refuse_them_too(bounds: str) -> None:
-    from graphcert.certificates.score_bounds import unanimous_scores
+    from graphcert.certificates.confidence_bounds import unanimous_scores
 
     certificate = gc.certify_scores(unanimous_scores(5000, 0.0), bounds=bounds)
     for ask in (certificate.robust, certificate.grid, certificate.collective):

@@ -53,7 +53,7 @@ def test_targets(function, targets, words: str) -> None:
 
 
 def scored() -> gc.Votes:
-    from graphcert.scores import BINS, UNIT
+    from graphcert.votes import BINS, UNIT
 
     histogram = np.zeros((N, BINS), np.int64)
     histogram[:, -1] = 1000

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from graphcert.certificates import certify, together_norm
-from graphcert.certificates.rungs import ALL, BESIDE, METHODS, PUBLISHED, RUNGS
+from graphcert.certificates.method_hierarchy import ALL, BESIDE, HIERARCHY, METHODS, PUBLISHED
 from graphcert.config import COLLECTIVE_METHODS
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Ablation, BernoulliFlip, Gaussian, Hierarchical, Partition, Smoothing
 from graphcert.votes import Votes
 
 NODES = 60
-NAMES = [rung.name for rung in RUNGS]
+NAMES = [method.name for method in HIERARCHY]
 
 
 def votes(smoothing: Smoothing) -> Votes:
@@ -31,10 +31,10 @@ def test_all_is_every_rung_and_each_one_is_the_method_it_names():
     certificate = certify(localized())
     ladder = certificate.collective(range(4), method=ALL)
     assert list(ladder) == NAMES
-    for rung in RUNGS:
-        alone = certificate.collective(range(4), method=rung.method, orders=rung.orders)
-        assert ladder[rung.name].certified.tolist() == alone.certified.tolist()
-    assert [rung.orders for rung in RUNGS if rung.name.endswith("-2")] == [PUBLISHED, PUBLISHED]
+    for method in HIERARCHY:
+        alone = certificate.collective(range(4), method=method.program, orders=method.orders)
+        assert ladder[method.name].certified.tolist() == alone.certified.tolist()
+    assert [method.orders for method in HIERARCHY if method.name.endswith("-2")] == [PUBLISHED, PUBLISHED]
     assert (ladder["tight"].certified > ladder["naive"].certified).any(), "or nothing is compared here"
 
 

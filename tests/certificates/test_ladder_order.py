@@ -8,7 +8,7 @@ import pytest
 import scipy.sparse as sp
 
 from graphcert.certificates import Certificate, ScoreCertificate
-from graphcert.certificates.rungs import METHODS, RUNGS
+from graphcert.certificates.method_hierarchy import HIERARCHY, METHODS
 from graphcert.collective import collective_strictly_local, naive_bound
 from graphcert.noise import Ablation, BernoulliFlip, Budget, Gaussian, Hierarchical, Partition, Smoothing, Uniform
 
@@ -17,7 +17,7 @@ quiet = pytest.mark.filterwarnings("ignore:the ")
 
 
 class Case(NamedTuple):
-    """Claims and a question about them; `ordered` says which budgets are no smaller than others."""
+    """Claims and a query about them; `ordered` says which budgets are no smaller than others."""
 
     claims: Certificate | ScoreCertificate
     sweep: dict
@@ -73,28 +73,28 @@ def budgets(rng, *most, nodes=None):
     return [Budget(*row, limit) for row, limit in zip(rows.tolist(), limits, strict=True)]
 
 
-def bits_and_edges(rng, nodes, clusters, kind):
-    edges = flips(rng, clusters, add=kind != "layers") if rng.random() < 0.5 else None
+def bits_and_edges(rng, nodes, clusters, family):
+    edges = flips(rng, clusters, add=family != "layers") if rng.random() < 0.5 else None
     scheme = Smoothing(flips(rng, clusters), edges, partition(rng, nodes, clusters))
-    most = (6, 4, 2 if edges and kind != "layers" else 0, 2 if edges else 0)
-    options = {"data": graph(rng, nodes) if kind == "layers" or rng.random() < 0.7 else None}
-    if kind == "layers":
+    most = (6, 4, 2 if edges and family != "layers" else 0, 2 if edges else 0)
+    options = {"data": graph(rng, nodes) if family == "layers" or rng.random() < 0.7 else None}
+    if family == "layers":
         limits = {"attackers": int(rng.integers(0, 4)), "local_budget": int(rng.integers(0, 4))}
         options |= {"layers": int(rng.integers(0, 3))} | {k: v for k, v in limits.items() if rng.random() < 0.3}
-    claims = (scores if kind == "scores" else votes)(scheme, rng, nodes)
+    claims = (scores if family == "scores" else votes)(scheme, rng, nodes)
     return Case(claims, {"add": budgets(rng, *most)}, options)
 
 
-def rows(rng, nodes, clusters, kind):
-    laws = [Ablation()] * clusters if kind == "ablation" else flips(rng, clusters)
-    select = rng.choice([0.8, 0.9, 0.95, 0.99] if kind == "ablation" else [0.8, 0.95, 0.99, 1.0], clusters).tolist()
+def rows(rng, nodes, clusters, family):
+    laws = [Ablation()] * clusters if family == "ablation" else flips(rng, clusters)
+    select = rng.choice([0.8, 0.9, 0.95, 0.99] if family == "ablation" else [0.8, 0.95, 0.99, 1.0], clusters).tolist()
     scheme = Hierarchical(select, Smoothing(laws, None, partition(rng, nodes, clusters)))
     # Under ablation no bits stand for any change, so there budgets without bits are no smaller.
-    sweep = budgets(rng, 3, 2, 0, 0, nodes=3 if kind == "ablation" or rng.random() < 0.7 else None)
-    return Case(votes(scheme, rng, nodes), {"add": sweep}, {"data": graph(rng, nodes)}, kind != "ablation")
+    sweep = budgets(rng, 3, 2, 0, 0, nodes=3 if family == "ablation" or rng.random() < 0.7 else None)
+    return Case(votes(scheme, rng, nodes), {"add": sweep}, {"data": graph(rng, nodes)}, family != "ablation")
 
 
-def norms(rng, nodes, clusters, kind):
+def norms(rng, nodes, clusters, family):
     law = Gaussian if rng.random() < 0.6 else Uniform
     scales = [law(float(scale)) for scale in rng.choice([0.25, 0.5, 1.0, 2.0], clusters)]
     scheme = Smoothing(scales, None, partition(rng, nodes, clusters))
@@ -107,10 +107,10 @@ KINDS = {
 }  # fmt: skip
 
 
-def drawn(kind, seed):
+def drawn(family, seed):
     rng = np.random.default_rng(seed)
     nodes = int(rng.integers(6, 16))
-    case = KINDS[kind](rng, nodes, int(rng.integers(1, 4)), kind)
+    case = KINDS[family](rng, nodes, int(rng.integers(1, 4)), family)
     return case._replace(options={**case.options, "truth": rng.integers(0, 2, nodes)})
 
 
@@ -126,12 +126,12 @@ def assert_no_budget_gains(curve, words):
         assert (curve.correct_upper[larger] >= correct).all(), words
 
 
-def check(kind, seed):
-    case = drawn(kind, seed)
+def check(family, seed):
+    case = drawn(family, seed)
     ladder = case.claims.collective(**case.sweep, **case.options, method="all")
     below = None
     for name, curve in ladder.items():
-        words = f"{kind} {seed}: {name}"
+        words = f"{family} {seed}: {name}"
         assert not (curve.gap < 0).any(), words
         if below is not None:
             assert_rising(below, curve, words)
@@ -142,16 +142,16 @@ def check(kind, seed):
     for method in METHODS:
         if method in ladder:
             curve = case.claims.collective(**case.sweep, **case.options, method=method)
-            assert_rising(ladder[method], curve, f"{kind} {seed}: {method} alone beside the ladder")
-            assert alone is None or assert_rising(alone, curve, f"{kind} {seed}: {method} alone") is None
+            assert_rising(ladder[method], curve, f"{family} {seed}: {method} alone beside the ladder")
+            assert alone is None or assert_rising(alone, curve, f"{family} {seed}: {method} alone") is None
             alone = curve
 
 
 @quiet
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("family", KINDS)
 @pytest.mark.parametrize("seed", range(8))
-def test_no_rung_is_below_another(kind, seed):
-    check(kind, seed)
+def test_no_rung_is_below_another(family, seed):
+    check(family, seed)
 
 
 @quiet
@@ -161,21 +161,21 @@ def test_the_correct_targets_may_stay_open_where_all_targets_are_settled():
 
 @pytest.mark.slow
 @quiet
-@pytest.mark.parametrize("kind", KINDS)
-def test_no_rung_of_a_thousand_ladders_is_below_another(kind):
+@pytest.mark.parametrize("family", KINDS)
+def test_no_rung_of_a_thousand_ladders_is_below_another(family):
     for seed in range(100, 270):
-        check(kind, seed)
+        check(family, seed)
 
 
 @quiet
 @pytest.mark.parametrize("name", ["lp-2", "milp-2"])
 def test_rungs_of_one_half_space_contain_naive_also_when_they_are_asked_alone(name):
     """Naive knows eight orders and how often blocks can be changed; with both it beats order 2 by itself."""
-    (rung,) = [rung for rung in RUNGS if rung.name == name]
+    (method,) = [method for method in HIERARCHY if method.name == name]
     for seed in (34, 52, 76, 77, 87, 108, 131):  # here the relaxation of order 2 alone is below naive
         case = drawn("flips", seed)
         naive = case.claims.collective(**case.sweep, **case.options, method="naive")
-        alone = case.claims.collective(**case.sweep, **case.options, method=rung.method, orders=rung.orders)
+        alone = case.claims.collective(**case.sweep, **case.options, method=method.program, orders=method.orders)
         assert_rising(naive, alone, seed)
 
 
@@ -186,13 +186,13 @@ def test_strictly_local_certificates_rise_too(seed):
     fields = [sp.csr_array(rng.random((nodes, nodes)) < 0.3).astype(float) for _ in range(2)]
     steps = rng.integers(0, 5, (nodes, 2))
     grid = np.indices((5, 4)).sum(axis=0)[None] < steps.sum(axis=1)[:, None, None]
-    question = {
+    query = {
         "grid": grid, "axes": ["feature_add", "feature_delete"], "perception": fields, "budgets": [(1, 0), (2, 2), (3, 2)],
         "local_budget": int(rng.integers(1, 4)) if seed % 2 else None, "attackers": 2 if seed % 3 == 0 else None,
         "correct": rng.random(nodes) < 0.7,
     }  # fmt: skip
-    naive = naive_bound(**question)
-    linear, integer = (collective_strictly_local(**question, integer=whole) for whole in (False, True))
+    naive = naive_bound(**query)
+    linear, integer = (collective_strictly_local(**query, integer=whole) for whole in (False, True))
     assert_rising(naive, linear, seed)
     assert_rising(linear, integer, seed)
     for curve in (naive, linear, integer):

@@ -8,7 +8,7 @@ from torch_geometric.data import Data
 import graphcert as gc
 from graphcert.core.arrays import read_sealed, write_sealed
 from graphcert.errors import DataError, InputError, VotesError
-from graphcert.scores import BINS, UNIT
+from graphcert.votes import BINS, UNIT
 
 COUNTS = np.array([[90, 10], [40, 60], [75, 25]])
 OTHERS = np.array([[88, 12], [45, 55], [75, 25]])

@@ -9,8 +9,8 @@ import pytest
 
 import graphcert as gc
 from graphcert.budgets import budget_grids, too_few_samples
-from graphcert.certificates.reach import MOST_SAMPLES, out_of_reach
-from graphcert.certificates.score_bounds import unanimous_scores
+from graphcert.certificates.confidence_bounds import unanimous_scores
+from graphcert.certificates.samples_needed import MOST_SAMPLES, out_of_reach
 from graphcert.config import CertificateConfig
 from graphcert.errors import OutOfReachWarning
 

@@ -16,11 +16,11 @@ from hypothesis.extra.numpy import arrays
 from graphcert.certificates import ScoreCertificate
 from graphcert.certificates.score_certificate import worst_divergence
 from graphcert.noise import BernoulliFlip, Budget, Hierarchical, Partition, Scheme, Smoothing
-from graphcert.scores import UNIT
 from graphcert.statistics import tail_mean_variance
 from graphcert.tradeoff import budget_trade_offs
 from graphcert.tradeoff.half_spaces import order_weight
 from graphcert.tradeoff.score_mean import ScoreTails
+from graphcert.votes import UNIT
 
 BITS = 4
 BINS = 16

@@ -12,8 +12,7 @@ from graphcert.errors import InputError
 from graphcert.noise import BernoulliFlip, Gaussian, Hierarchical, Smoothing
 from graphcert.report import ReportContent, render
 from graphcert.report.frame.wording import budget_words, number, percent
-from graphcert.scores import BINS, UNIT, Scores
-from graphcert.votes import Votes
+from graphcert.votes import BINS, UNIT, Scores, Votes
 
 NODES, SAMPLES = 60, 2000
 HEADING = "Another classifier: the largest mean score"

@@ -12,7 +12,7 @@ import graphcert as gc
 from graphcert.errors import InputError, ModelError, VotesError
 from graphcert.models.score_kernels import add_class_scores, add_label_scores
 from graphcert.sampling.philox import MAIN, PILOT
-from graphcert.scores import BINS, UNIT, Scores
+from graphcert.votes import BINS, UNIT, Scores
 from graphcert.voting import sample_votes
 from graphcert.voting.parallel import Counter
 from graphcert.voting.problem import Problem

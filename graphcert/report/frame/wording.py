@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from graphcert.certificates.attack import OBJECTS
+from graphcert.certificates.attack_allocation import OBJECTS
 from graphcert.collective.curve import SHIFT
 from graphcert.config import norm_words
 from graphcert.noise import AXES, Budget

@@ -10,8 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from graphcert.errors import DataError, VotesError
 from graphcert.noise import BernoulliFlip, Smoothing
-from graphcert.scores import BINS, UNIT, Scores
-from graphcert.votes import Votes
+from graphcert.votes import BINS, UNIT, Scores, Votes
 
 SMOOTHING = Smoothing(BernoulliFlip(0.01, 0.6))
 PILOT_SUMS = np.array([[3, 3, 1], [UNIT, 2 * UNIT, 0]])

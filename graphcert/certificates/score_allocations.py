@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from graphcert.certificates.grid import Mask
+from graphcert.certificates.budget_grid import Mask
 from graphcert.collective.tight import TightProblem
 from graphcert.tradeoff import TradeOff, trade_off
 from graphcert.tradeoff.discrete import IDENTITY

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from itertools import product
 from typing import Protocol
 
-from graphcert.certificates.grid import Mask, within
+from graphcert.certificates.budget_grid import Mask, within
 from graphcert.errors import UnsupportedError
 from graphcert.noise import Budget
 

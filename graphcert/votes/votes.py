@@ -17,7 +17,7 @@ from graphcert.core.arrays import read_sealed, seal, to_json, write_sealed
 from graphcert.core.reading import damage_refused
 from graphcert.errors import DataError, InputError, VotesError
 from graphcert.noise import Scheme, as_scheme, smoothing_from_dict
-from graphcert.scores import BINS, UNIT, Scores
+from graphcert.votes import BINS, UNIT, Scores
 
 Counts = NDArray[np.int64]
 

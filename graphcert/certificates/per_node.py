@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from graphcert.certificates.grid import Mask
+from graphcert.certificates.budget_grid import Mask
 from graphcert.collective import CollectiveCurve
 from graphcert.collective.budget_axes import budget_axes
 from graphcert.errors import InputError
 from graphcert.noise import Budget
 
 
-def alone_curve(budgets: Sequence[Budget], robust: Mask, counted: Mask, right: Mask | None) -> CollectiveCurve:
+def per_node_curve(budgets: Sequence[Budget], robust: Mask, counted: Mask, right: Mask | None) -> CollectiveCurve:
     """The naive curve: whoever is not robust alone may fall. Nothing is known about attacks, so the gap is nan.
 
     Args:

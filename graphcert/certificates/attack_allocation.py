@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from graphcert.certificates.grid import Mask
+from graphcert.certificates.budget_grid import Mask
 from graphcert.collective import CollectiveCurve
 from graphcert.errors import InputError
 from graphcert.noise import AXES, Budget, Hierarchical, Scheme

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from graphcert.certificates.grid import Floats, Mask
-from graphcert.certificates.rungs import Rung
+from graphcert.certificates.budget_grid import Floats, Mask
+from graphcert.certificates.method_hierarchy import Method
 from graphcert.collective import CollectiveCurve
 from graphcert.errors import UnsupportedError
 from graphcert.noise import Budget, Scheme
@@ -40,7 +40,7 @@ class Evidence:
     distances: Callable[[], Floats | None]
     tails: Callable[[], ScoreTails | None]
 
-    def robust_alone(self, budgets: Iterable[Budget]) -> Mask:
+    def robust_per_node(self, budgets: Iterable[Budget]) -> Mask:
         """(B, N) the nodes that are robust alone; nobody where a budget is too large for exact arithmetic."""
         return np.array([self._robust_if_known(budget) for budget in budgets])
 
@@ -52,7 +52,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, eq=False)
-class Question:
+class Query:
     """One call of `Claims.collective`; its arguments are explained there.
 
     Attributes:
@@ -83,17 +83,17 @@ class Question:
         return np.array([budget.as_tuple() for budget in self.budgets], np.int64)
 
 
-class Kind(NamedTuple):
-    """The certificates of one kind of noise.
+class Family(NamedTuple):
+    """The collective certificates of one family of noise.
 
     Attributes:
-        rungs: names of the rungs that exist for some evidence and question, the weakest first; never none.
+        methods: names of the methods that exist for some evidence and query, the weakest first; never none.
         curve: the certificate of one of them.
         refusal: one sentence for whoever asks for another one; "{noise}" stands for the name of the noise.
-        brief: what is asked of the strongest rung where it stands in for a stronger one that does not exist here.
+        brief: what is asked of the strongest method where it stands in for a stronger one that does not exist here.
     """
 
-    rungs: Callable[[Evidence, Question], tuple[str, ...]]
-    curve: Callable[[Evidence, Question, Rung], CollectiveCurve]
+    methods: Callable[[Evidence, Query], tuple[str, ...]]
+    curve: Callable[[Evidence, Query, Method], CollectiveCurve]
     refusal: str
-    brief: Callable[[Question], Question] = lambda question: question
+    brief: Callable[[Query], Query] = lambda query: query

@@ -1,0 +1,139 @@
+"""Confidence bounds of class probabilities and of scores that certificates stand on (theory section 10)."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphcert.errors import InputError
+from graphcert.noise import BernoulliFlip, Smoothing
+from graphcert.statistics import (
+    bernstein_mean_variance,
+    clopper_pearson_lower,
+    clopper_pearson_upper,
+    dkw_mean_variance,
+    tail_band,
+    tail_mean_variance,
+)
+from graphcert.votes import BINS, UNIT, Scores, Votes
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+def binary_bounds(votes: Votes, level: float) -> tuple[Floats, Floats]:
+    """The pilot label against everything else.
+
+    Args:
+        votes: votes of N nodes.
+        level: error rate of one node's claim.
+
+    Returns:
+        p_lower (N,), a lower bound of the label's probability at `level`, and 1 − p_lower rounded up.
+    """
+    p_lower = _reduced(clopper_pearson_lower(votes.successes, votes.samples, level), votes.total_variation)
+    return p_lower, _complement_up(p_lower)
+
+
+def multiclass_bounds(votes: Votes, level: float) -> tuple[Floats, Floats]:
+    """The pilot label against its strongest competitor, bounding every other class and not only a runner-up.
+
+    Half of `level` goes to the label, the rest in equal shares to the K − 1 others; then all bounds of a node hold
+    together. The upper bound grows with the count, so the largest count gives the largest bound.
+
+    Returns:
+        pA_lower (N,) and pB_upper (N,), the latter at most 1 − pA_lower.
+    """
+    p_lower = _reduced(clopper_pearson_lower(votes.successes, votes.samples, level / 2), votes.total_variation)
+    others = votes.counts.copy()
+    np.put_along_axis(others, votes.labels[:, None], 0, axis=1)
+    share = level / (2 * (votes.classes - 1))
+    p_other = _raised(clopper_pearson_upper(others.max(axis=1), votes.samples, share), votes.total_variation)
+    return p_lower, np.minimum(p_other, _complement_up(p_lower))
+
+
+RULES = {"binary": binary_bounds, "multiclass": multiclass_bounds}
+"""What each rule needs to know of a node."""
+
+
+def unanimous_votes(samples: int, classes: int, total_variation: float) -> Votes:
+    """Made-up votes of one node that is always given the same class; their bounds do not depend on the noise."""
+    pilot = np.eye(1, classes, dtype=np.int64)
+    noise = Smoothing(features=BernoulliFlip(0.5, 0.5))
+    return Votes(pilot, pilot * samples, noise, total_variation=total_variation, independent=True)
+
+
+def _reduced(p: Floats, distance: float) -> Floats:
+    """Probabilities or means under the claimed law, rounded down; each differs from the sampled one by ≤ distance."""
+    return p if distance == 0 else np.maximum(np.nextafter(p - distance, -1.0), 0.0)
+
+
+def _raised(p: Floats, distance: float) -> Floats:
+    return p if distance == 0 else np.minimum(np.nextafter(p + distance, 2.0), 1.0)
+
+
+def _complement_up(p: Floats) -> Floats:
+    return np.minimum(np.nextafter(1.0 - p, 2.0), 1.0)
+
+
+BOUNDS = ("band", "bernstein", "dkw")
+"""What is bounded of a score: its distribution function, or mean and variance by two methods."""
+
+
+def score_bounds(votes: Votes, bounds: str, level: float, targets: Mask) -> tuple[Floats | None, Floats, Floats]:
+    """Bounds of the label's score under the law that is claimed.
+
+    Args:
+        votes: with scores of N nodes.
+        bounds: one of `BOUNDS`.
+        level: error rate of one node's claim.
+        targets: (N,) the nodes about which something is said; of the others, what holds for every score.
+
+    Returns:
+        Lower bounds of the tails (N, B), or None without a band; mean (N,), rounded down; variance (N,), rounded up.
+
+    Raises:
+        InputError: if the votes have no scores.
+    """
+    scores = checked_scores(votes)
+    tails = None
+    if bounds == "band":
+        tails = np.where(targets[:, None], _reduced(tail_band(scores.histogram, level), votes.total_variation), 0.0)
+        mean, variance = tail_mean_variance(tails)
+    else:
+        mean, variance = _charged(*_sampled(scores, bounds, level), votes.total_variation)
+    return tails, np.where(targets, mean, 0.0), np.where(targets, variance, 0.25)
+
+
+def checked_scores(votes: Votes) -> Scores:
+    """The scores of votes, or `InputError` if there are none."""
+    if votes.scores is None:
+        raise InputError("these votes have no scores; take them with sample_votes(…, scores=True)")
+    return votes.scores
+
+
+def unanimous_scores(samples: int, total_variation: float) -> Votes:
+    """Made-up votes of one node whose label has the score 1 in every sample."""
+    histogram = np.zeros((1, BINS), dtype=np.int64)
+    histogram[0, -1] = samples
+    sums = np.array([samples * UNIT])
+    scores = Scores(np.array([[UNIT, 0]]), sums, sums * UNIT, histogram)
+    return replace(unanimous_votes(samples, 2, total_variation), scores=scores)
+
+
+def _sampled(scores: Scores, bounds: str, level: float) -> tuple[Floats, Floats]:
+    """Bounds (N,) of mean and variance under the law that was sampled."""
+    if bounds == "dkw":
+        return dkw_mean_variance(scores.histogram, level)
+    return bernstein_mean_variance(scores.sums, scores.squares, scores.samples, UNIT, level)
+
+
+def _charged(mean: Floats, variance: Floats, distance: float) -> tuple[Floats, Floats]:
+    """The same bounds under the law that is claimed, at a total-variation distance from the sampled one.
+
+    For f with values in [0, 1] the expectations of the two laws differ by at most the distance. With f = s this is the
+    mean; with f = (s − μ)², μ the mean under the sampled law, var(s) ≤ E(s − μ)² ≤ sampled variance + distance.
+    """
+    if distance == 0:
+        return mean, variance
+    return _reduced(mean, distance), np.minimum(np.nextafter(variance + distance, 2.0), 0.25)
