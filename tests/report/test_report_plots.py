@@ -28,7 +28,7 @@ from graphcert.report.frame.theme import (
     WARNING,
     WRONG,
 )
-from graphcert.report.plots import curve_plot, has_border, has_numbers, heat_map_plot, shares_plot, margin_plot
+from graphcert.report.plots import curve_plot, has_border, has_numbers, heat_map_plot, margin_plot, shares_plot
 from graphcert.report.plots.budget_curves import HEIGHT, MARGINS, MOST_LINES
 from graphcert.report.plots.canvas import WIDTH
 from graphcert.report.plots.cluster_map import TINT as CIRCLE_TINT

@@ -9,10 +9,10 @@ from markupsafe import Markup
 from graphcert.collective.curve import SHIFT
 from graphcert.config import norm_words
 from graphcert.report.frame.html import Page, Section, block, gallery, settings_section
-from graphcert.report.frame.wording import number, percent, points
+from graphcert.report.frame.wording import number, percent
 from graphcert.report.images.content import Counts, ImageSettings, Match, Piece, SegmentationContent
 from graphcert.report.images.pictures import VOID, drawing, mask_picture, photograph
-from graphcert.report.plots import ladder_plot
+from graphcert.report.plots import counts_plot
 from graphcert.statistics import confidence_words
 
 _OPEN = 4
@@ -57,10 +57,8 @@ def curves(content: SegmentationContent) -> Section | None:
         found.append(("Certified and correct", swept.correct, swept.labelled))
     items = []
     for k, (caption, counts, total) in enumerate(found):
-        lines = {method_name(method): shares / total for method, shares in counts.items()}
-        weakest, *_, strongest = (*counts.values(), *counts.values())
-        gain = f"{points(int((strongest - weakest).max()), total)} points"
-        items.append((caption, Markup(ladder_plot(SHIFT, swept.budgets.tolist(), lines, gain, f"norm{k}"))))
+        lines = {method_name(method): line for method, line in counts.items()}
+        items.append((caption, Markup(counts_plot(SHIFT, swept.budgets.tolist(), lines, total, f"norm{k}"))))
     numbers = [_numbers(content, caption, counts, total) for caption, counts, total in found]
     note = "Between two budgets the lines show what holds at the larger one."
     parts = [

@@ -114,7 +114,7 @@ class BudgetAxis(NamedTuple):
     def of(cls, axis: str, values: Sequence[float], norm: str = "ℓ2") -> "BudgetAxis":
         """The axis of budgets in any order."""
         order = np.argsort(values, kind="stable")
-        budgets = np.array(values)[order]
+        budgets = np.array(values, np.float64 if axis == SHIFT else np.int64)[order]
         if axis == SHIFT:
             return cls(f"{norm} {axis_words(axis)}", budgets, np.append(order[1:], order[-1]), budgets < 0)
         whole = np.arange(budgets[0], budgets[-1] + 1)
@@ -135,7 +135,7 @@ class BudgetAxis(NamedTuple):
         """Draw limits, grid lines and tick labels."""
         axes.set(xlim=(self.at[0], self.end), ylim=(0, 1), yticks=[0, 0.25, 0.5, 0.75, 1])
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=np.issubdtype(self.at.dtype, np.integer)))
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=self.at.dtype == np.int64))
         axes.grid(axis="y", color=RULE.light, linewidth=0.8)
         axes.set_xlabel(self.title, fontsize=TEXT, color=MUTED.light, labelpad=5)
 
@@ -167,7 +167,13 @@ def _draw_lines(
         else:
             colours[text] = LINES[look]
         axes.plot(
-            sweep.at, along, color=colours[text].light, drawstyle="steps-post", clip_on=False, zorder=3 + rank / 9, **style
+            sweep.at,
+            along,
+            color=colours[text].light,
+            drawstyle="steps-post",
+            clip_on=False,
+            zorder=3 + rank / 9,
+            **style,
         )
     return colours
 
