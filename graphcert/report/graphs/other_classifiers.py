@@ -1,6 +1,7 @@
 """The sections about other classifiers beside that of the most votes: isotropic noise, and the largest mean score."""
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
 from markupsafe import Markup
@@ -16,6 +17,7 @@ from graphcert.report.graphs.content import MEAN_SCORE, ReportContent
 from graphcert.report.graphs.measures import budget_at
 from graphcert.report.graphs.noise_words import flip_words, smallest_scale
 from graphcert.report.plots import counts_plot
+from graphcert.tradeoff.base import rounded_up
 
 Counts = NDArray[np.int64]
 
@@ -118,9 +120,9 @@ def _axes(content: ReportContent) -> list[tuple[str, str, list[tuple[float, str,
         found.append((grid.axes[0], f"{axis_words(grid.axes[0]).capitalize()}{besides(grid.fixed)}", changes))
     scale, limit = smallest_scale(content.certificate.smoothing), content.node_limits[0]
     if scale is not None:
-        # Each float is just above a short decimal, which is then what it is rounded down to in words.
-        short = [float(f"{k * scale / 4:.4g}") for k in range(_STEPS + 1)]
-        budget, norms = Budget(nodes=limit), [float(np.nextafter(norm, np.inf)) if norm else 0.0 for norm in short]
+        written = [Fraction(f"{k * scale / 4:.4g}") for k in range(_STEPS + 1)]
+        norms = [rounded_up(norm.numerator, norm.denominator) for norm in written]
+        budget = Budget(nodes=limit)
         changes = [(norm, shift_words(content.norm, norm, limit), budget, norm) for norm in norms]
         found.append((SHIFT, f"{content.norm} {axis_words(SHIFT)}{besides(budget)}", changes))
     return found
