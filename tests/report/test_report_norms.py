@@ -93,7 +93,7 @@ def test_norms_and_limits_of_nodes_make_a_map_a_curve_each_and_tables() -> None:
     tables = Page(render(SELECTED)).tables
     assert [row[0] for row in tables["Touched nodes, ‖δ‖₂ ≤ 0.1"][1:]] == ["1", "2", "3"]
     assert tables["ℓ2 norm of the change and touched nodes"][-1][0] == "‖δ‖₂ ≤ 0.8 in at most 2 nodes"
-    svg = heat_map_plot(panel, panel.numbers, RATIO_CELL, "m", "Ratio")
+    svg = heat_map_plot(panel, RATIO_CELL, "m", "Ratio")
     assert {"0.1", "0.8", "touched nodes"} <= set(texts(svg))
 
 

@@ -28,7 +28,7 @@ from graphcert.report.frame.theme import (
     WARNING,
     WRONG,
 )
-from graphcert.report.plots import curve_plot, has_border, has_numbers, heat_map_plot, margin_plot, shares_plot
+from graphcert.report.plots import Panel, curve_plot, has_border, has_numbers, heat_map_plot, margin_plot, shares_plot
 from graphcert.report.plots.budget_curves import HEIGHT, MARGINS, MOST_LINES
 from graphcert.report.plots.canvas import WIDTH
 from graphcert.report.plots.cluster_map import TINT as CIRCLE_TINT
@@ -122,13 +122,7 @@ def test_heat_maps_show_every_cell_at_its_place(shape: tuple[int, int]) -> None:
     ratio = np.linspace(1, 0, rows)[:, None] * np.linspace(1, 0.05, columns) if rows > 1 else np.linspace(1, 0, columns)
     ratio = np.broadcast_to(ratio, shape).copy()
     values = (tuple(range(rows)), tuple(range(0, 3 * columns, 3)))
-    svg = heat_map_plot(
-        BudgetGrid(("edge_add", "edge_delete"), values, Budget(), ratio, None),
-        ratio,
-        RATIO_CELL,
-        "h",
-        "Certified ratio",
-    )
+    svg = heat_map_plot(Panel(("edge_add", "edge_delete"), values, ratio), RATIO_CELL, "h", "Certified ratio")
     side = (WIDTH - 86) / columns, 220 / rows
     shown = np.zeros(shape)
     for corner, opacity in map_cells(svg):
@@ -145,8 +139,8 @@ def test_heat_maps_show_every_cell_at_its_place(shape: tuple[int, int]) -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (3, 20), (20, 20), (24, 15)])
 def test_numbers_of_two_digits_stand_inside_their_cells(shape: tuple[int, int]) -> None:
     ratio = np.full(shape, 0.99)
-    grid = BudgetGrid(("edge_add", "edge_delete"), tuple(map(tuple, map(range, shape))), Budget(), ratio, None)
-    svg = heat_map_plot(grid, ratio, RATIO_CELL, "h", "Certified ratio")
+    panel = Panel(("edge_add", "edge_delete"), tuple(map(tuple, map(range, shape))), ratio)
+    svg = heat_map_plot(panel, RATIO_CELL, "h", "Certified ratio")
     assert has_numbers(ratio)
     assert not has_border(ratio)
     boxes = [box for text, box in text_boxes(svg) if text == "99"]
@@ -169,8 +163,8 @@ def _numbers_in_cells(svg: str) -> list[str]:
 
 def test_the_line_of_a_heat_map_runs_where_the_share_falls_below_one_half() -> None:
     ratio = np.array([[0.9, 0.6, 0.5, 0.4], [0.7, 0.4, 0.1, 0.0]])
-    grid = BudgetGrid(("feature_add", "feature_delete"), ((0, 1), (0, 1, 2, 3)), Budget(), ratio, None)
-    svg = heat_map_plot(grid, ratio, RATIO_CELL, "h", "Certified ratio")
+    panel = Panel(("feature_add", "feature_delete"), ((0, 1), (0, 1, 2, 3)), ratio)
+    svg = heat_map_plot(panel, RATIO_CELL, "h", "Certified ratio")
     lines = [line for line in paths(svg, "stroke: var(--ink); stroke-width: 1.2") if len(line) == 2]
     left, top, width, height = 40, 10, (WIDTH - 86) / 4, 220 / 2
     found = {

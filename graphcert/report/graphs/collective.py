@@ -87,12 +87,12 @@ def _maps(sweep: Sweep, i: int) -> list[tuple[str, Markup]]:
     panel, gained = sweep.panel(sweep.best.ratio), sweep.panel(sweep.gain.clip(0) / sweep.best.targets)
     if panel is None or gained is None or len(panel.axes) != 2:
         return []
-    svg = heat_map_plot(panel, panel.numbers, RATIO_CELL, f"collective{i}", "Ratio certified at once")
+    svg = heat_map_plot(panel, RATIO_CELL, f"collective{i}", "Ratio certified at once")
     items = [(f"Certified at once{map_unit(panel.numbers)}{sweep.besides}", Markup(svg))]
     gain = gained.numbers
     if gain.any():
         full = math.ceil(_STEPS_OF_SCALE * float(gain.max())) / _STEPS_OF_SCALE
-        svg = heat_map_plot(panel, gain, GAIN_CELL, f"gain{i}", "Gain in ratio", full)
+        svg = heat_map_plot(gained, GAIN_CELL, f"gain{i}", "Gain in ratio", full)
         caption = f"Gain over {method_words(sweep.weakest)}{map_unit(gain, 'points')}{sweep.besides}"
         items.append((caption, Markup(svg)))
     return items

@@ -10,7 +10,7 @@ from graphcert.report.frame.theme import ACCURACY_CELL, CORRECT, RATIO_CELL, UNK
 from graphcert.report.frame.wording import alternatives, axis_words, besides, budget_words, number, percent
 from graphcert.report.graphs.content import ReportContent
 from graphcert.report.graphs.measures import abstention_threshold, class_counts, out_of_reach
-from graphcert.report.plots import curve_plot, has_border, has_numbers, heat_map_plot, margin_plot
+from graphcert.report.plots import Panel, curve_plot, has_border, has_numbers, heat_map_plot, margin_plot
 
 
 def curves(content: ReportContent) -> Section | None:
@@ -34,7 +34,7 @@ def heat_maps(content: ReportContent) -> Section | None:
         channels = {axis.partition("_")[0] for axis in grid.axes}
         channel = f", {channels.pop()}s" if len(channels) == 1 else ""
         for what, shares, colour in _maps(grid):
-            svg = Markup(heat_map_plot(grid, shares, colour, f"map{i}-{len(items)}", what))
+            svg = Markup(heat_map_plot(Panel(grid.axes, grid.values, shares), colour, f"map{i}-{len(items)}", what))
             items.append((f"{what}{map_unit(shares)}{channel}{besides(grid.fixed)}", svg))
             bordered |= has_border(shares)
     if not items:

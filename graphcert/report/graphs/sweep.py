@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
@@ -14,24 +14,10 @@ from graphcert.collective import CollectiveCurve
 from graphcert.collective.curve import SHIFT
 from graphcert.noise import Budget
 from graphcert.report.frame.wording import NOTHING, axis_words, besides, budget_words, number, shift_words
-from graphcert.report.plots import counts_plot
+from graphcert.report.plots import Panel, counts_plot
 from graphcert.tradeoff.words import norm_words
 
 Counts = NDArray[np.int64]
-
-
-class Panel(NamedTuple):
-    """Numbers over the axes of a sweep.
-
-    Attributes:
-        axes: their names, one or two out of `AXES`, "nodes" and `SHIFT`.
-        values: the budgets along each of them, ascending; whole numbers but for norms.
-        numbers: of the shape given by `values`.
-    """
-
-    axes: tuple[str, ...]
-    values: tuple[tuple[float, ...], ...]
-    numbers: NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
