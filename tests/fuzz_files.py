@@ -40,17 +40,17 @@ from fuzz_mutations import (
 from PIL import Image
 
 from graphcert.collective import CollectiveCurve
-from graphcert.config import RunConfig
 from graphcert.core.arrays import seal, to_json
 from graphcert.core.reading import read_bytes, read_json
 from graphcert.data import load_npz_graph, validate
 from graphcert.data.planetoid import PARTS, read_planetoid
 from graphcert.errors import GraphcertError
-from graphcert.ladders import Collective
 from graphcert.models import build_model, load_model, save_model
 from graphcert.models.registry import MODELS
 from graphcert.noise import BernoulliFlip, Gaussian, Hierarchical, Partition, Smoothing
-from graphcert.segment_pipeline.settings import SegmentSettings, read_settings
+from graphcert.run.collective_results import Collective
+from graphcert.run.settings import RunConfig
+from graphcert.run.settings.image_run import SegmentSettings, read_settings
 from graphcert.segmentation import read_image, read_mask
 from graphcert.segmentation.checkpoint import Segmenter
 from graphcert.segmentation.unet import UNet

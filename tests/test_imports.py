@@ -13,8 +13,8 @@ ROOT = Path(graphcert.__file__).parent
 LAYERS = [
     ("_version", "errors"), ("core",),
     ("statistics",), ("noise",), ("tradeoff",), ("collective",), ("votes",), ("certificates",), ("data",),
-    ("sampling",), ("models",), ("voting",), ("segmentation",), ("config",),
-    ("budgets", "comparison", "description", "ladders", "looks"), ("report",), ("pipeline", "segment_pipeline"), ("cli",),
+    ("sampling",), ("models",), ("voting",), ("segmentation",),
+    ("report",), ("run",), ("cli",),
     ("__main__",),
 ]  # fmt: skip
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
@@ -93,7 +93,7 @@ def test_pure_layers_do_not_name_torch() -> None:
         "from graphcert.sampling import draw",
         "from graphcert import certificates",
         "from ..cli import main",
-        "from .. import pipeline",
+        "from .. import run",
         "def late():\n    from graphcert.models import GCN",
         "from graphcert.unheard_of import thing",
     ],

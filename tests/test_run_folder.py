@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from graphcert.config import DatasetConfig, RatesConfig, RunConfig, SmoothingConfig
 from graphcert.core.files import alone, atomic_write, atomic_write_text, claimed, private_folder, remove_abandoned
 from graphcert.core.locks import LOCK
 from graphcert.errors import DataError
-from graphcert.pipeline import Run
-from graphcert.segment_pipeline import SegmentRun
+from graphcert.run.images import SegmentRun
+from graphcert.run.nodes import Run
+from graphcert.run.settings import DatasetConfig, RatesConfig, RunConfig, SmoothingConfig
 
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs locks of files")

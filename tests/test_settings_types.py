@@ -10,10 +10,9 @@ import tomli_w
 from seeds import fresh_rng
 
 from graphcert.cli import main
-from graphcert.config import RunConfig
 from graphcert.errors import DataError, InputError
-from graphcert.segment_pipeline import SegmentSettings
-from graphcert.segment_pipeline.settings import read_settings
+from graphcert.run.settings import RunConfig, SegmentSettings
+from graphcert.run.settings.image_run import read_settings
 
 EXPERIMENTS = sorted((Path(__file__).parents[1] / "experiments").glob("*.toml"))
 WRONG = [

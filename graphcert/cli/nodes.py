@@ -17,7 +17,7 @@ from graphcert.cli.settings import noise_config, read_settings, rows_of_noise, r
 from graphcert.errors import InputError
 
 if TYPE_CHECKING:
-    from graphcert.pipeline import Run
+    from graphcert.run.nodes import Run
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -350,7 +350,7 @@ def _run(
 ) -> "Run":
     assert folder is not None
     interrupts.current.writes(folder)
-    from graphcert.pipeline import Run
+    from graphcert.run.nodes import Run
 
     return Run(folder, data_root, workers, batch_size, progress=sys.stderr.isatty(), say=_say)
 

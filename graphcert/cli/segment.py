@@ -94,8 +94,9 @@ def segment(
     if out is None:
         raise InputError("name the folder of the run with --out, or train a network with `graphcert segment train`")
     interrupts.current.writes(out)
-    from graphcert.segment_pipeline import SegmentRun, SegmentSettings
-    from graphcert.segment_pipeline.settings import read_settings
+    from graphcert.run.images import SegmentRun
+    from graphcert.run.settings import SegmentSettings
+    from graphcert.run.settings.image_run import read_settings
 
     given: dict[str, Any] = {
         name: value
@@ -134,7 +135,7 @@ def train_command(
     """Train a small U-Net under the noise it will be certified with; an interrupt keeps the best weights so far."""
     interrupts.current.advice = "training cannot be continued, start it again with"
     interrupts.current.patience = 20  # for the step at hand and the file
-    from graphcert.segment_pipeline.train import train_segmenter, training_bar, training_words
+    from graphcert.run.image_network import train_segmenter, training_bar, training_words
     from graphcert.segmentation.unet_training import UNetTraining
 
     if (val_images is None) != (val_masks is None):
@@ -183,7 +184,7 @@ def _labels(texts: list[str]) -> tuple[int, ...]:
 
 
 def _norms(text: str) -> tuple[float, ...]:
-    from graphcert.config import norm_values
+    from graphcert.run.settings import norm_values
 
     return norm_values("--budgets", text)
 

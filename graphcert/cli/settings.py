@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from graphcert.errors import InputError
 
 if TYPE_CHECKING:
-    from graphcert.config import RunConfig, SmoothingConfig
+    from graphcert.run.settings import RunConfig, SmoothingConfig
 
 
 def run_config(
@@ -20,8 +20,8 @@ def run_config(
     training_option: list[str] | None,
 ) -> "RunConfig":
     """Settings from the command line."""
-    from graphcert.config import DatasetConfig, ModelConfig, RunConfig
     from graphcert.models import MODELS, Training
+    from graphcert.run.settings import DatasetConfig, ModelConfig, RunConfig
 
     if dataset is None:
         raise InputError("name a data set with --dataset; `graphcert datasets` lists them")
@@ -48,8 +48,8 @@ def with_split(dataset_option: list[str] | None, split: int | None) -> list[str]
 
 def read_settings(path: Path) -> "RunConfig":
     """Settings from a file."""
-    from graphcert.config import RunConfig
-    from graphcert.config.typed import read_toml
+    from graphcert.run.settings import RunConfig
+    from graphcert.run.settings.typed import read_toml
 
     return RunConfig.from_dict(read_toml(path, f"there is no file of settings at {path}; experiments/ holds examples"))
 
@@ -64,7 +64,7 @@ def noise_config(
     affinity: str,
 ) -> "SmoothingConfig":
     """The noise from the command line."""
-    from graphcert.config import RatesConfig, SmoothingConfig
+    from graphcert.run.settings import RatesConfig, SmoothingConfig
 
     return SmoothingConfig(
         RatesConfig(_rate("--add", flips[0]), _rate("--delete", flips[1])),
@@ -95,7 +95,7 @@ def rows_of_noise(
 
 def _rate(flag: str, text: str, kind: str = "a probability") -> float | tuple[float, ...]:
     """A number, or near:far."""
-    from graphcert.config.sweeps import fraction
+    from graphcert.run.settings.sweeps import fraction
 
     try:
         rates = tuple(float(fraction(part)) for part in text.split(":"))

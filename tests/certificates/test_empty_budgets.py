@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import graphcert as gc
-from graphcert.budgets import budget_grids
 from graphcert.certificates import Certificate
-from graphcert.config import CertificateConfig
 from graphcert.errors import InputError
+from graphcert.run.budget_choice import budget_grids
+from graphcert.run.settings import CertificateConfig
 
 N = 4
 PILOT, COUNTS = np.tile([9, 1], (N, 1)), np.tile([9_990, 10], (N, 1))

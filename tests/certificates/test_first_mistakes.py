@@ -6,8 +6,8 @@ import torch
 from torch_geometric.data import Data
 
 import graphcert as gc
-from graphcert.config import CertificateConfig
 from graphcert.errors import InputError, OutOfReachWarning, UnsupportedError, VotesError
+from graphcert.run.settings import CertificateConfig
 
 FLIPS = gc.Smoothing(gc.BernoulliFlip(0.1, 0.4))
 N = 6

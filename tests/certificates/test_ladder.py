@@ -7,9 +7,9 @@ import pytest
 
 from graphcert.certificates import certify, together_norm
 from graphcert.certificates.method_hierarchy import ALL, BESIDE, HIERARCHY, METHODS, PUBLISHED
-from graphcert.config import COLLECTIVE_METHODS
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Ablation, BernoulliFlip, Gaussian, Hierarchical, Partition, Smoothing
+from graphcert.run.settings import COLLECTIVE_METHODS
 from graphcert.votes import Votes
 
 NODES = 60

@@ -19,8 +19,8 @@ from pathlib import Path
 import torch
 from commands import SMALL
 
-import graphcert.comparison
-import graphcert.pipeline
+import graphcert.run.isotropic
+import graphcert.run.nodes
 from graphcert.cli import main
 
 WRITES = [
@@ -87,8 +87,8 @@ def serve(folder):
     torch.set_num_threads(1)
     # Timings stand in results; frozen, they are the same every time.
     time.perf_counter = lambda: 0.0
-    small = partial(graphcert.pipeline.sample_votes, shard_samples=20)
-    graphcert.pipeline.sample_votes = graphcert.comparison.sample_votes = small
+    small = partial(graphcert.run.nodes.sample_votes, shard_samples=20)
+    graphcert.run.nodes.sample_votes = graphcert.run.isotropic.sample_votes = small
     warm(folder / "warm")
     print("ready", flush=True)
     report = os.open(folder / "passed", os.O_RDWR | os.O_CREAT)

@@ -7,9 +7,9 @@ import shutil
 import pytest
 from typed import call
 
-from graphcert.config import RunConfig, budget_values
 from graphcert.errors import InputError
 from graphcert.noise import AXES
+from graphcert.run.settings import RunConfig, budget_values
 
 SMALL = [
     "--dataset", "synthetic", "--dataset-option", "nodes=300", "--dataset-option", "classes=3",

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from typed import call
 
-from graphcert.config import RunConfig
-from graphcert.segment_pipeline import SegmentSettings
+from graphcert.run.settings import RunConfig, SegmentSettings
 from graphcert.votes import Votes
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"

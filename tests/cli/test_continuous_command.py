@@ -6,9 +6,9 @@ import json
 import numpy as np
 import pytest
 
-from graphcert.config import CollectiveConfig, RunConfig
 from graphcert.errors import InputError
 from graphcert.noise import Gaussian, Hierarchical, Smoothing, SubsetAblation, Uniform
+from graphcert.run.settings import CollectiveConfig, RunConfig
 from graphcert.votes import Votes
 
 FEW = ["--training-option", "epochs=20", "--samples", "300", "--pilot-samples", "30"]

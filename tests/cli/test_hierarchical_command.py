@@ -6,10 +6,10 @@ import json
 import numpy as np
 import pytest
 
-from graphcert.config import CertificateConfig, RunConfig
 from graphcert.errors import InputError
 from graphcert.models import load_model
 from graphcert.noise import Ablation, BernoulliFlip, Gaussian, Hierarchical, Smoothing
+from graphcert.run.settings import CertificateConfig, RunConfig
 from graphcert.votes import Votes
 
 SMALL = [

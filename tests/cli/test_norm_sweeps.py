@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphcert.config import norm_values, norm_words, sweep_values
 from graphcert.errors import InputError
+from graphcert.run.settings import norm_values, sweep_values
+from graphcert.tradeoff.words import norm_words
 
 DECIMALS = st.decimals(min_value=0, max_value=1000, places=3).map(str)
 

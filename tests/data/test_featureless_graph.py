@@ -7,11 +7,11 @@ from test_npz_graph import EDGES, LABELS, NODES, SPLIT, adjacency, members, writ
 from torch_geometric.data import Data
 
 import graphcert as gc
-from graphcert.config import DatasetConfig, RatesConfig, RunConfig, SmoothingConfig
 from graphcert.data import load_npz_graph, validate
 from graphcert.errors import DataError
 from graphcert.models import Training
-from graphcert.pipeline import Run
+from graphcert.run.nodes import Run
+from graphcert.run.settings import DatasetConfig, RatesConfig, RunConfig, SmoothingConfig
 
 
 def without_features(layout):

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from graphcert.config import RunConfig
 from graphcert.data import load_dataset, split_nodes, without_test_nodes
 from graphcert.errors import DataError, InputError
 from graphcert.models import Training, build_model, load_model, train
 from graphcert.models.checkpoint import model_fingerprint
 from graphcert.noise import Ablation, BernoulliFlip, Gaussian, Hierarchical, Smoothing
-from graphcert.pipeline import Run
+from graphcert.run.nodes import Run
+from graphcert.run.settings import RunConfig
 from graphcert.voting.problem import Problem
 
 OPTIONS = {"nodes": 200, "classes": 3, "features": 30, "test_share": 0.5}

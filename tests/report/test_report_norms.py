@@ -10,13 +10,13 @@ from svg_reading import texts
 
 from graphcert.collective import CollectiveCurve
 from graphcert.errors import InputError, UnsupportedError
-from graphcert.ladders import Collective
 from graphcert.noise import AXES, Uniform
 from graphcert.report import ReportContent, render, summary_lines
 from graphcert.report.frame.theme import RATIO_CELL
 from graphcert.report.frame.wording import number, percent, shift_words, size_of_change
 from graphcert.report.graphs.sweep import ladders, largest_gain
 from graphcert.report.plots import heat_map_plot, ladder_plot
+from graphcert.run.collective_results import Collective
 
 CONTENTS = {"ℓ2": norm_content(), "ℓ1": norm_content(Uniform)}
 SELECTED = selected_norm_content()

@@ -14,11 +14,11 @@ from shape_pictures import NAMES, pictures
 
 import graphcert as gc
 from graphcert.errors import GraphcertError
-from graphcert.segment_pipeline import SegmentRun, SegmentSettings
-from graphcert.segment_pipeline.elastic import elastic_radii, image_sigmas
-from graphcert.segment_pipeline.judge import judge
-from graphcert.segment_pipeline.settings import isotropic
-from graphcert.segment_pipeline.train import train_segmenter
+from graphcert.run.image_claims import certify_image, elastic_radii, image_sigmas
+from graphcert.run.image_network import train_segmenter
+from graphcert.run.images import SegmentRun
+from graphcert.run.settings import SegmentSettings
+from graphcert.run.settings.image_run import isotropic
 from graphcert.segmentation.unet_training import UNetTraining
 
 NORMS = (0.0, 0.05, 0.1, 0.15)
@@ -104,7 +104,7 @@ def test_claims_about_one_image(seed: int, rate: float, sigma: float) -> None:
     # Right below and right above every radius.
     norms = sorted({0.0, *(radius * near for radius in radii[radii > 0].tolist() for near in (1 - 1e-5, 1 + 1e-5))})
     wanted = elastic("known", elasticity=rate, samples=samples, budgets=tuple(norms), tau=0.7, alpha=0.01)
-    found = judge("x", votes, None, wanted, size)
+    found = certify_image("x", votes, None, wanted, size)
     for k, norm in enumerate(norms):
         expected = radii >= norm if norm else claims.p_lower > 0.5
         assert np.array_equal(found.alone[k].ravel(), expected)

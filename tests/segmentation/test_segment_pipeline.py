@@ -17,11 +17,12 @@ from shape_pictures import NAMES, pictures
 import graphcert as gc
 from graphcert.errors import DataError, InputError, VotesError
 from graphcert.report.images.results import _spread
-from graphcert.segment_pipeline import SegmentRun, SegmentSettings
-from graphcert.segment_pipeline.compare import STEPS, matched_sigma
-from graphcert.segment_pipeline.judge import judge
-from graphcert.segment_pipeline.settings import isotropic, read_settings
-from graphcert.segment_pipeline.train import train_segmenter
+from graphcert.run.image_claims import certify_image
+from graphcert.run.image_network import train_segmenter
+from graphcert.run.images import SegmentRun
+from graphcert.run.isotropic import STEPS, matched_sigma
+from graphcert.run.settings import SegmentSettings
+from graphcert.run.settings.image_run import isotropic, read_settings
 from graphcert.segmentation.checkpoint import Segmenter
 from graphcert.segmentation.unet_training import UNetTraining
 
@@ -124,7 +125,7 @@ def test_more_images_may_match_another_isotropic_noise(
 ) -> None:
     wanted = {"sigma": (0.1, 0.3), "cells": (1, 2), "compare": True, "samples": 80, "pilot_samples": 5, "tau": 0.6}
     for limit, sigma in ((1, 0.15), (2, 0.2)):
-        monkeypatch.setattr("graphcert.segment_pipeline.run.matched_sigma", lambda *_, found=sigma: found)
+        monkeypatch.setattr("graphcert.run.images.matched_sigma", lambda *_, found=sigma: found)
         content = SegmentRun(tmp_path).certify(settings(shapes, limit=limit, **wanted))
         assert len(content.pieces) == limit
 
@@ -148,7 +149,7 @@ def test_claims_are_those_of_the_library(data: st.DataObject, seed: int) -> None
     wanted = SegmentSettings(images="", model="", sigma=(0.2,), samples=samples, budgets=(0.1, 0.2), tau=0.6)
     truth = rng.integers(-1, 2, size)
     votes = gc.Votes(pilot, counts, isotropic(0.2, True))
-    found = judge("x", votes, truth, wanted, size)
+    found = certify_image("x", votes, truth, wanted, size)
     parts = gc.seg_certify(pilot, counts, 0.6, wanted.alpha, sigma=0.2)
     assert np.array_equal(found.kept.ravel(), ~parts.abstained)
     # The radius that is written beside the mask never exceeds the exact one.

@@ -10,8 +10,9 @@ from shape_pictures import pictures
 
 from graphcert.errors import DataError, InputError
 from graphcert.models.checkpoint import model_fingerprint
-from graphcert.segment_pipeline import SegmentRun, SegmentSettings
-from graphcert.segment_pipeline.train import train_segmenter
+from graphcert.run.image_network import train_segmenter
+from graphcert.run.images import SegmentRun
+from graphcert.run.settings import SegmentSettings
 from graphcert.segmentation.checkpoint import Segmenter
 from graphcert.segmentation.unet_training import UNetTraining
 
@@ -57,7 +58,7 @@ def test_the_network_is_that_of_the_training_command(shapes: Path, finished: Pat
 
 def test_a_second_run_uses_the_network_again(shapes: Path, finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = (finished / "results.csv").read_bytes()
-    monkeypatch.setattr("graphcert.segment_pipeline.train.train_unet", lambda *_, **__: pytest.fail("trained again"))
+    monkeypatch.setattr("graphcert.run.image_network.train_unet", lambda *_, **__: pytest.fail("trained again"))
     SegmentRun(finished).certify(settings(shapes))
     assert (finished / "results.csv").read_bytes() == before
 
@@ -90,7 +91,7 @@ def test_an_interrupted_training_leaves_no_network(
 
         yield interrupt
 
-    monkeypatch.setattr("graphcert.segment_pipeline.network.training_bar", bar)
+    monkeypatch.setattr("graphcert.run.image_network.training_bar", bar)
     with pytest.raises(KeyboardInterrupt):
         SegmentRun(tmp_path / "run").certify(settings(shapes))
     assert not (tmp_path / "run").exists()
@@ -115,7 +116,7 @@ def test_settings_that_do_not_fit_are_refused(shapes: Path, options: dict[str, o
 def test_everything_that_can_be_checked_is_checked_before_training(
     shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("graphcert.segment_pipeline.train.train_unet", lambda *_, **__: pytest.fail("trained"))
+    monkeypatch.setattr("graphcert.run.image_network.train_unet", lambda *_, **__: pytest.fail("trained"))
     for options in (
         {"images": str(tmp_path / "none")},
         {"masks": str(tmp_path)},

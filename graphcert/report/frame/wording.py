@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from graphcert.certificates.attack_allocation import OBJECTS
 from graphcert.collective.curve import SHIFT
-from graphcert.config import norm_words
 from graphcert.noise import AXES, Budget
+from graphcert.tradeoff.words import norm_words
 
 _OPERATIONS = {"add": "additions", "delete": "deletions"}
 _AXES = {"nodes": "touched nodes", SHIFT: "norm of the change"}

@@ -10,10 +10,26 @@ from graphcert.certificates import BudgetGrid, Certificate, ScoreCertificate
 from graphcert.collective import CollectiveCurve
 from graphcert.collective.curve import SHIFT
 from graphcert.errors import InputError, UnsupportedError
-from graphcert.ladders import Isotropic
-from graphcert.noise import AXES, Partition
+from graphcert.noise import AXES, Partition, Smoothing
 from graphcert.report.graphs.noise_words import norm_of
 from graphcert.votes import Votes
+
+
+@dataclass(frozen=True)
+class Isotropic:
+    """The same model under isotropic noise at equal accuracy, node by node.
+
+    Attributes:
+        smoothing: the isotropic scheme.
+        accuracy: smoothed accuracy on the targets under it.
+        localized_accuracy: the same under the localized scheme.
+        curves: one per ladder, over its budgets.
+    """
+
+    smoothing: Smoothing
+    accuracy: float
+    localized_accuracy: float
+    curves: tuple[CollectiveCurve, ...]
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,7 @@
 """The classifier of the largest mean score beside that of the most votes, each node alone."""
 
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,6 @@ from numpy.typing import NDArray
 from graphcert.certificates import Certificate, ScoreCertificate
 from graphcert.collective import CollectiveCurve
 from graphcert.collective.curve import SHIFT
-from graphcert.config import norm_values
 from graphcert.errors import UnsupportedError
 from graphcert.noise import Budget, Selected
 from graphcert.report.frame.html import Section, block, gallery
@@ -29,6 +29,7 @@ from graphcert.report.graphs.measures import budget_at
 from graphcert.report.graphs.noise_words import flip_words, norm_of, smallest_scale
 from graphcert.report.graphs.sweep import Ladder, ladders
 from graphcert.report.plots import ladder_plot
+from graphcert.tradeoff.base import rounded_up
 
 MEAN_SCORE = "mean score"
 EXPLAINED = (
@@ -120,7 +121,8 @@ def _moved(content: ReportContent, scores: ScoreCertificate) -> list[_Compared]:
     if scale is None:
         return []
     limit = 1 if isinstance(smoothing.levels("features")[0], Selected) else None
-    norms = norm_values(SHIFT, ",".join(f"{k * scale / 4:.4g}" for k in range(_STEPS + 1)))
+    written = [Fraction(f"{k * scale / 4:.4g}") for k in range(_STEPS + 1)]
+    norms = tuple(rounded_up(norm.numerator, norm.denominator) for norm in written)
     words = [shift_words(norm, size, limit) for size in norms]
     budget = Budget(nodes=limit)
     both = [_certified(claims, [(budget, size) for size in norms]) for claims in (scores, content.certificate)]

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from graphcert.collective import CollectiveCurve
 from graphcert.collective.curve import SHIFT
-from graphcert.config import norm_words
 from graphcert.noise import Budget
 from graphcert.report.frame.wording import axis_words, besides, budget_words, number, shift_words
 from graphcert.report.graphs.content import ReportContent
 from graphcert.report.graphs.noise_words import norm_of
+from graphcert.tradeoff.words import norm_words
 
 Counts = NDArray[np.int64]
 

@@ -7,13 +7,13 @@ import numpy as np
 from markupsafe import Markup
 
 from graphcert.collective.curve import SHIFT
-from graphcert.config import norm_words
 from graphcert.report.frame.html import Page, Section, block, gallery, settings_section
 from graphcert.report.frame.wording import number, percent, points
 from graphcert.report.images.content import Counts, ImageSettings, Match, Piece, SegmentationContent
 from graphcert.report.images.pictures import VOID, drawing, mask_picture, photograph
 from graphcert.report.plots import ladder_plot
 from graphcert.statistics import confidence_words
+from graphcert.tradeoff.words import norm_words
 
 _OPEN = 4
 """Images that are shown at once; the others are folded away."""

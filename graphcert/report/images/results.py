@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphcert.config import norm_words
 from graphcert.report.frame.wording import NOTHING, number, percent
 from graphcert.report.images.content import (
     Counts,
@@ -27,6 +26,7 @@ from graphcert.report.images.page import conditions, guarantees, method_name, no
 from graphcert.segmentation import PixelCounts
 from graphcert.segmentation.checkpoint import Segmenter
 from graphcert.segmentation.void import NO_LABELLED_PIXEL
+from graphcert.tradeoff.words import norm_words
 
 _MOST_PIECES = 12
 """Images whose pictures are put into the page."""

@@ -89,3 +89,18 @@ def isotropic_votes(
         store=store, progress=progress,
     )  # fmt: skip
     return scheme, votes, {"localized": own, "isotropic": accuracy.of(votes)}
+
+
+def matched_sigma(near: float, far: float, least: float, accuracy: Callable[[float], float]) -> float:
+    """The largest deviation from `near` to `far` that is at least as accurate as `least`; `near` if none is.
+
+    Args:
+        accuracy: pixel accuracy under isotropic noise of a deviation; taken to fall as it rises.
+    """
+    if accuracy(far) >= least:
+        return far
+    low, high = near, far
+    for _ in range(STEPS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if accuracy(middle) >= least else (low, middle)
+    return low

@@ -14,23 +14,24 @@ from typing import Any
 
 from torch_geometric.data import Data
 
-from graphcert.budgets import budget_grids, certified_radii, collective_sweeps, too_few_samples
 from graphcert.certificates import Certificate, ScoreCertificate, certify, certify_scores
 from graphcert.certificates.method_hierarchy import BESIDE
 from graphcert.collective import CollectiveCurve
-from graphcert.comparison import Accuracy, isotropic_votes
-from graphcert.config import CollectiveConfig, RunConfig, SamplingConfig
 from graphcert.core.files import alone, atomic_write_text
 from graphcert.core.reading import PER_CHARACTER, damage_refused, read_bytes, read_json
 from graphcert.data import data_fingerprint, load_dataset, partition_graph, without_test_nodes
-from graphcert.description import certificate_summary, cluster_links, environment, settings_table
 from graphcert.errors import DataError, InputError, VotesError
-from graphcert.ladders import Collective, Isotropic
-from graphcert.looks import COUNTED, refuse_other_samples
 from graphcert.models import build_model, load_model, save_model, train
 from graphcert.models.checkpoint import model_fingerprint
 from graphcert.noise import Partition, Scheme
 from graphcert.report import ReportContent, flip_words, write_report
+from graphcert.report.graphs.content import Isotropic
+from graphcert.run.budget_choice import budget_grids, certified_radii, collective_sweeps, too_few_samples
+from graphcert.run.collective_results import Collective
+from graphcert.run.folder import COUNTED, refuse_other_samples
+from graphcert.run.isotropic import Accuracy, isotropic_votes
+from graphcert.run.provenance import certificate_summary, cluster_links, environment, settings_table
+from graphcert.run.settings import CollectiveConfig, RunConfig, SamplingConfig
 from graphcert.statistics import check_sample_size
 from graphcert.votes import Votes
 from graphcert.voting import sample_votes

@@ -12,9 +12,10 @@ from graphcert.certificates import Attack, Certificate
 from graphcert.certificates.attack_allocation import allocation, changed_rows
 from graphcert.collective import CollectiveCurve
 from graphcert.collective.curve import SHIFT, csv_text
-from graphcert.config import norm_words
 from graphcert.core.reading import damage_refused, parse_json
 from graphcert.noise import AXES, Smoothing
+from graphcert.report.graphs.content import Isotropic
+from graphcert.tradeoff.words import norm_words
 
 _QUICK_ATOMS = 4096
 """Attacks whose exact trade-off can have more atoms are listed without what they break."""
@@ -24,23 +25,6 @@ _DIGITS = 12
 
 Ladder = dict[str, CollectiveCurve]
 """One sweep by several methods, the weakest first."""
-
-
-@dataclass(frozen=True)
-class Isotropic:
-    """The same model under isotropic noise at equal accuracy, node by node.
-
-    Attributes:
-        smoothing: the isotropic scheme.
-        accuracy: smoothed accuracy on the targets under it.
-        localized_accuracy: the same under the localized scheme.
-        curves: one per ladder, over its budgets.
-    """
-
-    smoothing: Smoothing
-    accuracy: float
-    localized_accuracy: float
-    curves: tuple[CollectiveCurve, ...]
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from graphcert.certificates import BudgetGrid, Certificate
 from graphcert.certificates.budget_grid import evaluate_grid
 from graphcert.certificates.budget_sweep import budget_sweep, refuse_vacuous
 from graphcert.certificates.samples_needed import out_of_reach
-from graphcert.config import CertificateConfig, CollectiveConfig, norm_values, sweep_values
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import CONTINUOUS, Ablation, BernoulliFlip, Selected
 from graphcert.noise.laws import Law
+from graphcert.run.settings import CertificateConfig, CollectiveConfig, norm_values, sweep_values
 
 LONGEST_AXIS = 512
 LONGEST_SWEEP = 64

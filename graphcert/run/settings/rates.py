@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from graphcert.config.typed import check_types
 from graphcert.errors import InputError
 from graphcert.noise import BernoulliFlip
+from graphcert.run.settings.typed import check_types
 
 Rate = float | tuple[float, ...]
 

@@ -19,9 +19,7 @@ from numpy.typing import NDArray
 
 from graphcert.core.files import alone, atomic_write, atomic_write_text
 from graphcert.core.reading import read_json
-from graphcert.description import environment
 from graphcert.errors import InputError
-from graphcert.looks import refuse_other_samples
 from graphcert.models.checkpoint import model_fingerprint
 from graphcert.report.frame.wording import percent
 from graphcert.report.images import (
@@ -35,11 +33,12 @@ from graphcert.report.images import (
     results_table,
     write_report,
 )
-from graphcert.segment_pipeline.compare import matched_sigma
-from graphcert.segment_pipeline.elastic import image_sigmas
-from graphcert.segment_pipeline.judge import Integers, isotropic_counts, judge
-from graphcert.segment_pipeline.network import network_of
-from graphcert.segment_pipeline.settings import UNET, SegmentSettings, isotropic, read_settings
+from graphcert.run.folder import refuse_other_samples
+from graphcert.run.image_claims import Integers, certify_image, image_sigmas, isotropic_counts
+from graphcert.run.image_network import network_of
+from graphcert.run.isotropic import matched_sigma
+from graphcert.run.provenance import environment
+from graphcert.run.settings.image_run import UNET, SegmentSettings, isotropic, read_settings
 from graphcert.segmentation import ImageFolder, ImageModel, sample_image_votes
 from graphcert.segmentation.checkpoint import Segmenter
 from graphcert.segmentation.void import check_classes, labelled, void_labels
@@ -120,7 +119,7 @@ class SegmentRun:
         images = [one._replace(truth=_truth(one, segmenter, settings.void)) for one in images]
         timings, isotropic_curves, match = {"images and network": time.perf_counter() - began}, list[Curve](), None
         began = time.perf_counter()
-        judgements = [self._judge(model, loaded, settings, k, len(images)) for k, loaded in enumerate(images)]
+        judgements = [self._certify_image(model, loaded, settings, k, len(images)) for k, loaded in enumerate(images)]
         timings["votes and certificates"] = time.perf_counter() - began
         if settings.compare:
             began = time.perf_counter()
@@ -179,7 +178,7 @@ class SegmentRun:
             for (name, image, mask), sigma in zip(found, sigmas, strict=True)
         ]
 
-    def _judge(
+    def _certify_image(
         self, model: ImageModel, loaded: Loaded, settings: SegmentSettings, place: int, total: int
     ) -> ImageClaims:
         height, width = size = loaded.image.shape[:2]
@@ -188,7 +187,7 @@ class SegmentRun:
             model, loaded.image, noise, settings.samples, settings.pilot_samples, settings.seed,
             workers=self.workers, store=self.path("votes") / loaded.name, progress=title if self.progress else False,
         )  # fmt: skip
-        found = judge(loaded.name, votes, loaded.truth, settings, size)
+        found = certify_image(loaded.name, votes, loaded.truth, settings, size)
         claimed = percent(int(found.kept.sum()), found.kept.size)
         self.say(f"{title}: {claimed} of the pixels claimed at tau = {settings.tau:g}")
         return found

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from graphcert.config import norm_values
-from graphcert.config.stages import MOST_SAMPLES
-from graphcert.config.typed import check_types, read_toml
 from graphcert.errors import DataError, InputError
 from graphcert.noise import Gaussian, Smoothing
+from graphcert.run.settings.stages import MOST_SAMPLES
+from graphcert.run.settings.sweeps import norm_values
+from graphcert.run.settings.typed import check_types, read_toml
 from graphcert.segmentation import GridGraph
 from graphcert.segmentation.void import void_labels
 from graphcert.statistics import check_errors, check_level, check_sample_size

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from graphcert.certificates import METHODS
 from graphcert.certificates.method_hierarchy import BESIDE
-from graphcert.config.sweeps import MOST_BUDGETS, SWEEP_AXES, budget_values, sweep_values
-from graphcert.config.typed import check_types
 from graphcert.errors import InputError
 from graphcert.noise.budget import count
+from graphcert.run.settings.sweeps import MOST_BUDGETS, SWEEP_AXES, budget_values, sweep_values
+from graphcert.run.settings.typed import check_types
 from graphcert.statistics import check_level
 
 MOST_SAMPLES = 2**31 - 1

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass, field
 
-from graphcert.config.rates import Rate, RatesConfig, ends, near_far, per_level
-from graphcert.config.typed import check_types
 from graphcert.errors import InputError
 from graphcert.noise import (
     Ablation,
@@ -17,6 +15,8 @@ from graphcert.noise import (
 )
 from graphcert.noise.budget import count
 from graphcert.noise.laws import FeatureLaw
+from graphcert.run.settings.rates import Rate, RatesConfig, ends, near_far, per_level
+from graphcert.run.settings.typed import check_types
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from torch_geometric.data import Data
 
 from graphcert._version import __version__
 from graphcert.certificates import BudgetGrid, Certificate
-from graphcert.config import RunConfig, SmoothingConfig
 from graphcert.noise import Partition
+from graphcert.run.settings import RunConfig, SmoothingConfig
 from graphcert.votes import Votes
 
 
