@@ -125,6 +125,7 @@ DYADIC = st.integers(0, 16).map(lambda k: k / 16)
 """Probabilities with which enumeration in floats is exact."""
 
 DYADIC_FLIPS = st.builds(gc.BernoulliFlip, DYADIC, DYADIC)
+NOISY_DYADIC_FLIPS = DYADIC_FLIPS.filter(lambda law: not law.silent)
 
 RATES = st.one_of(st.sampled_from([0.0, 1.0, 0.5, 0.25, 0.01, 0.6]), st.floats(0, 1))
 """Any probability; those at which something special happens are likely."""
