@@ -24,7 +24,6 @@ from graphcert.collective.exact.exact_problem import TightProblem
 from graphcert.collective.linear import FloatArray, IntArray
 from graphcert.core.compiled import kernel
 from graphcert.noise import BernoulliFlip
-from graphcert.noise.dominance import dominates
 
 OUTSIDE = -1
 """The rank of a law that is not on the chain."""
@@ -44,7 +43,7 @@ def chain_ranks(laws: Sequence[BernoulliFlip], used: IntArray) -> IntArray:
     """
     members = [int(law) for law in used]
     stronger = {
-        (a, b): dominates(laws[a], laws[b]) and (a < b or not dominates(laws[b], laws[a]))
+        (a, b): laws[a].dominates(laws[b]) and (a < b or not laws[b].dominates(laws[a]))
         for a in members for b in members if a != b
     }  # fmt: skip
     # Whoever dominates more laws comes first: a topological order of a transitive relation.
@@ -105,7 +104,7 @@ def reduce_tight_axes(problem: TightProblem, budget: IntArray) -> ReducedAxes:
     An axis is dropped if every group sees another one of its class, with room for the whole budget, under a law that
     dominates: moving a change there never breaks less (theory, section 1). Both keep the optimum.
     """
-    stronger = np.array([[dominates(a, b) for b in problem.laws] for a in problem.laws], dtype=np.bool_)
+    stronger = np.array([[a.dominates(b) for b in problem.laws] for a in problem.laws], dtype=np.bool_)
     members: list[IntArray] = []
     capacity: list[int] = []
     for index, amount in enumerate(budget.tolist()):
