@@ -58,10 +58,9 @@ class NodeClaims(Stored, ABC):
         half_open("alpha", self.alpha, 0, 1)
         whole("the number of samples", self.samples, 1)
         half_open("total_variation", self.total_variation, 0, 1)
-        if self.labels.ndim != 1 or self.targets.shape != self.labels.shape or not self.targets.any():
-            raise InputError(f"claims need one label per node and a target, got {self.labels.shape} labels")
-        if self.labels.min() < 0:
-            raise InputError(f"labels are classes from 0 on, got {self.labels.min()}")
+        self._check_labels(self.labels, self.targets)
+        if self.labels.ndim != 1 or not self.targets.any():
+            raise InputError("claims need a label per node and at least one target")
 
     def _check_read(self) -> None:
         check_level(self.alpha)
