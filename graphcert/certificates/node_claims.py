@@ -10,8 +10,15 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from graphcert.certificates.budget_grid import BudgetGrid, Floats, Mask, evaluate_grid
-from graphcert.certificates.budget_sweep import as_budget, budget_sweep, refuse_vacuous
+from graphcert.certificates.budget_grid import (
+    BudgetGrid,
+    Floats,
+    Mask,
+    as_budget,
+    budget_sweep,
+    evaluate_grid,
+    refuse_vacuous,
+)
 from graphcert.certificates.guarantee import describe_guarantee, describe_noise
 from graphcert.certificates.samples_needed import out_of_reach
 from graphcert.certificates.stored import Stored
