@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from graphcert.noise import SubsetAblation as SubsetAblation
     from graphcert.noise import Uniform as Uniform
     from graphcert.noise import elastic_sigma as elastic_sigma
+    from graphcert.sampling.own_law import register_law as register_law
     from graphcert.segmentation import GridGraph as GridGraph
     from graphcert.segmentation import ImageFolder as ImageFolder
     from graphcert.segmentation import ImageModel as ImageModel
@@ -91,6 +92,7 @@ _HOMES = {
     "partition_graph": "graphcert.data",
     "predict": "graphcert.certificates",
     "receptive_field": "graphcert.collective",
+    "register_law": "graphcert.sampling.own_law",
     "sample_image_votes": "graphcert.segmentation",
     "sample_votes": "graphcert.voting",
     "seg_certify": "graphcert.certificates",

@@ -1,8 +1,10 @@
 """Changes measured by a norm: which group of outputs sees which block's features at which scale of noise."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -84,11 +86,16 @@ class BlockScales:
         moved = [checked_shift(norm) for norm in norms.tolist()]
         return tuple(self._seen(moved, row) for row in self.scale.tolist())
 
-    def _seen(self, moved: Iterable[float], scales: Iterable[float]) -> TradeOff:
-        found: TradeOff = IDENTITY
-        for norm, scale in zip(moved, scales, strict=True):
-            found = found * trade_off(self.unit.at_scale(scale), shift=norm)
-        return found
+    def _seen(self, moved: Sequence[float], scales: Sequence[float]) -> TradeOff:
+        parts = [trade_off(self.unit.at_scale(scale), shift=norm) for norm, scale in zip(moved, scales, strict=True)]
+        try:
+            return prod(parts, start=IDENTITY)
+        except (
+            UnsupportedError
+        ):  # where the parts do not compose, the norm in units of the scales bounds them (`RealLaw`)
+            shares = [norm / scale for norm, scale in zip(moved, scales, strict=True)]
+            total = math.hypot(*shares) if self.unit.norm == "ℓ2" else math.fsum(shares)
+            return trade_off(self.unit, shift=math.nextafter(total * (1 + 2.0**-50), math.inf) if total else 0.0)
 
 
 def unit_law(smoothing: Scheme) -> RealLaw | None:
