@@ -194,6 +194,6 @@ def test_collective_claims_contain_the_per_node_claims_method_by_method(name: st
     certificate = gc.certify(votes_of(case.scheme, NODES), 0.05)
     for step in case.steps:
         per_node = int(certificate.robust(**step).sum())
-        certified = [int(curve.certified[0]) for curve in certificate.collective(**step, method="all").values()]
+        certified = [int(curve.certified[0]) for curve in certificate.compare_methods(**step).values()]
         assert certified[0] == per_node
         assert certified == sorted(certified)
