@@ -6,11 +6,9 @@ from graphcert.collective.exact import TightProblem, collective_tight, tight_pro
 from graphcert.collective.half_spaces.localized import collective_localized
 from graphcert.collective.half_spaces.localized_problem import LocalizedProblem, axis_weights
 from graphcert.collective.half_spaces.norm import NormProblem, collective_norm
-from graphcert.collective.half_spaces.places import smoothing_places
 from graphcert.collective.half_spaces.receptive import collective_receptive
 from graphcert.collective.half_spaces.receptive_problem import check_reach
-from graphcert.collective.half_spaces.scheme_axes import smoothing_problem
-from graphcert.collective.half_spaces.scheme_perception import scheme_perception
+from graphcert.collective.half_spaces.scheme_axes import scheme_perception, smoothing_places, smoothing_problem
 from graphcert.collective.hierarchical.hierarchical_certificate import collective_hierarchical
 from graphcert.collective.hierarchical.hierarchical_problem import (
     HierarchicalProblem,

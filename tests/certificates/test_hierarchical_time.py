@@ -32,8 +32,7 @@ from graphcert.collective.hierarchical import enumeration, row_search, screening
 from graphcert.collective.hierarchical import row_choices as choosing
 from graphcert.collective.hierarchical.enumeration import HierarchicalTruth
 from graphcert.collective.hierarchical.hierarchical_problem import hierarchical_problem
-from graphcert.collective.hierarchical.row_choices import halves, joined, row_choices
-from graphcert.collective.hierarchical.screening import first_look
+from graphcert.collective.hierarchical.row_choices import first_look, halves, joined, row_choices
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import BernoulliFlip, Budget, Hierarchical, Partition, Smoothing, Views
 from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS

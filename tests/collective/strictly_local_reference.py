@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from graphcert.collective.adversary import Adversary
-from graphcert.collective.base_certificates.minimal_points import minimal_broken_points
+from graphcert.collective.base_certificates.strictly_local import minimal_broken_points
 from graphcert.collective.solvers.program import BoolArray, IntArray
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from perceived_oracle import cases, integers
 
 from graphcert.collective.half_spaces import whole_changes
-from graphcert.collective.half_spaces.receptive_attack import greedy_changes
+from graphcert.collective.half_spaces.receptive import greedy_changes
 from graphcert.collective.half_spaces.receptive_problem import receptive_problem
 from graphcert.collective.half_spaces.receptive_program import encode_receptive
 from graphcert.collective.half_spaces.whole_changes import supported

@@ -11,8 +11,7 @@ from hypothesis.extra import numpy as hnp
 
 from graphcert.collective import collective_strictly_local, receptive_field, undirected_edges
 from graphcert.collective.adversary import UNLIMITED
-from graphcert.collective.base_certificates.grid_attack import verified
-from graphcert.collective.base_certificates.grid_program import group_nodes
+from graphcert.collective.base_certificates.grid_program import group_nodes, verified
 from graphcert.collective.solvers.column_reduction import reduce_columns
 from graphcert.collective.solvers.program import LinearProgram
 

@@ -8,13 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from graphcert.collective.adversary import Adversary, adversary, check_budgets
-from graphcert.collective.base_certificates.grid_attack import greedy, verified
-from graphcert.collective.base_certificates.grid_program import GridPrograms, encode
-from graphcert.collective.base_certificates.minimal_points import check_grid, minimal_broken_points
+from graphcert.collective.base_certificates.grid_program import GridPrograms, encode, greedy, verified
 from graphcert.collective.bound_loop import Answer, Attack, bound_loop, program_bound, whole_point
 from graphcert.collective.curve import CollectiveCurve
 from graphcert.collective.solvers import Solver, make_solver
 from graphcert.collective.solvers.program import Amounts, BoolArray, FloatArray, IntArray, LinearProgram, Sparse
+from graphcert.errors import InputError
 
 
 def collective_strictly_local(
@@ -197,3 +196,52 @@ class _AtBudget:
     def branching(self, relaxed: FloatArray | None, attack: Attack) -> "tuple[_AtBudget, Attack]":
         """This program: it has only what its budget can break."""
         return self, attack
+
+
+def check_grid(grid: object, axes: int) -> BoolArray:
+    """The base certificates as a boolean array (N, S_1, …, S_A), or one sentence on what is wrong with them."""
+    array = np.asarray(grid)
+    if array.dtype != np.bool_:
+        raise InputError(f"the base grid must be boolean (True = certified), got {array.dtype}")
+    if array.ndim != axes + 1 or 0 in array.shape:
+        raise InputError(
+            f"the base grid must have one dimension of nodes and one per axis ({axes} named), got shape {array.shape}"
+        )
+    for axis in range(1, axes + 1):
+        smaller, larger = _shifted(array, axis)
+        wrong = larger & ~smaller
+        if wrong.any():
+            raise InputError(
+                f"the base grid is not monotone: node {int(np.argwhere(wrong)[0, 0])} is certified at a larger budget "
+                f"but not at a smaller one along axis {axis - 1}"
+            )
+    return array
+
+
+def minimal_broken_points(grid: BoolArray) -> tuple[IntArray, IntArray]:
+    """The minimal budgets at which each node is not certified (Schuchardt et al. 2021; theory, section 8).
+
+    What lies outside the computed grid is not certified, so the first point beyond it on every axis is broken. Node n
+    can be attacked by a perturbation b only if b ≥ v on all axes for one of its points v.
+
+    Args:
+        grid: (N, S_1, …, S_A) monotone base certificates, True = certified.
+
+    Returns:
+        nodes (V,), ascending, and points (V, A). A node that is not certified at 0 has the one point 0.
+    """
+    beyond = [(0, 0)] + [(0, 1)] * (grid.ndim - 1)
+    certified = np.pad(grid, beyond, constant_values=False)
+    minimal = ~certified
+    for axis in range(1, grid.ndim):
+        smaller, _ = _shifted(certified, axis)
+        later = (slice(None),) * axis + (slice(1, None),)
+        minimal[later] &= smaller
+    found = np.argwhere(minimal)
+    return found[:, 0], found[:, 1:]
+
+
+def _shifted(array: BoolArray, axis: int) -> tuple[BoolArray, BoolArray]:
+    """Views of all cells but the last and all cells but the first along `axis`: a cell and its successor."""
+    before = (slice(None),) * axis
+    return array[(*before, slice(None, -1))], array[(*before, slice(1, None))]

@@ -8,8 +8,9 @@ import numpy as np
 
 from graphcert.collective.adversary import UNLIMITED
 from graphcert.collective.half_spaces.localized_problem import LocalizedProblem, axis_weights
-from graphcert.collective.receptive_field import undirected_edges
-from graphcert.collective.solvers.program import BoolArray, FloatArray, IntArray
+from graphcert.collective.half_spaces.receptive_problem import check_reach
+from graphcert.collective.receptive_field import receptive_field, undirected_edges
+from graphcert.collective.solvers.program import BoolArray, FloatArray, IntArray, Sparse
 from graphcert.errors import InputError
 from graphcert.noise import AXES, BernoulliFlip, Scheme, Views
 from graphcert.tradeoff.half_spaces import Order
@@ -105,3 +106,76 @@ def _capacity(smoothed_features: bool, views: Views[BernoulliFlip], data: Any) -
     if not smoothed_features:
         zeros, ones = np.full((2, blocks), UNLIMITED)
     return np.concatenate([zeros, ones, pairs - edges, edges])
+
+
+def smoothing_places(smoothing: Scheme, data: Any) -> dict[str, IntArray]:
+    """The `axis_of` of `collective_receptive` for the problem that `smoothing_problem` makes of a scheme.
+
+    Args:
+        smoothing: isotropic or localized.
+        data: the clean graph (`x`, `edge_index`).
+
+    Returns:
+        per axis name: for features (N,), the block of every node; for edges (E,), the pair of blocks of every edge of
+        the graph, in the order of `undirected_edges`. ("edge_add" on these columns is for a masked reach.)
+
+    Raises:
+        InputError: if the partition is one of another number of nodes.
+    """
+    nodes = len(data.x)
+    views = Views.of_flips(smoothing, nodes)
+    ends = undirected_edges(data.edge_index, nodes)
+    if ends.size and int(ends.max()) >= views.block.size:
+        raise InputError(f"the graph has edges to node {int(ends.max())}, but features of {nodes} nodes only")
+    blocks = views.feature_law.shape[1]
+    low, high = np.triu_indices(blocks)
+    pair = np.zeros((blocks, blocks), dtype=np.int64)
+    pair[low, high] = pair[high, low] = np.arange(low.size)
+    rows, edges = views.block, pair[views.block[ends[0]], views.block[ends[1]]]
+    starts = (0, blocks, 2 * blocks, 2 * blocks + low.size)
+    return {name: start + (rows if name.startswith("feature") else edges)
+            for name, start in zip(AXES, starts, strict=True)}  # fmt: skip
+
+
+_CLASSES = ("feature_add", "feature_delete", "edge_delete")
+"""The changes that create no new reach; edges that are added have no column."""
+
+
+@dataclass(frozen=True, eq=False)
+class SchemePerception:
+    """The arguments of `collective_receptive` over the axes of `smoothing_problem`.
+
+    Attributes:
+        perception: per class a 0/1 matrix (N, N) or (N, E).
+        axis_of: per class the axis of every column.
+        room: per class of features that are bits (N,), how often every row can be changed that way.
+        endpoints: (2, E) ends of the edges.
+    """
+
+    perception: dict[str, Sparse]
+    axis_of: dict[str, IntArray]
+    room: dict[str, IntArray]
+    endpoints: IntArray
+
+
+def scheme_perception(smoothing: Scheme, nodes: int, data: Any, layers: int, normalisation: str) -> SchemePerception:
+    """What nodes perceive through `layers` rounds of message passing on the clean graph `data`.
+
+    Raises:
+        InputError: for a negative or fractional depth or an unknown normalisation.
+        UnsupportedError: if the noise adds edges, which would create new reach.
+    """
+    check_reach(smoothing)
+    places = smoothing_places(smoothing, data)
+    field = {
+        axis: receptive_field(data.edge_index, layers, axis, num_nodes=nodes, normalisation=normalisation)
+        for axis in ("feature_add", "edge_delete")
+    }
+    ones = (np.asarray(data.x) != 0).sum(axis=1)
+    room = {"feature_add": np.asarray(data.x).shape[1] - ones, "feature_delete": ones}
+    return SchemePerception(
+        dict(zip(_CLASSES, (field["feature_add"], field["feature_add"], field["edge_delete"]), strict=True)),
+        {axis: places[axis] for axis in _CLASSES},
+        room if smoothing.perturbs("features") else {},  # features without noise need not be bits
+        undirected_edges(data.edge_index, nodes),
+    )

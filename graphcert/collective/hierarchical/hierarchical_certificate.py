@@ -16,9 +16,8 @@ from graphcert.collective.half_spaces.localized import BINS, collective_localize
 from graphcert.collective.hierarchical.enumeration import HierarchicalTruth
 from graphcert.collective.hierarchical.hierarchical_problem import HierarchicalProblem
 from graphcert.collective.hierarchical.joint_relaxation import joint_problem
-from graphcert.collective.hierarchical.row_choices import RowChoice, row_choices
+from graphcert.collective.hierarchical.row_choices import RowChoice, first_look, row_choices
 from graphcert.collective.hierarchical.row_search import UNFINISHED, RowSearch
-from graphcert.collective.hierarchical.screening import first_look
 from graphcert.collective.solvers import check_solver
 from graphcert.collective.solvers.program import Amounts, BoolArray, IntArray
 from graphcert.core.arguments import whole

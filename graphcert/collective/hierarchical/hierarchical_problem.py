@@ -19,7 +19,7 @@ import numpy as np
 from graphcert.collective.adversary import UNLIMITED
 from graphcert.collective.exact import TightProblem
 from graphcert.collective.half_spaces.scheme_axes import SchemeAxes, scheme_axes
-from graphcert.collective.hierarchical.joint_room import BlockRows
+from graphcert.collective.hierarchical.joint_relaxation import BlockRows
 from graphcert.collective.solvers.program import FloatArray, IntArray
 from graphcert.noise import AXES, Budget, Scheme, Views
 from graphcert.tradeoff.disjoint_support import selection_mass
