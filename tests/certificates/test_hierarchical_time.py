@@ -28,7 +28,7 @@ from hypothesis import strategies as st
 
 from graphcert.certificates import Attack
 from graphcert.collective.bound_loop import Bound
-from graphcert.collective.hierarchical import enumeration, row_search, screening
+from graphcert.collective.hierarchical import enumeration, row_search
 from graphcert.collective.hierarchical import row_choices as choosing
 from graphcert.collective.hierarchical.enumeration import HierarchicalTruth
 from graphcert.collective.hierarchical.hierarchical_problem import hierarchical_problem
@@ -161,7 +161,7 @@ def test_wrong_shortcuts_are_caught(wrong):
             patch.setattr(row_search, "joined", lambda choices: choices[0])
             patch.setattr(row_search, "halves", lambda choices, threat: ([0], [0]))
         if wrong == "a look at the clean level":
-            patch.setattr(screening, "given_selected", lambda p, share: (p, np.full_like(share, 0.5)))
+            patch.setattr(choosing, "given_selected", lambda p, share: (p, np.full_like(share, 0.5)))
         for seed in range(40):
             p, budget = majorities(seed), Budget(2, 0, nodes=1)
             curve = claim(scheme, p).collective([budget], method="lp", data=data_of(0))

@@ -18,8 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphcert.certificates import Attack, certify
-from graphcert.collective import hierarchical_exact, scheme_perception, smoothing_problem
-from graphcert.collective.hierarchical.joint_relaxation import BlockRows
+from graphcert.collective import scheme_perception, smoothing_problem
+from graphcert.collective.hierarchical import enumeration
+from graphcert.collective.hierarchical.hierarchical_problem import BlockRows
 from graphcert.noise import Ablation, BernoulliFlip, Budget, Hierarchical, Partition, Smoothing
 from graphcert.votes import Votes
 
@@ -94,7 +95,7 @@ def test_where_nothing_is_enumerated_the_gap_reaches_to_a_perturbation_that_exis
 ):
     p = majorities(seed)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hierarchical_exact, "MOST_ALLOCATIONS", 0)
+        patch.setattr(enumeration, "MOST_ALLOCATIONS", 0)
         curve = claim(scheme, p).collective(budgets, method=method, data=data_of(clean))
     truth = np.array([model_truth(scheme, clean, budget, p) for budget in budgets])
     assert (curve.attacked_upper >= truth).all()

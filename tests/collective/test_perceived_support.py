@@ -10,8 +10,9 @@ from perceived_oracle import cases, integers
 
 from graphcert.collective.half_spaces import whole_changes
 from graphcert.collective.half_spaces.receptive import greedy_changes
+from graphcert.collective.half_spaces.receptive_encoding import encode_receptive
 from graphcert.collective.half_spaces.receptive_problem import receptive_problem
-from graphcert.collective.half_spaces.receptive_program import encode_receptive
+from graphcert.collective.half_spaces.receptive_program import ReceptiveProgram
 from graphcert.collective.half_spaces.whole_changes import supported
 
 
@@ -74,12 +75,13 @@ def test_attacks_keep_every_limit_and_are_points_of_the_program(drawn, data) -> 
     encoding = encode_receptive(problem, every, np.array(budget))
     if encoding.size == encoding.always:
         return
-    program = encoding.program()
-    near = np.array([data.draw(st.floats(0, float(upper))) for upper in encoding.changes(program.column_upper)])
+    built = ReceptiveProgram(encoding)
+    program = built.linear
+    near = np.array([data.draw(st.floats(0, float(upper))) for upper in built.changes(program.column_upper)])
     b = greedy_changes(encoding, near / max(near.sum(), 1.0))
-    x = encoding.point(b)
+    x = built.point(b)
     assert (x >= 0).all()
     assert (x <= program.column_upper).all()
     assert (program.matrix @ x <= program.row_upper + 1e-9).all()
-    assert encoding.allowed(x)
+    assert built.allowed(x)
     assert encoding.always + program.objective @ x == encoding.broken(b.astype(float))

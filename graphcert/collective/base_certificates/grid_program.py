@@ -11,19 +11,18 @@ fixed n the relaxed rows are the convex hull of the staircase {p : p ≥ v for s
 is tighter per node.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
 
 from graphcert.collective.adversary import Adversary
 from graphcert.collective.solvers.column_reduction import reduce_columns
-from graphcert.collective.solvers.program import BoolArray, FloatArray, IntArray, LinearProgram, Sparse
+from graphcert.collective.solvers.program import BoolArray, FloatArray, IntArray, LinearProgram, Rows, Sparse
 
 _POINTS, _TOUCHED = -1, -2
-"""Names of the column blocks that are no axis: the indicators q of points and s of touched nodes."""
+"""Names of the blocks of columns that are no axis: the indicators q of points and s of touched nodes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,26 +127,6 @@ def encode(adversary: Adversary, nodes: IntArray, points: IntArray, targets: Boo
     return GridEncoding(adversary, groups, always, tuple(columns), tuple(perceived), tuple(capacity))
 
 
-@dataclass(eq=False)
-class _Rows:
-    """Rows under construction: blocks of a matrix, each row with its limit."""
-
-    offsets: Mapping[int, int]
-    height: int = 0
-    blocks: list[tuple[Any, Any, Any]] = field(default_factory=list)
-    limits: list[FloatArray] = field(default_factory=list)
-
-    def add(self, parts: Mapping[int, Sparse], limit: FloatArray) -> slice:
-        """Append len(limit) rows made of one matrix per named column block; returns where they are."""
-        for block, matrix in parts.items():
-            entries = sp.coo_array(matrix)
-            row, column = entries.coords
-            self.blocks.append((row + self.height, column + self.offsets[block], entries.data))
-        self.limits.append(limit)
-        self.height += len(limit)
-        return slice(self.height - len(limit), self.height)
-
-
 class GridPrograms:
     """The programs of one encoding over all budgets: one matrix, new limits.
 
@@ -156,19 +135,12 @@ class GridPrograms:
 
     def __init__(self, encoding: GridEncoding, most: IntArray) -> None:
         self.encoding = encoding
-        touched = encoding.adversary.perception[0].shape[0] if encoding.adversary.attackers is not None else 0
-        sizes = [len(encoding.groups.points), *(len(columns) for columns in encoding.columns), touched]
-        starts = np.concatenate([[0], np.cumsum(sizes)])
-        self._width = int(starts[-1])
-        axes = range(len(encoding.columns))
-        self._offsets = {_POINTS: 0, **{axis: int(starts[axis + 1]) for axis in axes}, _TOUCHED: int(starts[-2])}
-        self._touched = touched
-        self._budget_rows = slice(0)
+        self._touched = encoding.adversary.perception[0].shape[0] if encoding.adversary.attackers is not None else 0
         self._matrix, self._row_upper = self._assemble(most)
 
     def axis_columns(self, axis: int) -> slice:
         """Where the b of an axis lie in x."""
-        return slice(self._offsets[axis], self._offsets[axis] + len(self.encoding.columns[axis]))
+        return self._columns[axis]
 
     def program(self, budget: IntArray) -> LinearProgram:
         """The program at `budget` (A,), at most the largest one of the sweep on each axis."""
@@ -180,27 +152,24 @@ class GridPrograms:
         row_upper[self._budget_rows] = budget
         capacities = [np.minimum(capacity, budget[axis]) for axis, capacity in enumerate(encoding.capacity)]
         column_upper = np.concatenate([encoding.reachable(budget), *capacities, np.ones(self._touched)])
-        objective = np.zeros(self._width)
+        objective = np.zeros(column_upper.size)
         objective[: len(encoding.groups.group)] = encoding.groups.weight[encoding.groups.group]
-        whole = np.ones(self._width, dtype=np.bool_)
+        whole = np.ones(column_upper.size, dtype=np.bool_)
         return LinearProgram(objective, matrix, row_upper, column_upper.astype(np.float64), whole)
 
     def _assemble(self, budget: IntArray) -> tuple[Sparse, FloatArray]:
-        rows = _Rows(self._offsets)
+        widths = {axis: len(columns) for axis, columns in enumerate(self.encoding.columns)}
+        rows = Rows({_POINTS: len(self.encoding.groups.points), **widths, _TOUCHED: self._touched})
+        self._columns = rows.columns
         self._perceived_rows(rows)
-        axes = range(len(self.encoding.columns))
-        spent = [rows.add({axis: np.ones((1, len(self.encoding.columns[axis])))}, np.zeros(1)) for axis in axes]
+        spent = [rows.add([0.0], {axis: np.ones((1, width))}) for axis, width in widths.items()]
         self._budget_rows = slice(spent[0].start, spent[-1].stop)
         self._local_rows(rows)
         if self.encoding.adversary.attackers is not None:
             self._attacker_rows(rows, budget)
-        row, column, value = (np.concatenate(parts) for parts in zip(*rows.blocks, strict=True))
-        matrix = sp.csc_array((value.astype(np.float64), (row, column)), shape=(rows.height, self._width))
-        matrix.eliminate_zeros()
-        matrix.indices, matrix.indptr = matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32)
-        return matrix, np.concatenate(rows.limits)
+        return rows.matrix(), rows.limits()
 
-    def _perceived_rows(self, rows: _Rows) -> None:
+    def _perceived_rows(self, rows: Rows) -> None:
         """Broken through v only if at least v is perceived; through one v only."""
         groups = self.encoding.groups
         indices = (groups.group, np.arange(len(groups.group)))
@@ -208,19 +177,19 @@ class GridPrograms:
         for axis, perceived in enumerate(self.encoding.perceived):
             needs = sp.csr_array((groups.points[:, axis].astype(np.float64), indices), shape=shape)
             asks = np.flatnonzero(np.bincount(groups.group, groups.points[:, axis], minlength=shape[0]))
-            rows.add({_POINTS: needs[asks], axis: -perceived[asks]}, np.zeros(len(asks)))
+            rows.add(np.zeros(len(asks)), {_POINTS: needs[asks], axis: -perceived[asks]})
         choice = sp.csr_array((np.ones(shape[1]), indices), shape=shape)
         several = np.flatnonzero(np.bincount(groups.group, minlength=shape[0]) > 1)
-        rows.add({_POINTS: choice[several]}, np.ones(len(several)))
+        rows.add(np.ones(len(several)), {_POINTS: choice[several]})
 
-    def _local_rows(self, rows: _Rows) -> None:
+    def _local_rows(self, rows: Rows) -> None:
         """Local budgets of edge axes: a node's edges together."""
         adversary = self.encoding.adversary
         for axis, (limit, incidence) in enumerate(zip(adversary.at_node, adversary.incidence, strict=True)):
             if limit is not None and incidence is not None:
-                rows.add({axis: incidence[:, self.encoding.columns[axis]]}, limit.astype(np.float64))
+                rows.add(limit, {axis: incidence[:, self.encoding.columns[axis]]})
 
-    def _attacker_rows(self, rows: _Rows, budget: IntArray) -> None:
+    def _attacker_rows(self, rows: Rows, budget: IntArray) -> None:
         """Only touched nodes change, only changed edges with a touched end; at most R nodes are touched."""
         encoding = self.encoding
         for axis, columns in enumerate(encoding.columns):
@@ -231,9 +200,8 @@ class GridPrograms:
                 touched = sp.csr_array((limit, (np.arange(size), columns)), shape=(size, self._touched))
             else:
                 touched = sp.csr_array(ends[:, columns].T)
-            rows.add({axis: sp.eye_array(size), _TOUCHED: -touched}, np.zeros(size))
-        most = np.array([float(encoding.adversary.attackers or 0)])
-        rows.add({_TOUCHED: np.ones((1, self._touched))}, most)
+            rows.add(np.zeros(size), {axis: sp.eye_array(size), _TOUCHED: -touched})
+        rows.add([encoding.adversary.attackers or 0], {_TOUCHED: np.ones((1, self._touched))})
 
 
 _WORK = 5e8

@@ -22,7 +22,15 @@ import scipy.sparse as sp
 
 from graphcert.collective.half_spaces.localized_problem import BlockAxes, LocalizedProblem, reduce_axes
 from graphcert.collective.half_spaces.thresholds import Kinds, Staircases, build_staircases, find_kinds
-from graphcert.collective.solvers.program import Amounts, BoolArray, FloatArray, IntArray, LinearProgram, Sparse
+from graphcert.collective.solvers.program import (
+    Amounts,
+    BoolArray,
+    FloatArray,
+    IntArray,
+    LinearProgram,
+    Sparse,
+    solver_matrix,
+)
 
 SMALLEST = 1e-8
 """Solvers drop matrix coefficients of 1e-9 or less; a weight below this share of its row is rounded up to it."""
@@ -142,11 +150,7 @@ class LocalizedEncoding:
         choice = sp.coo_array((np.ones(steps), (stairs.chain, column)), shape=(chains, steps))
         spent = sp.coo_array((np.ones(axes), (self.axes.axis_class, np.arange(axes))), shape=(self.classes, axes))
         blocks: list[list[Any]] = [[needs, sp.coo_array(-gives)], [choice, None], [None, spent]]
-        matrix = sp.csc_array(sp.block_array(blocks, format="csc"))
-        matrix.eliminate_zeros()
-        matrix.sort_indices()
-        matrix.indices, matrix.indptr = matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32)
-        return matrix
+        return solver_matrix(sp.csc_array(sp.block_array(blocks, format="csc")))
 
     def _chain_weights(self) -> FloatArray:
         """(D, H, A) weights lowered to the last step of the chain: one whole change that reaches it can do no more."""

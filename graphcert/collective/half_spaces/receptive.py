@@ -15,8 +15,9 @@ from graphcert.collective.adversary import check_budgets
 from graphcert.collective.bound_loop import Answer, Attack, bound_loop, program_bound, solver_of, whole_point
 from graphcert.collective.curve import CollectiveCurve
 from graphcert.collective.half_spaces.localized_problem import LocalizedProblem
+from graphcert.collective.half_spaces.receptive_encoding import ReceptiveEncoding, encode_receptive
 from graphcert.collective.half_spaces.receptive_problem import ReceptiveProblem, receptive_problem
-from graphcert.collective.half_spaces.receptive_program import ReceptiveEncoding, encode_receptive
+from graphcert.collective.half_spaces.receptive_program import ReceptiveProgram
 from graphcert.collective.solvers import Solver
 from graphcert.collective.solvers.program import Amounts, BoolArray, FloatArray, IntArray, LinearProgram, Sparse
 
@@ -163,26 +164,26 @@ class _AtBudget:
         return encode_receptive(self._problem, self._standing, self._budget)
 
     @cached_property
-    def _linear(self) -> LinearProgram:
-        return self._encoding.program()
+    def _program(self) -> ReceptiveProgram:
+        return ReceptiveProgram(self._encoding)
 
     def program(self) -> LinearProgram | None:
         """The program of the standing outputs."""
-        return None if self._encoding.size == self.always else self._linear
+        return None if self._encoding.size == self.always else self._program.linear
 
     def attacks(self, point: FloatArray | None) -> Attack:
         """The better of greedy changes from nothing and a whole point itself, or greedy changes near a point that is not."""
-        encoding = self._encoding
+        encoding, program = self._encoding, self._program
         if self._started is None:
             self._started = greedy_changes(encoding, np.zeros(encoding.places.room.size))
         tried = [self._started]
-        if point is not None and whole_point(point) and encoding.allowed(np.rint(point)):
-            tried.append(encoding.changes(np.rint(point)).astype(np.int64))
+        if point is not None and whole_point(point) and program.allowed(np.rint(point)):
+            tried.append(program.changes(np.rint(point)).astype(np.int64))
         elif point is not None:
-            tried.append(greedy_changes(encoding, encoding.changes(point)))
+            tried.append(greedy_changes(encoding, program.changes(point)))
         broken = [float(encoding.broken(changes.astype(np.float64))) for changes in tried]
         best = int(np.argmax(broken))
-        return Attack(encoding.point(tried[best]), broken[best], broken[best])
+        return Attack(program.point(tried[best]), broken[best], broken[best])
 
     def branching(self, relaxed: FloatArray | None, attack: Attack) -> "tuple[_AtBudget, Attack]":
         """This program."""

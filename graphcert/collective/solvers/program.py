@@ -1,10 +1,12 @@
 """The one form of linear program that every collective certificate is written in."""
 
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -69,3 +71,47 @@ class Solution:
     best_bound: float = float("inf")
     point: FloatArray | None = None
     trusted: bool = False
+
+
+class Rows:
+    """The rows A x ≤ limit of a program under construction; the columns of x come in named blocks.
+
+    Args:
+        widths: the number of columns of every block, in their order in x.
+    """
+
+    def __init__(self, widths: Mapping[Any, int]) -> None:
+        starts = np.concatenate([[0], np.cumsum(list(widths.values()))]).tolist()
+        self.columns = {name: slice(a, b) for name, a, b in zip(widths, starts[:-1], starts[1:], strict=True)}
+        self.width, self.height = int(starts[-1]), 0
+        self._entries: list[tuple[Any, Any, Any]] = [(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))]
+        self._limits: list[FloatArray] = [np.zeros(0)]
+
+    def add(self, limit: npt.ArrayLike, parts: Mapping[Hashable, Sparse]) -> slice:
+        """Append one row per limit, made of one matrix per block of columns (none: zeros); returns where they are."""
+        limits = np.asarray(limit, dtype=np.float64)
+        for name, part in parts.items():
+            entries = sp.coo_array(part)
+            row, column = entries.coords
+            self._entries.append((row + self.height, column + self.columns[name].start, entries.data))
+        self._limits.append(limits)
+        self.height += limits.size
+        return slice(self.height - limits.size, self.height)
+
+    def matrix(self) -> Sparse:
+        """A, as a solver takes it."""
+        row, column, value = (np.concatenate(parts) for parts in zip(*self._entries, strict=True))
+        matrix = sp.csc_array((value.astype(np.float64), (row, column)), shape=(self.height, self.width))
+        return solver_matrix(matrix)
+
+    def limits(self) -> FloatArray:
+        """(m,) the right-hand sides."""
+        return np.concatenate(self._limits)
+
+
+def solver_matrix(matrix: Sparse) -> Sparse:
+    """The same CSC matrix without stored zeros, with sorted indices of 32 bits."""
+    matrix.eliminate_zeros()
+    matrix.sort_indices()
+    matrix.indices, matrix.indptr = matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32)
+    return matrix
