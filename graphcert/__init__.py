@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from graphcert.noise import Budget as Budget
     from graphcert.noise import Gaussian as Gaussian
     from graphcert.noise import Hierarchical as Hierarchical
+    from graphcert.noise import Law as Law
     from graphcert.noise import Partition as Partition
+    from graphcert.noise import RealLaw as RealLaw
     from graphcert.noise import Smoothing as Smoothing
     from graphcert.noise import SubsetAblation as SubsetAblation
     from graphcert.noise import Uniform as Uniform
@@ -63,9 +65,11 @@ _HOMES = {
     "Hierarchical": "graphcert.noise",
     "ImageFolder": "graphcert.segmentation",
     "ImageModel": "graphcert.segmentation",
+    "Law": "graphcert.noise",
     "Partition": "graphcert.noise",
     "PixelCounts": "graphcert.segmentation",
     "Prediction": "graphcert.certificates",
+    "RealLaw": "graphcert.noise",
     "ScoreCertificate": "graphcert.certificates",
     "Scores": "graphcert.votes",
     "SegmentationCertificate": "graphcert.certificates",

@@ -5,8 +5,7 @@ from itertools import product
 from typing import Any
 
 from graphcert.errors import InputError
-from graphcert.noise import CONTINUOUS, Ablation, Budget, Scheme, Selected
-from graphcert.noise.exact import refuse_subclass
+from graphcert.noise import Budget, Scheme, refuse_subclass
 
 
 def as_budget(
@@ -56,10 +55,7 @@ def refuse_vacuous(smoothing: Scheme, budgets: Iterable[Budget], shifts: Iterabl
     change of features, as is a shift that is given as 0. The budget without any change and without a limit is always
     allowed: it tells who abstains.
     """
-    law = next(iter(smoothing.levels("features")), None)
-    rows = law.law if isinstance(law, Selected) else law
-    at_will = isinstance(rows, Ablation)
-    measured = shifts is not None and isinstance(rows, CONTINUOUS)
+    at_will, measured = smoothing.hides_rows, shifts is not None and bool(smoothing.norm)
     limits = {
         (b.nodes, b.feature_add + b.feature_delete + shift > 0) for b, shift in product(budgets, shifts or (0.0,))
     }
@@ -71,7 +67,7 @@ def refuse_vacuous(smoothing: Scheme, budgets: Iterable[Budget], shifts: Iterabl
         )
     for nodes, changes in limits:
         if nodes and not (changes or at_will or measured or nodes in with_changes):
-            give = "a shift" if isinstance(rows, CONTINUOUS) else "feature bits with it (add or delete)"
+            give = "a shift" if smoothing.norm else "feature bits with it (add or delete)"
             raise InputError(
                 f"nodes={nodes} limits in how many nodes features change, but this budget changes no feature, and a claim "
                 f"about it would hold always; give {give}, or leave nodes out"

@@ -21,9 +21,9 @@ from graphcert.collective.localized import BINS
 from graphcert.errors import InputError, OutOfReachWarning, UnsupportedError
 from graphcert.noise import Budget, Scheme
 from graphcert.noise.budget import Counts
-from graphcert.tradeoff.gaussian import checked_shift
+from graphcert.tradeoff.base import checked_shift
 from graphcert.tradeoff.half_spaces import Order
-from graphcert.tradeoff.score_mean import ScoreTails
+from graphcert.tradeoff.mean_scores import ScoreTails
 
 __all__ = ["Claims", "Floats", "Mask"]
 

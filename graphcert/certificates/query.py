@@ -13,7 +13,7 @@ from graphcert.collective import CollectiveCurve
 from graphcert.errors import UnsupportedError
 from graphcert.noise import Budget, Scheme
 from graphcert.tradeoff.half_spaces import Order
-from graphcert.tradeoff.score_mean import ScoreTails
+from graphcert.tradeoff.mean_scores import ScoreTails
 
 
 @dataclass(frozen=True, eq=False)

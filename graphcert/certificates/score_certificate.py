@@ -15,12 +15,11 @@ from graphcert.certificates.guarantee import describe_mean_score
 from graphcert.certificates.votes_argument import check_votes, note_claims, target_mask
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Budget, Scheme, Views
-from graphcert.noise.dominance import undominated
+from graphcert.noise.law import undominated
 from graphcert.statistics import check_level
 from graphcert.tradeoff import allocation_trade_offs, budget_trade_offs
 from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, mean_variance_eta, order_weight
-from graphcert.tradeoff.score_half_spaces import score_eta
-from graphcert.tradeoff.score_mean import ScoreTails
+from graphcert.tradeoff.mean_scores import ScoreTails, score_eta
 from graphcert.votes import Votes
 
 

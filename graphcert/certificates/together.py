@@ -17,7 +17,7 @@ from graphcert.certificates.together_norm import NORM
 from graphcert.collective import CollectiveCurve
 from graphcert.collective.curve import strengthened, weakened
 from graphcert.errors import InputError, UnsupportedError
-from graphcert.noise import CONTINUOUS
+from graphcert.noise.law import measured_laws
 
 
 def together(
@@ -96,9 +96,9 @@ def _family(evidence: Evidence, query: Query) -> tuple[Family, Evidence]:
     """Who answers, and about which noise."""
     smoothing = evidence.smoothing
     if query.shift is not None:
-        if not any(isinstance(getattr(law, "law", law), CONTINUOUS) for law in smoothing.levels("features")):
+        if not smoothing.norm:
             raise InputError(
-                "only Gaussian and uniform noise have a measure for a shift; give add, delete, edges or nodes"
+                f"only {measured_laws()} noise have a measure for a shift; give add, delete, edges or nodes"
             )
         return NORM, evidence
     if smoothing.flips_only:
@@ -106,7 +106,7 @@ def _family(evidence: Evidence, query: Query) -> tuple[Family, Evidence]:
     if not counts_rows(smoothing):
         return PER_NODE, evidence
     if selects_all(smoothing) and all(budget.nodes is None for budget in query.budgets):
-        return FLIPS, replace(evidence, smoothing=smoothing.lower)
+        return FLIPS, replace(evidence, smoothing=smoothing.unselected)
     return HIERARCHICAL, evidence
 
 

@@ -7,7 +7,7 @@ from graphcert.certificates.per_node import per_node_curve
 from graphcert.certificates.query import Evidence, Family, Query
 from graphcert.collective import CollectiveCurve
 from graphcert.errors import UnsupportedError
-from graphcert.noise import Scheme, Selected
+from graphcert.noise import Scheme
 
 _REFUSAL = "under {noise} every node is certified by itself only; use method='naive' without layers"
 
@@ -17,8 +17,7 @@ def noise_name(smoothing: Scheme) -> str:
     levels = smoothing.levels("features")
     if not levels:
         return "noise of edges"
-    law = levels[0].law if isinstance(levels[0], Selected) else levels[0]
-    return f"{type(law).__name__} of {'selected ' if isinstance(levels[0], Selected) else ''}features"
+    return f"{type(levels[0].row).__name__} of {'selected ' if levels[0].selects else ''}features"
 
 
 def _methods(evidence: Evidence, query: Query) -> tuple[str, ...]:

@@ -1,7 +1,6 @@
 """The sections about the clusters of a localized scheme: their noise, and what the worst known perturbation does there."""
 
-from dataclasses import fields, is_dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from markupsafe import Markup
@@ -13,6 +12,7 @@ from graphcert.noise import CHANNELS, Partition
 from graphcert.report.frame.html import Section, block, gallery
 from graphcert.report.frame.wording import NOTHING, number, percent
 from graphcert.report.graphs.content import ReportContent
+from graphcert.report.graphs.noise_words import parameters
 from graphcert.report.graphs.sweep import Sweep
 from graphcert.report.plots import attack_plot, cluster_plot, rank_plot
 
@@ -20,7 +20,6 @@ Counts = NDArray[np.int64]
 
 _MOST_LEVELS = 12
 _NEAREST = 3
-_SYMBOLS = {"add": "θ⁺", "delete": "θ⁻", "sigma": "σ", "half_width": "λ"}
 _MOST_ATTACKS = 4
 _NAMED = 8
 _MOST_ROWS = 20
@@ -71,9 +70,9 @@ def _levels(content: ReportContent, partition: Partition) -> Markup:
             ranks = np.flatnonzero(level == k)
             span = str(ranks[0]) if len(ranks) == 1 else f"{ranks[0]}–{ranks[-1]}"
             share = [] if seen is None else [percent(int(seen[k]), int(seen.sum()))]
-            rows.append([str(k), span, number(len(ranks)), *share, *_parameters(law).values()])
+            rows.append([str(k), span, number(len(ranks)), *share, *parameters(law).values()])
         share = [] if seen is None else ["nodes" if channel == "features" else "edges"]
-        header = ["level", "ranks", "clusters", *share, *_parameters(laws[0])]
+        header = ["level", "ranks", "clusters", *share, *parameters(laws[0])]
         tables.append(block("table", f"Noise of {channel}, near to far", header, rows))
     note = "Each cluster sees so many clusters at a level, and on average such a share of the graph."
     if "edges" in channels:
@@ -103,18 +102,6 @@ def _seen(channel: str, level: Counts, partition: Partition, links: Counts | Non
     counts = np.zeros(int(level.max()) + 1, np.int64)
     np.add.at(counts, level, weights)
     return counts
-
-
-def _parameters(law: Any) -> dict[str, str]:
-    """The rates of a law, and of the law inside it, under their symbols; what it does not have is left out."""
-    found: dict[str, str] = {}
-    for field in fields(law):
-        value = getattr(law, field.name)
-        if is_dataclass(value):
-            found |= _parameters(value)
-        elif value is not None:
-            found[_SYMBOLS.get(field.name, field.name)] = f"{value:.4g}"
-    return found
 
 
 def _table(content: ReportContent, partition: Partition) -> Markup:

@@ -12,7 +12,6 @@ from graphcert.collective import CollectiveCurve
 from graphcert.collective.curve import SHIFT
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import AXES, Partition, Smoothing
-from graphcert.report.graphs.noise_words import norm_of, selects_rows
 from graphcert.report.graphs.sweep import Sweep
 from graphcert.votes import Votes
 
@@ -126,12 +125,12 @@ class ReportContent:
     @property
     def norm(self) -> str:
         """The norm that measures changes of features, "ℓ2" or "ℓ1"; empty if they are counted."""
-        return norm_of(self.certificate.smoothing)
+        return self.certificate.smoothing.norm
 
     @property
     def node_limits(self) -> tuple[int | None, ...]:
         """Limits of touched nodes for norms of changes; only where rows are selected do they make a difference."""
-        return (1, 2, 3) if selects_rows(self.certificate.smoothing) else (None,)
+        return (1, 2, 3) if self.certificate.smoothing.selects_rows else (None,)
 
     @property
     def partition(self) -> Partition | None:
@@ -156,7 +155,7 @@ def _check_sweep(curves: Mapping[str, CollectiveCurve], certificate: Certificate
         raise InputError("a sweep of collective methods is empty; leave it out of collective=…")
     first, claims = next(iter(curves.values())), certificate.claims
     shown = [AXES, (*AXES, "nodes")]
-    if norm_of(certificate.smoothing):
+    if certificate.smoothing.norm:
         shown += [(SHIFT,), (SHIFT, "nodes")]
     for method, curve in curves.items():
         if not len(curve) or curve.axes not in shown or curve.budgets.shape[1] != len(curve.axes):

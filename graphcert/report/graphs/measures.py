@@ -10,7 +10,6 @@ from graphcert.certificates import BudgetGrid, Certificate, certify
 from graphcert.noise import BernoulliFlip, Budget, Smoothing
 from graphcert.report.frame.wording import NOTHING, budget_words, number, percent
 from graphcert.report.graphs.content import ReportContent
-from graphcert.report.graphs.noise_words import smallest_scale
 from graphcert.votes import Votes
 
 MILESTONES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
@@ -105,7 +104,7 @@ def reach(grid: BudgetGrid, targets: int, share: tuple[int, int]) -> Reach:
 def at_norms(content: ReportContent) -> dict[str, list[int]]:
     """Certified targets by `content.node_limits` at norms of the change, as they are written; empty for counted changes."""
     certificate = content.certificate
-    scale = smallest_scale(certificate.smoothing)
+    scale = certificate.smoothing.smallest_scale
     if scale is None:
         return {}
     radii = [certificate.radius(limit) for limit in content.node_limits]

@@ -1,30 +1,8 @@
-"""What a report says about noise: its parameters, and how changes are measured under it."""
+"""The parameters of noise in words."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from graphcert.noise import CHANNELS, CONTINUOUS, Ablation, BernoulliFlip, Gaussian, Scheme, Selected, Uniform
-from graphcert.noise.laws import Law
-
-
-def norm_of(smoothing: Scheme) -> str:
-    """The norm that measures changes of features, "ℓ2" or "ℓ1"; empty if they are counted."""
-    return next((law.norm for law in _row_laws(smoothing) if isinstance(law, CONTINUOUS)), "")
-
-
-def smallest_scale(smoothing: Scheme) -> float | None:
-    """The smallest σ or λ of real noise on features; None under other noise."""
-    laws = [law for law in _row_laws(smoothing) if isinstance(law, CONTINUOUS)]
-    return min((law.sigma if isinstance(law, Gaussian) else law.half_width for law in laws), default=None)
-
-
-def hides_rows(smoothing: Scheme) -> bool:
-    """Whether rows are ablated, so that a number of touched nodes is a budget of its own."""
-    return any(isinstance(law, Ablation) for law in _row_laws(smoothing))
-
-
-def selects_rows(smoothing: Scheme) -> bool:
-    """Whether only selected rows of features are noisy."""
-    return any(isinstance(law, Selected) for law in smoothing.levels("features"))
+from graphcert.noise import CHANNELS, Law, Scheme
 
 
 def flip_words(smoothing: Scheme) -> str:
@@ -35,31 +13,23 @@ def flip_words(smoothing: Scheme) -> str:
 
 def channel_words(channel: str, levels: Sequence[Law]) -> str:
     """The parameters of a channel's noise, or their ranges over the levels of a localized scheme."""
-    rows = _without_selection(levels)
-    flips = [law for law in rows if isinstance(law, BernoulliFlip)]
-    sigmas = [law.sigma for law in rows if isinstance(law, Gaussian)]
-    widths = [law.half_width for law in rows if isinstance(law, Uniform)]
-    words = f"{channel} hidden"
-    if flips:
-        words = f"{channel} θ⁺ = {_range(law.add for law in flips)}, θ⁻ = {_range(law.delete for law in flips)}"
-    elif sigmas:
-        words = f"{channel} σ = {_range(sigmas)}"
-    elif widths:
-        words = f"{channel} λ = {_range(widths)}"
-    selects = [level.select for level in levels if isinstance(level, Selected)]
-    return f"{words}, in rows selected with probability {_range(selects)}" if selects else words
+    rows = [level.row for level in levels]
+    shown = [f"{symbol} = {_range([getattr(law, field) for law in rows])}" for field, symbol in rows[0].symbols]
+    words = f"{channel} {', '.join(shown) or 'hidden'}"
+    if not levels[0].selects:
+        return words
+    return f"{words}, in rows selected with probability {_range([level.select for level in levels])}"
 
 
-def _without_selection(levels: Iterable[Law]) -> tuple[Law, ...]:
-    """The noise of selected rows in place of the selection; other laws as they are."""
-    return tuple(level.law if isinstance(level, Selected) else level for level in levels)
+def parameters(law: Law) -> dict[str, str]:
+    """The numbers of a law and of the selection of its rows, under their symbols; what it does not have is left out."""
+    found = {"select": law.select} if law.selects else {}
+    found |= {symbol: getattr(law.row, field) for field, symbol in law.row.symbols}
+    if law.row.lattice is not None:
+        found["lattice"] = law.row.lattice
+    return {name: f"{value:.4g}" for name, value in found.items()}
 
 
-def _row_laws(smoothing: Scheme) -> tuple[Law, ...]:
-    return _without_selection(smoothing.levels("features"))
-
-
-def _range(rates: Iterable[float]) -> str:
-    found = sorted(rates)
-    low, high = found[0], found[-1]
+def _range(rates: Sequence[float]) -> str:
+    low, high = min(rates), max(rates)
     return f"{low:g}" if low == high else f"{low:g} to {high:g}"

@@ -15,7 +15,7 @@ from graphcert.report.frame.html import Section, block, gallery
 from graphcert.report.frame.wording import axis_words, besides, budget_words, method_name, number, percent, shift_words
 from graphcert.report.graphs.content import MEAN_SCORE, ReportContent
 from graphcert.report.graphs.measures import budget_at
-from graphcert.report.graphs.noise_words import flip_words, smallest_scale
+from graphcert.report.graphs.noise_words import flip_words
 from graphcert.report.plots import counts_plot
 from graphcert.tradeoff.base import rounded_up
 
@@ -118,7 +118,7 @@ def _axes(content: ReportContent) -> list[tuple[str, str, list[tuple[float, str,
         budgets = [budget_at(grid, value) for value in grid.values[0]]
         changes = [(float(v), budget_words(b), b, 0.0) for v, b in zip(grid.values[0], budgets, strict=True)]
         found.append((grid.axes[0], f"{axis_words(grid.axes[0]).capitalize()}{besides(grid.fixed)}", changes))
-    scale, limit = smallest_scale(content.certificate.smoothing), content.node_limits[0]
+    scale, limit = content.certificate.smoothing.smallest_scale, content.node_limits[0]
     if scale is not None:
         written = [Fraction(f"{k * scale / 4:.4g}") for k in range(_STEPS + 1)]
         norms = [rounded_up(norm.numerator, norm.denominator) for norm in written]

@@ -9,7 +9,7 @@ from graphcert.report.frame.wording import number
 from graphcert.report.graphs.clusters import attack, clusters
 from graphcert.report.graphs.collective import collective
 from graphcert.report.graphs.content import ReportContent
-from graphcert.report.graphs.noise_words import channel_words, hides_rows
+from graphcert.report.graphs.noise_words import channel_words
 from graphcert.report.graphs.other_classifiers import mean_score, others
 from graphcert.report.graphs.per_node import abstentions, curves, heat_maps
 from graphcert.report.graphs.result import per_node, result
@@ -63,7 +63,7 @@ def _notices(content: ReportContent) -> list[str]:
 def reading(content: ReportContent) -> Section:
     """A few sentences for a reader who sees such a report for the first time."""
     budget = "how many feature bits or edges an adversary may add or delete"
-    if hides_rows(content.certificate.smoothing):
+    if content.certificate.smoothing.hides_rows:
         budget = "how many nodes an adversary may touch, changing their features at will"
     elif content.norm:
         budget = f"how far an adversary may move the features, in {content.norm} norm over all of them together"

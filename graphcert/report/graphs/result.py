@@ -8,7 +8,6 @@ from graphcert.report.frame.html import Section, block
 from graphcert.report.frame.wording import axis_words, besides, budget_words, method_name, number, percent, shift_words
 from graphcert.report.graphs.content import ReportContent
 from graphcert.report.graphs.measures import MILESTONES, at_norms, budget_at, headline_table, reach, standing
-from graphcert.report.graphs.noise_words import hides_rows
 from graphcert.report.graphs.sweep import Sweep
 
 _MOST_FACTS = 4
@@ -45,7 +44,7 @@ def _collective_facts(content: ReportContent) -> list[Fact]:
 
 def _first(sweep: Sweep, count: int, content: ReportContent) -> list[int]:
     """Places of the first budgets that change something, of counts the round ones, while somebody is certified."""
-    rows_count = hides_rows(content.certificate.smoothing)
+    rows_count = content.certificate.smoothing.hides_rows
     columns = [k for k, axis in enumerate(sweep.best.axes) if axis != "nodes" or rows_count]
     sizes = sweep.best.budgets[:, columns].max(axis=1)
     real = np.flatnonzero(sizes > 0)

@@ -15,7 +15,7 @@ from graphcert.collective.curve import SHIFT
 from graphcert.noise import Budget
 from graphcert.report.frame.wording import NOTHING, axis_words, besides, budget_words, number, shift_words
 from graphcert.report.plots import Panel, counts_plot
-from graphcert.tradeoff.words import norm_words
+from graphcert.tradeoff.base import norm_words
 
 Counts = NDArray[np.int64]
 

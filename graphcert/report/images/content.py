@@ -15,7 +15,7 @@ from graphcert.report.images.claims import Counts, ImageClaims, ImageSettings, I
 from graphcert.report.images.pictures import Colour3
 from graphcert.segmentation import PixelCounts
 from graphcert.segmentation.checkpoint import Segmenter
-from graphcert.tradeoff.words import norm_words
+from graphcert.tradeoff.base import norm_words
 
 _MOST_PICTURES = 12
 """Images whose pictures are put into the page."""

@@ -16,7 +16,7 @@ from graphcert.report.images.pictures import VOID, drawing, mask_picture, photog
 from graphcert.report.plots import counts_plot
 from graphcert.segmentation.void import NO_LABELLED_PIXEL
 from graphcert.statistics import confidence_words
-from graphcert.tradeoff.words import norm_words
+from graphcert.tradeoff.base import norm_words
 
 _OPEN = 4
 """Images that are shown at once; the others are folded away."""

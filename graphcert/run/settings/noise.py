@@ -7,6 +7,7 @@ from graphcert.noise import (
     Ablation,
     Gaussian,
     Hierarchical,
+    Law,
     Partition,
     Selected,
     Smoothing,
@@ -14,7 +15,6 @@ from graphcert.noise import (
     Uniform,
 )
 from graphcert.noise.budget import count
-from graphcert.noise.laws import FeatureLaw
 from graphcert.run.settings.rates import Rate, RatesConfig, ends, near_far, per_level
 from graphcert.run.settings.typed import check_types
 
@@ -120,7 +120,7 @@ class SmoothingConfig:
         lower = Smoothing(features, edges, partition)
         return lower if self.select is None else Hierarchical(per_level(self.select, levels), lower)
 
-    def _feature_laws(self, levels: int) -> tuple[FeatureLaw, ...] | None:
+    def _feature_laws(self, levels: int) -> tuple[Law, ...] | None:
         if self.ablate:
             return (Ablation(),) * levels
         if self.keep is not None:
