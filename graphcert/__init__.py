@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from graphcert import statistics as statistics
     from graphcert.certificates import Attack as Attack
     from graphcert.certificates import Certificate as Certificate
+    from graphcert.certificates import MethodComparison as MethodComparison
     from graphcert.certificates import Prediction as Prediction
     from graphcert.certificates import ScoreCertificate as ScoreCertificate
     from graphcert.certificates import SegmentationCertificate as SegmentationCertificate
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from graphcert.noise import SubsetAblation as SubsetAblation
     from graphcert.noise import Uniform as Uniform
     from graphcert.noise import elastic_sigma as elastic_sigma
+    from graphcert.sampling.own_law import register_law as register_law
     from graphcert.segmentation import GridGraph as GridGraph
     from graphcert.segmentation import ImageFolder as ImageFolder
     from graphcert.segmentation import ImageModel as ImageModel
@@ -66,6 +68,7 @@ _HOMES = {
     "ImageFolder": "graphcert.segmentation",
     "ImageModel": "graphcert.segmentation",
     "Law": "graphcert.noise",
+    "MethodComparison": "graphcert.certificates",
     "Partition": "graphcert.noise",
     "PixelCounts": "graphcert.segmentation",
     "Prediction": "graphcert.certificates",
@@ -89,6 +92,7 @@ _HOMES = {
     "partition_graph": "graphcert.data",
     "predict": "graphcert.certificates",
     "receptive_field": "graphcert.collective",
+    "register_law": "graphcert.sampling.own_law",
     "sample_image_votes": "graphcert.segmentation",
     "sample_votes": "graphcert.voting",
     "seg_certify": "graphcert.certificates",

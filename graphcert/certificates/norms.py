@@ -1,9 +1,10 @@
 """Changes measured by a norm: which group of outputs sees which block's features at which scale of noise."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,8 @@ class BlockScales:
         """
         squared = self.unit.norm == "ℓ2"
         power = 2 if squared else 1
-        weight = {scale: _weight(scale, power) for scale in np.unique(self.scale).tolist()}
+        powers = {scale: Fraction(scale) ** power for scale in np.unique(self.scale).tolist()}
+        weight = {scale: rounded_up(exact.denominator, exact.numerator) for scale, exact in powers.items()}
         eta = np.nextafter(distances * distances, 0.0) if squared else distances
         weights = np.vectorize(weight.__getitem__, otypes=[np.float64])(self.scale)
         return NormProblem(self.group, eta, weights, squared=squared)
@@ -84,23 +86,19 @@ class BlockScales:
         moved = [checked_shift(norm) for norm in norms.tolist()]
         return tuple(self._seen(moved, row) for row in self.scale.tolist())
 
-    def _seen(self, moved: Iterable[float], scales: Iterable[float]) -> TradeOff:
-        found: TradeOff = IDENTITY
-        for norm, scale in zip(moved, scales, strict=True):
-            found = found * trade_off(self.unit.at_scale(scale), shift=norm)
-        return found
+    def _seen(self, moved: Sequence[float], scales: Sequence[float]) -> TradeOff:
+        parts = [trade_off(self.unit.at_scale(scale), shift=norm) for norm, scale in zip(moved, scales, strict=True)]
+        try:
+            return prod(parts, start=IDENTITY)
+        except (
+            UnsupportedError
+        ):  # where the parts do not compose, the norm in units of the scales bounds them (`RealLaw`)
+            shares = [norm / scale for norm, scale in zip(moved, scales, strict=True)]
+            total = math.hypot(*shares) if self.unit.norm == "ℓ2" else math.fsum(shares)
+            return trade_off(self.unit, shift=math.nextafter(total * (1 + 2.0**-50), math.inf) if total else 0.0)
 
 
 def unit_law(smoothing: Scheme) -> RealLaw | None:
     """The feature noise at scale 1, if changes are measured by a norm and no rows are selected."""
     law: Any = smoothing.feature_law
     return law.at_scale(1.0) if smoothing.norm and not smoothing.selects_rows else None
-
-
-def _weight(scale: float, power: int) -> float:
-    """1 / scale^power, rounded up; infinite beyond floats."""
-    exact = 1 / Fraction(scale) ** power
-    try:
-        return rounded_up(exact.numerator, exact.denominator)
-    except OverflowError:
-        return math.inf

@@ -6,6 +6,7 @@ beside the proof; a law without an entry is refused by name.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
 
 from graphcert.core.arguments import positive
@@ -135,7 +136,7 @@ class RealLaw(Law):
     title: ClassVar[str]
     """The noise with its scale, such as "Gaussian noise of standard deviation {}"."""
 
-    @property
+    @cached_property
     def scale(self) -> float:
         """The number that ε is multiplied by, before any rounding."""
         value: float = getattr(self, self.symbols[0][0])
@@ -195,6 +196,16 @@ def known_law(kind: type[AnyLaw]) -> type[AnyLaw]:
     return kind
 
 
+def checked_real_law(law: Any) -> type[RealLaw]:
+    """The class itself; raises `InputError` unless it is a dataclass of `RealLaw` with all that one has to say."""
+    if not (isinstance(law, type) and issubclass(law, RealLaw) and hasattr(law, "__dataclass_fields__")):
+        raise InputError(f"register_law takes a frozen dataclass that is a subclass of RealLaw, got {law!r}")
+    missing = [name for name in ("name", "norm", "symbols", "title") if not getattr(law, name, None)]
+    if missing or law.norm not in ("ℓ1", "ℓ2"):
+        raise InputError(f"{law.__name__} must set {', '.join(missing) or 'norm to ℓ1 or ℓ2'}; see RealLaw")
+    return law
+
+
 def settings_of_laws() -> dict[str, type[Law]]:
     """The laws that the command line and files of settings ask for by a number or choice, by its name."""
     return {law.setting.name: law for law in LAWS if law.setting is not None}
@@ -204,6 +215,11 @@ def measured_laws() -> str:
     """The laws whose changes are measured by a norm, in words."""
     names = [law.__name__ for law in LAWS if law.norm]
     return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def measured_options() -> str:
+    """The options of the command line that ask for such laws, in words."""
+    return " or ".join(law.setting.option for law in LAWS if law.norm and law.setting is not None)
 
 
 class Interpreter(Generic[Found]):
