@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from cases import DYADIC
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from localized_oracle import allocations
-from tight_oracle import FIVE, RATES, ROUNDING, budgets_of, critical_at, fallen, problems
+from tight_oracle import FIVE, ROUNDING, budgets_of, critical_at, fallen, problems
 
 from graphcert.collective import collective_localized
 from graphcert.collective.exact import TightProblem, budget_solver, collective_tight, tight_problem
@@ -71,7 +72,7 @@ def test_monotone_in_budget_capacity_and_majority(problem, data):
 
 
 @settings(max_examples=40)
-@given(problems(), RATES, RATES, st.data())
+@given(problems(), DYADIC, DYADIC, st.data())
 def test_equal_levels_are_the_isotropic_certificate(problem, add, delete, data):
     law = BernoulliFlip(add, delete)
     same = replace(problem, laws=(law,) * len(problem.laws), capacity=np.full(problem.capacity.size, 9))
@@ -118,7 +119,7 @@ def test_the_linear_program_alone_helps_where_the_search_has_no_time(tabulated, 
     assert closed.method.tolist() == ["tight"]
     monkeypatch.setattr(budget_solver, "_SPLITS_PER_SECOND", tabulated)
     monkeypatch.setattr(budget_solver, "_FIRST_BOXES", 0)
-    monkeypatch.setattr(budget_solver._OneBudget, "_branch", lambda self, boxes, most, end: None)
+    monkeypatch.setattr(budget_solver._OneBudget, "_branch", lambda self, *_: None)
     stopped = collective_tight(problem, [6])
     assert stopped.method.tolist() == ["tight-lp"]
     naive = collective_localized(problem.half_spaces(), [6], method="naive").attacked_upper[0]

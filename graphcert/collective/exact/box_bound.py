@@ -1,15 +1,26 @@
-"""What can fall at most while the allocation stays in a box (theory, section 9): greedy completion and the star.
+"""What can fall at most while the allocation stays in a box lo ≤ b ≤ hi (theory, section 9): greedy and star bound.
 
-A box fixes lo ≤ b ≤ hi; of every class's budget `rest` is still free after lo. Each group may complete lo as it likes best.
+Of every class k a rest r_k of the budget is free after lo. Let C_i(s, r) be at least every c_i that group i can see if it
+spends r after the counts s as it likes best, each axis up to hi.
 
-- *Greedy.* Along the chain of laws an earlier axis does more damage, so the rest goes to the earliest axes with room. Laws
-  outside of the chain compare with nothing. Either they get none of the rest, or of some class they get at least one unit,
-  and then the chain gets at most all but one of that class: the larger c of these cases holds. In the second, every law
-  outside gets the whole rest as well.
-- *Star.* All groups greedy at once would spend the rest many times over. The share of the rest that goes to a group's best
-  axes is therefore fixed, and only what is left goes to its next ones. An axis is among the best of at most `overlap`
-  groups (groups with the same best axes count once), so all shares together are at most overlap·rest, and a dynamic
-  program finds the shares of which most outputs fall.
+*C_i*, `most_critical`. Along the chain of laws an earlier axis does more damage, so the rest goes to the earliest axes with
+room. Laws outside of the chain compare with nothing. Either they get none of the rest, or of some class they get at least
+one unit, and then the chain gets at most all but one of that class: C_i is the larger c of these two cases. In the second,
+every law outside gets the whole rest as well, which is more than the adversary has.
+
+*Greedy*, `greedy_bound`. attacked(b) ≤ Σ_i #{ p of group i ≤ C_i(lo, rest) }.
+
+*Star*, `star_bound`. All groups greedy at once would spend the rest many times over. Let S_i be the strongest axes of
+group i with room, and x_i (per class) what b spends on them beyond lo. Then c_i(b) is at most C_i after lo and x_i on S_i,
+with rest − x_i and without S_i. Groups of one S_i are one unit with one x. An axis lies in S of at most `overlap` units, so
+
+    attacked(b) ≤ max Σ_u gain_u(x_u)   over   Σ_u x_u ≤ overlap·rest,   0 ≤ x_u ≤ min(rest, room of S_u),
+
+in every class, with gain_u(x) the outputs of its groups that fall at their C_i. A dynamic program over units finds it:
+
+1. `_best_axes`, `_units`, `_overlap`, `_room`: S_i, who shares it, and the limits of x;
+2. `_extend`: reached[s], the most that falls if the units so far have spent s, by one more unit and share;
+3. `_follow`: an allocation that follows the best shares, as long as the rest lasts: a candidate for an attack.
 """
 
 import numpy as np

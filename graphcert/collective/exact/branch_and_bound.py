@@ -17,14 +17,14 @@ import numpy as np
 
 from graphcert.collective.exact.box_bound import CLASSES, greedy_bound, star_bound
 from graphcert.collective.exact.critical import copy_into
-from graphcert.collective.exact.search_problem import Counts, attacked, count_changes
+from graphcert.collective.exact.search_problem import Counts, CriticalCache, SearchProblem, attacked, count_changes
 from graphcert.collective.exact.threshold_program import Prices, price_bound
 from graphcert.collective.solvers.program import FloatArray, IntArray
 from graphcert.core.compiled import kernel
 
 _TREE_BYTES = 2**28
 EFFORT = np.array([3e6, 10.0])
-"""Thresholds that one star bound may take (a few milliseconds), and rounds of improving prices, per box."""
+"""Steps that one star bound may take (a few milliseconds), and rounds of improving prices, per box."""
 
 OPEN, CLOSED, FULL = range(3)
 """How a slice of the search ended: boxes are left, the attack is proved optimal, or there is no memory for more boxes."""
@@ -57,16 +57,6 @@ class Tree(NamedTuple):
 
 
 HEAP, FREE, MADE, BEST, SEEN, USED, STARS, PRUNED, SINCE = range(9)
-
-
-def make_tree(axes: int, prices: Prices, boxes: int | None = None) -> Tree:
-    """An empty tree for boxes over so many axes, with the multipliers of `prices`."""
-    slots = max(16, _TREE_BYTES // (4 * axes + 32 + prices.start.nbytes)) if boxes is None else boxes
-    return Tree(
-        np.zeros((slots, axes), np.int16), np.zeros((slots, axes), np.int16), np.zeros(slots, np.int64),
-        np.zeros(slots, np.int64), np.zeros(slots, np.int64), np.zeros(slots, np.int64), np.zeros(9, np.int64),
-        np.zeros(axes, np.int64), np.zeros((slots, *prices.start.shape)),
-    )  # fmt: skip
 
 
 @kernel
@@ -233,21 +223,30 @@ def naive_bound(problem, cache):  # type: ignore[no-untyped-def]
     return greedy_bound(problem, cache, base, lo, hi, rest, np.empty(groups, np.int64), np.empty(groups, np.int64))
 
 
+def start_search(
+    problem: SearchProblem, cache: CriticalCache, prices: Prices, attack: IntArray, cutoff: int, effort: FloatArray
+) -> Tree:
+    """The box of all allocations, with a first attack (A,); what breaks `cutoff` or less is no news."""
+    boxes = max(16, _TREE_BYTES // (4 * attack.size + 32 + prices.start.nbytes))
+    lo, hi = np.zeros((boxes, attack.size), np.int16), np.zeros((boxes, attack.size), np.int16)
+    bound, heap, free, age = (np.zeros(boxes, np.int64) for _ in range(4))
+    price = np.zeros((boxes, *prices.start.shape))
+    tree = Tree(lo, hi, bound, heap, free, age, np.zeros(9, np.int64), attack.copy(), price)
+    _enter_all(problem, cache, prices, tree, cutoff, effort)
+    return tree
+
+
 @kernel
-def start_search(problem, cache, prices, tree, attack, cutoff, effort):  # type: ignore[no-untyped-def]
-    """Put the box of all allocations into an empty tree, with a first attack; what breaks `cutoff` or less is no news."""
+def _enter_all(problem, cache, prices, tree, cutoff, effort):  # type: ignore[no-untyped-def]
     counts = np.zeros(cache.keys.shape[1], np.int16)
-    copy_into(tree.attack, attack)
-    tree.state[BEST] = max(attacked(problem, cache, attack, counts), cutoff)
-    lo, hi = np.zeros(attack.size, np.int64), problem.capacity.copy()
+    tree.state[BEST] = max(attacked(problem, cache, tree.attack, counts), cutoff)
+    lo, hi = np.zeros(tree.attack.size, np.int64), problem.capacity.copy()
     _enter(problem, cache, prices, tree, lo, hi, problem.p.size, prices.start.copy(), effort)
 
 
 @kernel
 def search(problem, cache, prices, tree, boxes, effort):  # type: ignore[no-untyped-def]
     """Look at up to `boxes` more boxes; returns OPEN, CLOSED or FULL. `upper_bound` says what is proved at any time."""
-    axes = problem.capacity.size
-    lo, hi = np.zeros(axes, np.int64), np.zeros(axes, np.int64)
     for _ in range(boxes):
         if tree.state[HEAP] == 0 or tree.bound[tree.heap[0]] <= tree.state[BEST]:
             return CLOSED
@@ -255,10 +254,8 @@ def search(problem, cache, prices, tree, boxes, effort):  # type: ignore[no-unty
             return FULL
         slot = _pop(tree)
         tree.state[SEEN] += 1
-        bound = tree.bound[slot]
-        copy_into(lo, tree.lo[slot])
-        copy_into(hi, tree.hi[slot])
-        price = tree.price[slot].copy()
+        bound, price = tree.bound[slot], tree.price[slot].copy()
+        lo, hi = tree.lo[slot].astype(np.int64), tree.hi[slot].astype(np.int64)
         axis = int(np.argmax(hi - lo))
         middle = (lo[axis] + hi[axis]) // 2
         for upper in range(2):
@@ -277,3 +274,8 @@ def upper_bound(tree):  # type: ignore[no-untyped-def]
     if tree.state[HEAP] == 0:
         return tree.state[BEST]
     return max(tree.state[BEST], tree.bound[tree.heap[0]])
+
+
+def prunes_by_stars(tree: Tree) -> bool:
+    """Whether star bounds have settled a good part of the latest boxes."""
+    return bool(8 * tree.state[PRUNED] >= tree.state[STARS])

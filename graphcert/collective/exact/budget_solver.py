@@ -20,11 +20,10 @@ from graphcert.collective.exact.branch_and_bound import (
     EFFORT,
     FULL,
     OPEN,
-    PRUNED,
     SEEN,
-    STARS,
-    make_tree,
+    Tree,
     naive_bound,
+    prunes_by_stars,
     search,
     start_search,
     upper_bound,
@@ -33,14 +32,7 @@ from graphcert.collective.exact.directions import Direction, order_directions, t
 from graphcert.collective.exact.exact_problem import TightProblem
 from graphcert.collective.exact.hull_program import budget_splits, hull_bound, number_of_splits
 from graphcert.collective.exact.local_search import anneal, first_attack
-from graphcert.collective.exact.search_problem import (
-    LARGEST,
-    CriticalCache,
-    SearchProblem,
-    make_cache,
-    make_search_problem,
-    reduce_tight_axes,
-)
+from graphcert.collective.exact.search_problem import LARGEST, make_cache, make_search_problem, reduce_tight_axes
 from graphcert.collective.exact.threshold_program import Prices, make_thresholds, no_prices, threshold_bound
 from graphcert.collective.solvers.highs_solver import HighsSolver
 from graphcert.collective.solvers.program import BoolArray, IntArray
@@ -90,52 +82,6 @@ class Answer:
     bound: Bound
     attack: IntArray
     boxes: int
-
-
-class BoxSearch:
-    """The search of one problem, from a first attack (A,) on.
-
-    Attributes:
-        tree: its boxes.
-        full: whether there was no memory for more of them.
-    """
-
-    def __init__(
-        self, problem: SearchProblem, cache: CriticalCache, prices: Prices, attack: IntArray, cutoff: int
-    ) -> None:
-        self._problem, self._cache, self._prices = problem, cache, prices
-        self.tree, self.full = make_tree(attack.size, prices), False
-        start_search(problem, cache, prices, self.tree, attack, cutoff, EFFORT)
-
-    def run(self, boxes: int | None, end: float) -> None:
-        """Look at boxes, `boxes` in all, until the clock shows `end`."""
-        outcome, slice_ = OPEN, 8
-        while outcome == OPEN and working_time() < end and (boxes is None or self.tree.state[SEEN] < boxes):
-            began = working_time()
-            outcome = int(search(self._problem, self._cache, self._prices, self.tree, slice_, EFFORT))
-            took = working_time() - began
-            slice_ = max(1, slice_ // 2) if took > 2 * _SLICE else 2 * slice_ if took < _SLICE / 2 else slice_
-        self.full = outcome == FULL
-
-    @property
-    def best(self) -> int:
-        """What the tree's attack breaks, or the cutoff where that is more."""
-        return int(self.tree.state[BEST])
-
-    @property
-    def bound(self) -> int:
-        """At most so many outputs fall."""
-        return int(upper_bound(self.tree))
-
-    @property
-    def seen(self) -> int:
-        """How many boxes were looked at."""
-        return int(self.tree.state[SEEN])
-
-    @property
-    def prunes_by_stars(self) -> bool:
-        """Whether star bounds have settled a good part of the latest boxes."""
-        return bool(8 * self.tree.state[PRUNED] >= self.tree.state[STARS])
 
 
 class BudgetSolver:
@@ -205,22 +151,24 @@ class _OneBudget:
 
     def _refine(self) -> None:
         """Branch and bound without prices, the linear program, and branch and bound with its prices."""
-        solver, boxes = self._solver, None
+        solver, prices, tree = self._solver, no_prices(*self._axes.law.shape), None
         if solver.branching:
-            boxes = self._box_search(no_prices(*self._axes.law.shape))
+            tree = self._tree(prices)
             began = working_time()
-            self._branch(boxes, _FIRST_BOXES, began + _FIRST_SHARE * solver.limit)
-            if self._open and boxes.prunes_by_stars and not self._tabulates:
-                self._branch(boxes, _STAR_BOXES, began + _STAR_SHARE * solver.limit)
+            self._branch(tree, prices, _FIRST_BOXES, began + _FIRST_SHARE * solver.limit)
+            if self._open and prunes_by_stars(tree) and not self._tabulates:
+                self._branch(tree, prices, _STAR_BOXES, began + _STAR_SHARE * solver.limit)
         if not self._open or working_time() >= self._end:
             return
         moves = self._work(_ANNEALING)
         self._attack = int(anneal(self._problem, solver.cache, self._allocation, self._attack, moves))
-        value, prices = self._program()
+        value, better_prices = self._program()
         helps = value < self._bound.attacked
         self._prove(value, "tight-lp")
-        if boxes is not None and self._open:
-            self._branch(self._box_search(prices) if helps else boxes, None, self._end)
+        if tree is not None and self._open:
+            if helps:
+                prices, tree = better_prices, self._tree(better_prices)
+            self._branch(tree, prices, None, self._end)
 
     def _work(self, per_second: int) -> int:
         """Allocations that attacks look at."""
@@ -246,17 +194,22 @@ class _OneBudget:
         goal = max(self._attack, self._cutoff)
         return hull_bound(problem, budget_splits(problem), thresholds, self._allocation, goal, highs, self._end)
 
-    def _box_search(self, prices: Prices) -> BoxSearch:
-        return BoxSearch(self._problem, self._solver.cache, prices, self._allocation, self._cutoff)
+    def _tree(self, prices: Prices) -> Tree:
+        """The box of all allocations, and the best attack."""
+        return start_search(self._problem, self._solver.cache, prices, self._allocation, self._cutoff, EFFORT)
 
-    def _branch(self, boxes: BoxSearch, most: int | None, end: float) -> None:
-        """Go on with a search until it has looked at `most` boxes, and write down what it finds."""
-        before = boxes.seen
-        boxes.run(most, end)
-        if boxes.best > max(self._attack, self._cutoff):
-            self._attack, self._allocation = boxes.best, boxes.tree.attack.copy()
-        self._prove(boxes.bound, "tight")
-        self._boxes, self._full = self._boxes + boxes.seen - before, boxes.full
+    def _branch(self, tree: Tree, prices: Prices, most: int | None, end: float) -> None:
+        """Go on with a search until it has looked at `most` boxes or the clock shows `end`; write down what it finds."""
+        before, outcome, slice_ = int(tree.state[SEEN]), OPEN, 8
+        while outcome == OPEN and working_time() < end and (most is None or tree.state[SEEN] < most):
+            began = working_time()
+            outcome = int(search(self._problem, self._solver.cache, prices, tree, slice_, EFFORT))
+            took = working_time() - began
+            slice_ = max(1, slice_ // 2) if took > 2 * _SLICE else 2 * slice_ if took < _SLICE / 2 else slice_
+        if tree.state[BEST] > max(self._attack, self._cutoff):
+            self._attack, self._allocation = int(tree.state[BEST]), tree.attack.copy()
+        self._prove(int(upper_bound(tree)), "tight")
+        self._boxes, self._full = self._boxes + int(tree.state[SEEN]) - before, outcome == FULL
 
     def _prove(self, value: float, method: str) -> None:
         """No allocation breaks more than `value`."""

@@ -43,15 +43,15 @@ def collective_tight(
         correct: (n,) bool, correctly labelled outputs: adds the certified accuracy, from a solve of its own.
         robust_per_node: (B, n) bool, outputs that another certificate, from the same simultaneous bounds, proves robust
             against every use of the whole budget. (n,) for one budget.
-        bins: the most steps per group to which p_lower is rounded in the linear program (the search does not round).
+        bins: the most thresholds per group to which p_lower is rounded in the linear program (the search does not round).
         time_limit: seconds per budget and solve; when they end, what has been proved so far is reported. None waits.
-        branching: whether to branch; without, the linear program of half-spaces is the last word, in seconds at any size.
+        branching: whether to branch; without, the linear program is the last word, in seconds at any size.
         cutoff: (B,) whole numbers: as soon as no more targets than that can fall, a budget is done. For the largest of many
             problems, with what an attack on another one breaks. Not together with `correct`.
 
     Returns:
         A `CollectiveCurve` with `attacks`. Sound side: `certified` is never too large. `method` names what proves it:
-        "naive" (each group alone), "tight-lp" (the linear program of tight half-spaces) or "tight" (branch and bound);
+        "naive" (each group by itself), "tight-lp" (a linear program, of hulls or half-spaces) or "tight" (branch and bound);
         `gap` counts up to the best attack found, and is 0 where the status is "closed". Critical probabilities are rounded
         up by 1e-12 or so, for the bound and for the attack alike.
 

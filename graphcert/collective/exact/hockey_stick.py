@@ -73,7 +73,7 @@ def critical_by_weight(
     rows: FloatArray, kinds: IntArray, weights: IntArray, amounts: IntArray, near: BoolArray, most: int,
     levels: FloatArray,
 ) -> FloatArray:  # fmt: skip
-    """(Q, n_0 + 1, …, n_3 + 1, most + 1) an upper bound on c of all allocations with so many changes of so much weight.
+    """(Q, most + 1) an upper bound on c of all allocations of so much weight and no more than so many changes.
 
     Args:
         rows: (F, 2, 3) `flip_rows` of every way to spend a change (a law and an operation).
@@ -85,17 +85,14 @@ def critical_by_weight(
         most: the largest weight; allocations of more are left out. 0 where there is no allocation.
         levels: (Q,) target levels.
     """
-    shape = tuple(int(n) + 1 for n in amounts)
-    found = np.zeros((levels.size, int(np.prod(shape)), most + 1))
+    found = np.zeros((levels.size, most + 1))
     apart, apart_weight = np.zeros((SLOTS, 2, 3)), np.full(SLOTS, -1)
-    for way in np.flatnonzero(near):
-        apart[kinds[way]], apart_weight[kinds[way]] = rows[way], weights[way]
+    apart[kinds[near]], apart_weight[kinds[near]] = rows[near], weights[near]
     far = ~near
     heaviest = [int(weights[far & (kinds == k)].max(initial=0)) for k in range(SLOTS)]
     furthest = min(int(np.dot(heaviest, amounts)), most)
-    _sweep(rows[far], kinds[far], weights[far], apart, apart_weight, np.array(shape), furthest, grid(), levels, found)
-    found[:, 0, 0] = levels
-    return np.minimum(found * (1 + _GUARD), 1.0).reshape(levels.size, *shape, most + 1)
+    _sweep(rows[far], kinds[far], weights[far], apart, apart_weight, amounts + 1, furthest, grid(), levels, found)
+    return np.minimum(found * (1 + _GUARD), 1.0)
 
 
 @kernel
@@ -144,43 +141,35 @@ def _least(values, points, level):  # type: ignore[no-untyped-def]
 
 @kernel
 def _enter(values, number, z, apart, apart_weight, shape, points, layers, levels, found):  # type: ignore[no-untyped-def]
-    """Add every possible number of near changes to one curve, and note the c that results."""
-    room = np.empty(SLOTS, np.int64)
-    for k in range(SLOTS):
-        room[k] = shape[k] - number[k] if apart_weight[k] >= 0 else 1
+    """Add every possible number of near flips to the curve V(number, z), and note the c that results.
+
+    Layer k is the curve after the near flips of kinds 0 … k.
+    """
+    near, weight = np.zeros(SLOTS, np.int64), z
     moved = layers[SLOTS]
-    copy_into(layers[0], values)
-    for i in range(room[0]):
-        if i > 0:
-            _flip(layers[0], points, apart[0], moved)
-            copy_into(layers[0], moved)
-        copy_into(layers[1], layers[0])
-        for j in range(room[1]):
-            if j > 0:
-                _flip(layers[1], points, apart[1], moved)
-                copy_into(layers[1], moved)
-            copy_into(layers[2], layers[1])
-            for k in range(room[2]):
-                if k > 0:
-                    _flip(layers[2], points, apart[2], moved)
-                    copy_into(layers[2], moved)
-                copy_into(layers[3], layers[2])
-                for m in range(room[3]):
-                    if m > 0:
-                        _flip(layers[3], points, apart[3], moved)
-                        copy_into(layers[3], moved)
-                    weight = z + i * apart_weight[0] + j * apart_weight[1] + k * apart_weight[2] + m * apart_weight[3]
-                    if weight < found.shape[2]:
-                        flat = (number[0] + i) * shape[1] + number[1] + j
-                        flat = (flat * shape[2] + number[2] + k) * shape[3] + number[3] + m
-                        for q in range(levels.size):
-                            value = _least(layers[3], points, levels[q])
-                            found[q, flat, weight] = max(found[q, flat, weight], value)
+    for k in range(SLOTS):
+        copy_into(layers[k], values)
+    while True:
+        if weight < found.shape[1]:
+            for q in range(levels.size):
+                found[q, weight] = max(found[q, weight], _least(layers[SLOTS - 1], points, levels[q]))
+        k = SLOTS - 1
+        while k >= 0 and (apart_weight[k] < 0 or number[k] + near[k] + 1 >= shape[k]):
+            weight -= near[k] * apart_weight[k]
+            near[k] = 0
+            k -= 1
+        if k < 0:
+            break
+        near[k] += 1
+        weight += apart_weight[k]
+        _flip(layers[k], points, apart[k], moved)
+        for after in range(k, SLOTS):
+            copy_into(layers[after], moved)
 
 
 @kernel
 def _sweep(rows, kinds, weights, apart, apart_weight, shape, most, points, levels, found):  # type: ignore[no-untyped-def]
-    """Fill found (states, …); V of the states with one first number is kept only until the next is done."""
+    """Fill found (Q, …); V of the states with one first number is kept only until the next is done."""
     inner = shape[1] * shape[2] * shape[3]
     size = points.size
     # V < 0 marks what cannot be reached.

@@ -9,8 +9,8 @@ share in which group i sees split n, and b_a:
              Σ_n z_{i,n} ≤ 1                                              for every group i
              Σ_a b_a ≤ budget of its class,    0 ≤ b_a ≤ capacity_a
 
-Every allocation is a point of it, so its value is a bound. No half-space proves more, of whatever direction. Its columns are
-too many, and its dual proves a bound at any multipliers, exactly optimal or not: for all ν ≥ 0
+Every allocation is a point of it, so its value is a bound; no half-space of any direction proves more. Its columns are too
+many to be listed, but any multipliers prove a bound, optimal or not: for all ν ≥ 0
 
     max_b attacked(b) ≤ Σ_i max_n [ M_i(n) − ν_i·n ] + max_b Σ_a b_a Σ_i ν_{i, way of a for i}.
 
@@ -24,7 +24,7 @@ too many, and its dual proves a bound at any multipliers, exactly optimal or not
 
 from dataclasses import dataclass
 from itertools import pairwise
-from math import comb
+from math import comb, prod
 
 import numpy as np
 import numpy.typing as npt
@@ -46,8 +46,6 @@ _OLD_SHARE = 0.7
 _NEVER = 1e12
 """The price of a change that a group cannot see: more than all outputs are worth."""
 
-Places = npt.NDArray[np.int32]
-
 
 @dataclass(frozen=True, eq=False)
 class BudgetSplits:
@@ -64,16 +62,14 @@ class BudgetSplits:
     first: FloatArray
     second: FloatArray
     critical: FloatArray
-    row: Places
-    column: Places
+    row: npt.NDArray[np.int32]
+    column: npt.NDArray[np.int32]
 
 
 def number_of_splits(problem: SearchProblem) -> int:
     """How many critical probabilities the table holds: per class C(budget + laws − 1, budget), at every target level."""
-    total = problem.levels.size
-    for laws, amount in zip(_laws_of_class(problem), problem.budget.tolist(), strict=True):
-        total *= comb(amount + laws.size - 1, amount)
-    return total
+    amounts = zip(_laws_of_class(problem), problem.budget.tolist(), strict=True)
+    return problem.levels.size * prod(comb(amount + laws.size - 1, amount) for laws, amount in amounts)
 
 
 def budget_splits(problem: SearchProblem) -> BudgetSplits:
@@ -156,16 +152,12 @@ def hull_bound(
 
 
 class Hull:
-    """The program over the columns seen so far: the group, the split (F,) and what it breaks there.
-
-    Attributes:
-        seen: (C, F) which ways of all each group sees.
-    """
+    """The program over the columns seen so far: the group, the split (F,) and what it breaks there."""
 
     def __init__(self, problem: SearchProblem, splits: BudgetSplits, thresholds: Thresholds) -> None:
         self._problem, self._splits, self._thresholds = problem, splits, thresholds
         groups, ways = problem.law.shape[0], splits.first.shape[1]
-        self.seen = np.zeros((groups, ways), dtype=np.bool_)
+        self.seen = np.zeros((groups, ways), dtype=np.bool_)  # the ways in which a group sees some axis
         np.put_along_axis(self.seen, splits.way, True, axis=1)
         self._begin = np.searchsorted(thresholds.group, np.arange(groups + 1))
         # Of each threshold the first split in the table that breaks it.
@@ -180,7 +172,6 @@ class Hull:
         self._axes_part = self._columns_of_axes()
 
     def _mine(self, group: int) -> slice:
-        """The thresholds of a group."""
         return slice(int(self._begin[group]), int(self._begin[group + 1]))
 
     def add_attack(self, attack: IntArray) -> None:
@@ -198,10 +189,9 @@ class Hull:
 
     def add(self, group: int, split: FloatArray, fallen: int) -> bool:
         """Keep a column; whether it is new."""
-        key = (group, split.tobytes())
-        new = key not in self._columns
-        self._columns.setdefault(key, (split, fallen))
-        return new
+        before = len(self._columns)
+        self._columns.setdefault((group, split.tobytes()), (split, fallen))
+        return len(self._columns) > before
 
     def solve(self, solver: Solver) -> tuple[float, FloatArray]:
         """The value of the program over the columns so far, and (C, F) its prices, nowhere below 0."""
@@ -218,17 +208,16 @@ class Hull:
         matrix = sp.csc_array(sp.hstack([chosen, self._axes_part], format="csc"))
         matrix.sort_indices()
         matrix.indices, matrix.indptr = matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32)
-        budget = self._problem.budget
         program = LinearProgram(
             objective=np.concatenate([[fallen for _, fallen in self._columns.values()], np.zeros(axes)]),
             matrix=matrix,
-            row_upper=np.concatenate([np.zeros(groups * ways), np.ones(groups), budget]).astype(np.float64),
-            column_upper=np.concatenate([np.ones(size), self._problem.capacity]).astype(np.float64),
+            row_upper=np.concatenate([np.zeros(groups * ways), np.ones(groups), self._problem.budget]),
+            column_upper=np.concatenate([np.ones(size), self._problem.capacity]),
             integer=np.zeros(size + axes, dtype=np.bool_),
         )
         solution = solver.solve_linear(program)
-        duals, point = solution.duals, solution.point
-        value = -np.inf if point is None else float(program.objective @ point)
+        duals = solution.duals
+        value = -np.inf if solution.point is None else float(program.objective @ solution.point)
         if duals is None or duals.shape != (rows,) or not np.isfinite(duals).all():
             return value, np.zeros((groups, ways))
         return value, self._least(np.maximum(duals[: groups * ways].reshape(groups, ways), 0.0))
@@ -272,7 +261,7 @@ class Hull:
 
     def _filled(self, price: FloatArray) -> float:
         """What the best allocation is worth at these prices."""
-        worth = self._axis_prices(price).sum(axis=0)
+        worth = np.take_along_axis(price, self._splits.way, axis=1).sum(axis=0)
         total = 0.0
         for k, amount in enumerate(self._problem.budget.tolist()):
             mine = np.flatnonzero(self._class_of_axis == k)
@@ -281,10 +270,6 @@ class Hull:
             taken = np.clip(amount - (np.cumsum(capacity) - capacity), 0, capacity)
             total += float(worth[order] @ taken)
         return total
-
-    def _axis_prices(self, price: FloatArray) -> FloatArray:
-        """(C, A) the price of a change of each axis to each group."""
-        return np.take_along_axis(price, self._splits.way, axis=1)
 
     def _costs(self, group: int, price: FloatArray) -> tuple[FloatArray, IntArray]:
 
@@ -297,7 +282,7 @@ class Hull:
     def prices(self, price: FloatArray) -> Prices:
         """One direction per group, with exact support values: rows for the bounds of boxes."""
         eta = np.concatenate([np.zeros(0), *(self._costs(group, one)[0] for group, one in enumerate(price))])
-        weight = self._axis_prices(price)[:, :, None]
+        weight = np.take_along_axis(price, self._splits.way, axis=1)[:, :, None]
         return Prices(self._begin, self._thresholds.fallen, eta[:, None], weight, np.ones((price.shape[0], 1)))
 
 

@@ -59,11 +59,6 @@ def chain_ranks(laws: Sequence[BernoulliFlip], used: IntArray) -> IntArray:
     return ranks
 
 
-def dominance_matrix(laws: Sequence[BernoulliFlip]) -> np.typing.NDArray[np.bool_]:
-    """(L, L) whether law [a] does at least as much damage as law [b], whatever else is changed."""
-    return np.array([[a.dominates(b) for b in laws] for a in laws], dtype=np.bool_)
-
-
 @dataclass(frozen=True, eq=False)
 class ReducedAxes:
     """A' axes, sorted by class, standing for those of a `TightProblem`.
@@ -109,8 +104,9 @@ def reduce_tight_axes(problem: TightProblem, budget: IntArray) -> ReducedAxes:
     An axis is dropped if every group sees another one of its class, with room for the whole budget, under a law that
     dominates: moving a change there never breaks less (theory, section 1). Both keep the optimum.
     """
-    stronger = dominance_matrix(problem.laws)
-    laws, classes, capacities, members = [], [], [], []
+    stronger = np.array([[a.dominates(b) for b in problem.laws] for a in problem.laws], dtype=np.bool_)
+    members: list[IntArray] = []
+    capacity: list[int] = []
     for index, amount in enumerate(budget.tolist()):
         mine = np.flatnonzero((problem.axis_class == index) & (problem.capacity > 0))
         if not amount or not mine.size:
@@ -125,14 +121,11 @@ def reduce_tight_axes(problem: TightProblem, budget: IntArray) -> ReducedAxes:
             # A dropped axis drops nobody, so of axes that dominate each other one is left.
             dropped[axis] = above.any()
         kept = np.flatnonzero(~dropped)
-        laws.append(columns[:, kept])
-        classes.append(np.full(kept.size, index))
-        capacities.append(room[kept])
         members += [mine[which.ravel() == axis] for axis in kept]
-    groups = problem.law_of_axis.shape[0]
-    law = np.concatenate([np.zeros((groups, 0), np.int64), *laws], axis=1)
-    axis_class = np.concatenate([np.zeros(0, np.int64), *classes])
-    return ReducedAxes(law, axis_class, np.concatenate([np.zeros(0, np.int64), *capacities]), tuple(members))
+        capacity += room[kept].tolist()
+    first = np.array([axes[0] for axes in members], dtype=np.int64)
+    law = np.ascontiguousarray(problem.law_of_axis[:, first])
+    return ReducedAxes(law, problem.axis_class[first], np.array(capacity, dtype=np.int64), tuple(members))
 
 
 class SearchProblem(NamedTuple):

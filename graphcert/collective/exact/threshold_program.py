@@ -162,7 +162,7 @@ def _rows(
     removes = problem.class_deletes[axes.axis_class]
     weight = np.array([direction.weight[axes.law, removes[None, :]] for direction in directions], dtype=np.float64)
     level = problem.levels[1][thresholds.group]
-    eta = np.array([direction.support(thresholds.p, level, budget) for direction in directions])
+    eta = np.array([direction.support(thresholds.p, level) for direction in directions])
     # 1. A threshold that the whole budget does not reach in some direction is broken by nobody.
     reach = BlockAxes(weight, axes.axis_class, axes.capacity).reach(budget)
     kept = (eta <= reach[:, thresholds.group]).all(axis=0)
