@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 from graphcert.certificates import Attack
 from graphcert.errors import InputError, UnsupportedError
-from graphcert.noise import CHANNELS, Law, Partition
+from graphcert.noise import CHANNELS, Partition
 from graphcert.report.frame.html import Section, block, gallery
 from graphcert.report.frame.wording import NOTHING, number, percent
 from graphcert.report.graphs.content import ReportContent
+from graphcert.report.graphs.noise_words import parameters
 from graphcert.report.graphs.sweep import Sweep
 from graphcert.report.plots import attack_plot, cluster_plot, rank_plot
 
@@ -69,9 +70,9 @@ def _levels(content: ReportContent, partition: Partition) -> Markup:
             ranks = np.flatnonzero(level == k)
             span = str(ranks[0]) if len(ranks) == 1 else f"{ranks[0]}–{ranks[-1]}"
             share = [] if seen is None else [percent(int(seen[k]), int(seen.sum()))]
-            rows.append([str(k), span, number(len(ranks)), *share, *_parameters(law).values()])
+            rows.append([str(k), span, number(len(ranks)), *share, *parameters(law).values()])
         share = [] if seen is None else ["nodes" if channel == "features" else "edges"]
-        header = ["level", "ranks", "clusters", *share, *_parameters(laws[0])]
+        header = ["level", "ranks", "clusters", *share, *parameters(laws[0])]
         tables.append(block("table", f"Noise of {channel}, near to far", header, rows))
     note = "Each cluster sees so many clusters at a level, and on average such a share of the graph."
     if "edges" in channels:
@@ -101,15 +102,6 @@ def _seen(channel: str, level: Counts, partition: Partition, links: Counts | Non
     counts = np.zeros(int(level.max()) + 1, np.int64)
     np.add.at(counts, level, weights)
     return counts
-
-
-def _parameters(law: Law) -> dict[str, str]:
-    """The numbers of a law and of the selection of its rows, under their symbols; what it does not have is left out."""
-    found = {"select": law.select} if law.selects else {}
-    found |= {symbol: getattr(law.row, field) for field, symbol in law.row.symbols}
-    if law.row.lattice is not None:
-        found["lattice"] = law.row.lattice
-    return {name: f"{value:.4g}" for name, value in found.items()}
 
 
 def _table(content: ReportContent, partition: Partition) -> Markup:

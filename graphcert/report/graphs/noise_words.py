@@ -1,6 +1,6 @@
-"""What a report says about the parameters of noise."""
+"""The parameters of noise in words."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from graphcert.noise import CHANNELS, Law, Scheme
 
@@ -14,14 +14,22 @@ def flip_words(smoothing: Scheme) -> str:
 def channel_words(channel: str, levels: Sequence[Law]) -> str:
     """The parameters of a channel's noise, or their ranges over the levels of a localized scheme."""
     rows = [level.row for level in levels]
-    shown = [f"{symbol} = {_range(getattr(law, field) for law in rows)}" for field, symbol in rows[0].symbols]
+    shown = [f"{symbol} = {_range([getattr(law, field) for law in rows])}" for field, symbol in rows[0].symbols]
     words = f"{channel} {', '.join(shown) or 'hidden'}"
     if not levels[0].selects:
         return words
-    return f"{words}, in rows selected with probability {_range(level.select for level in levels)}"
+    return f"{words}, in rows selected with probability {_range([level.select for level in levels])}"
 
 
-def _range(rates: Iterable[float]) -> str:
-    found = sorted(rates)
-    low, high = found[0], found[-1]
+def parameters(law: Law) -> dict[str, str]:
+    """The numbers of a law and of the selection of its rows, under their symbols; what it does not have is left out."""
+    found = {"select": law.select} if law.selects else {}
+    found |= {symbol: getattr(law.row, field) for field, symbol in law.row.symbols}
+    if law.row.lattice is not None:
+        found["lattice"] = law.row.lattice
+    return {name: f"{value:.4g}" for name, value in found.items()}
+
+
+def _range(rates: Sequence[float]) -> str:
+    low, high = min(rates), max(rates)
     return f"{low:g}" if low == high else f"{low:g} to {high:g}"
