@@ -65,7 +65,8 @@ class BlockScales:
         """
         squared = self.unit.norm == "ℓ2"
         power = 2 if squared else 1
-        weight = {scale: _weight(scale, power) for scale in np.unique(self.scale).tolist()}
+        powers = {scale: Fraction(scale) ** power for scale in np.unique(self.scale).tolist()}
+        weight = {scale: rounded_up(exact.denominator, exact.numerator) for scale, exact in powers.items()}
         eta = np.nextafter(distances * distances, 0.0) if squared else distances
         weights = np.vectorize(weight.__getitem__, otypes=[np.float64])(self.scale)
         return NormProblem(self.group, eta, weights, squared=squared)
@@ -101,12 +102,3 @@ def unit_law(smoothing: Scheme) -> RealLaw | None:
     """The feature noise at scale 1, if changes are measured by a norm and no rows are selected."""
     law: Any = smoothing.feature_law
     return law.at_scale(1.0) if smoothing.norm and not smoothing.selects_rows else None
-
-
-def _weight(scale: float, power: int) -> float:
-    """1 / scale^power, rounded up; infinite beyond floats."""
-    exact = 1 / Fraction(scale) ** power
-    try:
-        return rounded_up(exact.numerator, exact.denominator)
-    except OverflowError:
-        return math.inf

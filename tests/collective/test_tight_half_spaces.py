@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 from localized_oracle import allocations
 from tight_oracle import FIVE, LAWS, LEVELS, critical_at, exact_critical, problems
 
-from graphcert.collective.tight import TightProblem
-from graphcert.collective.tight.directions import tight_directions
-from graphcert.collective.tight.hockey_stick import critical_by_weight, flip_rows
+from graphcert.collective.exact import TightProblem
+from graphcert.collective.exact.directions import critical_by_weight, flip_rows, tight_directions
 from graphcert.noise import BernoulliFlip
 from graphcert.tradeoff import trade_off
 
