@@ -141,7 +141,7 @@ def test_a_shift_under_noise_without_a_norm(method: str | None) -> None:
         certificate = gc.certify(gc.Votes(VOTES.pilot_counts, VOTES.counts, scheme))
         with pytest.raises(InputError, match="only Gaussian, Laplace and Uniform noise have a measure for a shift"):
             certificate.collective(shift=0.5, method=method)
-        with pytest.raises(InputError, match="only Gaussian and Uniform noise have a measure for a shift"):
+        with pytest.raises(InputError, match="only Gaussian, Laplace and Uniform noise have a measure for a shift"):
             certificate.compare_methods(shift=0.5)
 
 
