@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from graphcert.noise import Budget as Budget
     from graphcert.noise import Gaussian as Gaussian
     from graphcert.noise import Hierarchical as Hierarchical
+    from graphcert.noise import Laplace as Laplace
     from graphcert.noise import Law as Law
     from graphcert.noise import Partition as Partition
     from graphcert.noise import RealLaw as RealLaw
@@ -67,6 +68,7 @@ _HOMES = {
     "Hierarchical": "graphcert.noise",
     "ImageFolder": "graphcert.segmentation",
     "ImageModel": "graphcert.segmentation",
+    "Laplace": "graphcert.noise",
     "Law": "graphcert.noise",
     "MethodComparison": "graphcert.certificates",
     "Partition": "graphcert.noise",

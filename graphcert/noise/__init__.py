@@ -6,6 +6,7 @@ from graphcert.noise.budget import AXES, Budget
 from graphcert.noise.elastic import elastic_sigma
 from graphcert.noise.gaussian import Gaussian
 from graphcert.noise.hierarchical import Hierarchical, Selected, smoothing_from_dict
+from graphcert.noise.laplace import Laplace
 from graphcert.noise.law import LAWS, Interpreter, Law, RealLaw, Setting, refuse_subclass, settings_of_laws
 from graphcert.noise.partition import Partition
 from graphcert.noise.smoothing import CHANNELS, Scheme, Smoothing, as_scheme
@@ -24,6 +25,7 @@ __all__ = [
     "Gaussian",
     "Hierarchical",
     "Interpreter",
+    "Laplace",
     "Law",
     "Partition",
     "RealLaw",

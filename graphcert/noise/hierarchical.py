@@ -4,11 +4,10 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, Literal, overload
+from typing import Any
 
 from graphcert.core.arguments import probability
 from graphcert.errors import InputError
-from graphcert.noise.bernoulli_flip import BernoulliFlip
 from graphcert.noise.law import Law, rates_words, refuse_subclass
 from graphcert.noise.partition import Partition
 from graphcert.noise.smoothing import Scheme, Smoothing, refuse_unknown
@@ -136,12 +135,6 @@ class Hierarchical(Scheme):
     def partition(self) -> Partition | None:
         """The clusters and ranks of the lower scheme, or None."""
         return self.lower.partition
-
-    @overload
-    def levels(self, channel: Literal["edges"]) -> tuple[BernoulliFlip, ...]: ...
-
-    @overload
-    def levels(self, channel: str) -> tuple[Any, ...]: ...
 
     def levels(self, channel: str) -> tuple[Any, ...]:
         """The laws of a channel, level 0 first: laws of whole rows (`Selected`) for "features", flips for "edges"."""

@@ -48,6 +48,13 @@ class Law:
             "rows" (changed at will, and counted).
         symbols: the fields that reports show, each with its symbol.
         setting: how the command line asks for it; None if by other means.
+        norm: what measures a change, "ℓ1" or "ℓ2"; empty where changes are counted.
+        of_all_rows: whether this is one law of all rows together, which then has no levels and is not selected.
+        selects: whether rows are selected for the noise, and the classifier sees which.
+
+    Attributes:
+        lattice: the step of the lattice that noise is rounded to, None for none.
+        select: the probability with which a row gets the noise.
     """
 
     name: ClassVar[str] = ""
@@ -55,15 +62,10 @@ class Law:
     symbols: ClassVar[tuple[tuple[str, str], ...]] = ()
     setting: ClassVar[Setting | None] = None
     norm: ClassVar[str] = ""
-    """The norm that measures a change, "ℓ1" or "ℓ2"; empty where changes are counted."""
     of_all_rows: ClassVar[bool] = False
-    """Whether this is one law of all rows together, which then has no levels and is not selected."""
     selects: ClassVar[bool] = False
-    """Whether rows are selected for the noise, and the classifier sees which."""
     lattice: float | None = None
-    """The step of the lattice that noise is rounded to, None for none."""
     select: float = 1.0
-    """The probability with which a row gets the noise."""
 
     @property
     def silent(self) -> bool:
@@ -105,7 +107,8 @@ class Law:
     @classmethod
     def from_setting(cls, value: Any, lattice: float | None) -> Self:
         """The law that `setting` asks for with a value."""
-        return cls() if cls.setting is None or cls.setting.kind is bool else cls(value)  # type: ignore[call-arg]
+        arguments = () if isinstance(value, bool) else (value, lattice) if cls.norm else (value,)
+        return cls(*arguments)
 
     def to_dict(self) -> dict[str, Any]:
         """A plain description; `law_from_dict` inverts it. What is not set is not named, so that old descriptions stay."""
@@ -145,11 +148,6 @@ class RealLaw(Law):
     def at_scale(self, scale: float) -> Self:
         """The law of this kind with another scale, not rounded to a lattice."""
         return type(self)(scale)  # type: ignore[call-arg]
-
-    @classmethod
-    def from_setting(cls, value: Any, lattice: float | None) -> Self:
-        """The law that `setting` asks for with a value."""
-        return cls(value, lattice)  # type: ignore[call-arg]
 
     def dominates(self, weak: Self) -> bool:
         """See `Law.dominates`. Rounded noise counts as what it was before rounding."""

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal, overload
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,12 +34,6 @@ class Scheme(ABC):
     @abstractmethod
     def unselected(self) -> "Smoothing":
         """The scheme without the selection of rows."""
-
-    @overload
-    def levels(self, channel: Literal["edges"]) -> tuple[BernoulliFlip, ...]: ...
-
-    @overload
-    def levels(self, channel: str) -> tuple[Any, ...]: ...
 
     @abstractmethod
     def levels(self, channel: str) -> tuple[Any, ...]:
@@ -198,12 +192,6 @@ class Smoothing(Scheme):
     def unselected(self) -> "Smoothing":
         """The scheme without the selection of rows: itself."""
         return self
-
-    @overload
-    def levels(self, channel: Literal["edges"]) -> tuple[BernoulliFlip, ...]: ...
-
-    @overload
-    def levels(self, channel: str) -> tuple[Any, ...]: ...
 
     def levels(self, channel: str) -> tuple[Any, ...]:
         """The laws of a channel ("features" or "edges"), level 0 first; empty if the channel stays clean."""
