@@ -16,7 +16,7 @@ from graphcert.certificates.method_hierarchy import ALL, MethodComparison
 from graphcert.certificates.node_claims import NodeClaims
 from graphcert.certificates.query import CollectiveOptions, Evidence, Query
 from graphcert.collective import CollectiveCurve
-from graphcert.collective.localized import BINS
+from graphcert.collective.half_spaces.localized import BINS
 from graphcert.core.arguments import target_mask
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Budget
