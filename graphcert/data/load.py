@@ -11,13 +11,12 @@ import torch
 from torch_geometric.data import Data
 
 from graphcert.data.digits import digits_graph
-from graphcert.data.files import Root, read_file
-from graphcert.data.masks import given_split
 from graphcert.data.npz import read_npz
 from graphcert.data.planetoid import read_planetoid
+from graphcert.data.published_files import Root, read_file
 from graphcert.data.raw import RawGraph
 from graphcert.data.registry import REGISTRY, Entry
-from graphcert.data.splits import DRAWN_BY_DEFAULT, split_nodes
+from graphcert.data.splits import DRAWN_BY_DEFAULT, given_split, split_nodes
 from graphcert.data.standardise import keep_largest_component, standard_form, with_identity
 from graphcert.data.synthetic import synthetic_graph
 from graphcert.data.validate import validate

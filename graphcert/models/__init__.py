@@ -4,10 +4,9 @@ from graphcert.models.appnp import APPNP
 from graphcert.models.base import SparseFirstModel
 from graphcert.models.checkpoint import load_model, save_model
 from graphcert.models.gat import GAT
-from graphcert.models.gcn import GCN
+from graphcert.models.gcn import GCN, SGC
 from graphcert.models.registry import MODELS, build_model
 from graphcert.models.sage import GraphSAGE
-from graphcert.models.sgc import SGC
 from graphcert.models.training import Training, TrainingLog, train
 
 __all__ = [

@@ -11,9 +11,8 @@ from graphcert.errors import InputError
 from graphcert.models.appnp import APPNP
 from graphcert.models.base import SparseFirstModel
 from graphcert.models.gat import GAT
-from graphcert.models.gcn import GCN
+from graphcert.models.gcn import GCN, SGC
 from graphcert.models.sage import GraphSAGE
-from graphcert.models.sgc import SGC
 
 MODELS: Mapping[str, type[SparseFirstModel]] = {"gcn": GCN, "appnp": APPNP, "gat": GAT, "sgc": SGC, "sage": GraphSAGE}
 

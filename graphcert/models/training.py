@@ -11,8 +11,7 @@ from torch import Tensor
 
 from graphcert.errors import InputError, ModelError
 from graphcert.models.base import SparseFirstModel
-from graphcert.models.tensors import edge_index_tensor, feature_tensor
-from graphcert.models.threads import single_torch_thread
+from graphcert.models.tensors import edge_index_tensor, feature_tensor, single_torch_thread
 from graphcert.sampling.philox import TRAIN, VALIDATION, seed_key
 from graphcert.sampling.sampler import Sampler
 

@@ -35,7 +35,7 @@ from graphcert.run.settings import CollectiveConfig, RunConfig, SamplingConfig
 from graphcert.statistics import check_sample_size
 from graphcert.votes import Votes
 from graphcert.voting import sample_votes
-from graphcert.voting.problem import Problem
+from graphcert.voting.noisy_graph import Problem
 
 Say = Callable[[str], None]
 

@@ -10,18 +10,22 @@ from torch import nn
 from graphcert.data import data_fingerprint
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.models.base import SparseFirstModel
-from graphcert.models.threads import single_torch_thread
+from graphcert.models.tensors import single_torch_thread
 from graphcert.noise import Scheme, as_scheme
 from graphcert.noise.laws import FeatureLaw
 from graphcert.statistics import check_sample_size
 from graphcert.votes import Votes
-from graphcert.voting.calls import Call, check_model
-from graphcert.voting.history import refuse_memory
-from graphcert.voting.inspection import evaluation_mode, refuse_cached_normalisation, refuse_unusable_parameters
-from graphcert.voting.lookalikes import lookalikes
+from graphcert.voting.cache_detection import refuse_memory
+from graphcert.voting.counting import check_numbers, identity_of, take_votes
+from graphcert.voting.model_checks import (
+    Call,
+    check_model,
+    evaluation_mode,
+    refuse_cached_normalisation,
+    refuse_unusable_parameters,
+)
+from graphcert.voting.noisy_graph import Problem, ignored, lookalikes
 from graphcert.voting.paths import GenericPath, Path, SparsePath
-from graphcert.voting.problem import Problem, ignored
-from graphcert.voting.take import check_numbers, identity_of, take_votes
 
 PATHS = ("auto", "sparse", "generic")
 

@@ -10,7 +10,7 @@ import pytest
 
 from graphcert.data import REGISTRY, describe_datasets, load_dataset
 from graphcert.data import files as files_module
-from graphcert.data.files import cache_folder, data_folders, locate, read_file
+from graphcert.data.published_files import cache_folder, data_folders, locate, read_file
 from graphcert.data.registry import RemoteFile
 from graphcert.errors import DataError
 

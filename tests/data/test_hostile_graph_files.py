@@ -13,9 +13,9 @@ import pytest
 
 from graphcert.data import files as files_module
 from graphcert.data import load_dataset, load_npz_graph
-from graphcert.data.files import locate
 from graphcert.data.npz import read_npz
-from graphcert.data.pickles import unpickle_array, unpickle_csr, unpickle_neighbours
+from graphcert.data.planetoid import unpickle_array, unpickle_csr, unpickle_neighbours
+from graphcert.data.published_files import locate
 from graphcert.data.registry import RemoteFile
 from graphcert.errors import DataError
 

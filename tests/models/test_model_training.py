@@ -13,7 +13,7 @@ from graphcert.models import MODELS, Training, build_model, train, training
 from graphcert.models.training import NoisyInput
 from graphcert.noise import BernoulliFlip, Smoothing
 from graphcert.sampling.philox import TRAIN, VALIDATION
-from graphcert.voting.problem import Problem
+from graphcert.voting.noisy_graph import Problem
 
 CLASSES, FEATURES = 3, 30
 NOISE = {

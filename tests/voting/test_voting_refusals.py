@@ -25,8 +25,8 @@ from graphcert.errors import DataError, InputError, ModelError
 from graphcert.models import GCN as OurGCN
 from graphcert.sampling.philox import MAIN
 from graphcert.voting import sample_votes
+from graphcert.voting.noisy_graph import Problem
 from graphcert.voting.paths import SparsePath
-from graphcert.voting.problem import Problem
 
 DATA = small_graph()
 

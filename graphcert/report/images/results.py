@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from graphcert.images import PixelCounts
+from graphcert.images.image_files import NO_LABELLED_PIXEL
+from graphcert.images.segmenter import Segmenter
 from graphcert.report.frame.wording import NOTHING, number, percent
 from graphcert.report.images.content import (
     Counts,
@@ -23,9 +26,6 @@ from graphcert.report.images.content import (
     SegmentationContent,
 )
 from graphcert.report.images.page import conditions, guarantees, method_name, noise_words, notices, radius_words
-from graphcert.segmentation import PixelCounts
-from graphcert.segmentation.checkpoint import Segmenter
-from graphcert.segmentation.void import NO_LABELLED_PIXEL
 from graphcert.tradeoff.words import norm_words
 
 _MOST_PIECES = 12
