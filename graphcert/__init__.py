@@ -28,11 +28,13 @@ if TYPE_CHECKING:
     from graphcert.collective import undirected_edges as undirected_edges
     from graphcert.data import load_dataset as load_dataset
     from graphcert.data import partition_graph as partition_graph
+    from graphcert.data import register_dataset as register_dataset
     from graphcert.images import GridGraph as GridGraph
     from graphcert.images import ImageFolder as ImageFolder
     from graphcert.images import ImageModel as ImageModel
     from graphcert.images import PixelCounts as PixelCounts
     from graphcert.images import sample_image_votes as sample_image_votes
+    from graphcert.models import register_model as register_model
     from graphcert.noise import Ablation as Ablation
     from graphcert.noise import BernoulliFlip as BernoulliFlip
     from graphcert.noise import Budget as Budget
@@ -85,6 +87,8 @@ _HOMES = {
     "partition_graph": "graphcert.data",
     "predict": "graphcert.certificates",
     "receptive_field": "graphcert.collective",
+    "register_dataset": "graphcert.data",
+    "register_model": "graphcert.models",
     "sample_image_votes": "graphcert.images",
     "sample_votes": "graphcert.voting",
     "seg_certify": "graphcert.certificates",

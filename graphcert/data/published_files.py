@@ -3,17 +3,27 @@
 import hashlib
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pooch
 
 from graphcert.core.reading import open_regular, problem
-from graphcert.data.registry import RemoteFile
 from graphcert.errors import DataError
 
 ENVIRONMENT = "GRAPHCERT_DATA"
 
 Root = str | os.PathLike[str] | None
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """One published file: its place below a data folder, its address, its size in bytes and its sha256."""
+
+    path: str
+    url: str
+    size: int
+    sha256: str
 
 
 def cache_folder() -> Path:

@@ -20,13 +20,12 @@ from graphcert.core.files import atomic_write
 from graphcert.core.reading import damage_refused, open_regular, problem
 from graphcert.data.pickle_machine import InertDict, read_pickle
 from graphcert.errors import DataError
-from graphcert.models.base import SparseFirstModel
-from graphcert.models.registry import SIZES, build_model
+from graphcert.models.registry import MODELS, SIZES, build_model
 
 _FORMAT = "graphcert-model-2"
 
 
-def save_model(model: SparseFirstModel, path: Path, name: str, features: int, classes: int, **options: Any) -> None:
+def save_model(model: nn.Module, path: Path, name: str, features: int, classes: int, **options: Any) -> None:
     """Write state dict and configuration atomically: after a crash the old file or the new one is there, never half.
 
     Raises:
@@ -41,18 +40,23 @@ def save_model(model: SparseFirstModel, path: Path, name: str, features: int, cl
     write_tensors(path, content)
 
 
-def load_model(path: Path) -> SparseFirstModel:
+def load_model(path: Path) -> nn.Module:
     """Rebuild a saved model, in evaluation mode.
 
     Only tensors and plain containers are read, and a model is built only when the weights are known to fit it.
 
     Raises:
-        DataError: if the file is missing, damaged, altered, too large for memory, not a graphcert checkpoint, or has weights
-            that are NaN, infinite or subnormal.
+        DataError: if the file is missing, damaged, altered, too large for memory, no graphcert checkpoint, of a model that
+            is not registered, or has weights that are NaN, infinite or subnormal.
     """
     content = read_tensors(path, _FORMAT, "model", "not a graphcert checkpoint", "graphcert train")
     with damage_refused(f"{path} does not describe a model that this version can build", "train it again"):
         config, state = content["config"], content["state"]
+        if config["name"] not in MODELS:
+            raise DataError(
+                f"{path} holds the model {str(config['name'])[:64]!r}, which is none of {', '.join(MODELS)}; add it with "
+                f"graphcert.register_model"
+            )
         options = config["options"]
         counts = {name: options[name] for name in SIZES if name in options}
         counts |= {"features": config["features"], "classes": config["classes"]}
@@ -65,7 +69,6 @@ def load_model(path: Path) -> SparseFirstModel:
     expected, found = content.get("sha256"), model_fingerprint(model)
     if found != expected:
         raise DataError(f"{path} was altered: expected sha256 {expected!s:.64}, found {found}; train the model again")
-    assert isinstance(model, SparseFirstModel)
     return model.eval()
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from graphcert.data import affinity as module
+from graphcert.data import partition as module
 from graphcert.data.partition import edge_share, pagerank_mass
 
 
