@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from graphcert import statistics as statistics
     from graphcert.certificates import Attack as Attack
     from graphcert.certificates import Certificate as Certificate
+    from graphcert.certificates import MethodComparison as MethodComparison
     from graphcert.certificates import Prediction as Prediction
     from graphcert.certificates import ScoreCertificate as ScoreCertificate
     from graphcert.certificates import SegmentationCertificate as SegmentationCertificate
@@ -40,11 +41,14 @@ if TYPE_CHECKING:
     from graphcert.noise import Budget as Budget
     from graphcert.noise import Gaussian as Gaussian
     from graphcert.noise import Hierarchical as Hierarchical
+    from graphcert.noise import Law as Law
     from graphcert.noise import Partition as Partition
+    from graphcert.noise import RealLaw as RealLaw
     from graphcert.noise import Smoothing as Smoothing
     from graphcert.noise import SubsetAblation as SubsetAblation
     from graphcert.noise import Uniform as Uniform
     from graphcert.noise import elastic_sigma as elastic_sigma
+    from graphcert.sampling.own_law import register_law as register_law
     from graphcert.tradeoff import TradeOff as TradeOff
     from graphcert.tradeoff import input_dependent_radius as input_dependent_radius
     from graphcert.tradeoff import input_dependent_threshold as input_dependent_threshold
@@ -65,9 +69,12 @@ _HOMES = {
     "Hierarchical": "graphcert.noise",
     "ImageFolder": "graphcert.images",
     "ImageModel": "graphcert.images",
+    "Law": "graphcert.noise",
+    "MethodComparison": "graphcert.certificates",
     "Partition": "graphcert.noise",
     "PixelCounts": "graphcert.images",
     "Prediction": "graphcert.certificates",
+    "RealLaw": "graphcert.noise",
     "ScoreCertificate": "graphcert.certificates",
     "Scores": "graphcert.votes",
     "SegmentationCertificate": "graphcert.certificates",
@@ -88,6 +95,7 @@ _HOMES = {
     "predict": "graphcert.certificates",
     "receptive_field": "graphcert.collective",
     "register_dataset": "graphcert.data",
+    "register_law": "graphcert.sampling.own_law",
     "register_model": "graphcert.models",
     "sample_image_votes": "graphcert.images",
     "sample_votes": "graphcert.voting",

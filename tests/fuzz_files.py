@@ -39,6 +39,7 @@ from fuzz_mutations import (
 )
 from PIL import Image
 
+from graphcert.certificates import Certificate, ScoreCertificate, certify, certify_scores
 from graphcert.collective import CollectiveCurve
 from graphcert.core.arrays import seal, to_json
 from graphcert.core.reading import read_bytes, read_json
@@ -160,6 +161,18 @@ def read_votes(path: Path) -> None:
     assert votes.samples >= 1 <= votes.pilot_samples
     assert isinstance(votes.manifest, dict)
     assert len(votes.labels) == votes.nodes
+
+
+def certificates() -> list[Certificate | ScoreCertificate]:
+    plain, scored, hierarchical = all_votes()
+    return [certify(plain), certify(hierarchical, 0.1, False, method="multiclass"), certify_scores(scored)]
+
+
+def read_certificate(path: Path) -> None:
+    kind = ScoreCertificate if b"mean_lower.npy" in path.read_bytes() else Certificate
+    found = kind.load(path)
+    assert not (~found.abstained & ~found.targets).any()
+    assert kind.from_dict(found.to_dict()).guarantee() == found.guarantee()
 
 
 IDENTITY = {"seed": 1, "data": "x"}
@@ -297,10 +310,12 @@ def kinds(folder: Path) -> dict[str, Kind]:
     nodes = {name: text for name, text in runs.items() if b"[segment]" not in text}
     votes = {str(i): written(folder, one.save) for i, one in enumerate(all_votes())}
     parts = {name: name.encode() + b"\n" + content for name, content in PLANETOID.items()}
+    claims = {str(i): written(folder, one.save) for i, one in enumerate(certificates())}
     return {
         "graph": Kind(graph_files(), changed_npz, read_graph),
         "planetoid": Kind(parts, changed_part, read_part),
         "votes": Kind(votes, changed_sealed, read_votes),
+        "certificate": Kind(claims, changed_sealed, read_certificate),
         "shard": Kind(shards, changed_sealed, read_shard),
         "model": Kind(models, changed_checkpoint, read_checkpoint),
         "network": Kind({"unet": written(folder, network.save)}, changed_checkpoint, read_network),

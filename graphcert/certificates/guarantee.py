@@ -1,36 +1,30 @@
 """The guarantee of a certificate in plain words."""
 
-from graphcert.noise import (
-    CHANNELS,
-    CONTINUOUS,
-    Ablation,
-    BernoulliFlip,
-    Gaussian,
-    Scheme,
-    Selected,
-    SubsetAblation,
-    Uniform,
-)
-from graphcert.noise.laws import FeatureLaw
+from typing import TYPE_CHECKING
+
+from graphcert.noise import CHANNELS, BernoulliFlip, Scheme
 from graphcert.statistics import confidence_words
 
+if TYPE_CHECKING:
+    from graphcert.certificates.node_claims import NodeClaims
 
-def describe_guarantee(
-    smoothing: Scheme, claims: int, nodes: int, samples: int, alpha: float, simultaneous: bool, method: str
-) -> str:
-    """One paragraph: the classifier, the threat, the probability, the scope and what is left open."""
-    noise = describe_noise(smoothing)
+
+def describe_guarantee(claims: "NodeClaims", classifier: str, rule: str, further: str) -> str:
+    """One paragraph: the classifier, the adversary, the probability, the scope and what is left open.
+
+    Args:
+        claims: the certificate.
+        classifier: what the certified classifier returns for each node; "{noise}" stands for what happens to the graph.
+        rule: what is proved of the label.
+        further: what is to be said besides about the probability, as the end of its sentence.
+    """
+    smoothing, level = claims.smoothing, confidence_words(claims.alpha)
     scope = (
-        f"all claims about the {claims:,} target nodes hold at once with probability at least {confidence_words(alpha)} "
-        f"over the {samples:,} samples (each node is tested at {alpha:g}/{claims})"
-        if simultaneous
-        else f"each single claim holds with probability at least {confidence_words(alpha)} over the {samples:,} "
-        f"samples; claims about several nodes together are not covered"
-    )
-    rule = (
-        "its probability stays above one half"
-        if method == "binary"
-        else "its probability stays above that of every other class"
+        f"all claims about the {claims.claims:,} target nodes hold at once with probability at least {level} over the "
+        f"{claims.samples:,} samples (each node is tested at {claims.alpha:g}/{claims.claims})"
+        if claims.simultaneous
+        else f"each single claim holds with probability at least {level} over the {claims.samples:,} samples; claims about "
+        f"several nodes together are not covered"
     )
     unprotected = [
         f"Nothing is claimed against changes of {channel}, which are not smoothed."
@@ -39,12 +33,12 @@ def describe_guarantee(
     ]
     return " ".join(
         [
-            f"The certified classifier returns, for each node, the class that the base classifier returns most often "
-            f"when {noise}.",
+            classifier.format(noise=describe_noise(smoothing)),
             f"A node is certified for a budget if it provably keeps its label under every perturbation that "
-            f"{describe_threat(smoothing)}, anywhere in the graph and at the same time: {rule}.",
-            f"Under independent samples, {scope}.",
-            f"The targets are {claims:,} of {nodes:,} nodes; a node that is not certified is not proved to be fragile.",
+            f"{describe_adversary(smoothing)}, anywhere in the graph and at the same time: {rule}.",
+            f"Under independent samples, {scope}{further}.",
+            f"The targets are {claims.claims:,} of {claims.nodes:,} nodes; a node that is not certified is not proved to be "
+            f"fragile.",
             *unprotected,
         ]
     )
@@ -55,96 +49,15 @@ def describe_noise(smoothing: Scheme) -> str:
     parts = []
     if smoothing.perturbs("features"):
         levels = smoothing.levels("features")
-        rows = [level.law if isinstance(level, Selected) else level for level in levels]
-        parts.append(_features(rows))
-        if isinstance(levels[0], Selected):
-            select = _rates(sorted({level.select for level in levels}))
-            parts[0] += f" in selected nodes (each with probability {select}, seen by the classifier)"
+        parts.append(type(levels[0]).words(levels))
     if smoothing.perturbs("edges"):
-        parts.append(f"edges are {flip_words(smoothing.levels('edges'))}")
+        parts.append(f"edges are {BernoulliFlip.rate_words(smoothing.levels('edges'))}")
     return " and ".join(parts)
 
 
-def _features(laws: list[FeatureLaw]) -> str:
-    flips = tuple(law for law in laws if isinstance(law, BernoulliFlip))
-    if flips:
-        return f"feature bits are {flip_words(flips)}"
-    sigmas = sorted({law.sigma for law in laws if isinstance(law, Gaussian)})
-    widths = sorted({law.half_width for law in laws if isinstance(law, Uniform)})
-    if isinstance(laws[0], SubsetAblation):
-        return f"the features of all nodes but {laws[0].kept} random ones are hidden"
-    if not sigmas and not widths:
-        return "features are hidden"
-    scale = (
-        f"Gaussian noise of standard deviation {_rates(sigmas)}"
-        if sigmas
-        else f"uniform noise of up to ±{_rates(widths)}"
-    )
-    steps = {law.lattice for law in laws if isinstance(law, CONTINUOUS) and law.lattice is not None}
-    return f"features carry {scale}" + "".join(f", rounded to whole multiples of {step:g}" for step in steps)
-
-
-def describe_threat(smoothing: Scheme) -> str:
+def describe_adversary(smoothing: Scheme) -> str:
     """What a budget lets an adversary do."""
-    level = next(iter(smoothing.levels("features")), None)
-    law, limit = (level.law, " in at most that many nodes") if isinstance(level, Selected) else (level, "")
-    if isinstance(law, CONTINUOUS):
-        steps = "" if law.lattice is None else f" to other whole multiples of {law.lattice:g}"
-        return (
-            f"moves the features{steps} by at most that {law.norm} norm{limit}, or adds and deletes at most that many "
-            f"undirected edges"
-        )
-    if isinstance(law, Ablation):
-        return "changes the features of at most that many nodes and adds and deletes at most that many undirected edges"
-    if limit:
-        return f"adds and deletes at most that many feature bits{limit} and at most that many undirected edges"
-    return "adds and deletes at most that many feature bits and undirected edges"
-
-
-def flip_words(levels: tuple[BernoulliFlip, ...]) -> str:
-    """The rates of one law, or their range over levels."""
-    add, delete = (_rates(sorted({getattr(law, rate) for law in levels})) for rate in ("add", "delete"))
-    return f"added with probability {add} and deleted with probability {delete}"
-
-
-def _rates(rates: list[float]) -> str:
-    """One rate, or the range of a localized scheme."""
-    return f"{rates[0]:g}" if len(rates) == 1 else f"{rates[0]:g} to {rates[-1]:g} (by cluster)"
-
-
-_BOUNDS = {
-    "band": "the distribution of the score is bounded by a band, and the perturbed mean by exact trade-offs",
-    "bernstein": "mean and variance are bounded by empirical Bernstein bounds",
-    "dkw": "mean and variance are bounded by a band around the distribution of the score",
-}
-
-
-def describe_mean_score(
-    smoothing: Scheme, claims: int, nodes: int, samples: int, alpha: float, simultaneous: bool, bounds: str
-) -> str:
-    """One paragraph: the classifier, the threat, the probability, the scope and what is left open."""
-    noise = describe_noise(smoothing)
-    scope = (
-        f"all claims about the {claims:,} target nodes hold at once with probability at least {confidence_words(alpha)}"
-        if simultaneous
-        else f"each single claim holds with probability at least {confidence_words(alpha)}; claims about several nodes "
-        f"together are not covered"
-    )
-    unprotected = [
-        f"Nothing is claimed against changes of {channel}, which are not smoothed."
-        for channel in CHANNELS
-        if not smoothing.perturbs(channel)
-    ]
-    return " ".join(
-        [
-            f"The certified classifier is the mean-score classifier: for each node, the class whose score is largest on "
-            f"average when {noise}. It is not the majority vote, and its claims must not be mixed with claims about that.",
-            f"A node is certified for a budget if it provably keeps its label under every perturbation that "
-            f"{describe_threat(smoothing)}, anywhere in the graph and at the same time: the mean score of the label stays "
-            f"above one half, and scores sum to at most one.",
-            f"Under independent samples, {scope} over the {samples:,} samples; {_BOUNDS[bounds]}. The error rates of "
-            f"several certificates from the same votes, such as one about the majority vote, add up.",
-            f"The targets are {claims:,} of {nodes:,} nodes; a node that is not certified is not proved to be fragile.",
-            *unprotected,
-        ]
+    law = next(iter(smoothing.levels("features")), None)
+    return (
+        "adds and deletes at most that many feature bits and undirected edges" if law is None else law.adversary_words()
     )

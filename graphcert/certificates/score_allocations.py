@@ -12,7 +12,7 @@ from graphcert.certificates.budget_grid import Mask
 from graphcert.collective.tight import TightProblem
 from graphcert.tradeoff import TradeOff, trade_off
 from graphcert.tradeoff.discrete import IDENTITY
-from graphcert.tradeoff.score_mean import ScoreTails
+from graphcert.tradeoff.mean_scores import ScoreTails
 
 Integers = NDArray[np.int64]
 _Key = tuple[tuple[int, int], ...]

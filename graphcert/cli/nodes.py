@@ -15,6 +15,7 @@ from graphcert.cli.given import refuse
 from graphcert.cli.segment import app as segment_app
 from graphcert.cli.settings import noise_config, read_settings, rows_of_noise, run_config, with_split
 from graphcert.errors import InputError
+from graphcert.noise import settings_of_laws
 
 if TYPE_CHECKING:
     from graphcert.run.nodes import Run
@@ -29,7 +30,7 @@ app = typer.Typer(
 app.add_typer(segment_app, name="segment")
 
 _OF_MODEL = (
-    "model", "add", "delete", "edge_add", "edge_delete", "select", "ablate", "sigma", "half_width", "lattice", "keep",
+    "model", "add", "delete", "edge_add", "edge_delete", "select", "lattice",
     "clusters", "levels", "partition", "affinity", "seed", "split", "dataset_option", "model_option", "training_option",
 )  # fmt: skip
 """What determines a trained model and its noise, beside the data set and a file of settings."""
@@ -65,6 +66,7 @@ def datasets(
 
 
 @app.command("train")
+@option.LawOptions
 def train_command(
     out: option.Out,
     dataset: option.DatasetName = None,
@@ -74,11 +76,8 @@ def train_command(
     edge_add: option.EdgeAdd = "0",
     edge_delete: option.EdgeDelete = "0",
     select: option.Select = None,
-    ablate: option.Ablate = False,
-    sigma: option.Sigma = None,
-    half_width: option.HalfWidth = None,
+    laws: Any = None,
     lattice: option.Lattice = None,
-    keep: option.Keep = None,
     clusters: option.Clusters = 1,
     levels: option.Levels = None,
     partition: option.PartitionMethod = "metis",
@@ -95,7 +94,7 @@ def train_command(
     noise = noise_config(
         (add, delete),
         (edge_add, edge_delete),
-        rows_of_noise(select, ablate, sigma, half_width, lattice, keep),
+        rows_of_noise(select, laws, lattice),
         clusters,
         levels,
         partition,
@@ -120,6 +119,7 @@ def sample_command(
 
 
 @app.command("certify")
+@option.LawOptions
 def certify_command(
     context: typer.Context,
     run_folder: Annotated[Path | None, typer.Argument(help="Folder of a run that has votes.")] = None,
@@ -135,11 +135,8 @@ def certify_command(
     edge_add: option.EdgeAdd = "0",
     edge_delete: option.EdgeDelete = "0",
     select: option.Select = None,
-    ablate: option.Ablate = False,
-    sigma: option.Sigma = None,
-    half_width: option.HalfWidth = None,
+    laws: Any = None,
     lattice: option.Lattice = None,
-    keep: option.Keep = None,
     clusters: option.Clusters = 1,
     levels: option.Levels = None,
     partition: option.PartitionMethod = "metis",
@@ -189,8 +186,9 @@ def certify_command(
     together: dict[str, Any] = {key: value for key, value in asked.items() if value is not None}
     if run_folder is not None:
         config = run.load_config()
+        idle = () if config.collective.isotropic else ("workers",)
         refuse(
-            context, ("dataset", "settings", *_OF_MODEL, *_OF_VOTES, *(() if config.collective.isotropic else ("workers",))),
+            context, ("dataset", "settings", *_OF_MODEL, *settings_of_laws(), *_OF_VOTES, *idle),
             "{flags} cannot change the votes of "
             f"the run in {run_folder}, which is certified as it is; use `graphcert "
             f"sample {run_folder}`, or start a new run with --out in place of the folder",
@@ -208,13 +206,13 @@ def certify_command(
         content = run.report()
     else:
         if settings is None:
-            rows = rows_of_noise(select, ablate, sigma, half_width, lattice, keep)
+            rows = rows_of_noise(select, laws, lattice)
             noise = noise_config((add, delete), (edge_add, edge_delete), rows, clusters, levels, partition, affinity)
             options = with_split(dataset_option, split), model_option, training_option
             config = run_config(dataset, model, noise, seed, *options)
         else:
             refuse(
-                context, ("dataset", *_OF_MODEL),
+                context, ("dataset", *_OF_MODEL, *settings_of_laws()),
                 "--config names data set, model and noise; leave {flags} out, or change that file",
             )  # fmt: skip
             config = read_settings(settings)
@@ -292,8 +290,8 @@ def collective_command(
     if not run.collective(new).ladders:
         raise InputError(
             "there is nothing to sweep: only localized noise of every row is swept without being asked, because the same "
-            "noise everywhere gains nothing; give budgets such as --add 0:20, or --shift 0:1:0.1 under --sigma and "
-            "--half-width, and --nodes 1:3 under hierarchical noise"
+            "noise everywhere gains nothing; give budgets such as --add 0:20, or --shift 0:1:0.1 under --sigma, "
+            "and --nodes 1:3 under hierarchical noise"
         )
     for line in collective_lines(run.report()):
         typer.echo(line)

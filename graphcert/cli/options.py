@@ -1,9 +1,15 @@
-"""Options that several commands share, as typer reads them."""
+"""Options that several commands share, as typer reads them; those of laws of noise come from their registry."""
 
+import inspect
+from collections.abc import Callable
+from functools import update_wrapper
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from graphcert.errors import InputError
+from graphcert.noise import Setting, settings_of_laws
 
 DatasetName = Annotated[
     str | None,
@@ -36,27 +42,9 @@ Select = Annotated[
         metavar="RATE",
     ),
 ]
-Ablate = Annotated[
-    bool,
-    typer.Option(
-        "--ablate",
-        help="Hide selected rows instead of flipping bits; then --select is the probability of being ablated.",
-    ),
-]
-Sigma = Annotated[
-    str | None,
-    typer.Option(help="Gaussian feature noise of this deviation in place of --add and --delete.", metavar="SIGMA"),
-]
-HalfWidth = Annotated[
-    str | None,
-    typer.Option(help="Uniform feature noise on [−λ, λ] in place of --add and --delete.", metavar="LAMBDA"),
-]
 Lattice = Annotated[
     str | None,
     typer.Option(help="Features and continuous noise are whole multiples of this step, e.g. 1/255.", metavar="STEP"),
-]
-Keep = Annotated[
-    int | None, typer.Option(help="Exactly so many rows keep their features, all others are hidden (ablation).")
 ]
 Clusters = Annotated[int, typer.Option(help="Clusters of localized smoothing; 1 is isotropic.")]
 Levels = Annotated[int | None, typer.Option(help="Noise levels of localized smoothing (default: one per cluster).")]
@@ -113,3 +101,47 @@ Budgets = Annotated[
 ]
 TimeLimit = Annotated[float | None, typer.Option(help="Seconds per budget and solve (default: 20).")]
 RunFolder = Annotated[Path, typer.Argument(help="Folder of the run.")]
+
+
+class LawOptions:
+    """A command with one option per law that a number or choice asks for, in place of its parameter `laws`.
+
+    The registry is read anew whenever the command line is built, so that a law that a user has registered has its option.
+    The command gets {setting: value} of the options that were given.
+    """
+
+    def __init__(self, command: Callable[..., None]) -> None:
+        update_wrapper(self, command, assigned=("__module__", "__name__", "__qualname__", "__doc__"))
+        self._command = command
+
+    def __call__(self, **values: Any) -> None:
+        """Call the command with the values of its parameters and of the options of laws."""
+        given = {name: values.pop(name) for name in settings_of_laws()}
+        self._command(
+            **values, laws={name: value for name, value in given.items() if value is not None and value is not False}
+        )
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        parameters: list[inspect.Parameter] = []
+        for parameter in inspect.signature(self._command).parameters.values():
+            found = [_option(law.setting) for law in settings_of_laws().values()] if parameter.name == "laws" else []
+            parameters += found or [parameter]
+        if len({parameter.name for parameter in parameters}) < len(parameters):
+            raise InputError("a law of noise is asked for by the name of another option; give its setting another name")
+        return inspect.Signature(parameters)
+
+    @property
+    def __annotations__(self) -> dict[str, Any]:  # type: ignore[override]
+        return {parameter.name: parameter.annotation for parameter in self.__signature__.parameters.values()}
+
+
+def _option(setting: Setting | None) -> inspect.Parameter:
+    """The option of one law, as typer reads it."""
+    assert setting is not None  # `settings_of_laws`
+    kind: Any = {float: str | None, int: int | None, bool: bool}[setting.kind]
+    option = typer.Option(setting.option, help=setting.help, metavar=setting.metavar)
+    default = False if setting.kind is bool else None
+    return inspect.Parameter(
+        setting.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=Annotated[kind, option]
+    )

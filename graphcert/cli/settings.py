@@ -77,19 +77,20 @@ def noise_config(
     )
 
 
-def rows_of_noise(
-    select: str | None, ablate: bool, sigma: str | None, half_width: str | None, lattice: str | None, keep: int | None
-) -> dict[str, Any]:
-    """The noise of whole rows from the command line, as settings."""
-    given: dict[str, Any] = {"ablate": ablate, "keep": keep}
-    for name, text, kind in (
-        ("select", select, "a probability"),
-        ("sigma", sigma, "a number above 0"),
-        ("half_width", half_width, "a number above 0"),
-        ("lattice", lattice, "a step such as 1/255"),
-    ):
-        if text is not None:
-            given[name] = _rate(f"--{name.replace('_', '-')}", text, kind)
+def rows_of_noise(select: str | None, laws: dict[str, Any], lattice: str | None) -> dict[str, Any]:
+    """The noise of whole rows from the command line, as settings; `laws` by the names of their settings."""
+    from graphcert.noise import settings_of_laws
+
+    numbers = dict(laws)
+    for name, text in laws.items():
+        setting = settings_of_laws()[name].setting
+        if setting is not None and setting.kind is float:
+            numbers[name] = _rate(setting.option, text, "a number above 0")
+    given: dict[str, Any] = {"laws": numbers}
+    if select is not None:
+        given["select"] = _rate("--select", select)
+    if lattice is not None:
+        given["lattice"] = _rate("--lattice", lattice, "a step such as 1/255")
     return given
 
 

@@ -21,10 +21,8 @@ from graphcert.collective.linear import FloatArray, IntArray
 from graphcert.collective.smoothing_problem import SchemeAxes, scheme_axes
 from graphcert.collective.threat import UNLIMITED
 from graphcert.collective.tight import TightProblem
-from graphcert.errors import UnsupportedError
-from graphcert.noise import AXES, Ablation, BernoulliFlip, Budget, Hierarchical, Selected, Views
-from graphcert.tradeoff.allocation import HIDDEN
-from graphcert.tradeoff.escape import selection_escape
+from graphcert.noise import AXES, Budget, Scheme, Views
+from graphcert.tradeoff.disjoint_support import selection_mass
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,10 +162,10 @@ def _share(select: tuple[float, ...], rows: tuple[int, ...]) -> float:
 @lru_cache(maxsize=2**12)
 def _power(select: float, rows: int) -> Fraction:
     """s^r."""
-    return 1 - selection_escape(select, rows)
+    return 1 - selection_mass(select, rows)
 
 
-def hierarchical_problem(smoothing: Hierarchical, p_lower: FloatArray, data: Any = None) -> HierarchicalProblem:
+def hierarchical_problem(smoothing: Scheme, p_lower: FloatArray, data: Any = None) -> HierarchicalProblem:
     """The problem of N outputs under hierarchical flips or ablation.
 
     Args:
@@ -178,15 +176,10 @@ def hierarchical_problem(smoothing: Hierarchical, p_lower: FloatArray, data: Any
     Raises:
         UnsupportedError: for other lower noise.
     """
-    if any(type(law.law) not in (BernoulliFlip, Ablation) for law in smoothing.levels("features")):
-        raise UnsupportedError("changed rows are counted under hierarchical flips and ablation; use one of the two")
     views = Views.of(smoothing, p_lower.size)
-    selected = [law for law in views.feature_laws if isinstance(law, Selected)]
-    ablated = any(isinstance(law.law, Ablation) for law in selected)
-    lower = tuple(law.law if isinstance(law.law, BernoulliFlip) else HIDDEN for law in selected)
+    flips, ablated = views.flips_of_rows(), smoothing.hides_rows
     blocks = views.feature_law.shape[1]
     rows = np.bincount(views.block, minlength=blocks)
-    flips = Views(views.of_node, views.block, lower, views.edge_laws, views.feature_law, views.edge_law)
     axes = scheme_axes(flips, True, data)
     if data is None or (ablated and not np.isin(data.x, (0, 1)).all()):  # bits of other features are not counted here
         content = tuple(BlockRows(None, 0, int(number)) for number in rows)
@@ -200,7 +193,7 @@ def hierarchical_problem(smoothing: Hierarchical, p_lower: FloatArray, data: Any
         for add in (True, False)
         for block in content
     )
-    select = np.array([law.select for law in selected])[views.feature_law]
+    select = np.array([law.select for law in views.feature_laws])[views.feature_law]
     return HierarchicalProblem(axes, np.asarray(p_lower, np.float64), select, rows, room, content, ablated)
 
 

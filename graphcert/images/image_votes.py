@@ -13,8 +13,7 @@ from graphcert.images.image_files import image_fingerprint, pixel_values
 from graphcert.images.image_model import ImageModel
 from graphcert.images.image_path import ImagePath
 from graphcert.models.base import Floats
-from graphcert.noise import Scheme, as_scheme
-from graphcert.noise.laws import FeatureLaw
+from graphcert.noise import Law, Scheme, as_scheme
 from graphcert.votes import Votes
 from graphcert.voting.counting import check_numbers, identity_of, take_votes
 from graphcert.voting.model_checks import evaluation_mode, refuse_training_layers, refuse_unusable_parameters
@@ -24,7 +23,7 @@ from graphcert.voting.noisy_graph import Problem
 def sample_image_votes(
     model: nn.Module,
     image: ArrayLike,
-    smoothing: Scheme | FeatureLaw,
+    smoothing: Scheme | Law,
     samples: int,
     pilot_samples: int = 1000,
     seed: int = 0,

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from graphcert.errors import ModelError
 from graphcert.sampling.csr import CSR
-from graphcert.sampling.gather import LANES, aligned
 from graphcert.sampling.rows import RowLayer
+from graphcert.sampling.simd.row_sums import LANES, aligned
 
 Floats = NDArray[np.float32]
 CompiledForward = Callable[[Floats, CSR], Floats]

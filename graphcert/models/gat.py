@@ -8,7 +8,7 @@ from graphcert.models import kernels
 from graphcert.models.base import CompiledForward, Floats, SparseFirstModel, glorot, padded
 from graphcert.models.scatter import segment_softmax, segment_sum, with_self_loops
 from graphcert.sampling.csr import CSR
-from graphcert.sampling.gather import aligned
+from graphcert.sampling.simd.row_sums import aligned
 
 
 class GAT(SparseFirstModel):

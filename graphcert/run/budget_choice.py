@@ -13,8 +13,6 @@ from graphcert.certificates.budget_grid import evaluate_grid
 from graphcert.certificates.budget_sweep import budget_sweep, refuse_vacuous
 from graphcert.certificates.samples_needed import out_of_reach
 from graphcert.errors import InputError, UnsupportedError
-from graphcert.noise import CONTINUOUS, Ablation, BernoulliFlip, Selected
-from graphcert.noise.laws import Law
 from graphcert.run.settings import CertificateConfig, CollectiveConfig, norm_values, sweep_values
 
 LONGEST_AXIS = 512
@@ -41,17 +39,18 @@ def budget_grids(certificate: Certificate, truth: _Truth, settings: CertificateC
     """
     grids: list[BudgetGrid] = []
     limits: tuple[int | None, ...] = settings.node_limits or (None,)
-    law = _law_of_rows(certificate)
+    noise = certificate.smoothing
+    law = noise.feature_law if noise.perturbs("features") else None
     if law is None and settings.node_limits:
         raise InputError(
             "nodes limits in how many nodes features change, but this run's noise leaves features clean; leave it out"
         )
-    if isinstance(law, Ablation):
+    if law is not None and law.element == "rows":
         # Limits that are asked for come after the graph as it is.
         asked = settings.node_limits
         values = (0, *asked) if asked else range(_last_certified(certificate, "nodes") + 2)
         grids.append(_grid(certificate, truth, nodes=tuple(values)))
-    elif isinstance(law, BernoulliFlip):
+    elif law is not None and law.element == "bits":
         for limit in limits:
             grids += _channel_grids(certificate, truth, settings, "add", "delete", limit)
     if certificate.smoothing.perturbs("edges"):
@@ -59,17 +58,9 @@ def budget_grids(certificate: Certificate, truth: _Truth, settings: CertificateC
     return tuple(grids)
 
 
-def _law_of_rows(certificate: Certificate) -> Law | None:
-    """The kind of feature noise, None if there is none; any level shows it."""
-    if not certificate.smoothing.perturbs("features"):
-        return None
-    law: Law = certificate.smoothing.levels("features")[0]
-    return law.law if isinstance(law, Selected) else law
-
-
 def certified_radii(certificate: Certificate, settings: CertificateConfig) -> tuple[tuple[int | None, Radii], ...]:
     """Under continuous noise: (limit, radii (N,)) for every limit of touched nodes asked for, or for none; else empty."""
-    if not isinstance(_law_of_rows(certificate), CONTINUOUS):
+    if not certificate.smoothing.norm:
         return ()
     return tuple((limit, certificate.radius(limit)) for limit in settings.node_limits or (None,))
 
@@ -146,7 +137,7 @@ def collective_sweeps(certificate: Certificate, data: Any, settings: CollectiveC
     noise = certificate.smoothing
     if given or not (noise.localized and certificate.simultaneous):
         return given
-    if noise.perturbs("features") and isinstance(noise.levels("features")[0], CONTINUOUS):
+    if noise.norm and not noise.selects_rows:
         return ({"shift": _norms(certificate)},)
     if not (noise.flips_only and certificate.method == "binary"):
         return ()
@@ -157,8 +148,7 @@ def collective_sweeps(certificate: Certificate, data: Any, settings: CollectiveC
                 continue
             budgets: dict[str, Any] = {axis: range(LONGEST_SWEEP + 1)}
             way = "tight" if settings.method in ("tight", "all") and not settings.receptive_field else "lp"
-            curves: Any = certificate.collective(**budgets, method=[way], data=data, time_limit=_GLANCE)
-            (curve,) = curves.values()
+            (curve,) = certificate.compare_methods(**budgets, methods=[way], data=data, time_limit=_GLANCE).values()
             hopeless = np.flatnonzero(curve.certified == 0)
             found.append({axis: tuple(range(1 + (int(hopeless[0]) if hopeless.size else LONGEST_SWEEP)))})
     return tuple(found)

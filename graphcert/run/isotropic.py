@@ -81,9 +81,9 @@ def isotropic_votes(
 ) -> tuple[Smoothing, Votes, dict[str, float]]:
     """The matched isotropic noise, votes of the same model under it, and both accuracies."""
     own, noise = accuracy.of(localized), localized.smoothing
-    if not isinstance(noise, Smoothing):
+    if noise.selects_rows:
         raise UnsupportedError("the comparison with isotropic noise takes localized flips, not hierarchical noise")
-    scheme = matched_isotropic(noise, own, accuracy)
+    scheme = matched_isotropic(noise.unselected, own, accuracy)
     votes = sample_votes(
         accuracy.model, accuracy.data, scheme, samples, accuracy.pilot_samples, accuracy.seed, workers=accuracy.workers,
         store=store, progress=progress,

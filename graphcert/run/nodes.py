@@ -275,8 +275,7 @@ class Run:
             options |= message_passing(load_model(self.path(MODEL)))
         ladders = []
         for sweep in sweeps:
-            ladder = certificate.collective(**sweep, method=BESIDE[settings.method], **options)
-            assert isinstance(ladder, dict)  # several methods, several curves
+            ladder = dict(certificate.compare_methods(**sweep, methods=BESIDE[settings.method], **options))
             ladders.append(ladder)
             self.say(f"collective: {' × '.join(sweep)} by {', '.join(ladder)}")
         isotropic = self._isotropic(config, data, votes, sweeps) if settings.isotropic and sweeps else None
@@ -315,8 +314,8 @@ class Run:
             return ()
         if method not in ("naive", "lp"):
             return tuple(claims.collective(**sweep, **options) for sweep in sweeps)  # the strongest that scores have
-        ladders: list[Any] = [claims.collective(**sweep, method=BESIDE[method], **options) for sweep in sweeps]
-        return tuple(list(ladder.values())[-1] for ladder in ladders)
+        compared = (claims.compare_methods(**sweep, methods=BESIDE[method], **options) for sweep in sweeps)
+        return tuple(one.strongest for one in compared)
 
     def _isotropic(self, config: RunConfig, data: Data, votes: Votes, sweeps: tuple[dict[str, Any], ...]) -> Isotropic:
         """The same model under isotropic noise at equal accuracy over the same budgets."""

@@ -6,7 +6,6 @@ import numpy as np
 
 from graphcert.collective.linear import IntArray
 from graphcert.noise import BernoulliFlip
-from graphcert.noise.dominance import dominates
 
 OUTSIDE = -1
 """The rank of a law that is not on the chain."""
@@ -20,7 +19,7 @@ def chain_ranks(laws: Sequence[BernoulliFlip], used: IntArray) -> IntArray:
     """
     members = [int(law) for law in used]
     stronger = {
-        (a, b): dominates(laws[a], laws[b]) and (a < b or not dominates(laws[b], laws[a]))
+        (a, b): laws[a].dominates(laws[b]) and (a < b or not laws[b].dominates(laws[a]))
         for a in members for b in members if a != b
     }  # fmt: skip
     # Whoever dominates more laws comes first: a topological order of a transitive relation.
@@ -38,4 +37,4 @@ def chain_ranks(laws: Sequence[BernoulliFlip], used: IntArray) -> IntArray:
 
 def dominance_matrix(laws: Sequence[BernoulliFlip]) -> np.typing.NDArray[np.bool_]:
     """(L, L) whether law [a] does at least as much damage as law [b], whatever else is changed."""
-    return np.array([[dominates(a, b) for b in laws] for a in laws], dtype=np.bool_)
+    return np.array([[a.dominates(b) for b in laws] for a in laws], dtype=np.bool_)

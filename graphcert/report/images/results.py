@@ -26,7 +26,7 @@ from graphcert.report.images.content import (
     SegmentationContent,
 )
 from graphcert.report.images.page import conditions, guarantees, method_name, noise_words, notices, radius_words
-from graphcert.tradeoff.words import norm_words
+from graphcert.tradeoff.base import norm_words
 
 _MOST_PIECES = 12
 """Images whose pictures are put into the page."""

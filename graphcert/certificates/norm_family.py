@@ -7,7 +7,7 @@ import numpy as np
 
 from graphcert.certificates.method_hierarchy import Method
 from graphcert.certificates.norms import BlockScales
-from graphcert.certificates.per_node import per_node_curve
+from graphcert.certificates.per_node_family import per_node_curve
 from graphcert.certificates.query import Evidence, Family, Query
 from graphcert.collective import CollectiveCurve, collective_norm
 from graphcert.collective.curve import SHIFT

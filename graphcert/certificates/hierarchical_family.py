@@ -1,13 +1,11 @@
 """Selected rows over flips, and ablation: choices of rows, each with the lower noise (theory, sections 6, 8 and 9)."""
 
-from typing import TypeGuard
-
 from graphcert.certificates.method_hierarchy import Method
+from graphcert.certificates.per_node_family import PER_NODE
 from graphcert.certificates.query import Evidence, Family, Query
-from graphcert.certificates.together_alone import PER_NODE
 from graphcert.collective import CollectiveCurve, collective_hierarchical, hierarchical_problem
 from graphcert.errors import UnsupportedError
-from graphcert.noise import Ablation, BernoulliFlip, Hierarchical, Scheme
+from graphcert.noise import Scheme
 from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order
 
 _REFUSAL = (
@@ -16,25 +14,20 @@ _REFUSAL = (
 )
 
 
-def counts_rows(smoothing: Scheme) -> TypeGuard[Hierarchical]:
+def counts_rows(smoothing: Scheme) -> bool:
     """Whether this is noise of selected rows whose changes are counted: flips or ablation."""
-    # Not a subclass: other kinds of ablation hide rows by other rules.
-    return isinstance(smoothing, Hierarchical) and type(smoothing.lower.levels("features")[0]) in (
-        BernoulliFlip,
-        Ablation,
-    )
+    return smoothing.selects_rows and not smoothing.norm
 
 
-def selects_all(smoothing: Hierarchical) -> bool:
+def selects_all(smoothing: Scheme) -> bool:
     """Whether every row is selected, so that this is the lower scheme."""
-    return all(level.select == 1 and level.law != Ablation() for level in smoothing.levels("features"))
+    return not smoothing.hides_rows and all(level.select == 1 for level in smoothing.levels("features"))
 
 
 def _methods(evidence: Evidence, query: Query) -> tuple[str, ...]:
     if evidence.majorities() is None:
         return ("naive",)
-    assert isinstance(evidence.smoothing, Hierarchical)
-    if isinstance(evidence.smoothing.lower.levels("features")[0], Ablation):
+    if evidence.smoothing.hides_rows:
         return ("naive", "lp", "milp")  # an integer program of rows is exact
     return ("naive", "lp", "milp", "tight")
 
@@ -42,7 +35,6 @@ def _methods(evidence: Evidence, query: Query) -> tuple[str, ...]:
 def _curve(evidence: Evidence, query: Query, method: Method) -> CollectiveCurve:
     if query.layers is not None:
         raise UnsupportedError("receptive fields are offered under flips of bits and edges; leave layers out")
-    assert isinstance(evidence.smoothing, Hierarchical)
     if method.program == "naive":
         return PER_NODE.curve(evidence, query, method)
     majorities = evidence.majorities()

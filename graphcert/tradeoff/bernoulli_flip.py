@@ -5,16 +5,15 @@ from functools import lru_cache
 from math import comb
 
 from graphcert.errors import InputError
+from graphcert.noise import BernoulliFlip
 from graphcert.noise.budget import count
-from graphcert.noise.laws import BernoulliFlip
-from graphcert.tradeoff.atoms import refuse_beyond_exact
-from graphcert.tradeoff.discrete import DiscreteTradeOff
-from graphcert.tradeoff.dispatch import trade_off_of_law
+from graphcert.tradeoff.base import trade_off_of_law
+from graphcert.tradeoff.discrete import DiscreteTradeOff, refuse_beyond_exact
 
 
-@trade_off_of_law.register
+@trade_off_of_law.register(BernoulliFlip)
 def flip_trade_off(
-    law: BernoulliFlip, add: int = 0, delete: int = 0, nodes: int | None = None, shift: float | None = None
+    law: BernoulliFlip, add: int, delete: int, nodes: int | None, shift: float | None
 ) -> DiscreteTradeOff:
     """Exact trade-off of `BernoulliFlip` for `add` additions and `delete` deletions, with add + delete + 1 atoms."""
     if shift:

@@ -1,4 +1,4 @@
-"""Vector operations that a compiler does not find in a plain loop, in its own portable terms (LLVM).
+"""SIMD intrinsics of integers, and what intrinsics are written with: their arguments, numbers and places in matrices.
 
 Where a flip lies depends on the flip before it, and a plain loop takes them one by one; a running sum over the 16 lanes of
 a vector takes four steps (Hillis & Steele 1986). Comparisons of 64 numbers make one 64-bit mask.
@@ -7,10 +7,9 @@ a vector takes four steps (Hillis & Steele 1986). Comparisons of 64 numbers make
 from typing import Any
 
 from llvmlite import ir
-from numba.core import types
+from numba.core import cgutils, types
 
 from graphcert.core.compiled import intrinsic
-from graphcert.sampling.operands import BIT, LONG, Operands, number, permuted, spread
 
 GROUP = 16
 """Flips that `leap` takes at once."""
@@ -24,6 +23,61 @@ DIGITS = 16
 _INT, _SHORT = ir.IntType(32), ir.IntType(16)
 _WORDS, _NUMBERS = types.Array(types.uint32, 2, "C"), types.Array(types.uint16, 2, "C")
 _PLACES = types.Array(types.int32, 1, "C")
+
+LONG, BIT = ir.IntType(64), ir.IntType(1)
+
+
+class Arguments:
+    """The arguments of one call of an intrinsic, as its code sees them."""
+
+    def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any) -> None:
+        self._context, self._builder, self._signature, self._arguments = context, builder, signature, arguments
+
+    def __getitem__(self, index: int) -> Any:
+        return self._arguments[index]
+
+    def _array(self, index: int) -> Any:
+        view = self._context.make_array(self._signature.args[index])
+        return view(self._context, self._builder, value=self._arguments[index])
+
+    def data(self, index: int) -> Any:
+        """Pointer to the first element of an array."""
+        return self._array(index).data
+
+    def shape(self, index: int) -> Any:
+        """Lengths of the axes of an array."""
+        return cgutils.unpack_tuple(self._builder, self._array(index).shape, self._signature.args[index].ndim)
+
+    def place(self, index: int, row: Any, column: Any) -> Any:
+        """Pointer to the element (row, column) of a matrix."""
+        offset = row_start(self._builder, row, self.shape(index)[1], column)
+        return self._builder.gep(self.data(index), [offset])
+
+    def is_none(self, index: int) -> bool:
+        """Whether None was passed; known when the code is made."""
+        return isinstance(self._signature.args[index], types.NoneType)
+
+
+def number(value: int) -> Any:
+    """A 64-bit constant."""
+    return ir.Constant(LONG, value)
+
+
+def row_start(builder: Any, row: Any, width: Any, column: Any) -> Any:
+    """Offset of the element (row, column) of a matrix of that width."""
+    return builder.add(builder.mul(row, width), column)
+
+
+def permuted(builder: Any, one: Any, two: Any, lanes: list[int]) -> Any:
+    """The given lanes of two vectors, one behind the other."""
+    return builder.shuffle_vector(one, two, ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), lanes))
+
+
+def spread(builder: Any, value: Any, lanes: int) -> Any:
+    """A number in all lanes of a vector."""
+    zeros = ir.Constant(ir.VectorType(value.type, lanes), [0] * lanes)
+    first = builder.insert_element(zeros, value, ir.Constant(ir.IntType(32), 0))
+    return permuted(builder, first, zeros, [0] * lanes)
 
 
 @intrinsic
@@ -39,17 +93,17 @@ def leap(typing_context, steps, row, begin, position, out, at):  # type: ignore[
     signature = types.int64(_WORDS, types.int64, types.int64, types.int64, _PLACES, types.int64)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        operands = Operands(context, builder, signature, arguments)
+        given = Arguments(context, builder, signature, arguments)
         _, row, begin, position, _, at = arguments
         group = ir.VectorType(_INT, GROUP)
         zeros = ir.Constant(group, [0] * GROUP)
-        taken = builder.load(builder.bitcast(operands.place(0, row, begin), group.as_pointer()), align=4)
+        taken = builder.load(builder.bitcast(given.place(0, row, begin), group.as_pointer()), align=4)
         sums = taken
         for shift in (1, 2, 4, 8):
             # Lane 16 of the pair is the first zero.
             lanes = [i - shift if i >= shift else GROUP for i in range(GROUP)]
             sums = builder.add(sums, permuted(builder, sums, zeros, lanes))
-        there = builder.bitcast(builder.gep(operands.data(4), [at]), group.as_pointer())
+        there = builder.bitcast(builder.gep(given.data(4), [at]), group.as_pointer())
         builder.store(builder.add(sums, spread(builder, builder.trunc(position, _INT), GROUP)), there, align=4)
         marks = builder.bitcast(builder.icmp_signed("<", taken, zeros), _SHORT)
         length = builder.zext(builder.extract_element(sums, ir.Constant(_INT, GROUP - 1)), LONG)
@@ -65,10 +119,10 @@ def places_below(typing_context, places, at, limit):  # type: ignore[no-untyped-
     signature = types.int64(_PLACES, types.int64, types.int64)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        operands = Operands(context, builder, signature, arguments)
+        given = Arguments(context, builder, signature, arguments)
         _, at, limit = arguments
         group = ir.VectorType(_INT, GROUP)
-        taken = builder.load(builder.bitcast(builder.gep(operands.data(0), [at]), group.as_pointer()), align=4)
+        taken = builder.load(builder.bitcast(builder.gep(given.data(0), [at]), group.as_pointer()), align=4)
         inside = builder.icmp_signed("<", taken, spread(builder, builder.trunc(limit, _INT), GROUP))
         return builder.zext(builder.ctpop(builder.bitcast(inside, _SHORT)), LONG)
 
@@ -82,10 +136,10 @@ def _comparison(operator: str) -> Any:
         signature = types.uint64(numbers, types.int64, types.int64, numbers.dtype)
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            operands = Operands(context, builder, signature, arguments)
+            given = Arguments(context, builder, signature, arguments)
             _, row, begin, threshold = arguments
             lanes = ir.VectorType(threshold.type, WORD)
-            taken = builder.load(builder.bitcast(operands.place(0, row, begin), lanes.as_pointer()), align=2)
+            taken = builder.load(builder.bitcast(given.place(0, row, begin), lanes.as_pointer()), align=2)
             return builder.bitcast(builder.icmp_unsigned(operator, taken, spread(builder, threshold, WORD)), LONG)
 
         return signature, generate
@@ -111,18 +165,18 @@ def digits_to_numbers(typing_context, words, row, out):  # type: ignore[no-untyp
     signature = types.void(_WORDS, types.int64, _NUMBERS)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        operands = Operands(context, builder, signature, arguments)
+        given = Arguments(context, builder, signature, arguments)
         _, row, _ = arguments
         lanes = ir.VectorType(_SHORT, WORD)
         numbers = ir.Constant(lanes, [0] * WORD)
         for digit in range(DIGITS):
-            halves = (builder.load(operands.place(0, row, number(2 * digit + half))) for half in (0, 1))
+            halves = (builder.load(given.place(0, row, number(2 * digit + half))) for half in (0, 1))
             high, low = (builder.zext(half, LONG) for half in halves)
             word = builder.or_(builder.shl(high, number(32)), low)
             ones = builder.bitcast(word, ir.VectorType(BIT, WORD))
             larger = builder.add(numbers, ir.Constant(lanes, [1 << DIGITS - 1 - digit] * WORD))
             numbers = builder.select(ones, larger, numbers)
-        there = builder.bitcast(operands.data(2), lanes.as_pointer())
+        there = builder.bitcast(given.data(2), lanes.as_pointer())
         builder.store(numbers, there, align=2)
         return context.get_dummy_value()
 

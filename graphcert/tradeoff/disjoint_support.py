@@ -1,4 +1,7 @@
-"""Two laws that part ways with some probability: the trade-off of hierarchical smoothing (theory section 6)."""
+"""Two laws with partly disjoint supports: the trade-offs of selected and of hidden rows (theory, section 6).
+
+Scholten et al. 2022 and 2023; Levine & Feizi 2020.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,12 +12,15 @@ from math import comb
 import numpy as np
 from numpy.typing import ArrayLike
 
-from graphcert.errors import InputError
+from graphcert.errors import InputError, UnsupportedError
+from graphcert.noise import Ablation, Hierarchical, Selected, SubsetAblation
 from graphcert.noise.budget import count
-from graphcert.tradeoff.base import Floats, TradeOff, probabilities, rounded_up
+from graphcert.noise.law import Law, measured_laws
+from graphcert.tradeoff.base import Floats, TradeOff, probabilities, refuse_bits, trade_off, trade_off_of_law
+from graphcert.tradeoff.discrete import IDENTITY
 
 _GUARD = 2.0**-48
-"""Allowance for rounding in `Escape`, twice the bound derived there."""
+"""Allowance for rounding in `DisjointSupport`, twice the bound derived there."""
 
 _TINY = 2.0**-1000
 
@@ -23,7 +29,7 @@ _EXACT_ROWS = 1024
 
 
 @dataclass(frozen=True)
-class Escape(TradeOff):
+class DisjointSupport(TradeOff):
     """With probability δ the two laws show outcomes that the other one never shows; otherwise they are the lower pair.
 
     Under hierarchical smoothing δ is the probability that some perturbed row is not selected (Scholten et al. 2023):
@@ -33,10 +39,10 @@ class Escape(TradeOff):
         upper(q) = δ + (1 − δ) · upper_low(min(1, q/(1 − δ)))        lower(p) = 1 − upper(1 − p)
         c = δ + (1 − δ) · sup {q : lower_low(q) ≤ 1/(2(1 − δ))}       and c = 1 for δ ≥ 1/2.
 
-    A larger δ is never better: outcomes of the escape can be replaced by draws from the lower law whose they are.
+    A larger δ is never better: outcomes that one law alone shows can be replaced by draws from the lower law whose they are.
 
     *Products.* An outcome that one law never shows stays so whatever independent part is seen beside it, hence
-    Escape(T₁, δ) · T₂ = Escape(T₁ · T₂, δ), and Escape(T₁, δ₁) · Escape(T₂, δ₂) = Escape(T₁ · T₂, 1 − (1 − δ₁)(1 − δ₂)).
+    D(T₁, δ) · T₂ = D(T₁ · T₂, δ), and D(T₁, δ₁) · D(T₂, δ₂) = D(T₁ · T₂, 1 − (1 − δ₁)(1 − δ₂)), where D is this class.
 
     *Rounding.* Let u = 2⁻⁵³. The quotient q/(1 − δ) has two roundings, a relative error of 2u (near the smallest float it
     is rounded up instead); `upper_low` is concave and not negative, so this costs at most 2u of its value. Product, sum,
@@ -45,7 +51,7 @@ class Escape(TradeOff):
     but δ. `_GUARD` is more than all of it.
 
     Attributes:
-        low: the trade-off given that nothing escapes.
+        low: the trade-off given that both laws show the outcome.
         delta: δ, an exact fraction in [0, 1].
 
     Raises:
@@ -58,7 +64,7 @@ class Escape(TradeOff):
     def __post_init__(self) -> None:
         delta = Fraction(self.delta)
         if not 0 <= delta <= 1:
-            raise InputError(f"the probability of escape must lie between 0 and 1, got {self.delta}")
+            raise InputError(f"the disjoint-support mass must lie between 0 and 1, got {self.delta}")
         object.__setattr__(self, "delta", delta)
 
     def lower(self, p: ArrayLike) -> Floats:
@@ -75,39 +81,30 @@ class Escape(TradeOff):
         bound: Floats = np.minimum(share * inside + float(self.delta) + _GUARD, 1.0)
         return bound
 
-    @property
-    def critical(self) -> float:
-        """See `TradeOff.critical`; δ and the inverse of the lower pair as fractions, rounded up once."""
-        return rounded_up(*self.inverse(Fraction(1, 2)).as_integer_ratio())
-
     def inverse(self, level: Fraction) -> Fraction:
         """See `TradeOff.inverse`; exact if the lower pair's is."""
         share = 1 - self.delta
         return self.delta + share * self.low.inverse(level / share) if level < share else Fraction(1)
 
-    def compose(self, other: TradeOff) -> TradeOff:
-        """An escape of the product of the lower pairs; see above.
-
-        Raises:
-            UnsupportedError: if the lower pairs do not compose.
-        """
-        if isinstance(other, Escape):
-            return Escape(self.low * other.low, 1 - (1 - self.delta) * (1 - other.delta))
-        return Escape(self.low * other, self.delta)
-
-    def _compose_discrete(self, discrete: TradeOff) -> TradeOff:
-        return Escape(self.low * discrete, self.delta)
+    def _joint(self, other: TradeOff) -> TradeOff | None:
+        if isinstance(other, DisjointSupport):
+            return DisjointSupport(self.low * other.low, 1 - (1 - self.delta) * (1 - other.delta))
+        return DisjointSupport(self.low * other, self.delta)
 
 
-def escape(low: TradeOff, delta: Fraction) -> TradeOff:
-    """`Escape(low, delta)`, or `low` itself, number for number, if nothing escapes; of an `Escape`, one escape."""
+def with_disjoint_support(low: TradeOff, delta: Fraction) -> TradeOff:
+    """`DisjointSupport(low, delta)`; `low` itself, number for number, if δ = 0; two disjoint-support masses become one."""
     if not delta:
         return low
-    # Whatever escapes within the lower pair is told apart as well: one of the two happens, or neither.
-    return Escape(low.low, 1 - (1 - low.delta) * (1 - delta)) if isinstance(low, Escape) else Escape(low, delta)
+    # Outcomes that only one law of the lower pair shows are told apart as well: one of the two happens, or neither.
+    return (
+        DisjointSupport(low.low, 1 - (1 - low.delta) * (1 - delta))
+        if isinstance(low, DisjointSupport)
+        else DisjointSupport(low, delta)
+    )
 
 
-def selection_escape(select: float, rows: int) -> Fraction:
+def selection_mass(select: float, rows: int) -> Fraction:
     """δ = 1 − s^r: some of r rows is not selected, each selected on its own with probability s (theory section 6).
 
     Args:
@@ -119,7 +116,7 @@ def selection_escape(select: float, rows: int) -> Fraction:
     return 1 - (s**r if r <= _EXACT_ROWS else _power_down(s, r))
 
 
-def subset_escape(elements: int, kept: int, changed: int) -> Fraction:
+def subset_mass(elements: int, kept: int, changed: int) -> Fraction:
     """δ = 1 − C(d − r, k)/C(d, k): some of r changed elements is among the k of d that are kept (Levine & Feizi 2020).
 
     All subsets of k elements are equally likely; the others are replaced by a token. An exact fraction.
@@ -149,3 +146,65 @@ def _power_down(base: Fraction, exponent: int) -> Fraction:
         square = times(square, square)
         exponent >>= 1
     return Fraction(power)
+
+
+@trade_off_of_law.register(Ablation)
+def ablation_trade_off(law: Ablation, add: int, delete: int, nodes: int | None, shift: float | None) -> TradeOff:
+    """A token shows nothing of the row that it replaces, whatever changes."""
+    _touched(law, add, delete, nodes, shift)
+    return IDENTITY
+
+
+@trade_off_of_law.register(SubsetAblation)
+def subset_ablation_trade_off(
+    law: SubsetAblation, add: int, delete: int, nodes: int | None, shift: float | None
+) -> TradeOff:
+    """With r changed rows, some are kept with the probability of `subset_mass`; else nothing is seen of them."""
+    rows = _touched(law, add, delete, nodes, shift)
+    if law.elements is None:
+        raise InputError("ablation keeps k of d rows; say of how many, SubsetAblation(kept=…, elements=…)")
+    return with_disjoint_support(IDENTITY, subset_mass(law.elements, law.kept, min(rows, law.elements)))
+
+
+@trade_off_of_law.register(Selected)
+def selected_trade_off(law: Selected, add: int, delete: int, nodes: int | None, shift: float | None) -> TradeOff:
+    """With r changed rows, δ = 1 − s^r is of disjoint support, and the rest is the lower law's, for all changes at once.
+
+    r is as large as the budget lets it be: more rows never hurt the adversary, and every changed row takes a bit.
+    """
+    if law.select == 1:
+        return trade_off(law.law, add, delete, nodes, shift)
+    rows = _touched(law.law, add, delete, nodes, shift)
+    if rows == 0:
+        return IDENTITY
+    return with_disjoint_support(trade_off(law.law, add, delete, nodes, shift), selection_mass(law.select, rows))
+
+
+@trade_off_of_law.register(Hierarchical)
+def hierarchical_trade_off(
+    law: Hierarchical, add: int, delete: int, nodes: int | None, shift: float | None
+) -> TradeOff:
+    """The trade-off of changed features under an isotropic scheme without edge noise."""
+    if law.localized or law.perturbs("edges"):
+        raise UnsupportedError(
+            "a trade-off is one of a law, such as Hierarchical(0.8, BernoulliFlip(0.01, 0.6)); a scheme with levels or "
+            "edge noise has several: certify its votes, or multiply those of its laws"
+        )
+    return trade_off(law.levels("features")[0], add, delete, nodes, shift)
+
+
+def _touched(law: Law, add: int, delete: int, nodes: int | None, shift: float | None) -> int:
+    """r, the most rows that a budget of features can change."""
+    bits = count("add", add) + count("delete", delete)
+    limit = None if nodes is None else count("nodes", nodes)
+    if law.norm:
+        refuse_bits(law, bits)
+        if shift and limit is None:
+            raise InputError("a shift can spread over any number of rows; say over how many with nodes")
+        return limit if shift and limit is not None else 0
+    if shift:
+        raise InputError(f"only {measured_laws()} noise have a measure for a shift; give add, delete or nodes")
+    if limit is None:
+        return bits
+    # Ablation withstands any change of a row, so a number of rows is a budget of its own.
+    return limit if law.element == "rows" and bits == 0 else min(limit, bits)

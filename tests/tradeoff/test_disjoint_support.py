@@ -14,13 +14,13 @@ from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Ablation, BernoulliFlip, Budget, Gaussian, Hierarchical, Partition, Selected, Smoothing
 from graphcert.tradeoff import (
     DiscreteTradeOff,
-    Escape,
+    DisjointSupport,
     TradeOff,
     budget_trade_offs,
-    escape,
-    selection_escape,
-    subset_escape,
+    selection_mass,
+    subset_mass,
     trade_off,
+    with_disjoint_support,
 )
 
 RATES = st.one_of(st.sampled_from([0.0, 1.0, 0.5, 0.25, 0.01, 0.6, 1e-300]), st.floats(0, 1))
@@ -87,26 +87,26 @@ def test_selected_rows(law: BernoulliFlip, select: float, rows: list[tuple[int, 
 
 @settings(max_examples=40)
 @given(LAWS, SELECT, ROWS, LAWS, st.tuples(*[st.integers(0, 2)] * 2))
-def test_an_escape_commutes_with_independent_parts(f, select, rows, e, edges) -> None:
-    """Escape(features) · edges = Escape(features · edges), in either order, against enumeration of both."""
+def test_disjoint_support_commutes_with_independent_parts(f, select, rows, e, edges) -> None:
+    """D(features) · edges = D(features · edges), in either order, against enumeration of both."""
     add, delete = (sum(bits) for bits in zip(*rows, strict=True))
     low, other = trade_off(f, add, delete), trade_off(e, *edges)
-    delta = selection_escape(select, len(rows))
-    joint = escape(low, delta) * other
-    assert joint == escape(low * other, delta)
-    assert other * escape(low, delta) == escape(other * low, delta)
+    delta = selection_mass(select, len(rows))
+    joint = with_disjoint_support(low, delta) * other
+    assert joint == with_disjoint_support(low * other, delta)
+    assert other * with_disjoint_support(low, delta) == with_disjoint_support(other * low, delta)
     assert_exact(joint, together(*(row(f, select, *bits) for bits in rows), oracle.outcomes((e, *edges))))
 
 
 @settings(max_examples=40)
 @given(LAWS, SELECT, SELECT, st.integers(1, 2), st.integers(1, 2))
-def test_two_escapes_are_one(law, s, t, add, delete) -> None:
-    joint = escape(trade_off(law, add, 0), selection_escape(s, 1)) * escape(
-        trade_off(law, 0, delete), selection_escape(t, 1)
+def test_two_disjoint_supports_are_one(law, s, t, add, delete) -> None:
+    joint = with_disjoint_support(trade_off(law, add, 0), selection_mass(s, 1)) * with_disjoint_support(
+        trade_off(law, 0, delete), selection_mass(t, 1)
     )
     assert_exact(joint, together(row(law, s, add, 0), row(law, t, 0, delete)))
     if s < 1 and t < 1:
-        assert joint == Escape(trade_off(law, add, delete), 1 - Fraction(s) * Fraction(t))
+        assert joint == DisjointSupport(trade_off(law, add, delete), 1 - Fraction(s) * Fraction(t))
 
 
 @given(LAWS, st.integers(0, 3), st.integers(0, 3), st.integers(0, 3))
@@ -115,7 +115,7 @@ def test_everything_selected_is_the_lower_trade_off_number_for_number(law, add, 
     assert trade_off(Selected(1.0, law), add, delete, nodes + 1) == trade_off(law, add, delete)
     assert trade_off(Hierarchical(1.0, NOISY), add, delete) == trade_off(NOISY, add, delete)
     low = trade_off(law, add, delete)
-    assert escape(low, Fraction(0)) is low
+    assert with_disjoint_support(low, Fraction(0)) is low
 
 
 @given(st.integers(1, 6), st.integers(0, 6), st.integers(0, 6))
@@ -123,19 +123,19 @@ def test_exactly_k_of_d_kept(d: int, k: int, r: int) -> None:
     """Levine and Feizi: count the subsets that keep no changed element; the rest are seen by one law only."""
     if max(k, r) > d:
         with pytest.raises(InputError, match="at most"):
-            subset_escape(d, k, r)
+            subset_mass(d, k, r)
         return
     safe = sum(not set(kept) & set(range(r)) for kept in combinations(range(d), k))
-    delta = subset_escape(d, k, r)
+    delta = subset_mass(d, k, r)
     assert delta == 1 - Fraction(safe, comb(d, k))
     pairs = [(Fraction(1, comb(d, k)), Fraction(1, comb(d, k)))] * safe
-    escaped = comb(d, k) - safe
-    pairs += [(Fraction(1, comb(d, k)), Fraction(0)), (Fraction(0), Fraction(1, comb(d, k)))] * escaped
-    assert_exact(escape(trade_off(Ablation()), delta), pairs)
+    disjoint = comb(d, k) - safe
+    pairs += [(Fraction(1, comb(d, k)), Fraction(0)), (Fraction(0), Fraction(1, comb(d, k)))] * disjoint
+    assert_exact(with_disjoint_support(trade_off(Ablation()), delta), pairs)
 
 
 @given(SELECT, st.integers(1, 5), st.floats(0, 1), st.floats(0, 1))
-def test_ablation_is_the_escape_alone(select: float, rows: int, p: float, other: float) -> None:
+def test_ablation_is_the_disjoint_support_alone(select: float, rows: int, p: float, other: float) -> None:
     """Scholten et al. 2022: certified iff p − δ > 1/2, or pA − δ > pB + δ."""
     found = trade_off(Hierarchical(select, Ablation()), nodes=rows)
     delta = 1 - Fraction(select) ** rows
@@ -176,25 +176,25 @@ def test_no_majority_survives_where_escape_is_as_likely_as_not() -> None:
         assert found.critical == 1
         assert found.inverse(Fraction(1, 2)) == 1
         assert found.lower(1.0) < 0.5
-    certain = Escape(trade_off(NOISY, 1), Fraction(1))
+    certain = DisjointSupport(trade_off(NOISY, 1), Fraction(1))
     assert certain.lower(1.0) == 0
     assert certain.upper(0.0) == 1
 
 
 def test_many_rows_are_rounded_up_and_few_are_exact() -> None:
     for select, rows in ((0.9, 3), (1 - 2.0**-20, 1024)):
-        assert selection_escape(select, rows) == 1 - Fraction(select) ** rows
+        assert selection_mass(select, rows) == 1 - Fraction(select) ** rows
     for select, rows in ((1 - 2.0**-20, 5000), (0.999, 2000)):
-        exact, found = 1 - Fraction(select) ** rows, selection_escape(select, rows)
+        exact, found = 1 - Fraction(select) ** rows, selection_mass(select, rows)
         assert exact <= found <= exact + Fraction(1, 10**55)
-    assert 1 - Fraction(1, 10**50) < selection_escape(0.5, 10**6) < 1
-    assert selection_escape(1.0, 10**9) == 0
+    assert 1 - Fraction(1, 10**50) < selection_mass(0.5, 10**6) < 1
+    assert selection_mass(1.0, 10**9) == 0
 
 
 @pytest.mark.parametrize("delta", [Fraction(-1, 2), Fraction(3, 2), float("nan")])
-def test_what_is_no_probability_of_escape(delta) -> None:
+def test_what_is_no_disjoint_support_mass(delta) -> None:
     with pytest.raises((InputError, ValueError)):
-        Escape(trade_off(NOISY, 1), delta)
+        DisjointSupport(trade_off(NOISY, 1), delta)
 
 
 def test_what_has_no_trade_off() -> None:
@@ -262,7 +262,7 @@ def test_no_placement_of_rows_and_bits_is_worse_than_the_worst_trade_off(
             together_ = trade_off(edges, 0, edge_delete)
             for law, a, d in zip(laws, adds, deletes, strict=True):
                 together_ = together_ * trade_off(law, a, d)
-            placed = escape(together_, Fraction(delta))
+            placed = with_disjoint_support(together_, Fraction(delta))
             truth = max(truth, placed.critical)
             lowest = np.min([trade.lower(grid) for trade in found], axis=0)
             assert np.all(lowest <= placed.lower(grid) + 1e-12)
@@ -278,12 +278,17 @@ def test_rows_go_where_selection_is_rarest_once_every_level_with_bits_has_one() 
     found = budget_trade_offs(scheme, Budget(4, 0, nodes=3))
     rows = {0: (0, 3), 1: (1, 2), 2: (1, 2), 3: (2, 1), 4: (3, 0)}
     expected = [
-        escape(trade_off(near, k) * trade_off(far, 4 - k), 1 - Fraction(0.9375) ** n * Fraction(0.75) ** f)
+        with_disjoint_support(
+            trade_off(near, k) * trade_off(far, 4 - k), 1 - Fraction(0.9375) ** n * Fraction(0.75) ** f
+        )
         for k, (n, f) in rows.items()
     ]
     assert set(found) == set(expected)
     single = budget_trade_offs(scheme, Budget(4, 0, nodes=1))
-    assert set(single) == {Escape(trade_off(near, 4), Fraction(1, 16)), Escape(trade_off(far, 4), Fraction(1, 4))}
+    assert set(single) == {
+        DisjointSupport(trade_off(near, 4), Fraction(1, 16)),
+        DisjointSupport(trade_off(far, 4), Fraction(1, 4)),
+    }
 
 
 @pytest.mark.filterwarnings("ignore:the probability of selection falls")
@@ -294,20 +299,22 @@ def test_too_many_ways_fall_back_on_a_sound_corner() -> None:
     few, many = budget_trade_offs(scheme, Budget(2, 2, nodes=2)), budget_trade_offs(scheme, Budget(8, 8, nodes=2))
     assert len(few) > 1
     (corner,) = many
-    assert isinstance(corner, Escape)
+    assert isinstance(corner, DisjointSupport)
     assert corner.delta == 1 - Fraction(0.97) ** 2
     for adds, deletes in spreads(3, 8, 8):
         low: TradeOff = trade_off(laws[0], adds[0], deletes[0])
         for law, a, d in zip(laws[1:], adds[1:], deletes[1:], strict=True):
             low = low * trade_off(law, a, d)
-        assert escape(low, corner.delta).critical <= corner.critical
+        assert with_disjoint_support(low, corner.delta).critical <= corner.critical
 
 
 def test_one_level_that_dominates_takes_everything() -> None:
     two = Partition([0, 1], [[0, 1], [1, 0]])
     near, far = NOISY, BernoulliFlip(0.25, 0.5)
     scheme = Hierarchical([0.75, 0.875], Smoothing([near, far], None, two))
-    assert budget_trade_offs(scheme, Budget(2, 1, nodes=2)) == (Escape(trade_off(near, 2, 1), 1 - Fraction(9, 16)),)
+    assert budget_trade_offs(scheme, Budget(2, 1, nodes=2)) == (
+        DisjointSupport(trade_off(near, 2, 1), 1 - Fraction(9, 16)),
+    )
     assert budget_trade_offs(Hierarchical(0.75, near), Budget(2, 1)) == (trade_off(Selected(0.75, near), 2, 1),)
 
 

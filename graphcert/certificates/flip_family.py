@@ -8,7 +8,7 @@ import numpy as np
 from graphcert.certificates.budget_grid import Mask
 from graphcert.certificates.method_hierarchy import HIERARCHY, Method
 from graphcert.certificates.query import Evidence, Family, Query
-from graphcert.certificates.together_scores import tight_scores
+from graphcert.certificates.score_family import tight_scores
 from graphcert.collective import (
     CollectiveCurve,
     collective_localized,
