@@ -8,6 +8,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch_geometric.data import Data
 
+from graphcert.core.arguments import whole
 from graphcert.errors import InputError
 from graphcert.images.image_files import pixel_values
 from graphcert.noise import Partition
@@ -34,7 +35,7 @@ class GridGraph:
 
     def __post_init__(self) -> None:
         for name in ("height", "width"):
-            _check_count(f"the {name} of a grid graph", getattr(self, name))
+            whole(f"the {name} of a grid graph", getattr(self, name), 1)
         if self.neighbourhood not in _STEPS:
             raise InputError(f"the neighbourhood of a pixel is 4 or 8, got {self.neighbourhood!r}")
 
@@ -88,7 +89,7 @@ class GridGraph:
             InputError: unless there are at least as many rows and columns of pixels as of cells.
         """
         for name, count, size in (("rows", rows, self.height), ("columns", columns, self.width)):
-            _check_count(f"the number of {name} of cells", count)
+            whole(f"the number of {name} of cells", count, 1)
             if count > size:
                 raise InputError(f"{count} {name} of cells are more than the image's {size} {name} of pixels")
         row, column = np.divmod(np.arange(rows * columns), columns)
@@ -127,11 +128,6 @@ class GridGraph:
                 f"this grid graph is one of {self.height}×{self.width} pixels, got an image of shape {image.shape}"
             )
         return image.reshape(self.size, *image.shape[2:])
-
-
-def _check_count(name: str, value: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise InputError(f"{name} must be a whole number of at least 1, got {value!r}")
 
 
 def _distances(positions: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from graphcert.core.arguments import whole
 from graphcert.errors import InputError, ModelError
 from graphcert.voting.model_checks import check_model
 
@@ -51,14 +52,14 @@ class ImageModel(nn.Module):
     ) -> None:
         super().__init__()
         self.module = check_model(module, "images")
-        self.classes = None if classes is None else _whole("classes", classes, 2)
-        self.batch = _whole("batch", batch, 1)
+        self.classes = None if classes is None else whole("classes of an image model", classes, 2)
+        self.batch = whole("batch of an image model", batch, 1)
         declared = getattr(module, "reach", None)
         # Without a reach, a `stride` is one layer's own.
         stride = (1 if declared is None else getattr(module, "stride", 1)) if stride is None else stride
         reach = declared if reach is None else reach
-        self.reach = None if reach is None else _whole("reach", reach, 0)
-        self.stride = _whole("stride", stride, 1)
+        self.reach = None if reach is None else whole("reach of an image model", reach)
+        self.stride = whole("stride of an image model", stride, 1)
         # Normalisation is on the module's device from the beginning.
         device = next((tensor.device for tensor in module.parameters()), torch.device("cpu"))
         for name, values in (("mean", mean), ("std", std)):
@@ -113,12 +114,6 @@ def _checked(logits: object, images: Tensor, classes: int | None) -> Tensor:
     if not fits or logits.shape[1] < 2 or (classes is not None and logits.shape[1] != classes):
         raise ModelError(f"the module must return logits of shape {wanted}, or smaller maps, got {tuple(logits.shape)}")
     return logits
-
-
-def _whole(name: str, value: object, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise InputError(f"{name} of an image model must be a whole number of at least {least}, got {value!r}")
-    return int(value)
 
 
 def _per_channel(name: str, values: Sequence[float]) -> Tensor:

@@ -15,9 +15,8 @@ from graphcert.images.image_model import ImageModel
 from graphcert.models.base import Floats
 from graphcert.models.tensors import single_torch_thread
 from graphcert.sampling.philox import CHECK
-from graphcert.voting.cache_detection import Input, Pair, refuse_memory
+from graphcert.voting.cache_detection import Input, Pair, copied, refuse_memory
 from graphcert.voting.model_checks import NAN_LOGITS
-from graphcert.voting.module_state import copied
 from graphcert.voting.noisy_graph import Problem
 from graphcert.voting.paths import Path
 from graphcert.voting.vote_sums import Tally

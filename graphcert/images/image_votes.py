@@ -2,20 +2,20 @@
 
 import os
 
-import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import nn
 from torch_geometric.data import Data
 
-from graphcert.errors import InputError, UnsupportedError
+from graphcert.core.arguments import whole
+from graphcert.errors import UnsupportedError
 from graphcert.images.image_files import image_fingerprint, pixel_values
 from graphcert.images.image_model import ImageModel
 from graphcert.images.image_path import ImagePath
 from graphcert.models.base import Floats
 from graphcert.noise import Law, Scheme, as_scheme
 from graphcert.votes import Votes
-from graphcert.voting.counting import check_numbers, identity_of, take_votes
+from graphcert.voting.counting import identity_of, take_votes
 from graphcert.voting.model_checks import evaluation_mode, refuse_training_layers, refuse_unusable_parameters
 from graphcert.voting.noisy_graph import Problem
 
@@ -69,16 +69,16 @@ def sample_image_votes(
         UnsupportedError: for noise of edges, which images do not have.
         VotesError: if `store` holds votes of another run.
     """
-    check_numbers(samples=samples, pilot_samples=pilot_samples, shard_samples=shard_samples)
-    if reach is not None and (isinstance(reach, bool) or not isinstance(reach, (int, np.integer)) or reach < 0):
-        raise InputError(f"reach must be a whole number of pixels of at least 0, got {reach!r}")
+    for name, count in (("samples", samples), ("pilot_samples", pilot_samples), ("shard_samples", shard_samples)):
+        whole(name, count, 1)
+    reach = None if reach is None else whole("reach", reach)
     wrapped = model if isinstance(model, ImageModel) else ImageModel(model)
     values, smoothing = pixel_values(image), as_scheme(smoothing)
     problem = image_problem(values, smoothing, seed)
     refuse_unusable_parameters(wrapped)
     with evaluation_mode(wrapped):
         refuse_training_layers(wrapped)
-        path = ImagePath(problem, values.shape[:2], wrapped, wrapped.reach if reach is None else int(reach))
+        path = ImagePath(problem, values.shape[:2], wrapped, wrapped.reach if reach is None else reach)
         identity = identity_of(wrapped, image_fingerprint(values), smoothing, seed, path.name)
         return take_votes(
             path,

@@ -1,13 +1,13 @@
 """Files of trained U-Nets with what their classes mean, names and colours. Loading executes nothing."""
 
 import colorsys
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from graphcert.core.arguments import real
 from graphcert.core.reading import damage_refused
 from graphcert.errors import DataError, InputError
 from graphcert.images.image_files import Void, void_labels
@@ -80,10 +80,7 @@ class Segmenter:
         if not all(0 <= part <= 255 for colour in self.palette for part in colour):
             raise InputError("the colours of classes must be numbers from 0 to 255")
         object.__setattr__(self, "ignore", void_labels(self.ignore))
-        if not 0 <= self.sigma < math.inf:
-            raise InputError(
-                f"the deviation of noise in training must be a finite number of at least 0, got {self.sigma!r}"
-            )
+        real("the deviation of noise in training", self.sigma, 0)
 
     def save(self, path: Path) -> None:
         """Write everything atomically.

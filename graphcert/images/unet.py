@@ -7,11 +7,11 @@ In evaluation mode no operation mixes distant pixels: a pixel's logits depend on
 from collections.abc import Sequence
 from itertools import pairwise
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from graphcert.core.arguments import whole
 from graphcert.errors import InputError
 
 _WIDEST = 6
@@ -57,15 +57,9 @@ class UNet(nn.Module):
         deviation: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
-        checks: tuple[tuple[str, object, int], ...] = (
-            *(("channels", channels, 1), ("classes", classes, 2), ("width", width, 1), ("depth", depth, 1)),
-            *(("context", context, 0), ("cell", cell, 1)),
-        )
-        for name, value, least in checks:
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-                raise InputError(f"{name} of a U-Net must be a whole number of at least {least}, got {value!r}")
-        self.channels, self.classes, self.cell = channels, classes, cell
-        self.width, self.depth, self.context = width, depth, context
+        self.channels, self.classes = whole("channels of a U-Net", channels, 1), whole("classes of a U-Net", classes, 2)
+        self.width, self.depth = whole("width of a U-Net", width, 1), whole("depth of a U-Net", depth, 1)
+        self.context, self.cell = whole("context of a U-Net", context), whole("cell of a U-Net", cell, 1)
         self.register_buffer("mean", _per_channel("mean", mean, channels, 0.0))
         self.register_buffer("deviation", _per_channel("deviation", deviation, channels, 1.0))
         widths = [width * min(level + 1, _WIDEST) for level in range(depth)]

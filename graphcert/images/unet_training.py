@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from graphcert.core.arguments import positive, real, whole
 from graphcert.errors import InputError, ModelError
 from graphcert.images.image_files import Void, check_classes, labelled, void_labels
 from graphcert.images.unet import UNet
@@ -107,20 +108,10 @@ class UNetTraining:
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "validate_every"):
-            count: object = getattr(self, name)
-            if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 1:
-                raise InputError(f"training option {name} must be a whole number of at least 1, got {count!r}")
-        for name, least, most in (
-            *(("learning_rate", 0.0, math.inf), ("weight_decay", 0.0, math.inf)),
-            *(("balance", 0.0, 1.0), ("zoom", 0.1, 1.0)),
-        ):
-            value = getattr(self, name)
-            if not _is_finite(value) or not least <= value <= most or (name == "learning_rate" and value == 0):
-                raise InputError(f"training option {name} must be a number from {least:g} to {most:g}, got {value!r}")
-
-
-def _is_finite(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+            whole(f"training option {name}", getattr(self, name), 1)
+        positive("training option learning_rate", self.learning_rate)
+        for name, least, most in (("weight_decay", 0.0, math.inf), ("balance", 0.0, 1.0), ("zoom", 0.1, 1.0)):
+            real(f"training option {name}", getattr(self, name), least, most)
 
 
 @dataclass(frozen=True)
@@ -172,8 +163,7 @@ def train_unet(
         ModelError: if the loss stops being a number.
     """
     schedule = UNetTraining() if training is None else training
-    if not _is_finite(sigma) or sigma < 0:
-        raise InputError(f"the deviation sigma of training noise must be a finite number of at least 0, got {sigma!r}")
+    real("the deviation sigma of training noise", sigma, 0)
     pictures, labels = _tensors(images, masks, classes, ignore, "training")
     held_out = None if validation is None else _tensors(*validation, classes, ignore, "validation")
     mean, deviation = _moments(pictures)

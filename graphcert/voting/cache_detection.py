@@ -7,7 +7,7 @@ import copy
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from torch import nn
 
 from graphcert.errors import ModelError
 from graphcert.models.base import Floats
-from graphcert.voting.module_state import ABSENT, Place, copied, keeps_numbers, places_of
+from graphcert.voting.module_state import ABSENT, Place, everything_in, keeps_numbers, places_of
 
 Input = tuple[NDArray[Any], ...]
 Ask = Callable[[nn.Module, Input], Floats | None]
@@ -26,6 +26,43 @@ _CLOSE = 1e-5
 """Relative to the largest logit, answers may differ by so much: a compiled model may round otherwise in other shapes."""
 
 _LINE = 64
+
+
+Model = TypeVar("Model", bound=nn.Module)
+
+
+def copied(model: Model) -> Model:
+    """A copy that shares no parameter, buffer or attribute with the model.
+
+    Tensors that a call has left on it with their gradient history, such as attention weights, are copied without it.
+
+    Raises:
+        ModelError: naming what cannot be copied.
+    """
+    computed = {
+        id(part): part.detach().clone()
+        for _, part in everything_in("model", model)
+        if isinstance(part, torch.Tensor) and not part.is_leaf
+    }
+    try:
+        return copy.deepcopy(model, computed)
+    except Exception as error:
+        name, reason = _obstacle(model, computed) or ("a part of it", error)
+        raise ModelError(
+            f"the model cannot be copied, as voting in threads needs: {name} is in the way "
+            f"({type(reason).__name__}: {str(reason).splitlines()[0] if str(reason) else ''}); take it out of the model"
+        ) from error
+
+
+def _obstacle(model: nn.Module, computed: dict[int, torch.Tensor]) -> tuple[str, Exception] | None:
+    """The innermost part that cannot be copied by itself, and why."""
+    found = None
+    for name, part in everything_in("model", model):
+        try:
+            copy.deepcopy(part, dict(computed))
+        except Exception as error:
+            found = name, error
+    return found
 
 
 def placed(given: Input) -> Input:
@@ -212,7 +249,7 @@ def refuse_memory(model: nn.Module, call: Callable[[nn.Module, Input], Floats], 
         except Exception:  # whatever the model says about a shape that is not its own
             return None
 
-    one, two = copied(model), copied(model)
+    one, two = copied(model)(model)
     early = [ask(one, placed(second)) for _, second in pairs]
     late = [*_in_turn(two, ask, pairs), ask(two, placed(pairs[0][1]))]
     for k, found in enumerate(late):
@@ -232,7 +269,7 @@ def _sentence(of: str, names: list[str]) -> str:
 
 def _culprits(model: nn.Module, ask: Ask, earlier: Input, later: Input) -> list[str]:
     """The places that make the difference, filled before or by the earlier input: emptying them changes the answer."""
-    fresh, used = copied(model), copied(model)
+    fresh, used = copied(model)(model)
     ask(used, placed(earlier))
     return stale_places(fresh, ask, later) or stale_places(used, ask, later)
 

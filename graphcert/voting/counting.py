@@ -19,8 +19,8 @@ from torch import nn
 from tqdm import tqdm
 
 from graphcert._version import __version__
+from graphcert.core.arguments import whole
 from graphcert.core.arrays import to_json
-from graphcert.errors import InputError
 from graphcert.models.checkpoint import model_fingerprint
 from graphcert.models.tensors import single_torch_thread
 from graphcert.noise import Scheme
@@ -55,11 +55,8 @@ class Counter:
 
     def __init__(self, path: Path, workers: int, batch: int | None = None) -> None:
         batch = -(-16 // path.unit) * path.unit if batch is None else batch
-        for name, value in (("workers", workers), ("batch_size", batch)):
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-                raise InputError(f"{name} must be a whole number of at least 1, got {value!r}")
-        self.paths = [path, *(path.fork() for _ in range(workers - 1))]
-        self.batch = batch
+        self.batch = whole("batch_size", batch, 1)
+        self.paths = [path, *(path.fork() for _ in range(whole("workers", workers, 1) - 1))]
 
     def count(self, purpose: int, start: int, stop: int, tick: Tick, tally: Callable[[], Tally]) -> Sums:
         """What tallies count in the samples start … stop − 1, added up; `tick(n)` is called after every n samples.
@@ -115,13 +112,6 @@ def shards(samples: int, size: int) -> Iterator[tuple[int, int]]:
 
 STREAMS = 1
 """Version of the map from (seed, sample) to noise; votes of different versions are never mixed."""
-
-
-def check_numbers(**numbers: int) -> None:
-    """Raise `InputError` naming the first number of samples that is not a whole number of at least 1."""
-    for name, value in numbers.items():
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-            raise InputError(f"{name} must be a whole number of at least 1, got {value!r}")
 
 
 def identity_of(model: nn.Module, data: str, smoothing: Scheme, seed: int, path: str) -> dict[str, Any]:

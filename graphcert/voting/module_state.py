@@ -1,22 +1,19 @@
-"""Where a model can keep something between two calls, and copies of it.
+"""Where a model can keep something between two calls.
 
 Such places are attributes, buffers, objects, closures, globals and class attributes.
 """
 
-import copy
 import sys
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from types import CodeType, FunctionType, MethodType, ModuleType
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn.utils.rnn import PackedSequence
-
-from graphcert.errors import ModelError
 
 ABSENT = object()
 """What stands in a place that does not exist."""
@@ -276,40 +273,3 @@ def _names(code: CodeType) -> set[str]:
     """The names that code, and the functions in it, look up."""
     inner = (_names(part) for part in code.co_consts if isinstance(part, CodeType))
     return set(code.co_names).union(*inner)
-
-
-Model = TypeVar("Model", bound=nn.Module)
-
-
-def copied(model: Model) -> Model:
-    """A copy that shares no parameter, buffer or attribute with the model.
-
-    Tensors that a call has left on it with their gradient history, such as attention weights, are copied without it.
-
-    Raises:
-        ModelError: naming what cannot be copied.
-    """
-    computed = {
-        id(part): part.detach().clone()
-        for _, part in everything_in("model", model)
-        if isinstance(part, torch.Tensor) and not part.is_leaf
-    }
-    try:
-        return copy.deepcopy(model, computed)
-    except Exception as error:
-        name, reason = _obstacle(model, computed) or ("a part of it", error)
-        raise ModelError(
-            f"the model cannot be copied, as voting in threads needs: {name} is in the way "
-            f"({type(reason).__name__}: {str(reason).splitlines()[0] if str(reason) else ''}); take it out of the model"
-        ) from error
-
-
-def _obstacle(model: nn.Module, computed: dict[int, torch.Tensor]) -> tuple[str, Exception] | None:
-    """The innermost part that cannot be copied by itself, and why."""
-    found = None
-    for name, part in everything_in("model", model):
-        try:
-            copy.deepcopy(part, dict(computed))
-        except Exception as error:
-            found = name, error
-    return found

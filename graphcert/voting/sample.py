@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from graphcert.core.arguments import whole
 from graphcert.data import data_fingerprint
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.models.base import SparseFirstModel
@@ -15,7 +16,7 @@ from graphcert.noise import Law, Scheme, as_scheme
 from graphcert.statistics import check_sample_size
 from graphcert.votes import Votes
 from graphcert.voting.cache_detection import refuse_memory
-from graphcert.voting.counting import check_numbers, identity_of, take_votes
+from graphcert.voting.counting import identity_of, take_votes
 from graphcert.voting.model_checks import (
     Call,
     check_model,
@@ -87,7 +88,8 @@ def sample_votes(
         UnsupportedError: for path="sparse" with a model that has no sparse first layer.
         VotesError: if `store` holds votes of another run.
     """
-    check_numbers(samples=samples, pilot_samples=pilot_samples, shard_samples=shard_samples)
+    for name, count in (("samples", samples), ("pilot_samples", pilot_samples), ("shard_samples", shard_samples)):
+        whole(name, count, 1)
     if not isinstance(scores, bool):
         raise InputError(f"scores must be True or False, got {scores!r}")
     if path not in PATHS:
