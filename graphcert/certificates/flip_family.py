@@ -12,16 +12,16 @@ from graphcert.certificates.score_family import tight_scores
 from graphcert.collective import (
     CollectiveCurve,
     collective_localized,
-    collective_perceived,
+    collective_receptive,
     scheme_perception,
     smoothing_problem,
     tight_problem,
 )
 from graphcert.collective.curve import strengthened
-from graphcert.collective.localized import BINS, robust_by_half_spaces
-from graphcert.collective.localized_problem import LocalizedProblem
-from graphcert.collective.perceived import perceived_robust
-from graphcert.collective.tight import collective_tight
+from graphcert.collective.exact import collective_tight
+from graphcert.collective.half_spaces.localized import BINS, robust_by_half_spaces
+from graphcert.collective.half_spaces.localized_problem import LocalizedProblem
+from graphcert.collective.half_spaces.receptive import robust_in_receptive_fields
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import AXES
 
@@ -46,7 +46,7 @@ def _curve(evidence: Evidence, query: Query, method: Method) -> CollectiveCurve:
     options: dict[str, Any] = {
         "targets": query.targets,
         "correct": query.correct,
-        "robust_alone": _robust_alone(evidence, query, method),
+        "robust_per_node": _robust_alone(evidence, query, method),
         "time_limit": query.time_limit,
     }
     if method.program in ("tight-lp", "tight"):
@@ -71,7 +71,7 @@ def _robust_alone(evidence: Evidence, query: Query, method: Method) -> Mask:
     problem = smoothing_problem(evidence.smoothing, eta, used, query.data)
     if query.layers is None:
         return alone | robust_by_half_spaces(problem, query.counts)
-    return alone | perceived_robust(problem, query.counts, **_perception(evidence, query))
+    return alone | robust_in_receptive_fields(problem, query.counts, **_perception(evidence, query))
 
 
 def _tight(evidence: Evidence, query: Query, options: dict[str, Any], branching: bool) -> CollectiveCurve:
@@ -85,18 +85,18 @@ def _tight(evidence: Evidence, query: Query, options: dict[str, Any], branching:
         return found
     # Where the search did not end, the half-spaces of the orders may prove more: their integer program where a search was
     # asked for, their linear one otherwise.
-    options |= {"robust_alone": options["robust_alone"][unsettled], "method": "milp" if branching else "lp"}
+    options |= {"robust_per_node": options["robust_per_node"][unsettled], "method": "milp" if branching else "lp"}
     other = collective_localized(problem.half_spaces(), query.counts[unsettled], bins=query.bins, **options)
     return strengthened(found, other, unsettled)
 
 
 def _perceived(evidence: Evidence, query: Query, problem: LocalizedProblem, options: dict[str, Any]) -> CollectiveCurve:
     """Only what a node perceives through so many layers counts."""
-    return collective_perceived(problem, budgets=query.counts, **_perception(evidence, query), **options)
+    return collective_receptive(problem, budgets=query.counts, **_perception(evidence, query), **options)
 
 
 def _perception(evidence: Evidence, query: Query) -> dict[str, Any]:
-    """What the nodes perceive, and the limits of the adversary, as arguments of `collective_perceived`."""
+    """What the nodes perceive, and the limits of the adversary, as arguments of `collective_receptive`."""
     if query.data is None or query.layers is None:
         raise InputError("layers need the clean graph, on which receptive fields are found; give data")
     if query.counts[:, AXES.index("edge_add")].any():

@@ -42,7 +42,7 @@ def _curve(evidence: Evidence, query: Query, method: Method) -> CollectiveCurve:
     orders = DEFAULT_ORDERS if query.orders is None else tuple(Order(*order) for order in query.orders)
     return collective_hierarchical(
         hierarchical_problem(evidence.smoothing, majorities, query.data), query.budgets, method=method.program,
-        targets=query.targets, correct=query.correct, robust_alone=evidence.robust_per_node(query.budgets),
+        targets=query.targets, correct=query.correct, robust_per_node=evidence.robust_per_node(query.budgets),
         orders=orders, bins=query.bins, time_limit=query.time_limit, solver=query.solver,
     )  # fmt: skip
 

@@ -44,7 +44,7 @@ def _curve(evidence: Evidence, query: Query, method: Method) -> CollectiveCurve:
     problem = BlockScales.of(evidence.smoothing, evidence.nodes).problem(distances)
     return collective_norm(
         problem, shifts, method=method.program, targets=query.targets, correct=query.correct,
-        robust_alone=np.array([evidence.robust(Budget(), shift) for shift in shifts]), bins=query.bins,
+        robust_per_node=np.array([evidence.robust(Budget(), shift) for shift in shifts]), bins=query.bins,
         time_limit=query.time_limit, solver=query.solver,
     )  # fmt: skip
 

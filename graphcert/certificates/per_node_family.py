@@ -8,7 +8,7 @@ from graphcert.certificates.budget_grid import Mask
 from graphcert.certificates.method_hierarchy import Method
 from graphcert.certificates.query import Evidence, Family, Query
 from graphcert.collective import CollectiveCurve
-from graphcert.collective.budget_axes import budget_axes
+from graphcert.collective.adversary import budget_axes
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Budget, Scheme
 

@@ -8,7 +8,7 @@ from graphcert.certificates.budget_grid import Mask
 from graphcert.certificates.query import Evidence, Query
 from graphcert.certificates.score_allocations import Worst, worst_allocation
 from graphcert.collective import CollectiveCurve, collective_localized, smoothing_problem, tight_problem
-from graphcert.collective.linear import IntArray
+from graphcert.collective.solvers.program import IntArray
 from graphcert.noise import AXES
 
 
@@ -18,9 +18,9 @@ def tight_scores(evidence: Evidence, query: Query, options: dict[str, Any]) -> C
     Args:
         evidence: claims that rest on the tails of scores.
         query: what is asked.
-        options: targets, correct, robust_alone and time_limit of the collective certificate.
+        options: targets, correct, robust_per_node and time_limit of the collective certificate.
     """
-    tails, alone, targets = evidence.tails(), options["robust_alone"], options["targets"]
+    tails, alone, targets = evidence.tails(), options["robust_per_node"], options["targets"]
     assert tails is not None  # else there is no such method
     correct = None if options["correct"] is None else targets & options["correct"]
     problem = tight_problem(evidence.smoothing, np.zeros(evidence.nodes), query.data)
@@ -35,7 +35,7 @@ def tight_scores(evidence: Evidence, query: Query, options: dict[str, Any]) -> C
     used, eta = evidence.half_spaces(query.orders)
     rest = collective_localized(
         smoothing_problem(evidence.smoothing, eta, used, query.data), query.counts[open_rows],
-        method="milp", solver=query.solver, bins=query.bins, **options | {"robust_alone": alone[open_rows]},
+        method="milp", solver=query.solver, bins=query.bins, **options | {"robust_per_node": alone[open_rows]},
     )  # fmt: skip
     for name in ("bound", "attacked_upper", "method", "status", "correct_upper"):
         values = getattr(rest, name)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from graphcert.collective.linear import Amounts, FloatArray, IntArray
+from graphcert.collective.solvers.program import Amounts, FloatArray, IntArray
 from graphcert.core.files import atomic_write_text
 from graphcert.core.reading import read_json
 from graphcert.errors import DataError, InputError
