@@ -249,7 +249,7 @@ def refuse_memory(model: nn.Module, call: Callable[[nn.Module, Input], Floats], 
         except Exception:  # whatever the model says about a shape that is not its own
             return None
 
-    one, two = copied(model)(model)
+    one, two = copied(model), copied(model)
     early = [ask(one, placed(second)) for _, second in pairs]
     late = [*_in_turn(two, ask, pairs), ask(two, placed(pairs[0][1]))]
     for k, found in enumerate(late):
@@ -269,7 +269,7 @@ def _sentence(of: str, names: list[str]) -> str:
 
 def _culprits(model: nn.Module, ask: Ask, earlier: Input, later: Input) -> list[str]:
     """The places that make the difference, filled before or by the earlier input: emptying them changes the answer."""
-    fresh, used = copied(model)(model)
+    fresh, used = copied(model), copied(model)
     ask(used, placed(earlier))
     return stale_places(fresh, ask, later) or stale_places(used, ask, later)
 
