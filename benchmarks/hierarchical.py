@@ -20,7 +20,7 @@ from votes import graph
 import graphcert as gc
 from graphcert.models import build_model
 from graphcert.sampling.philox import MAIN
-from graphcert.voting.problem import Problem
+from graphcert.voting.noisy_graph import Problem
 from graphcert.voting.sample import choose_path
 
 SELECT = 0.81

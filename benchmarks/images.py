@@ -19,11 +19,11 @@ import numpy as np
 import torch
 
 import graphcert as gc
+from graphcert.images.image_files import pixel_values
+from graphcert.images.image_path import ImagePath
+from graphcert.images.image_votes import image_problem
+from graphcert.images.unet import UNet
 from graphcert.sampling.philox import MAIN
-from graphcert.segmentation.image_path import ImagePath
-from graphcert.segmentation.images import pixel_values
-from graphcert.segmentation.unet import UNet
-from graphcert.segmentation.voting import image_problem
 
 HEIGHT, WIDTH, CLASSES = 180, 240, 11
 NEAR, FAR = 0.25, 0.5

@@ -22,7 +22,7 @@ from votes import Baseline, graph, normalised
 import graphcert as gc
 from graphcert.models import build_model
 from graphcert.sampling.philox import MAIN
-from graphcert.voting.problem import Problem
+from graphcert.voting.noisy_graph import Problem
 from graphcert.voting.sample import choose_path
 
 CLUSTERS = 5

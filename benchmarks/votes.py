@@ -24,7 +24,7 @@ import graphcert as gc
 from graphcert.errors import GraphcertError
 from graphcert.models import APPNP, GCN, SparseFirstModel, build_model
 from graphcert.sampling.philox import MAIN
-from graphcert.voting.problem import Problem
+from graphcert.voting.noisy_graph import Problem
 from graphcert.voting.sample import choose_path
 
 FEATURES, EDGES = gc.BernoulliFlip(0.01, 0.6), gc.BernoulliFlip(0.001, 0.4)

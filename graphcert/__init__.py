@@ -29,6 +29,13 @@ if TYPE_CHECKING:
     from graphcert.collective import undirected_edges as undirected_edges
     from graphcert.data import load_dataset as load_dataset
     from graphcert.data import partition_graph as partition_graph
+    from graphcert.data import register_dataset as register_dataset
+    from graphcert.images import GridGraph as GridGraph
+    from graphcert.images import ImageFolder as ImageFolder
+    from graphcert.images import ImageModel as ImageModel
+    from graphcert.images import PixelCounts as PixelCounts
+    from graphcert.images import sample_image_votes as sample_image_votes
+    from graphcert.models import register_model as register_model
     from graphcert.noise import Ablation as Ablation
     from graphcert.noise import BernoulliFlip as BernoulliFlip
     from graphcert.noise import Budget as Budget
@@ -43,11 +50,6 @@ if TYPE_CHECKING:
     from graphcert.noise import Uniform as Uniform
     from graphcert.noise import elastic_sigma as elastic_sigma
     from graphcert.sampling.own_law import register_law as register_law
-    from graphcert.segmentation import GridGraph as GridGraph
-    from graphcert.segmentation import ImageFolder as ImageFolder
-    from graphcert.segmentation import ImageModel as ImageModel
-    from graphcert.segmentation import PixelCounts as PixelCounts
-    from graphcert.segmentation import sample_image_votes as sample_image_votes
     from graphcert.tradeoff import TradeOff as TradeOff
     from graphcert.tradeoff import input_dependent_radius as input_dependent_radius
     from graphcert.tradeoff import input_dependent_threshold as input_dependent_threshold
@@ -64,15 +66,15 @@ _HOMES = {
     "Certificate": "graphcert.certificates",
     "CollectiveCurve": "graphcert.collective",
     "Gaussian": "graphcert.noise",
-    "GridGraph": "graphcert.segmentation",
+    "GridGraph": "graphcert.images",
     "Hierarchical": "graphcert.noise",
-    "ImageFolder": "graphcert.segmentation",
-    "ImageModel": "graphcert.segmentation",
+    "ImageFolder": "graphcert.images",
+    "ImageModel": "graphcert.images",
     "Laplace": "graphcert.noise",
     "Law": "graphcert.noise",
     "MethodComparison": "graphcert.certificates",
     "Partition": "graphcert.noise",
-    "PixelCounts": "graphcert.segmentation",
+    "PixelCounts": "graphcert.images",
     "Prediction": "graphcert.certificates",
     "RealLaw": "graphcert.noise",
     "ScoreCertificate": "graphcert.certificates",
@@ -94,8 +96,10 @@ _HOMES = {
     "partition_graph": "graphcert.data",
     "predict": "graphcert.certificates",
     "receptive_field": "graphcert.collective",
+    "register_dataset": "graphcert.data",
     "register_law": "graphcert.sampling.own_law",
-    "sample_image_votes": "graphcert.segmentation",
+    "register_model": "graphcert.models",
+    "sample_image_votes": "graphcert.images",
     "sample_votes": "graphcert.voting",
     "seg_certify": "graphcert.certificates",
     "trade_off": "graphcert.tradeoff",

@@ -46,17 +46,17 @@ from graphcert.core.reading import read_bytes, read_json
 from graphcert.data import load_npz_graph, validate
 from graphcert.data.planetoid import PARTS, read_planetoid
 from graphcert.errors import GraphcertError
+from graphcert.images import read_image, read_mask
+from graphcert.images.segmenter import Segmenter
+from graphcert.images.unet import UNet
 from graphcert.models import build_model, load_model, save_model
 from graphcert.models.registry import MODELS
 from graphcert.noise import BernoulliFlip, Gaussian, Hierarchical, Partition, Smoothing
 from graphcert.run.collective_results import Collective
 from graphcert.run.settings import RunConfig
 from graphcert.run.settings.image_run import SegmentSettings, read_settings
-from graphcert.segmentation import read_image, read_mask
-from graphcert.segmentation.checkpoint import Segmenter
-from graphcert.segmentation.unet import UNet
 from graphcert.votes import BINS, UNIT, Scores, Votes
-from graphcert.voting.store import ShardStore
+from graphcert.voting.shard_store import ShardStore
 
 SECONDS, MEMORY = 20, 4 * 2**30
 NODES, CLASSES = 8, 2

@@ -13,7 +13,7 @@ ROOT = Path(graphcert.__file__).parent
 LAYERS = [
     ("_version", "errors"), ("core",),
     ("statistics",), ("noise",), ("tradeoff",), ("collective",), ("votes",), ("certificates",), ("data",),
-    ("sampling",), ("models",), ("voting",), ("segmentation",),
+    ("sampling",), ("models",), ("voting",), ("images",),
     ("report",), ("run",), ("cli",),
     ("__main__",),
 ]  # fmt: skip

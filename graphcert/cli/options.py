@@ -21,7 +21,7 @@ DatasetOption = Annotated[
 Split = Annotated[
     int | None, typer.Option(help="Which split, from 0 on, where the masks of an .npz graph hold several.")
 ]
-ModelName = Annotated[str, typer.Option("--model", help="gcn, appnp, gat, sgc or sage.")]
+ModelName = Annotated[str, typer.Option("--model", help="gcn, appnp, gat, sgc, sage, or a registered model.")]
 ModelOption = Annotated[
     list[str] | None, typer.Option(help="key=value for the model, for example hidden=32; repeatable.")
 ]

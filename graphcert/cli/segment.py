@@ -135,8 +135,8 @@ def train_command(
     """Train a small U-Net under the noise it will be certified with; an interrupt keeps the best weights so far."""
     interrupts.current.advice = "training cannot be continued, start it again with"
     interrupts.current.patience = 20  # for the step at hand and the file
+    from graphcert.images.unet_training import UNetTraining
     from graphcert.run.image_network import train_segmenter, training_bar, training_words
-    from graphcert.segmentation.unet_training import UNetTraining
 
     if (val_images is None) != (val_masks is None):
         raise InputError("validation needs both --val-images and --val-masks")
@@ -173,7 +173,7 @@ def _cells(text: str) -> tuple[int, ...]:
 
 def _labels(texts: list[str]) -> tuple[int, ...]:
     """Labels, several in one text or one in each."""
-    from graphcert.segmentation.void import void_labels
+    from graphcert.images.image_files import void_labels
 
     try:
         return void_labels([int(part) for text in texts for part in text.split(",")])

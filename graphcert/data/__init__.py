@@ -1,12 +1,11 @@
 """Graphs: loading, standardising, splitting and checking them."""
 
-from graphcert.data.catalogue import DatasetRow, describe_datasets
-from graphcert.data.fingerprint import data_fingerprint
 from graphcert.data.load import load_dataset, load_npz_graph
 from graphcert.data.partition import partition_graph
-from graphcert.data.registry import REGISTRY
+from graphcert.data.registered import register_dataset
+from graphcert.data.registry import REGISTRY, DatasetRow, describe_datasets
 from graphcert.data.splits import split_nodes, without_test_nodes
-from graphcert.data.validate import check_binary_features, check_features, check_undirected, validate
+from graphcert.data.validate import check_binary_features, check_features, check_undirected, data_fingerprint, validate
 
 __all__ = [
     "REGISTRY",
@@ -19,6 +18,7 @@ __all__ = [
     "load_dataset",
     "load_npz_graph",
     "partition_graph",
+    "register_dataset",
     "split_nodes",
     "validate",
     "without_test_nodes",

@@ -1,25 +1,17 @@
 """Load a data set by name, or a user's own graph from an npz file."""
 
-import inspect
-import io
 import os
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, SupportsFloat, SupportsIndex
 
 import torch
 from torch_geometric.data import Data
 
-from graphcert.data.digits import digits_graph
-from graphcert.data.files import Root, read_file
-from graphcert.data.masks import given_split
 from graphcert.data.npz import read_npz
-from graphcert.data.planetoid import read_planetoid
-from graphcert.data.raw import RawGraph
-from graphcert.data.registry import REGISTRY, Entry
-from graphcert.data.splits import DRAWN_BY_DEFAULT, split_nodes
-from graphcert.data.standardise import keep_largest_component, standard_form, with_identity
-from graphcert.data.synthetic import synthetic_graph
+from graphcert.data.published_files import Root
+from graphcert.data.raw import RawGraph, keep_largest_component, standard_form, with_identity
+from graphcert.data.registry import REGISTRY, check_options
+from graphcert.data.splits import DRAWN_BY_DEFAULT, given_split, split_nodes
 from graphcert.data.validate import validate
 from graphcert.errors import DataError, InputError
 
@@ -39,8 +31,8 @@ def load_dataset(
     """Load a graph in standard form: undirected, without loops, with binary features, split into three sets of nodes.
 
     Args:
-        name: cora_ml, citeseer, cora, planetoid_cora, planetoid_citeseer, polblogs, digits, synthetic, or the path of a
-            user's own file, ending in .npz (see `load_npz_graph`).
+        name: cora_ml, citeseer, cora, planetoid_cora, planetoid_citeseer, polblogs, digits, synthetic, the name of a
+            registered data set, or the path of a user's own file, ending in .npz (see `load_npz_graph`).
         root: folder to look for files first; then GRAPHCERT_DATA, ./datasets, the checkout's datasets, the user's
             cache and at last the published address are tried. Every file is verified by its sha256.
         largest_component: keep only the largest connected component, in the order of its nodes. None is the choice of
@@ -66,7 +58,7 @@ def load_dataset(
     """
     label = os.fspath(name)
     if label.endswith(".npz"):
-        _check_options("an npz file", options, ("standardise",))
+        check_options("an npz file", options, ("standardise",))
         return load_npz_graph(
             label,
             largest_component=bool(largest_component),
@@ -80,7 +72,8 @@ def load_dataset(
     if label not in REGISTRY:
         raise InputError(f"unknown data set {label!r}; known are {', '.join(REGISTRY)} and paths that end in .npz")
     entry = REGISTRY[label]
-    graph = standard_form(_read(entry, root, seed, options))
+    graph = entry.read(root, seed, options)
+    graph = standard_form(graph, binary=not entry.exact)
     if entry.largest_component if largest_component is None else largest_component:
         graph = keep_largest_component(graph)
     return _split_data(graph, label, per_class_train, per_class_validation, seed, test_share, split)
@@ -144,35 +137,6 @@ def _refuse_unless_standard(graph: RawGraph) -> None:
         validate(_tensors(graph), binary=False)
     except DataError as error:
         raise DataError(f"{error}, or load the file with standardise=True") from None
-
-
-def _read(entry: Entry, root: Root, seed: SupportsIndex, options: Mapping[str, Any]) -> RawGraph:
-    """The graph of a registry entry as its source tells it."""
-    if entry.name == "digits":
-        _check_options(entry.name, options, _keywords(digits_graph))
-        return digits_graph(**options)
-    if entry.name == "synthetic":
-        _check_options(entry.name, options, _keywords(synthetic_graph))
-        return synthetic_graph(seed, **options)
-    _check_options(entry.name, options, ())
-    contents = {file.path: read_file(file, root) for file in entry.files}
-    if len(contents) == 1:
-        ((path, content),) = contents.items()
-        return read_npz(io.BytesIO(content), path)
-    prefix = f"planetoid/ind.{entry.name.removeprefix('planetoid_')}."
-    return read_planetoid({path.removeprefix(prefix): content for path, content in contents.items()})
-
-
-def _keywords(function: Callable[..., RawGraph]) -> tuple[str, ...]:
-    parameters = inspect.signature(function).parameters.values()
-    return tuple(parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY)
-
-
-def _check_options(name: str, options: Mapping[str, Any], known: tuple[str, ...]) -> None:
-    unknown = sorted(set(options) - set(known))
-    if unknown:
-        offer = f"it takes {', '.join(known)}" if known else "it takes none of its own"
-        raise InputError(f"{name} has no option {', '.join(unknown)}; {offer}")
 
 
 def _tensors(graph: RawGraph) -> Data:

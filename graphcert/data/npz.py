@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from graphcert.core.archives import Archive
 from graphcert.core.reading import damage_refused, open_regular
-from graphcert.data.csr import Csr, checked_csr, integers
-from graphcert.data.masks import with_masks
-from graphcert.data.raw import RawGraph, as_float32, check_dense_size
+from graphcert.data.raw import Csr, RawGraph, as_float32, check_dense_size, checked_csr, integers
+from graphcert.data.splits import with_masks
 from graphcert.errors import DataError
 
 Read = Callable[[str], NDArray[Any]]

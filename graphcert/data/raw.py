@@ -1,10 +1,16 @@
-"""A graph as it was read or generated: dense features, edges in any direction, labels; nothing is standardised yet."""
+"""A graph as it was read or generated, sparse rows from outside, of which every part is checked, and the standard form.
 
-from dataclasses import dataclass
+The standard form of the literature is undirected, without loops, with binary features and often the largest component
+alone (Shchur et al. 2018; Bojchevski et al. 2020). Every step towards it is idempotent and keeps the order of the nodes.
+"""
+
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from graphcert.core.reading import check_memory
 from graphcert.errors import DataError
@@ -97,3 +103,103 @@ class RawGraph:
     def nodes(self) -> int:
         """Number of nodes N."""
         return len(self.labels)
+
+
+def integers(name: str, values: NDArray[Any]) -> NDArray[np.int64]:
+    """`values` as int64, or `DataError` if they are not whole numbers by type, or of a type that goes beyond int64."""
+    if values.dtype.kind not in "iu" or values.dtype == np.uint64:
+        raise DataError(f"{name} must hold whole numbers, found {values.dtype}; write it with the type int64")
+    return values.astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Csr:
+    """A checked sparse matrix: entry t stands at (`rows[t]`, `columns[t]`) and has the value `values[t]` (float32)."""
+
+    shape: tuple[int, int]
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    values: NDArray[np.float32]
+
+    def dense(self) -> NDArray[np.float32]:
+        """The matrix as a dense array; raises `DataError` if it would not fit."""
+        check_dense_size(*self.shape, len(self.values))
+        matrix = np.zeros(self.shape, np.float32)
+        matrix[self.rows, self.columns] = self.values
+        return matrix
+
+
+def checked_csr(name: str, data: NDArray[Any], indices: NDArray[Any], indptr: NDArray[Any], shape: NDArray[Any]) -> Csr:
+    """Build a `Csr` from its four arrays, which may come from a damaged or hostile file.
+
+    Raises:
+        DataError: unless shape is two counts, indptr rises from 0 to the number of entries, indices lie in the
+            matrix, no entry is stored twice and every value is a finite number that float32 can tell from zero.
+    """
+    if data.dtype.kind not in "fiub":
+        raise DataError(f"the values of {name} must be numbers, found {data.dtype}; store them as floats or integers")
+    indices, indptr, shape = (integers(f"{name} {part}", array) for part, array in _named(indices, indptr, shape))
+    if shape.shape != (2,) or shape.min() < 0 or shape.max() >= 2**31:
+        raise DataError(
+            f"the shape of {name} must be two counts below 2^31, found {str(shape.tolist())[:60]}; the file is damaged"
+        )
+    if data.ndim != 1 or indices.shape != data.shape:
+        raise DataError(f"{name} has {data.size} values for {indices.size} indices; the file is damaged")
+    if indptr.shape != (shape[0] + 1,) or indptr[0] != 0 or indptr[-1] != len(indices) or (np.diff(indptr) < 0).any():
+        raise DataError(
+            f"the row pointers of {name} do not rise from 0 to {len(indices)} over its rows; the file is damaged"
+        )
+    if len(indices) and not 0 <= indices.min() <= indices.max() < shape[1]:
+        raise DataError(f"{name} has a column index outside 0 to {shape[1] - 1}; the file is damaged")
+    rows = np.repeat(np.arange(shape[0]), np.diff(indptr))
+    if (np.diff(np.sort(rows * shape[1] + indices)) == 0).any():
+        raise DataError(f"{name} stores the same entry twice; sum or drop the duplicates")
+    return Csr((int(shape[0]), int(shape[1])), rows, indices, as_float32(name, data))
+
+
+def _named(indices: NDArray[Any], indptr: NDArray[Any], shape: NDArray[Any]) -> list[tuple[str, NDArray[Any]]]:
+    return [("indices", indices), ("indptr", indptr), ("shape", shape)]
+
+
+def undirected(edges: NDArray[np.int64], nodes: int) -> NDArray[np.int64]:
+    """Both directions of every edge {u, v}, u ≠ v, once and in lexicographic order: (2, E) to (2, 2E')."""
+    source, target = edges[:, edges[0] != edges[1]]
+    keys = np.sort(np.concatenate([source * nodes + target, target * nodes + source]))
+    first = np.diff(keys, prepend=-1) > 0
+    return np.stack(np.divmod(keys[first], nodes))
+
+
+def binarised(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """1 where a feature is present (not 0), else 0."""
+    return np.not_equal(features, 0).astype(np.float32)
+
+
+def keep_largest_component(graph: RawGraph) -> RawGraph:
+    """The subgraph on the largest connected component, nodes in their old order; of equal ones the earliest."""
+    ones = np.ones(graph.edges.shape[1], np.int8)
+    links = coo_array((ones, (graph.edges[0], graph.edges[1])), shape=(graph.nodes, graph.nodes))
+    component = connected_components(links, directed=False)[1]
+    size_here = np.bincount(component)[component]
+    keep = component == component[np.argmax(size_here)]
+    renumbered = np.cumsum(keep) - 1
+    return replace(
+        graph,
+        features=graph.features[keep],
+        edges=renumbered[graph.edges[:, keep[graph.edges[0]]]],
+        labels=graph.labels[keep],
+        masks=None if graph.masks is None else graph.masks[:, keep],
+    )
+
+
+def with_identity(graph: RawGraph) -> RawGraph:
+    """The graph itself, or, if it has no features, with one feature for every node, which this node alone has."""
+    if not graph.featureless:
+        return graph
+    check_dense_size(graph.nodes, graph.nodes)
+    return replace(graph, features=np.eye(graph.nodes, dtype=np.float32))
+
+
+def standard_form(graph: RawGraph, *, binary: bool = True) -> RawGraph:
+    """Undirected, without loops, repeated edges and edge weights; with binary features, or with those that there are."""
+    features = binarised(graph.features) if binary else graph.features
+    return replace(graph, features=features, edges=undirected(graph.edges, graph.nodes), weighted=False)

@@ -1,32 +1,79 @@
-"""The known data sets: what they are, where they come from, and the checksum of every file."""
+"""The known data sets: what they are, how they are read, where they come from, and whether they are on this machine."""
 
-from dataclasses import dataclass
+import inspect
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, SupportsIndex
 
-
-@dataclass(frozen=True)
-class RemoteFile:
-    """One published file: its place below a data folder, its address, its size in bytes and its sha256."""
-
-    path: str
-    url: str
-    size: int
-    sha256: str
+from graphcert.data.digits import digits_graph
+from graphcert.data.npz import read_npz
+from graphcert.data.planetoid import read_planetoid
+from graphcert.data.published_files import RemoteFile, Root, locate, read_file
+from graphcert.data.raw import RawGraph
+from graphcert.data.synthetic import synthetic_graph
+from graphcert.errors import DataError, InputError
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One data set. Counts describe the form in which it is loaded by default; None stands for "any, by option"; a
-    graph without features has as many as nodes, the identity."""
+    """One data set.
+
+    Attributes:
+        reader: makes the graph. It is called with its options by name, with the seed if it has a parameter `seed`, and
+            with the verified bytes by path as `contents` if the data set has files.
+        files: those that are published.
+        where: what the list of data sets says about one without files.
+        nodes, edges, features, classes: of the form that is loaded by default; None is "any, by option". A graph without
+            features has as many as nodes, the identity.
+        largest_component: whether the literature keeps no more of it.
+        exact: whether the reader checks that the graph is in standard form; then its features stay as they are.
+    """
 
     name: str
-    files: tuple[RemoteFile, ...]
-    nodes: int | None
-    edges: int | None
-    features: int | None
-    classes: int | None
-    largest_component: bool
+    reader: Callable[..., RawGraph]
     source: str
     licence: str
+    files: tuple[RemoteFile, ...] = ()
+    where: str = ""
+    nodes: int | None = None
+    edges: int | None = None
+    features: int | None = None
+    classes: int | None = None
+    largest_component: bool = False
+    exact: bool = False
+
+    def read(self, root: Root, seed: SupportsIndex, options: Mapping[str, Any]) -> RawGraph:
+        """The graph as its source tells it.
+
+        Raises:
+            InputError: for an option that the reader does not take.
+            DataError: if a file is missing or damaged.
+        """
+        takes = inspect.signature(self.reader).parameters
+        check_options(self.name, options, tuple(name for name in takes if name not in ("seed", "contents")))
+        given: dict[str, Any] = {"seed": seed} if "seed" in takes else {}
+        if self.files:
+            given["contents"] = {file.path: read_file(file, root) for file in self.files}
+        return self.reader(**given, **options)
+
+
+def check_options(name: str, options: Mapping[str, Any], known: tuple[str, ...]) -> None:
+    """Raise `InputError` for an option of the data set `name` that is not among `known`."""
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        offer = f"it takes {', '.join(known)}" if known else "it takes none of its own"
+        raise InputError(f"{name} has no option {', '.join(unknown)}; {offer}")
+
+
+def _npz_graph(contents: Mapping[str, bytes]) -> RawGraph:
+    ((path, content),) = contents.items()
+    return read_npz(io.BytesIO(content), path)
+
+
+def _planetoid_graph(contents: Mapping[str, bytes]) -> RawGraph:
+    # From planetoid/ind.NAME.PART to PART, which may have a dot of its own.
+    return read_planetoid({path.split(".", 2)[2]: content for path, content in contents.items()})
 
 
 _GNN_BENCHMARK = "https://github.com/shchur/gnn-benchmark/raw/master/data/npz"
@@ -66,28 +113,25 @@ def _planetoid(name: str, parts: dict[str, tuple[int, str]]) -> tuple[RemoteFile
 _ENTRIES = (
     Entry(
         name="digits",
-        files=(),
+        reader=digits_graph,
+        where="embedded",
         nodes=1797,
         edges=6309,
         features=64,
         classes=10,
-        largest_component=False,
         source="handwritten digits (Alpaydin & Kaynak 1998, UCI repository), contained in scikit-learn",
         licence="CC BY 4.0",
     ),
     Entry(
         name="synthetic",
-        files=(),
-        nodes=None,
-        edges=None,
-        features=None,
-        classes=None,
-        largest_component=False,
+        reader=synthetic_graph,
+        where="generated",
         source="contextual stochastic block model, drawn by graphcert",
         licence="none needed",
     ),
     Entry(
         name="cora_ml",
+        reader=_npz_graph,
         files=_npz(
             _SPARSE_SMOOTHING, "cora_ml", 1622498, "46b98cabc9c22c09de0d30140fbf68d004b21d2f05e234feb96ba6e84ec7c86a"
         ),
@@ -101,6 +145,7 @@ _ENTRIES = (
     ),
     Entry(
         name="citeseer",
+        reader=_npz_graph,
         files=_npz(
             _GNN_BENCHMARK, "citeseer", 1348784, "280278b21b434c047922e8389518861416fb3ad39389c27865ff0e6bbb0aaab7"
         ),
@@ -114,6 +159,7 @@ _ENTRIES = (
     ),
     Entry(
         name="cora",
+        reader=_npz_graph,
         files=_npz(_GNN_BENCHMARK, "cora", 540580, "068e22d90c3849b4057dfb05851741428992af058efcd4e7ebb4186f3d581de2"),
         nodes=2485,
         edges=5069,
@@ -125,6 +171,7 @@ _ENTRIES = (
     ),
     Entry(
         name="planetoid_cora",
+        reader=_planetoid_graph,
         files=_planetoid("cora", _PLANETOID_CORA),
         nodes=2485,
         edges=5069,
@@ -136,6 +183,7 @@ _ENTRIES = (
     ),
     Entry(
         name="planetoid_citeseer",
+        reader=_planetoid_graph,
         files=_planetoid("citeseer", _PLANETOID_CITESEER),
         nodes=2120,
         edges=3679,
@@ -147,6 +195,7 @@ _ENTRIES = (
     ),
     Entry(
         name="polblogs",
+        reader=_npz_graph,
         files=_npz(
             _META_ATTACK, "polblogs", 171030, "cd0983c2b1caa3bbe2703a4e316f97bb1dccd33f98800d3d8e4bbe51cc86941b"
         ),
@@ -160,5 +209,47 @@ _ENTRIES = (
     ),
 )
 
-REGISTRY = {entry.name: entry for entry in _ENTRIES}
+REGISTRY: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}
 """Every data set that `load_dataset` knows by name."""
+
+
+@dataclass(frozen=True)
+class DatasetRow:
+    """One line of the list. Counts are those of the default form; None is "any, by option" (synthetic)."""
+
+    name: str
+    nodes: int | None
+    edges: int | None
+    features: int | None
+    classes: int | None
+    where: str
+    licence: str
+    source: str
+
+
+def describe_datasets(root: Root = None) -> list[DatasetRow]:
+    """All data sets that `load_dataset` knows by name, in the order of the registry; downloads nothing.
+
+    `where` is "embedded" (digits), "generated" (synthetic), "registered", the folder that holds the verified files,
+    "download" if one of them would have to be fetched, or "damaged: …" with the reason why a file that was found cannot
+    be used.
+
+    Args:
+        root: folder to look for files first, as in `load_dataset`.
+    """
+    own = [field.name for field in fields(DatasetRow) if field.name != "where"]
+    return [
+        DatasetRow(where=_where(entry, root), **{name: getattr(entry, name) for name in own})
+        for entry in REGISTRY.values()
+    ]
+
+
+def _where(entry: Entry, root: Root) -> str:
+    if not entry.files:
+        return entry.where
+    try:
+        copies = [locate(file, root) for file in entry.files]
+    except DataError as error:
+        return f"damaged: {error}"
+    found = [copy[0].parent for copy in copies if copy is not None]
+    return str(found[0]) if len(found) == len(copies) else "download"

@@ -1,10 +1,11 @@
-"""Strict checks of any user's graph, before anything is sampled or certified on it."""
+"""Strict checks of any user's graph, before anything is sampled or certified on it, and its fingerprint."""
 
 from typing import Any
 
 import torch
 from torch_geometric.data import Data
 
+from graphcert.core.arrays import graph_fingerprint
 from graphcert.errors import DataError
 
 
@@ -121,3 +122,18 @@ def _is_vector(value: Any, dtype: torch.dtype, length: int) -> bool:
 
 def _kind(value: Any) -> str:
     return f"{value.dtype} {tuple(value.shape)}" if isinstance(value, torch.Tensor) else type(value).__name__
+
+
+def data_fingerprint(data: Data) -> str:
+    """64 hexadecimal digits that name the features, the edges and the labels of a graph.
+
+    They do not depend on the order in which edges are listed, on masks, names or the machine's byte order. Binary
+    features enter as bits, others as float32. Each of the three parts has digits of its own, see `graph_fingerprint`.
+
+    Raises:
+        DataError: if the features or edges are not what `validate(data, binary=False)` admits.
+    """
+    check_features(data.x)
+    check_undirected(data.edge_index, data.x.shape[0])
+    labels = data.y.cpu().numpy() if isinstance(data.y, torch.Tensor) else None
+    return graph_fingerprint(data.x.detach().cpu().numpy(), data.edge_index.cpu().numpy(), labels)

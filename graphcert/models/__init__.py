@@ -1,13 +1,12 @@
 """Node classifiers with a sparse first layer, their training under noise, and their checkpoints."""
 
 from graphcert.models.appnp import APPNP
-from graphcert.models.base import SparseFirstModel
+from graphcert.models.base import SparseFirstModel, message_passing
 from graphcert.models.checkpoint import load_model, save_model
 from graphcert.models.gat import GAT
-from graphcert.models.gcn import GCN
-from graphcert.models.registry import MODELS, build_model
+from graphcert.models.gcn import GCN, SGC
+from graphcert.models.registry import MODELS, build_model, register_model
 from graphcert.models.sage import GraphSAGE
-from graphcert.models.sgc import SGC
 from graphcert.models.training import Training, TrainingLog, train
 
 __all__ = [
@@ -22,6 +21,8 @@ __all__ = [
     "TrainingLog",
     "build_model",
     "load_model",
+    "message_passing",
+    "register_model",
     "save_model",
     "train",
 ]

@@ -2,12 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from graphcert.errors import ModelError
 from graphcert.sampling.csr import CSR
 from graphcert.sampling.rows import RowLayer
 from graphcert.sampling.simd.row_sums import LANES, aligned
@@ -86,6 +88,25 @@ class SparseFirstModel(nn.Module, ABC):
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
         """Logits (N, K)."""
         return self.after_first(x @ self.first_weight(), edge_index)
+
+
+def message_passing(model: nn.Module) -> dict[str, Any]:
+    """The `layers` and the `normalisation` that a model states, of which its receptive field is made.
+
+    Raises:
+        ModelError: if one of them is missing.
+    """
+    stated = {
+        "layers": (getattr(model, "layers", None), int),
+        "normalisation": (getattr(model, "normalisation", None), str),
+    }
+    missing = [name for name, (value, kind) in stated.items() if not isinstance(value, kind)]
+    if missing:
+        raise ModelError(
+            f"the model {type(model).__name__} does not state {' and '.join(missing)}, so its receptive field is not known; "
+            f"give it the attributes layers (a whole number) and normalisation ('symmetric' is the safe one)"
+        )
+    return {name: value for name, (value, _) in stated.items()}
 
 
 def glorot(*shape: int) -> nn.Parameter:

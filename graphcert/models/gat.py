@@ -6,8 +6,7 @@ from torch import Tensor, nn
 
 from graphcert.models import kernels
 from graphcert.models.base import CompiledForward, Floats, SparseFirstModel, glorot, padded
-from graphcert.models.propagation import with_self_loops
-from graphcert.models.scatter import segment_softmax, segment_sum
+from graphcert.models.scatter import segment_softmax, segment_sum, with_self_loops
 from graphcert.sampling.csr import CSR
 from graphcert.sampling.simd.row_sums import aligned
 

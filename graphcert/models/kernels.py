@@ -189,26 +189,3 @@ def exponential_linear(x):  # type: ignore[no-untyped-def]
         for h in range(x.shape[1]):
             if x[i, h] < 0:
                 x[i, h] = np.expm1(x[i, h])
-
-
-@kernel
-def cast_votes(logits, classes, members, counts):  # type: ignore[no-untyped-def]
-    """Add one vote of each of the nodes `members` to `counts` (N, K): the largest logit, ties to the smaller class.
-
-    Returns False, having voted for nobody further, as soon as a logit is not a number.
-    """
-    for i in members:
-        best = logits[i, 0]
-        label = 0
-        # A NaN never equals itself, and it would never win a comparison: so it has to be looked for.
-        sane = best == best
-        for k in range(1, classes):
-            value = logits[i, k]
-            sane &= value == value
-            if value > best:
-                best = value
-                label = k
-        if not sane:
-            return False
-        counts[i, label] += 1
-    return True

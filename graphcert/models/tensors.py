@@ -1,6 +1,8 @@
-"""Between the sampler's CSR arrays and torch tensors."""
+"""Between the sampler's CSR arrays and torch tensors, and how many threads torch uses."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -49,3 +51,14 @@ def sparse_features(x: Tensor) -> CSR:
         row, column = coo.indices().cpu().numpy()
         return CSR.of(sparse.coo_array((coo.values().cpu().numpy(), (row, column)), shape=tuple(x.shape)))
     return CSR.of(sparse.csr_array(x.cpu().numpy()))
+
+
+@contextmanager
+def single_torch_thread() -> Iterator[None]:
+    """Use one torch thread per thread of ours."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

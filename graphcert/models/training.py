@@ -3,16 +3,15 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from numbers import Integral
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
+from graphcert.core.arguments import positive, real, whole
 from graphcert.errors import InputError, ModelError
 from graphcert.models.base import SparseFirstModel
-from graphcert.models.tensors import edge_index_tensor, feature_tensor
-from graphcert.models.threads import single_torch_thread
+from graphcert.models.tensors import edge_index_tensor, feature_tensor, single_torch_thread
 from graphcert.sampling.philox import TRAIN, VALIDATION, seed_key
 from graphcert.sampling.sampler import Sampler
 
@@ -47,20 +46,12 @@ class Training:
     def __post_init__(self) -> None:
         for name in ("epochs", "patience", "validate_every", "validation_samples"):
             count = getattr(self, name)
-            if isinstance(count, bool) or not isinstance(count, Integral) or not 1 <= int(count) <= MOST_STEPS:
-                raise InputError(
-                    f"training option {name} must be a whole number from 1 to {MOST_STEPS:,}, got {count!r}"
-                )
+            if whole(f"training option {name}", count, 1) > MOST_STEPS:
+                raise InputError(f"training option {name} must be at most {MOST_STEPS:,}, got {count}")
         if not isinstance(self.inductive, bool):
             raise InputError(f"training option inductive must be true or false, got {self.inductive!r}")
-        if not (_is_finite(self.learning_rate) and self.learning_rate > 0):
-            raise InputError(f"the learning rate must be a number above 0, got {self.learning_rate!r}")
-        if not (_is_finite(self.weight_decay) and self.weight_decay >= 0):
-            raise InputError(f"the weight decay must be a number of at least 0, got {self.weight_decay!r}")
-
-
-def _is_finite(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+        positive("the learning rate", self.learning_rate)
+        real("the weight decay", self.weight_decay, 0)
 
 
 @dataclass(frozen=True)
@@ -74,7 +65,7 @@ class TrainingLog:
 
 
 def train(
-    model: SparseFirstModel,
+    model: nn.Module,
     sampler: Sampler,
     labels: Tensor,
     train_mask: Tensor,
@@ -86,7 +77,7 @@ def train(
     """Fit `model` by noisy cross-entropy with early stopping; it ends in evaluation mode with its best weights.
 
     Args:
-        model: any model with a sparse first layer.
+        model: called as model(x, edge_index). With a sparse first layer it is given sparse features, else dense ones.
         sampler: isotropic noise; training and validation use streams that pilot and final votes never touch. For a
             localized scheme take `smoothing.nearest()`, the noise that every cluster puts on itself: on Cora-ML that trains
             an accurate model, while noise of the far levels trains none.
@@ -108,7 +99,7 @@ def train(
         if not bool(mask.any()):
             raise InputError(f"the {name} mask selects no node; training needs at least one")
     optimiser = torch.optim.Adam(model.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay)
-    draw = NoisyInput(sampler)
+    draw = NoisyInput(sampler, dense=not isinstance(model, SparseFirstModel))
     history: list[tuple[int, float, float]] = []
     best, best_state = TrainingLog(0, math.inf, 0.0, history), _copy_of_state(model)
     # One torch thread: sums over edges and their gradients must not depend on how many there are.
@@ -138,15 +129,15 @@ def train(
     return best
 
 
-def _copy_of_state(model: SparseFirstModel) -> dict[str, Tensor]:
+def _copy_of_state(model: nn.Module) -> dict[str, Tensor]:
     return {key: value.clone() for key, value in model.state_dict().items()}
 
 
 class NoisyInput:
-    """Noisy (x, edge_index) tensors of addressed samples."""
+    """Noisy (x, edge_index) tensors of addressed samples, x dense if `dense` or if the noise leaves no zeros."""
 
-    def __init__(self, sampler: Sampler) -> None:
-        self.sampler = sampler
+    def __init__(self, sampler: Sampler, dense: bool = False) -> None:
+        self.sampler, self.dense = sampler, dense
         self.work = sampler.workspace()
         self.clean = edge_index_tensor(sampler.clean_graph)
 
@@ -158,15 +149,14 @@ class NoisyInput:
             sampler.fill_features(purpose, sample, work, 0, x.numpy())
         else:
             x = feature_tensor(sampler.features(purpose, sample, work), sampler.columns)
+            x = x.to_dense() if self.dense else x
         if not sampler.noisy_edges:
             return x, self.clean
         return x, edge_index_tensor(sampler.graph(purpose, sample, work))
 
 
 @torch.no_grad()
-def _validate(
-    model: SparseFirstModel, draw: NoisyInput, labels: Tensor, mask: Tensor, samples: int
-) -> tuple[float, float]:
+def _validate(model: nn.Module, draw: NoisyInput, labels: Tensor, mask: Tensor, samples: int) -> tuple[float, float]:
     """Cross-entropy and accuracy of the mean predicted distribution over fixed noisy graphs."""
     model.eval()
     mean = torch.stack([model(*draw(VALIDATION, k))[mask].softmax(dim=1) for k in range(samples)]).mean(dim=0)

@@ -8,10 +8,10 @@ from numpy.typing import ArrayLike, NDArray
 from graphcert.certificates import Certificate, certify, seg_certify
 from graphcert.collective import CollectiveCurve
 from graphcert.errors import InputError
+from graphcert.images import ImageFolder
 from graphcert.noise import Budget, elastic_sigma
 from graphcert.report.images import ImageClaims
 from graphcert.run.settings.image_run import LATTICE, SegmentSettings
-from graphcert.segmentation import ImageFolder
 from graphcert.tradeoff import gaussian_radius, input_dependent_radius
 from graphcert.votes import Votes
 

@@ -11,12 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphcert.errors import InputError
+from graphcert.images import ImageFolder
+from graphcert.images.image_files import Void, void_labels
+from graphcert.images.segmenter import CAMVID, Segmenter, colours
+from graphcert.images.unet_training import Report, UNetLog, UNetTraining, train_unet
 from graphcert.run.settings.image_run import UNET, SegmentSettings
-from graphcert.segmentation import ImageFolder
-from graphcert.segmentation.checkpoint import Segmenter
-from graphcert.segmentation.palette import CAMVID, colours
-from graphcert.segmentation.unet_training import Report, UNetLog, UNetTraining, train_unet
-from graphcert.segmentation.void import Void, void_labels
 
 Pictures = tuple[list[NDArray[np.uint8]], list[NDArray[np.uint8]]]
 

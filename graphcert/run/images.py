@@ -20,6 +20,9 @@ from numpy.typing import NDArray
 from graphcert.core.files import alone, atomic_write, atomic_write_text
 from graphcert.core.reading import read_json
 from graphcert.errors import InputError
+from graphcert.images import ImageFolder, ImageModel, sample_image_votes
+from graphcert.images.image_files import check_classes, labelled, void_labels
+from graphcert.images.segmenter import Segmenter
 from graphcert.models.checkpoint import model_fingerprint
 from graphcert.report.frame.wording import percent
 from graphcert.report.images import (
@@ -39,9 +42,6 @@ from graphcert.run.image_network import network_of
 from graphcert.run.isotropic import matched_sigma
 from graphcert.run.provenance import environment
 from graphcert.run.settings.image_run import UNET, SegmentSettings, isotropic, read_settings
-from graphcert.segmentation import ImageFolder, ImageModel, sample_image_votes
-from graphcert.segmentation.checkpoint import Segmenter
-from graphcert.segmentation.void import check_classes, labelled, void_labels
 from graphcert.votes import Votes
 
 Say = Callable[[str], None]

@@ -21,7 +21,7 @@ from graphcert.core.files import alone, atomic_write_text
 from graphcert.core.reading import PER_CHARACTER, damage_refused, read_bytes, read_json
 from graphcert.data import data_fingerprint, load_dataset, partition_graph, without_test_nodes
 from graphcert.errors import DataError, InputError, VotesError
-from graphcert.models import build_model, load_model, save_model, train
+from graphcert.models import build_model, load_model, message_passing, save_model, train
 from graphcert.models.checkpoint import model_fingerprint
 from graphcert.noise import Partition, Scheme
 from graphcert.report import ReportContent, flip_words, write_report
@@ -35,7 +35,7 @@ from graphcert.run.settings import CollectiveConfig, RunConfig, SamplingConfig
 from graphcert.statistics import check_sample_size
 from graphcert.votes import Votes
 from graphcert.voting import sample_votes
-from graphcert.voting.problem import Problem
+from graphcert.voting.noisy_graph import Problem
 
 Say = Callable[[str], None]
 
@@ -272,8 +272,7 @@ class Run:
         sweeps = collective_sweeps(certificate, data, settings)
         options: dict[str, Any] = {"truth": data.y.numpy(), "data": data, "time_limit": settings.time_limit}
         if settings.receptive_field:
-            model = load_model(self.path(MODEL))
-            options |= {"layers": model.layers, "normalisation": model.normalisation}
+            options |= message_passing(load_model(self.path(MODEL)))
         ladders = []
         for sweep in sweeps:
             ladder = dict(certificate.compare_methods(**sweep, methods=BESIDE[settings.method], **options))

@@ -16,13 +16,10 @@ from graphcert.sampling.csr import CSR
 from graphcert.sampling.philox import CHECK
 from graphcert.sampling.rows import rectified_rows
 from graphcert.sampling.simd.row_sums import aligned
-from graphcert.voting.calls import Call
-from graphcert.voting.copies import copied
-from graphcert.voting.history import refuse_memory
-from graphcert.voting.inspection import NAN_LOGITS, check_logits
-from graphcert.voting.lookalikes import lookalikes
-from graphcert.voting.problem import Problem
-from graphcert.voting.tally import Tally, VoteTally
+from graphcert.voting.cache_detection import copied, refuse_memory
+from graphcert.voting.model_checks import NAN_LOGITS, Call, check_logits
+from graphcert.voting.noisy_graph import Problem, lookalikes
+from graphcert.voting.vote_sums import Tally, VoteTally
 
 Counts = NDArray[np.int64]
 Members = NDArray[np.int64]

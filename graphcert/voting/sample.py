@@ -7,20 +7,25 @@ from typing import Any
 import torch
 from torch import nn
 
+from graphcert.core.arguments import whole
 from graphcert.data import data_fingerprint
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.models.base import SparseFirstModel
-from graphcert.models.threads import single_torch_thread
+from graphcert.models.tensors import single_torch_thread
 from graphcert.noise import Law, Scheme, as_scheme
 from graphcert.statistics import check_sample_size
 from graphcert.votes import Votes
-from graphcert.voting.calls import Call, check_model
-from graphcert.voting.history import refuse_memory
-from graphcert.voting.inspection import evaluation_mode, refuse_cached_normalisation, refuse_unusable_parameters
-from graphcert.voting.lookalikes import lookalikes
+from graphcert.voting.cache_detection import refuse_memory
+from graphcert.voting.counting import identity_of, take_votes
+from graphcert.voting.model_checks import (
+    Call,
+    check_model,
+    evaluation_mode,
+    refuse_cached_normalisation,
+    refuse_unusable_parameters,
+)
+from graphcert.voting.noisy_graph import Problem, ignored, lookalikes
 from graphcert.voting.paths import GenericPath, Path, SparsePath
-from graphcert.voting.problem import Problem, ignored
-from graphcert.voting.take import check_numbers, identity_of, take_votes
 
 PATHS = ("auto", "sparse", "generic")
 
@@ -83,7 +88,8 @@ def sample_votes(
         UnsupportedError: for path="sparse" with a model that has no sparse first layer.
         VotesError: if `store` holds votes of another run.
     """
-    check_numbers(samples=samples, pilot_samples=pilot_samples, shard_samples=shard_samples)
+    for name, count in (("samples", samples), ("pilot_samples", pilot_samples), ("shard_samples", shard_samples)):
+        whole(name, count, 1)
     if not isinstance(scores, bool):
         raise InputError(f"scores must be True or False, got {scores!r}")
     if path not in PATHS:

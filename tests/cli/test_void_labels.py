@@ -9,8 +9,8 @@ from PIL import Image
 from seeds import fresh_rng
 from typed import call
 
-from graphcert.segmentation.checkpoint import Segmenter
-from graphcert.segmentation.unet import UNet
+from graphcert.images.segmenter import Segmenter
+from graphcert.images.unet import UNet
 
 CLASSES = 2
 

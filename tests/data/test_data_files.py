@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from graphcert.data import REGISTRY, describe_datasets, load_dataset
-from graphcert.data import files as files_module
-from graphcert.data.files import cache_folder, data_folders, locate, read_file
-from graphcert.data.registry import RemoteFile
+from graphcert.data import published_files as files_module
+from graphcert.data.published_files import RemoteFile, cache_folder, data_folders, locate, read_file
 from graphcert.errors import DataError
 
 CONTENT = b"published bytes"

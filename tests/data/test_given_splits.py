@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 from graphcert.cli import app
 from graphcert.data import load_dataset
-from graphcert.data.masks import MASKS, given_split
 from graphcert.data.raw import RawGraph
+from graphcert.data.splits import MASKS, given_split
 from graphcert.errors import DataError, InputError
 
 ROLES = np.array([[0, 1, 2], [1, 2, 0], [2, 0, 3], [0, 1, 2], [2, 2, 1], [1, 0, 0], [2, 1, 2], [3, 2, 1]])

@@ -11,12 +11,11 @@ import zipfile
 import numpy as np
 import pytest
 
-from graphcert.data import files as files_module
 from graphcert.data import load_dataset, load_npz_graph
-from graphcert.data.files import locate
+from graphcert.data import published_files as files_module
 from graphcert.data.npz import read_npz
-from graphcert.data.pickles import unpickle_array, unpickle_csr, unpickle_neighbours
-from graphcert.data.registry import RemoteFile
+from graphcert.data.planetoid import unpickle_array, unpickle_csr, unpickle_neighbours
+from graphcert.data.published_files import RemoteFile, locate
 from graphcert.errors import DataError
 
 SPLIT = {"per_class_train": 1, "per_class_validation": 1}

@@ -15,7 +15,7 @@ from graphcert.data import load_dataset, load_npz_graph, validate
 from graphcert.data.npz import read_npz
 from graphcert.errors import DataError, InputError
 from graphcert.noise import BernoulliFlip, Gaussian, Smoothing, Uniform
-from graphcert.voting.problem import Problem
+from graphcert.voting.noisy_graph import Problem
 
 NODES = 8
 EDGES = [(0, 1), (1, 2), (2, 3), (3, 0), (4, 5), (0, 4)]

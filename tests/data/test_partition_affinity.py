@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from graphcert.data import affinity as module
-from graphcert.data.affinity import edge_share, pagerank_mass
+from graphcert.data import partition as module
+from graphcert.data.partition import edge_share, pagerank_mass
 
 
 @st.composite

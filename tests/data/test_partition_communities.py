@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from graphcert.data.communities import exactly
+from graphcert.data.clustering import exactly
 
 
 def graph(nodes, edges):

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from torch_geometric.data import Data
 
 from graphcert.data import partition_graph
-from graphcert.data.affinity import edge_share, pagerank_mass
-from graphcert.data.partition import _adjacency
+from graphcert.data.partition import _adjacency, edge_share, pagerank_mass
 from graphcert.data.synthetic import synthetic_graph
 from graphcert.errors import DataError, InputError
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from graphcert.data.pickles import unpickle_array, unpickle_csr, unpickle_neighbours
+from graphcert.data.planetoid import unpickle_array, unpickle_csr, unpickle_neighbours
 from graphcert.errors import DataError
 
 READERS = (unpickle_array, unpickle_csr, unpickle_neighbours)

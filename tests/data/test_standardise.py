@@ -6,8 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphcert.data.raw import MAX_DENSE_BYTES, RawGraph, check_dense_size
-from graphcert.data.standardise import keep_largest_component, standard_form, undirected
+from graphcert.data.raw import (
+    MAX_DENSE_BYTES,
+    RawGraph,
+    check_dense_size,
+    keep_largest_component,
+    standard_form,
+    undirected,
+)
 from graphcert.errors import DataError
 
 

@@ -142,7 +142,10 @@ def test_a_description_that_cannot_be_built_is_refused(change, saved):
     content = torch.load(saved, weights_only=True)
     change(content)
     torch.save(content, saved)
-    with pytest.raises(DataError, match="does not describe a model that this version can build"):
+    with pytest.raises(
+        DataError,
+        match=r"does not describe a model that this version|holds the model 'transformer'",
+    ):
         load_model(saved)
 
 
@@ -263,7 +266,10 @@ def test_no_model_is_built_that_the_weights_do_not_fill(change, saved):
     torch.save(content, saved)
     tracemalloc.start()
     start = time.process_time()
-    with pytest.raises(DataError, match="does not describe a model that this version can build"):
+    with pytest.raises(
+        DataError,
+        match=r"does not describe a model that this version|holds the model 'transformer'",
+    ):
         load_model(saved)
     assert time.process_time() - start < 5
     assert tracemalloc.get_traced_memory()[1] < 2**24

@@ -11,7 +11,7 @@ from graphcert.models.checkpoint import model_fingerprint
 from graphcert.noise import Ablation, BernoulliFlip, Gaussian, Hierarchical, Smoothing
 from graphcert.run.nodes import Run
 from graphcert.run.settings import RunConfig
-from graphcert.voting.problem import Problem
+from graphcert.voting.noisy_graph import Problem
 
 OPTIONS = {"nodes": 200, "classes": 3, "features": 30, "test_share": 0.5}
 

@@ -6,7 +6,7 @@ import torch
 from graphcert.data import load_dataset
 from graphcert.models import MODELS, Training, build_model, train
 from graphcert.noise import Ablation, Hierarchical, Smoothing, SubsetAblation
-from graphcert.voting.problem import Problem
+from graphcert.voting.noisy_graph import Problem
 
 WIDTH, HIDDEN = 90, 8
 

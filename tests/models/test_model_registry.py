@@ -46,11 +46,11 @@ def test_an_unknown_option_is_answered_with_the_known_ones():
     ],
 )
 def test_an_option_outside_its_domain_is_refused(name, option, value):
-    with pytest.raises(InputError, match=f"the model option {option} must be a .*, got"):
+    with pytest.raises(InputError, match=f"the model option {option} must be .*, got"):
         build_model(name, 7, 3, **{option: value})
 
 
 @pytest.mark.parametrize(("features", "classes"), [(0, 3), (7, 1), (7, "3"), (7.0, 3)])
 def test_sizes_outside_their_domain_are_refused(features, classes):
-    with pytest.raises(InputError, match="must be a whole number of at least"):
+    with pytest.raises(InputError, match=r"must be (a whole number|at least)"):
         build_model("gcn", features, classes)

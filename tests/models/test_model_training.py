@@ -13,7 +13,7 @@ from graphcert.models import MODELS, Training, build_model, train, training
 from graphcert.models.training import NoisyInput
 from graphcert.noise import BernoulliFlip, Smoothing
 from graphcert.sampling.philox import TRAIN, VALIDATION
-from graphcert.voting.problem import Problem
+from graphcert.voting.noisy_graph import Problem
 
 CLASSES, FEATURES = 3, 30
 NOISE = {
@@ -188,5 +188,5 @@ def test_a_loss_that_is_no_number_is_an_error(graph):
     ],
 )
 def test_a_schedule_outside_its_domain_is_refused(option, value):
-    with pytest.raises(InputError, match=r"must be a (whole )?number"):
+    with pytest.raises(InputError, match=f"{option.replace('_', '.')} must be .*, got"):
         Training(**{option: value})

@@ -21,7 +21,7 @@ from voting_cases import (
 
 import graphcert as gc
 from graphcert.errors import DataError, InputError, ModelError, VotesError
-from graphcert.voting.problem import LEFT_OUT, Problem
+from graphcert.voting.noisy_graph import LEFT_OUT, Problem
 
 DATA = small_graph()
 

@@ -6,7 +6,7 @@ from voting_cases import NOISE, generic_model, small_graph, sparse_model
 
 from graphcert.errors import ModelError
 from graphcert.voting import sample_votes
-from graphcert.voting.inspection import evaluation_mode
+from graphcert.voting.model_checks import evaluation_mode
 
 DATA = small_graph()
 MODELS = {"gcn": sparse_model, "gat": sparse_model, "normalised": generic_model, "pyg sage": generic_model}

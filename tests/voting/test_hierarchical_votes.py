@@ -14,8 +14,8 @@ from graphcert.models import GCN, build_model
 from graphcert.noise import Ablation, BernoulliFlip, Gaussian, Hierarchical, Partition, Smoothing
 from graphcert.sampling.philox import MAIN
 from graphcert.voting import sample_votes
+from graphcert.voting.noisy_graph import Problem
 from graphcert.voting.paths import GenericPath, SparsePath
-from graphcert.voting.problem import Problem
 from graphcert.voting.sample import choose_path
 
 FLIPS, EDGES = BernoulliFlip(0.05, 0.4), BernoulliFlip(0.02, 0.3)

@@ -12,7 +12,7 @@ import pytest
 import voting_server
 from voting_server import PILOT, SAMPLES, SHARD, take
 
-from graphcert.voting.parallel import Counter, shards
+from graphcert.voting.counting import Counter, shards
 
 SHARDS = [(purpose, *ends) for purpose, n in (("pilot", PILOT), ("main", SAMPLES)) for ends in shards(n, SHARD)]
 HERE = Path(__file__).parent

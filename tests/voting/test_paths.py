@@ -22,8 +22,8 @@ from graphcert.models.tensors import edge_index_tensor
 from graphcert.noise import Smoothing
 from graphcert.sampling.philox import CHECK, MAIN, PILOT
 from graphcert.voting import sample_votes
+from graphcert.voting.noisy_graph import Problem
 from graphcert.voting.paths import GenericPath, SparsePath
-from graphcert.voting.problem import Problem
 from graphcert.voting.sample import choose_path
 
 LOCALIZED = COMMON_NOISE["localized"]

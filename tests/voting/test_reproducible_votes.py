@@ -8,8 +8,8 @@ from voting_cases import NODES, NOISE, generic_model, small_graph, sparse_model
 from graphcert.sampling.philox import MAIN, PILOT
 from graphcert.statistics import minimum_samples
 from graphcert.voting import sample_votes
-from graphcert.voting.parallel import shards
-from graphcert.voting.problem import Problem
+from graphcert.voting.counting import shards
+from graphcert.voting.noisy_graph import Problem
 from graphcert.voting.sample import choose_path
 
 pytestmark = pytest.mark.usefixtures("small_unions")

@@ -10,13 +10,13 @@ from voting_cases import CLASSES, NODES, NOISE, generic_model, small_graph, spar
 
 import graphcert as gc
 from graphcert.errors import InputError, ModelError, VotesError
-from graphcert.models.score_kernels import add_class_scores, add_label_scores
 from graphcert.sampling.philox import MAIN, PILOT
 from graphcert.votes import BINS, UNIT, Scores
 from graphcert.voting import sample_votes
-from graphcert.voting.parallel import Counter
-from graphcert.voting.problem import Problem
+from graphcert.voting.counting import Counter
+from graphcert.voting.noisy_graph import Problem
 from graphcert.voting.sample import choose_path
+from graphcert.voting.vote_sums import add_class_scores, add_label_scores
 
 pytestmark = pytest.mark.usefixtures("small_unions")
 DATA = small_graph()

@@ -12,8 +12,8 @@ from graphcert.core.arrays import seal
 from graphcert.errors import DataError, VotesError
 from graphcert.noise import BernoulliFlip, Smoothing
 from graphcert.voting import sample_votes
-from graphcert.voting.parallel import Counter
-from graphcert.voting.store import ShardStore
+from graphcert.voting.counting import Counter
+from graphcert.voting.shard_store import ShardStore
 
 DATA, MODEL = small_graph(), sparse_model("sgc")
 SAMPLES, PILOT, SHARD = 50, 20, 10

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from graphcert.segmentation import PixelCounts
+from graphcert.images import PixelCounts
 
 Counts = NDArray[np.int64]
 Mask = NDArray[np.bool_]

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from graphcert.images import PixelCounts
+from graphcert.images.segmenter import Segmenter
 from graphcert.report.frame.wording import number, percent
 from graphcert.report.images.claims import Counts, ImageClaims, ImageSettings, Isotropic, Match
 from graphcert.report.images.pictures import Colour3
-from graphcert.segmentation import PixelCounts
-from graphcert.segmentation.checkpoint import Segmenter
 from graphcert.tradeoff.base import norm_words
 
 _MOST_PICTURES = 12

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from graphcert.errors import DataError, InputError
+from graphcert.images import GridGraph
+from graphcert.images.image_files import void_labels
 from graphcert.noise import Gaussian, Smoothing
 from graphcert.run.settings.stages import MOST_SAMPLES
 from graphcert.run.settings.sweeps import norm_values
 from graphcert.run.settings.typed import check_types, read_toml
-from graphcert.segmentation import GridGraph
-from graphcert.segmentation.void import void_labels
 from graphcert.statistics import check_errors, check_level, check_sample_size
 
 LATTICE = 1 / 255

@@ -1,0 +1,107 @@
+"""`sample_image_votes`: from a segmentation model, an image and a smoothing scheme to votes of every pixel."""
+
+import os
+
+import torch
+from numpy.typing import ArrayLike
+from torch import nn
+from torch_geometric.data import Data
+
+from graphcert.core.arguments import whole
+from graphcert.errors import UnsupportedError
+from graphcert.images.image_files import image_fingerprint, pixel_values
+from graphcert.images.image_model import ImageModel
+from graphcert.images.image_path import ImagePath
+from graphcert.models.base import Floats
+from graphcert.noise import Law, Scheme, as_scheme
+from graphcert.votes import Votes
+from graphcert.voting.counting import identity_of, take_votes
+from graphcert.voting.model_checks import evaluation_mode, refuse_training_layers, refuse_unusable_parameters
+from graphcert.voting.noisy_graph import Problem
+
+
+def sample_image_votes(
+    model: nn.Module,
+    image: ArrayLike,
+    smoothing: Scheme | Law,
+    samples: int,
+    pilot_samples: int = 1000,
+    seed: int = 0,
+    *,
+    reach: int | None = None,
+    workers: int | None = None,
+    batch_size: int | None = None,
+    store: str | os.PathLike[str] | None = None,
+    shard_samples: int = 1000,
+    progress: bool | str = False,
+) -> Votes:
+    """Segment noisy versions of an image and count how often each pixel is given each class.
+
+    Pixels are the N = H · W nodes of the image's grid graph, row by row. Under localized noise a pixel votes where the
+    image carries the noise of its own cell; all cells share one draw per sample. Same seed, same votes: they do not depend
+    on `workers`, `batch_size`, `shard_samples`, nor on being interrupted.
+
+    Args:
+        model: an `ImageModel`, or a module that becomes one. Copies of it vote, in evaluation mode.
+        image: (H, W, C) uint8, or floats in [0, 1].
+        smoothing: noise of the channel values, isotropic or localized with a partition such as
+            `GridGraph(H, W).cells(rows, columns)`; a bare law L stands for `Smoothing(features=L)`. Under `Hierarchical`
+            noise the model is shown C + 1 channels; the last one marks the pixels that are noised.
+        samples: number of final samples, which bound the probabilities.
+        pilot_samples: number of independent samples that choose the labels.
+        seed: whole number from 0 to 2^64 − 1.
+        reach: how many pixels away a pixel can influence a logit; a cell is then computed from no more than that around
+            it. By default what the model declares; whole images if it declares nothing. It is verified, not believed.
+        workers: threads; by default one per processor.
+        batch_size: samples that a thread takes at a time (default: those of one call of the model).
+        store: folder for shards of votes; an interrupted call with the same arguments continues from them.
+        shard_samples: samples per shard, the most that an interruption can lose.
+        progress: show a bar with rate and remaining time; a text, such as the image's name, names it.
+
+    Returns:
+        Votes with provenance in `manifest`.
+
+    Raises:
+        InputError: for a number outside its domain, an image that is none, or a partition of another number of pixels.
+        ModelError: for NaN, other shapes than (B, K, H, W), a model that is not deterministic, remembers earlier images,
+            mixes the images of a batch, or sees further than `reach`.
+        DataError: for an image that the noise does not speak about, such as a grey one under flips of bits.
+        UnsupportedError: for noise of edges, which images do not have.
+        VotesError: if `store` holds votes of another run.
+    """
+    for name, count in (("samples", samples), ("pilot_samples", pilot_samples), ("shard_samples", shard_samples)):
+        whole(name, count, 1)
+    reach = None if reach is None else whole("reach", reach)
+    wrapped = model if isinstance(model, ImageModel) else ImageModel(model)
+    values, smoothing = pixel_values(image), as_scheme(smoothing)
+    problem = image_problem(values, smoothing, seed)
+    refuse_unusable_parameters(wrapped)
+    with evaluation_mode(wrapped):
+        refuse_training_layers(wrapped)
+        path = ImagePath(problem, values.shape[:2], wrapped, wrapped.reach if reach is None else reach)
+        identity = identity_of(wrapped, image_fingerprint(values), smoothing, seed, path.name)
+        return take_votes(
+            path,
+            problem.nodes,
+            smoothing,
+            problem.sampler.total_variation,
+            identity | {"reach": path.reach},
+            samples,
+            pilot_samples,
+            workers=workers,
+            batch_size=path.unit if batch_size is None else batch_size,
+            store=store,
+            shard_samples=shard_samples,
+            progress=progress,
+        )
+
+
+def image_problem(values: Floats, smoothing: Scheme, seed: int) -> Problem:
+    """The image as the graph of its pixels, without edges: no noise concerns them, and the model does not see them."""
+    if smoothing.perturbs("edges"):
+        raise UnsupportedError(
+            "images have no edges to perturb; smooth their features only, or classify GridGraph.data(image) with "
+            "sample_votes"
+        )
+    pixels = torch.from_numpy(values.reshape(-1, values.shape[2]))
+    return Problem.of(Data(x=pixels, edge_index=torch.empty(2, 0, dtype=torch.int64)), smoothing, seed)

@@ -1,0 +1,204 @@
+"""A clean graph and its sampler; and graphs that a cache would confuse with it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from graphcert.data import check_binary_features, check_features, check_undirected
+from graphcert.errors import DataError, InputError
+from graphcert.models.tensors import sparse_features, upper_triangle
+from graphcert.noise import Scheme, as_scheme
+from graphcert.sampling.philox import CHECK
+from graphcert.sampling.sampler import Sampler
+from graphcert.voting.cache_detection import Pair
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A clean graph and the sampler around it.
+
+    Attributes:
+        x: (N, D) clean features, float32, on the CPU; under hierarchical noise (N, D + 1), and no row is marked.
+        sampler: draws noisy versions of it.
+        classes: (least, most) number of classes that a model of these data can have; most is None if unknown.
+    """
+
+    x: Tensor
+    sampler: Sampler
+    classes: tuple[int, int | None]
+
+    @cached_property
+    def members(self) -> list[NDArray[np.int64]]:
+        """The nodes that vote in each view of the sampler."""
+        views = self.sampler.views
+        return [np.flatnonzero(views.of_node == view) for view in range(views.count)]
+
+    @property
+    def nodes(self) -> int:
+        """Number of nodes N."""
+        return self.sampler.nodes
+
+    @classmethod
+    def of(cls, data: Any, smoothing: Scheme, seed: int, ignore: Sequence[str] = ()) -> "Problem":
+        """Check `data` (anything with `x` and `edge_index`) and prepare it.
+
+        Args:
+            ignore: attributes of the data, such as "edge_weight", that the caller knows to be left out.
+
+        Raises:
+            DataError: for non-binary features under flips of them, directed edges, self-loops, repeated edges, NaN,
+                no nodes, no features, and for weights or attributes that a call model(x, edge_index) leaves out.
+            InputError: if `smoothing` is none, or `ignore` names what the data do not have.
+        """
+        smoothing = as_scheme(smoothing)
+        x, edge_index = getattr(data, "x", None), getattr(data, "edge_index", None)
+        if not isinstance(x, Tensor) or not isinstance(edge_index, Tensor):
+            raise DataError(
+                "the data need tensors x (N, D) and edge_index (2, 2E), as torch_geometric.data.Data has them; give nodes "
+                "without features identity features, data.x = torch.eye(data.num_nodes)"
+            )
+        _refuse_left_out(data, ignore)
+        x = x.detach().cpu()
+        if smoothing.flips_features:
+            check_binary_features(x)
+        else:
+            check_features(x)
+        if x.shape[0] == 0:
+            raise DataError("the graph has no nodes; give one that has some")
+        if x.shape[1] == 0:
+            raise DataError("the nodes have no features (D = 0); give them identity features, data.x = torch.eye(N)")
+        check_undirected(edge_index, x.shape[0])
+        sampler = Sampler(sparse_features(x), x.shape[1], upper_triangle(edge_index, x.shape[0]), smoothing, seed)
+        return cls(F.pad(x, (0, sampler.columns - x.shape[1])), sampler, _classes(data))
+
+
+LEFT_OUT = ("edge_weight", "edge_attr", "edge_type", "adj_t", "batch")
+"""What models of torch_geometric take besides x and edge_index, and do without where it is not given."""
+
+
+def ignored(ignore: str | Sequence[str]) -> tuple[str, ...]:
+    """The names in `ignore`, in order."""
+    names = (ignore,) if isinstance(ignore, str) else tuple(ignore) if isinstance(ignore, Iterable) else (ignore,)
+    for name in names:
+        if not isinstance(name, str):
+            raise InputError(f"ignore takes names of attributes of the data, such as ('edge_weight',), got {name!r}")
+    return tuple(sorted(set(names)))
+
+
+def _refuse_left_out(data: Any, ignore: str | Sequence[str]) -> None:
+    """Raise `DataError` for an attribute that belongs to the classifier but not to the call model(x, edge_index)."""
+    names = ignored(ignore)
+    for name in names:
+        if getattr(data, name, None) is None:
+            raise InputError(f"ignore names {name!r}, which the data do not have; leave it out")
+    for name in LEFT_OUT:
+        value = getattr(data, name, None)
+        one_graph = name == "batch" and isinstance(value, Tensor) and not bool(value.any())
+        if value is not None and name not in names and not one_graph:
+            raise DataError(
+                f"the data have {name}, but the model is called as model(x, edge_index), without it: another classifier "
+                f"would be certified; if that is meant, say ignore=({name!r},), or delete data.{name}"
+            )
+
+
+def _classes(data: Any) -> tuple[int, int | None]:
+    """K as `data.classes` declares it, or at least what the largest label needs: a class may have no node here."""
+    declared = getattr(data, "classes", None)
+    if isinstance(declared, int):
+        return declared, declared
+    y = getattr(data, "y", None)
+    return (int(y.max()) + 1 if isinstance(y, Tensor) and y.dim() == 1 and y.numel() else 0), None
+
+
+Edges = NDArray[np.int64]
+"""(2, E) undirected edges, each once."""
+
+
+def lookalikes(problem: Problem) -> list[Pair]:
+    """Pairs of inputs (x, edge_index) for `refuse_memory`.
+
+    The first pair has the nodes, the number of edges and the degrees of the clean graph, relabelled, and features that
+    noise could show; its two graphs agree node by node in their degrees where edges can be exchanged so. The second pair has
+    another number of edges, and the third, where there is room, about half as many nodes; their graphs are isomorphic.
+    """
+    rng = np.random.default_rng(0)
+    nodes, clean = problem.nodes, problem.sampler.clean_edges
+    edges = np.stack([np.repeat(np.arange(nodes), np.diff(clean.indptr)), clean.indices]).astype(np.int64)
+    first = _relabelled(edges, nodes, rng)
+    second = _exchanged(first, nodes, rng)
+    if second is None:
+        second = _relabelled(edges, nodes, rng)
+    most, number = nodes * (nodes - 1) // 2, edges.shape[1]
+    more = min(most, number + max(2, nodes // 4))
+    other = _random(nodes, more if more > number else max(0, number - 1), rng)
+    pairs = [(first, second, nodes), (other, _relabelled(other, nodes, rng), nodes)]
+    if nodes > 1:
+        few = nodes // 2
+        small = _random(few, min(number, few * (few - 1) // 2), rng)
+        pairs.append((small, _relabelled(small, few, rng), few))
+    show = _Features(problem, rng)
+    return [((show(size), _both_ways(one)), (show(size), _both_ways(two))) for one, two, size in pairs]
+
+
+class _Features:
+    """Noisy features with their rows in another order, a new sample each time."""
+
+    def __init__(self, problem: Problem, rng: np.random.Generator) -> None:
+        self._problem, self._rng, self._next = problem, rng, 0
+
+    def __call__(self, nodes: int) -> NDArray[np.float32]:
+        sampler, x = self._problem.sampler, self._problem.x.numpy()
+        if sampler.noisy_features:
+            x = np.zeros_like(x)
+            sampler.fill_features(CHECK, self._next, sampler.workspace(), 0, x)
+            self._next += 1
+        rows: NDArray[np.float32] = x[self._rng.permutation(len(x))[:nodes]]
+        return rows
+
+
+def _relabelled(edges: Edges, nodes: int, rng: np.random.Generator) -> Edges:
+    return rng.permutation(nodes)[edges]
+
+
+def _keys(edges: Edges, nodes: int) -> Edges:
+    keys: Edges = np.minimum(*edges) * nodes + np.maximum(*edges)
+    return keys
+
+
+def _exchanged(edges: Edges, nodes: int, rng: np.random.Generator) -> Edges | None:
+    """Edges {a, b}, {c, d} become {a, d}, {c, b} wherever that is a simple graph; None if it is nowhere."""
+    half = edges.shape[1] // 2
+    order = rng.permutation(edges.shape[1])
+    one, two = edges[:, order[:half]], edges[:, order[half : 2 * half]]
+    new = np.stack([np.stack([one[0], two[1]]), np.stack([two[0], one[1]])])
+    keys = np.stack([_keys(pair, nodes) for pair in new])
+    values, counts = np.unique(np.concatenate([_keys(edges, nodes), keys.ravel()]), return_counts=True)
+    fresh = (counts[np.searchsorted(values, keys)] == 1).all(axis=0) & (new[:, 0] != new[:, 1]).all(axis=0)
+    if not fresh.any():
+        return None
+    rest = np.concatenate([order[:half][~fresh], order[half : 2 * half][~fresh], order[2 * half :]])
+    return np.concatenate([*new[:, :, fresh], edges[:, rest]], axis=1)
+
+
+def _random(nodes: int, number: int, rng: np.random.Generator) -> Edges:
+    """So many different edges."""
+    if nodes * (nodes - 1) // 2 <= 4 * number:
+        every = np.stack(np.triu_indices(nodes, 1)).astype(np.int64)
+        return every[:, rng.permutation(every.shape[1])[:number]]
+    chosen = np.empty(0, np.int64)
+    while chosen.size < number:
+        drawn = rng.integers(0, nodes, (2, 2 * number))
+        chosen = np.unique(np.concatenate([chosen, _keys(drawn[:, drawn[0] != drawn[1]], nodes)]))
+    return np.stack(np.divmod(rng.permutation(chosen)[:number], nodes))
+
+
+def _both_ways(edges: Edges) -> Edges:
+    """(2, 2E) edge_index, grouped by target as noisy graphs are."""
+    both = np.concatenate([edges, edges[::-1]], axis=1)
+    return both[:, np.lexsort(both)]

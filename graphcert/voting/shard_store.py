@@ -1,0 +1,95 @@
+"""Votes on disk while they are being taken: shards that are whole or absent, so that a killed run can go on."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphcert.core.arrays import read_sealed, write_sealed
+from graphcert.errors import DataError, VotesError
+from graphcert.voting.vote_sums import Sums
+
+KINDS = (("counts",), ("counts", "class_sums"), ("counts", "sums", "squares", "histogram"))
+"""The arrays of a shard: votes alone, and votes with scores of pilot and of final samples."""
+
+
+class ShardStore:
+    """A folder of shards, one file per range of samples, each with a checksum and the identity of what made it.
+
+    A shard that is missing or damaged is simply taken again: the same samples give the same votes. A shard that is
+    intact but was made by another model, data set, smoothing or seed, or with other sums, is an error, never mixed in and
+    never overwritten.
+
+    Args:
+        folder: created if absent.
+        identity: everything that determines the votes, as JSON values.
+    """
+
+    def __init__(self, folder: Path, identity: Mapping[str, Any]) -> None:
+        self.folder = folder
+        self.identity = json.loads(json.dumps(identity, sort_keys=True))
+
+    def _file(self, purpose: str, start: int, stop: int) -> Path:
+        return self.folder / f"{purpose}-{start:09d}-{stop:09d}.npz"
+
+    def write(self, purpose: str, start: int, stop: int, sums: Sums) -> None:
+        """Store the sums over the samples start … stop − 1, atomically."""
+        description = {"identity": self.identity, "purpose": purpose, "start": start, "stop": stop}
+        # The smallest sufficient type; the seal is that of the values.
+        compact = {name: array.astype(np.int32 if array.max() < 2**31 else np.int64) for name, array in sums.items()}
+        write_sealed(self._file(purpose, start, stop), description, compact)
+
+    def read(self, purpose: str, start: int, stop: int, empty: Sums | None = None) -> Sums | None:
+        """The stored sums, or None if they have to be taken (again).
+
+        Args:
+            empty: sums of no samples; what is stored must have their names and shapes. None admits any.
+
+        Raises:
+            VotesError: if the shard belongs to other votes than this run's.
+        """
+        path = self._file(purpose, start, stop)
+        found = next(filter(None, (_intact(path, names) for names in KINDS)), None)
+        if found is None:
+            return None
+        description, arrays = found
+        self._refuse_another(description.get("identity"))
+        if tuple(description.get(key) for key in ("purpose", "start", "stop")) != (purpose, start, stop):
+            return None
+        sums = {name: array.astype(np.int64) for name, array in arrays.items()}
+        if empty is not None and _shapes(sums) != _shapes(empty):
+            return None
+        return sums if _adds_up(sums, stop - start) else None
+
+    def _refuse_another(self, found: object) -> None:
+        """Raise `VotesError` unless `found` is the identity of this run."""
+        if found != self.identity:
+            found = found if isinstance(found, dict) else {}
+            differing = sorted(k for k in {*self.identity, *found} if self.identity.get(k) != found.get(k))
+            raise VotesError(
+                f"{self.folder} holds votes of another run (different: {', '.join(differing)}); "
+                f"choose another output folder or delete that one"
+            )
+
+
+def _shapes(sums: Sums) -> dict[str, tuple[int, ...]]:
+    return {name: array.shape for name, array in sums.items()}
+
+
+def _adds_up(sums: Sums, samples: int) -> bool:
+    """Whether these can be sums over so many samples."""
+    rows = [sums[name] for name in ("counts", "histogram") if name in sums]
+    return all(array.min(initial=0) >= 0 for array in sums.values()) and all(
+        array.ndim == 2 and (array.sum(axis=1) == samples).all() for array in rows
+    )
+
+
+def _intact(path: Path, names: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]] | None:
+    """The content of a shard if it holds exactly these arrays, undamaged."""
+    try:
+        return read_sealed(path, "shard of votes", names)
+    except DataError:
+        return None

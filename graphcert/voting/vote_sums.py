@@ -1,0 +1,172 @@
+"""What is kept of a sample: its votes, and its scores where they are asked for.
+
+Everything is a sum of whole numbers, so it comes out the same in whatever order samples are taken.
+
+A score is q = ⌊unit · softmax⌋ with unit = 2^16 (`graphcert.votes.UNIT`). Exponentials are float32; their sum, the
+quotient and the product are float64, node by node and class by class: the same bits whatever the batch and the thread.
+
+Proof that the scores of a node sum to at most 2^16, rounding included. Let e_k be the computed exponentials and
+u = 2^−53. Their computed sum is at least (1 − K u) Σ e_k, and every quotient at most (1 + u) times its exact value.
+Products with 2^16 are exact and floors only lose. So Σ q ≤ 2^16 (1 + u) / (1 − K u) < 2^16 + 1 for K < 2^35, and Σ q
+is a whole number. ∎
+"""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphcert.core.compiled import kernel
+from graphcert.models.base import Floats
+from graphcert.votes import BINS, UNIT
+
+
+@kernel
+def cast_votes(logits, classes, members, counts):  # type: ignore[no-untyped-def]
+    """Add one vote of each of the nodes `members` to `counts` (N, K): the largest logit, ties to the smaller class.
+
+    Returns False, having voted for nobody further, as soon as a logit is not a number.
+    """
+    for i in members:
+        best = logits[i, 0]
+        label = 0
+        # A NaN never equals itself, and it would never win a comparison: so it has to be looked for.
+        sane = best == best
+        for k in range(1, classes):
+            value = logits[i, k]
+            sane &= value == value
+            if value > best:
+                best = value
+                label = k
+        if not sane:
+            return False
+        counts[i, label] += 1
+    return True
+
+
+@kernel
+def quantised(value, total, unit):  # type: ignore[no-untyped-def]
+    """⌊unit · value / total⌋, an integer from 0 to `unit`."""
+    return np.int64(np.float64(value) / total * unit)
+
+
+@kernel
+def exponentials(logits, i, out):  # type: ignore[no-untyped-def]
+    """out[k] = exp(logits[i, k] − largest) and their sum; infinite logits share everything, as in the limit.
+
+    Logits must not be NaN.
+    """
+    top = logits[i, 0]
+    for k in range(1, out.size):
+        top = max(top, logits[i, k])
+    total = np.float64(0)
+    for k in range(out.size):
+        value = logits[i, k]
+        # ∞ − ∞ is not a number, but the largest logit needs no subtraction.
+        out[k] = np.float32(1) if value == top else np.exp(value - top)
+        total += np.float64(out[k])
+    return total
+
+
+@kernel
+def add_class_scores(logits, members, unit, sums):  # type: ignore[no-untyped-def]
+    """Add the scores of all classes of the nodes `members` to `sums` (N, K)."""
+    out = np.empty(sums.shape[1], np.float32)
+    for i in members:
+        total = exponentials(logits, i, out)
+        for k in range(out.size):
+            sums[i, k] += quantised(out[k], total, unit)
+
+
+@kernel
+def add_label_scores(logits, classes, members, unit, labels, sums, squares, histogram):  # type: ignore[no-untyped-def]
+    """Add the score q of each member's label, its square, and one count in the bin of q.
+
+    Args:
+        logits: (N, ≥ K) float32 without NaN in the first K = `classes` columns.
+        labels: (N,) classes; sums, squares: (N,); histogram: (N, B), B a divisor of `unit`.
+    """
+    bins = histogram.shape[1]
+    width = unit // bins
+    out = np.empty(classes, np.float32)
+    for i in members:
+        total = exponentials(logits, i, out)
+        q = quantised(out[labels[i]], total, unit)
+        sums[i] += q
+        squares[i] += q * q
+        histogram[i, min(q // width, bins - 1)] += 1
+
+
+Integers = NDArray[np.int64]
+Sums = dict[str, Integers]
+
+
+def added(one: Sums, other: Sums) -> Sums:
+    """Sums over the samples of both."""
+    return {name: array + other[name] for name, array in one.items()}
+
+
+class Tally(ABC):
+    """Sums over samples; one object per thread.
+
+    Attributes:
+        sums: integer arrays by name, the votes (N, K) being `counts`.
+    """
+
+    sums: Sums
+
+    @abstractmethod
+    def add(self, logits: Floats, members: Integers) -> bool:
+        """Add what the nodes `members` say in one sample; False as soon as a logit of theirs is not a number.
+
+        Args:
+            logits: (N, ≥ K) float32; columns from K on are padding.
+        """
+
+
+class VoteTally(Tally):
+    """Votes alone, added to `counts` (N, K)."""
+
+    def __init__(self, counts: Integers) -> None:
+        self.sums = {"counts": counts}
+
+    def add(self, logits: Floats, members: Integers) -> bool:
+        """Add one vote of every member."""
+        counts = self.sums["counts"]
+        return bool(cast_votes(logits, counts.shape[1], members, counts))
+
+
+class ClassScoreTally(VoteTally):
+    """Votes, and the sums (N, K) of the scores of all classes, which choose a label."""
+
+    def __init__(self, nodes: int, classes: int) -> None:
+        super().__init__(np.zeros((nodes, classes), np.int64))
+        self.sums["class_sums"] = np.zeros((nodes, classes), np.int64)
+
+    def add(self, logits: Floats, members: Integers) -> bool:
+        """Add one vote and the scores of every member."""
+        if not super().add(logits, members):
+            return False
+        add_class_scores(logits, members, UNIT, self.sums["class_sums"])
+        return True
+
+
+class LabelScoreTally(VoteTally):
+    """Votes, and sum (N,), sum of squares (N,) and histogram (N, BINS) of the score of one label per node (N,)."""
+
+    def __init__(self, nodes: int, classes: int, labels: Integers) -> None:
+        super().__init__(np.zeros((nodes, classes), np.int64))
+        self._labels = labels
+        self.sums |= {
+            "sums": np.zeros(nodes, np.int64),
+            "squares": np.zeros(nodes, np.int64),
+            "histogram": np.zeros((nodes, BINS), np.int64),
+        }
+
+    def add(self, logits: Floats, members: Integers) -> bool:
+        """Add one vote and the score of every member."""
+        if not super().add(logits, members):
+            return False
+        counts, *rest = self.sums.values()
+        add_label_scores(logits, counts.shape[1], members, UNIT, self._labels, *rest)
+        return True
