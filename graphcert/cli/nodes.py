@@ -172,8 +172,6 @@ def certify_command(
 
     Everything is: train, sample, certify each node alone and all together, and report.
     """
-    from dataclasses import asdict
-
     from graphcert.report import summary_lines
 
     if (run_folder is None) == (out is None):
@@ -203,9 +201,8 @@ def certify_command(
         _refuse_idle_collective(context, config)
         _say_kept("certificate", config.certificate, claims)
         _say_kept("collective", config.collective, together)
-        run.certify(**asdict(config.certificate))
-        run.collective(config.collective)
-        content = run.report()
+        certified = run.certify(config.certificate)
+        content = run.report(certified, run.collective(config.collective, certified))
     else:
         if settings is None:
             rows = rows_of_noise(select, ablate, sigma, half_width, lattice, keep)
@@ -289,13 +286,15 @@ def collective_command(
         replace(new, sweeps=tuple(kept for kept in sweeps if kept != asked)),
         {**options, "method": method, "isotropic": compare},
     )
-    if not run.collective(new).ladders:
+    certified = run.certified()
+    found = run.collective(new, certified)
+    if not found.ladders:
         raise InputError(
             "there is nothing to sweep: only localized noise of every row is swept without being asked, because the same "
             "noise everywhere gains nothing; give budgets such as --add 0:20, or --shift 0:1:0.1 under --sigma and "
             "--half-width, and --nodes 1:3 under hierarchical noise"
         )
-    for line in collective_lines(run.report()):
+    for line in collective_lines(run.report(certified, found)):
         typer.echo(line)
     typer.echo(f"table: {run.path('collective.csv')}")
     typer.echo(f"report: {run.path('report.html')}")
@@ -352,7 +351,9 @@ def _run(
     interrupts.current.writes(folder)
     from graphcert.run.nodes import Run
 
-    return Run(folder, data_root, workers, batch_size, progress=sys.stderr.isatty(), say=_say)
+    return Run(
+        folder, data_root=data_root, workers=workers, batch_size=batch_size, progress=sys.stderr.isatty(), say=_say
+    )
 
 
 def _say(line: str) -> None:

@@ -106,7 +106,7 @@ def segment(
     readers: dict[str, Any] = {"sigma": _deviations, "cells": _cells, "budgets": _norms, "void": _labels}
     given |= {name: read(given[name]) for name, read in readers.items() if name in given}
     values = {} if settings is None else read_settings(settings)
-    run = SegmentRun(out, workers, progress=sys.stderr.isatty(), say=_say)
+    run = SegmentRun(out, workers=workers, progress=sys.stderr.isatty(), say=_say)
     content = run.certify(SegmentSettings.from_dict(values | given), look_again)
     for value, name, note in content.facts:
         typer.echo(f"{value:>8}  {name}: {note}")

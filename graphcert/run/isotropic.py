@@ -15,7 +15,7 @@ from graphcert.votes import Votes
 from graphcert.voting import sample_votes
 
 STEPS = 6
-"""Bisections of the way from the nearest to the farthest level: noise is matched to 1/64 of it."""
+"""Bisections of the way from the near to the far strength: noise is matched to 1/64 of it."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,21 @@ class Accuracy:
         return float(right[self.nodes].mean())
 
 
+def strongest_noise(near: float, far: float, least: float, accuracy: Callable[[float], float]) -> float:
+    """The largest strength from `near` to `far` that is at least as accurate as `least`; `near` if none is.
+
+    Args:
+        accuracy: under isotropic noise of a strength; taken to fall as it rises.
+    """
+    if accuracy(far) >= least:
+        return far
+    low, high = near, far
+    for _ in range(STEPS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if accuracy(middle) >= least else (low, middle)
+    return low
+
+
 def matched_isotropic(smoothing: Smoothing, least: float, accuracy: Callable[[Smoothing], float]) -> Smoothing:
     """The strongest isotropic noise between the nearest and the farthest level that is at least as accurate.
 
@@ -56,13 +71,7 @@ def matched_isotropic(smoothing: Smoothing, least: float, accuracy: Callable[[Sm
     """
     if not smoothing.localized:
         raise InputError("only localized noise is compared with isotropic noise; set --clusters")
-    if accuracy(between(smoothing, 1.0)) >= least:
-        return between(smoothing, 1.0)
-    low, high = 0.0, 1.0
-    for _ in range(STEPS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if accuracy(between(smoothing, middle)) >= least else (low, middle)
-    return between(smoothing, low)
+    return between(smoothing, strongest_noise(0.0, 1.0, least, lambda share: accuracy(between(smoothing, share))))
 
 
 def between(smoothing: Smoothing, share: float) -> Smoothing:
@@ -89,18 +98,3 @@ def isotropic_votes(
         store=store, progress=progress,
     )  # fmt: skip
     return scheme, votes, {"localized": own, "isotropic": accuracy.of(votes)}
-
-
-def matched_sigma(near: float, far: float, least: float, accuracy: Callable[[float], float]) -> float:
-    """The largest deviation from `near` to `far` that is at least as accurate as `least`; `near` if none is.
-
-    Args:
-        accuracy: pixel accuracy under isotropic noise of a deviation; taken to fall as it rises.
-    """
-    if accuracy(far) >= least:
-        return far
-    low, high = near, far
-    for _ in range(STEPS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if accuracy(middle) >= least else (low, middle)
-    return low

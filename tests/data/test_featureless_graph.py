@@ -79,6 +79,6 @@ def test_a_run_says_so_and_certifies_edges(tmp_path):
     run = Run(tmp_path / "run", say=said.append)
     run.train(config)
     assert any("no features" in line and "--edge-delete" in line for line in said)
-    votes = run.sample(1000, 100)
+    votes = run.sample(1000, 100).votes
     certificate = gc.certify(votes, targets=run.load_data(config).test_mask.numpy())
     assert certificate.certified_ratio(gc.Budget(edge_delete=1)) > 0.5

@@ -78,7 +78,7 @@ def test_a_run_trains_on_that_graph_and_votes_on_the_whole_one(tmp_path):
     model = build_model("gcn", problem.x.shape[1], 3, seed=0)
     train(model, problem.sampler, graph.y, graph.train_mask, graph.val_mask, Training(epochs=20, inductive=True), 0)
     assert model_fingerprint(load_model(run.path("model.pt"))) == model_fingerprint(model)
-    assert run.sample().nodes == 200
+    assert run.sample().votes.nodes == 200
     other = settings(tmp_path / "transductive", False)
     assert other.path("model.pt").read_bytes() != run.path("model.pt").read_bytes()
 
