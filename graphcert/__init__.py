@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from graphcert import statistics as statistics
     from graphcert.certificates import Attack as Attack
     from graphcert.certificates import Certificate as Certificate
+    from graphcert.certificates import MethodComparison as MethodComparison
     from graphcert.certificates import Prediction as Prediction
     from graphcert.certificates import ScoreCertificate as ScoreCertificate
     from graphcert.certificates import SegmentationCertificate as SegmentationCertificate
@@ -63,6 +64,7 @@ _HOMES = {
     "Hierarchical": "graphcert.noise",
     "ImageFolder": "graphcert.segmentation",
     "ImageModel": "graphcert.segmentation",
+    "MethodComparison": "graphcert.certificates",
     "Partition": "graphcert.noise",
     "PixelCounts": "graphcert.segmentation",
     "Prediction": "graphcert.certificates",

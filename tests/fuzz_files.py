@@ -39,6 +39,8 @@ from fuzz_mutations import (
 )
 from PIL import Image
 
+from graphcert.certificates import Certificate, ScoreCertificate, certify, certify_scores
+from graphcert.certificates.method_hierarchy import MethodComparison
 from graphcert.collective import CollectiveCurve
 from graphcert.core.arrays import seal, to_json
 from graphcert.core.reading import read_bytes, read_json
@@ -162,6 +164,18 @@ def read_votes(path: Path) -> None:
     assert len(votes.labels) == votes.nodes
 
 
+def certificates() -> list[Certificate | ScoreCertificate]:
+    plain, scored, hierarchical = all_votes()
+    return [certify(plain), certify(hierarchical, 0.1, False, method="multiclass"), certify_scores(scored)]
+
+
+def read_certificate(path: Path) -> None:
+    kind = ScoreCertificate if b"mean_lower.npy" in path.read_bytes() else Certificate
+    found = kind.load(path)
+    assert not (~found.abstained & ~found.targets).any()
+    assert kind.from_dict(found.to_dict()).guarantee() == found.guarantee()
+
+
 IDENTITY = {"seed": 1, "data": "x"}
 SUMS = {
     "counts": np.full((NODES, CLASSES), 5), "sums": np.full(NODES, UNIT), "squares": np.full(NODES, 2**20),
@@ -208,13 +222,15 @@ def curves() -> bytes:
         gap=np.array([0.0, np.nan, 1.0]), correct_upper=np.array([0, 1, 3]), correct_targets=3,
         attacks=np.array([[0, 0], [1, 0], [1, 2]]),
     )  # fmt: skip
-    return Collective(({"naive": curve, "lp": curve},), None, (curve,)).to_json("votes", 0.01).encode()
+    return (
+        Collective((MethodComparison({"naive": curve, "lp": curve}),), None, (curve,)).to_json("votes", 0.01).encode()
+    )
 
 
 def read_curves(path: Path) -> None:
     found = Collective.from_json(read_bytes(path).decode("latin-1"), "votes", 0.01, 4)
     if found is not None:
-        for curve in [*found.ladders[0].values(), *found.mean_score] if found.ladders else []:
+        for curve in [*found.comparisons[0].values(), *found.mean_score] if found.comparisons else []:
             assert ((curve.certified >= 0) & (curve.certified <= curve.targets)).all()
             assert (curve.attacked_upper >= np.floor(np.minimum(curve.bound, curve.targets))).all()
             list(curve.rows())
@@ -297,10 +313,12 @@ def kinds(folder: Path) -> dict[str, Kind]:
     nodes = {name: text for name, text in runs.items() if b"[segment]" not in text}
     votes = {str(i): written(folder, one.save) for i, one in enumerate(all_votes())}
     parts = {name: name.encode() + b"\n" + content for name, content in PLANETOID.items()}
+    claims = {str(i): written(folder, one.save) for i, one in enumerate(certificates())}
     return {
         "graph": Kind(graph_files(), changed_npz, read_graph),
         "planetoid": Kind(parts, changed_part, read_part),
         "votes": Kind(votes, changed_sealed, read_votes),
+        "certificate": Kind(claims, changed_sealed, read_certificate),
         "shard": Kind(shards, changed_sealed, read_shard),
         "model": Kind(models, changed_checkpoint, read_checkpoint),
         "network": Kind({"unet": written(folder, network.save)}, changed_checkpoint, read_network),

@@ -29,7 +29,7 @@ def outcomes(folder: Path, count: int, seconds: float) -> tuple[list[dict[str, A
 def check(folder: Path, count: int, seconds: float) -> None:
     violations, summary = outcomes(folder, count, seconds)
     assert violations == []
-    assert summary["files"] == count * 12
+    assert summary["files"] == count * 13
     assert summary["files"] * 0.05 < summary["read"] < summary["files"] * 0.9, "both outcomes are there to be tested"
     assert summary["peak"] < fuzz_files.MEMORY
 

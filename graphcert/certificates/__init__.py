@@ -4,6 +4,7 @@ from graphcert.certificates.attack_allocation import Attack
 from graphcert.certificates.budget_grid import BudgetGrid
 from graphcert.certificates.claims import Claims
 from graphcert.certificates.confidence_bounds import BOUNDS
+from graphcert.certificates.method_hierarchy import MethodComparison
 from graphcert.certificates.predict import Prediction, predict
 from graphcert.certificates.score_certificate import ScoreCertificate, certify_scores
 from graphcert.certificates.segmentation import SegmentationCertificate, seg_certify
@@ -16,6 +17,7 @@ __all__ = [
     "BudgetGrid",
     "Certificate",
     "Claims",
+    "MethodComparison",
     "Prediction",
     "ScoreCertificate",
     "SegmentationCertificate",

@@ -1,13 +1,16 @@
 """The worst known perturbation behind a collective certificate: where it changes what, and which targets may fall."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graphcert.certificates.budget_grid import Mask
+from graphcert.certificates.score_certificate import ScoreCertificate
+from graphcert.certificates.stored import Stored
+from graphcert.certificates.vote_certificate import Certificate
 from graphcert.collective import CollectiveCurve
 from graphcert.errors import InputError
 from graphcert.noise import AXES, Budget, Hierarchical, Scheme
@@ -50,28 +53,8 @@ class Change(NamedTuple):
         return f"in cluster {first}" if first == last else f"between clusters {first} and {last}"
 
 
-class Attackable(Protocol):
-    """A certificate that answers about allocations, such as `Certificate`."""
-
-    @property
-    def smoothing(self) -> Scheme:
-        """The scheme."""
-
-    @property
-    def targets(self) -> Mask:
-        """(N,) the nodes about which claims are made."""
-
-    @property
-    def abstained(self) -> Mask:
-        """(N,) nodes about which nothing is said."""
-
-    @property
-    def robust_at(self) -> Callable[..., Mask]:
-        """(N,) the nodes that keep their label under one allocation; `rows=` of changed rows under hierarchical noise."""
-
-
-@dataclass(frozen=True, eq=False)
-class Attack:
+@dataclass(frozen=True, eq=False, repr=False)
+class Attack(Stored):
     """One allocation of changes over the clusters, and the targets that no certificate of these votes can save from it.
 
     It says where changes of which kind do most harm, not which bits. Some base classifier with the proved majorities loses
@@ -94,8 +77,18 @@ class Attack:
     abstained: Mask
     rows: Integers | None = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        blocks = self.feature_add.size
+        shapes = [(blocks,)] * 2 + [(blocks, blocks)] * 2
+        changes = self._changes_per_axis if self.rows is None else (*self._changes_per_axis, self.rows)
+        if [array.shape for array in changes] != (shapes if self.rows is None else [*shapes, (blocks,)]):
+            raise InputError("an attack has one number of changes per cluster, or per two clusters")
+        if any((array < 0).any() for array in changes) or self.broken.shape != self.abstained.shape:
+            raise InputError("an attack has numbers of changes of at least 0, and one mask entry per node")
+
     @classmethod
-    def of(cls, certificate: Attackable, curve: CollectiveCurve, row: int = -1) -> "Attack":
+    def of(cls, certificate: Certificate | ScoreCertificate, curve: CollectiveCurve, row: int = -1) -> "Attack":
         """The best attack that was found at one budget of a curve of `certificate.collective`.
 
         Args:
@@ -119,14 +112,14 @@ class Attack:
     @property
     def budget(self) -> Budget:
         """All changes together."""
-        counts = [int(changes.sum()) for changes in self._arrays]
+        counts = [int(changes.sum()) for changes in self._changes_per_axis]
         return replace(Budget(*counts), nodes=None if self.rows is None else int(self.rows.sum()))
 
     @property
     def changes(self) -> list[Change]:
         """What is changed where, the most first within a kind."""
         found = []
-        for axis, array in zip(AXES, self._arrays, strict=True):
+        for axis, array in zip(AXES, self._changes_per_axis, strict=True):
             here = [Change(axis, tuple(place), int(array[tuple(place)])) for place in np.argwhere(array).tolist()]
             found += sorted(here, key=lambda change: -change.amount)
         return found
@@ -140,6 +133,12 @@ class Attack:
             parts.append(f"features change in {', '.join(self._row_words)}")
         return "; ".join(parts) or "no change"
 
+    def summary(self) -> str:
+        """One line: what is changed, and how many targets may fall."""
+        return (
+            f"Attack: {self.words}; {int(self.broken.sum()):,} targets may fall, {int(self.abstained.sum()):,} abstain"
+        )
+
     @property
     def _row_words(self) -> list[str]:
         """ "2 nodes of cluster 1"; without clusters only how many."""
@@ -148,7 +147,7 @@ class Attack:
         return [words if self.rows.size == 1 else f"{words} of cluster {j}" for words, j in counts]
 
     @property
-    def _arrays(self) -> tuple[Integers, Integers, Integers, Integers]:
+    def _changes_per_axis(self) -> tuple[Integers, Integers, Integers, Integers]:
         return self.feature_add, self.feature_delete, self.edge_add, self.edge_delete
 
 

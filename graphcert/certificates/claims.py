@@ -1,25 +1,26 @@
-"""What every certificate about a graph's nodes has in common: claims about targets, counted alone and all together."""
+"""What every certificate about a graph's nodes claims: about each node by itself, and about all targets at once."""
 
 import warnings
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from types import NoneType
+from typing import Any, Unpack
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from graphcert.certificates.budget_grid import BudgetGrid, Floats, Mask, evaluate_grid
-from graphcert.certificates.budget_sweep import as_budget, budget_sweep, refuse_vacuous
+from graphcert.certificates.budget_grid import Floats, Mask
+from graphcert.certificates.budget_sweep import budget_sweep, refuse_vacuous
 from graphcert.certificates.clean_graph import CleanGraph
-from graphcert.certificates.query import Evidence, Query
-from graphcert.certificates.samples_needed import out_of_reach
-from graphcert.certificates.together import together
+from graphcert.certificates.method_hierarchy import ALL, MethodComparison
+from graphcert.certificates.node_claims import NodeClaims
+from graphcert.certificates.query import CollectiveOptions, Evidence, Query
+from graphcert.certificates.together import compared_curves, one_curve
 from graphcert.collective import CollectiveCurve
 from graphcert.collective.localized import BINS
-from graphcert.errors import InputError, OutOfReachWarning, UnsupportedError
-from graphcert.noise import Budget, Scheme
+from graphcert.core.arguments import target_mask
+from graphcert.errors import InputError, UnsupportedError
+from graphcert.noise import Budget
 from graphcert.noise.budget import Counts
 from graphcert.tradeoff.gaussian import checked_shift
 from graphcert.tradeoff.half_spaces import Order
@@ -28,49 +29,9 @@ from graphcert.tradeoff.score_mean import ScoreTails
 __all__ = ["Claims", "Floats", "Mask"]
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Claims(ABC):
-    """Claims about the labels of N nodes under a smoothing scheme; subclasses say what they rest on.
-
-    Sound side: what is not proved is reported as not robust.
-
-    Attributes:
-        labels: (N,) the label each claim is about, chosen by the pilot samples.
-        targets: (N,) mask of the nodes about which claims are made.
-        alpha: error rate of all claims together if `simultaneous`, of each one otherwise.
-        simultaneous: whether all claims hold at once with probability ≥ 1 − alpha.
-        smoothing: the scheme that makes the smoothed classifier.
-        samples: the number of samples behind every bound.
-        total_variation: what was charged for the distance between the law that was sampled and the one of `smoothing`.
-        data_fingerprint: the name of the graph that was voted on (`Votes.manifest["data"]`), None if it is not known.
-            `collective` compares the graph that it is given.
-    """
-
-    labels: NDArray[np.int64]
-    targets: Mask
-    alpha: float
-    simultaneous: bool
-    smoothing: Scheme
-    samples: int
-    total_variation: float = 0.0
-    data_fingerprint: str | None = None
-
-    def __post_init__(self) -> None:
-        for value in vars(self).values():
-            if isinstance(value, np.ndarray):
-                value.flags.writeable = False
-
-    @abstractmethod
-    def _kept(self, budget: Budget, shift: float = 0.0) -> Mask:
-        """(N,) `robust` at one cell of a sweep: no budget is refused for being empty, nothing is said about samples."""
-
-    @abstractmethod
-    def _unanimous(self, samples: int) -> "Claims":
-        """The same claims if every vote of so many samples were for the label (every score of it 1)."""
-
-    @abstractmethod
-    def guarantee(self) -> str:
-        """What is guaranteed, about what, against whom and with which probability, in plain words."""
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Claims(NodeClaims):
+    """Claims that hold for every node by itself, and together for all targets of one perturbation."""
 
     @abstractmethod
     def _half_spaces(self, orders: Sequence[Order] | None) -> tuple[tuple[Order, ...], Floats]:
@@ -88,142 +49,6 @@ class Claims(ABC):
         """Bounds of the distribution of the labels' scores; None if the claims rest on something else."""
         return None
 
-    def robust(
-        self,
-        add: int | Budget = 0,
-        delete: int = 0,
-        edge_add: int = 0,
-        edge_delete: int = 0,
-        nodes: int | None = None,
-        *,
-        shift: float | None = None,
-    ) -> Mask:
-        """Which nodes provably keep their label under every perturbation within the budget.
-
-        Args:
-            add: feature bits set anywhere in the graph, or a whole `Budget` in place of the numbers.
-            delete: feature bits cleared.
-            edge_add: undirected edges inserted.
-            edge_delete: undirected edges removed.
-            nodes: the most nodes whose features change; None for no limit. Under ablation rows may change at will, and
-                `nodes` alone is the budget; under all other noise it needs bits or a shift that it limits.
-            shift: in place of bits, the norm of the change of all features together: ℓ2 under Gaussian noise, ℓ1 under
-                uniform noise. Under noise on a lattice the changed features lie on it too.
-
-        Returns:
-            (N,) mask; False for abstaining nodes, for nodes that are no targets, and for all nodes if the budget
-            changes a channel that the smoothing does not perturb.
-
-        Raises:
-            InputError: if a count is not a whole number ≥ 0, a shift is given for noise that has no norm, or `nodes` limits
-                nothing, so that the claim would be empty.
-            UnsupportedError: if the budget is too large for exact arithmetic, counts bits under Gaussian or uniform noise,
-                or changes edges besides a shift under Gaussian noise.
-
-        Warns:
-            OutOfReachWarning: once per certificate, if even unanimous votes of so few samples would prove nothing.
-        """
-        budget, distance = as_budget(add, delete, edge_add, edge_delete, nodes), checked_shift(shift)
-        refuse_vacuous(self.smoothing, [budget], None if shift is None else [distance])
-        kept = self._kept(budget, distance)
-        self._warn(kept.any(), [budget], [distance])
-        return kept
-
-    def _warn(
-        self, proved: Any, budgets: Iterable[Budget], shifts: Iterable[float] = (0.0,), stacklevel: int = 3
-    ) -> None:
-        """Say once that nothing was proved because the samples are too few, if that is so."""
-        if not proved and not self._said:
-            self._said.extend([note] if (note := out_of_reach(self, budgets, shifts)) else [])
-            if self._said:
-                warnings.warn(self._said[0], OutOfReachWarning, stacklevel=stacklevel)
-
-    @cached_property
-    def _said(self) -> list[str]:
-        """What a warning of this certificate has said."""
-        return []
-
-    @property
-    def _level(self) -> float:
-        """Error rate of one node's claim."""
-        return self.alpha / (self.claims if self.simultaneous else 1)
-
-    @property
-    def nodes(self) -> int:
-        """Number of nodes N."""
-        return int(self.labels.size)
-
-    @property
-    def claims(self) -> int:
-        """Number of nodes about which claims are made."""
-        return int(self.targets.sum())
-
-    @property
-    def abstained(self) -> Mask:
-        """(N,) nodes about which nothing is said, not even that `labels` is the label of the smoothed classifier."""
-        return np.asarray(~self._kept(Budget()))
-
-    def certified_ratio(self, budget: Budget | None = None) -> float:
-        """Share of the targets that are `robust`; without a budget, the share that does not abstain."""
-        return float(self._share(budget, self.targets) / self.claims)
-
-    def certified_accuracy(self, budget: Budget | None, truth: ArrayLike) -> float:
-        """Share of the targets that are `robust` and correctly labelled by `truth` (N,)."""
-        return float(self._share(budget, self.correct(truth)) / self.claims)
-
-    def _share(self, budget: Budget | None, chosen: Mask) -> int:
-        """The number of robust nodes among some."""
-        asked = [as_budget(Budget() if budget is None else budget)]
-        refuse_vacuous(self.smoothing, asked)
-        kept = self._kept(asked[0])
-        self._warn(kept.any(), asked, stacklevel=4)
-        return int((kept & chosen).sum())
-
-    def correct(self, truth: ArrayLike) -> Mask:
-        """(N,) whether `labels`, the very labels of the claims, agree with `truth`.
-
-        Raises:
-            InputError: if `truth` is not one integer per node.
-        """
-        labels = np.asarray(truth)
-        if labels.shape != (self.nodes,) or not np.issubdtype(labels.dtype, np.integer):
-            raise InputError(f"the true labels must be {self.nodes} integers, got {labels.dtype} of {labels.shape}")
-        return np.asarray(self.labels == labels)
-
-    def grid(
-        self,
-        add: Counts = 0,
-        delete: Counts = 0,
-        edge_add: Counts = 0,
-        edge_delete: Counts = 0,
-        nodes: Counts | None = None,
-        *,
-        truth: ArrayLike | None = None,
-    ) -> BudgetGrid:
-        """Certified ratio, and with `truth` certified accuracy, over a grid of budgets, each node alone.
-
-        Every argument is one number, or a sequence that becomes an axis: `grid(range(21), range(41))` has the shape
-        (21, 41). As for `robust`, `nodes` needs changes that it limits; the cells at which their axis starts at 0 are the
-        statement without any change, whatever `nodes` is there.
-
-        Raises:
-            InputError: if an axis is empty, a budget is not a whole number ≥ 0, or `nodes` limits nothing in any cell.
-
-        Warns:
-            OutOfReachWarning: once per certificate, if even unanimous votes of so few samples would prove nothing in any
-                cell in which something changes.
-        """
-        correct = None if truth is None else self.correct(truth)
-        axes = [
-            tuple(axis) if isinstance(axis, Iterable) else axis for axis in (add, delete, edge_add, edge_delete, nodes)
-        ]
-        asked = budget_sweep(*axes)
-        refuse_vacuous(self.smoothing, asked)
-        found = evaluate_grid(self._kept, self.claims, tuple(axes), correct)
-        changed = np.array([any(budget.as_tuple()) or bool(budget.nodes) for budget in asked])
-        self._warn((found.ratio.ravel() > 0)[changed if changed.any() else ~changed].any(), asked)
-        return found
-
     def collective(
         self,
         add: Counts | Iterable[Budget] = 0,
@@ -233,7 +58,7 @@ class Claims(ABC):
         nodes: Counts | None = None,
         *,
         shift: float | Iterable[float] | None = None,
-        method: str | Sequence[str] | None = None,
+        method: str | None = None,
         targets: ArrayLike | None = None,
         truth: ArrayLike | None = None,
         data: object | None = None,
@@ -245,7 +70,7 @@ class Claims(ABC):
         bins: int | None = BINS,
         time_limit: float | None = 60.0,
         solver: str = "highs",
-    ) -> CollectiveCurve | Any:
+    ) -> CollectiveCurve:
         """How many targets keep their label under every *single* perturbation within a budget (theory, section 8).
 
         An adversary has one perturbation for all nodes. Where the noise differs from cluster to cluster, what hurts some
@@ -262,10 +87,8 @@ class Claims(ABC):
             method: "naive" (each node alone, by its exact certificate), "lp" or "milp" (half-spaces; each reports the best
                 of itself and the ones before it) or "tight" (exact trade-offs and an exact search, theory, section 9). By
                 default the strongest that there is: "tight" for votes and bands of scores, "milp" with `layers`, under
-                ablation or against a shift, "naive" under other continuous noise. "all" gives every method that
-                exists for these claims, a sequence of names those of them that exist: naive, lp-2, milp-2, lp, milp,
-                tight-lp (the linear program of "tight" alone), tight, where "-2" is the published certificate. Where the
-                strongest name of a sequence does not exist, the strongest one that does is given in its place.
+                ablation or against a shift, "naive" under other continuous noise. "all" and sequences of names are
+                deprecated and give a dictionary of what `compare_methods` gives.
             targets: (N,) bool, which of the certificate's targets count; all of them by default.
             truth: (N,) true labels: adds the certified accuracy, from a solve of its own.
             data: the clean graph (`x` and `edge_index`) that was voted on: a cluster's ones can be deleted and its zeros set
@@ -283,13 +106,11 @@ class Claims(ABC):
             bins: the most steps per group to which half-spaces are rounded; None for no rounding.
             time_limit: seconds per solve; when it ends, what has been proved so far is reported. None waits. Where the
                 search of "tight" does not end, an integer program takes as long again. No method proves less than a weaker
-                one: in a ladder bounds are carried upwards, and a method that does not contain an integer program below it
-                gives that at most a second per budget.
+                one: a method that does not contain an integer program below it gives that at most a second per budget.
             solver: "highs" or "cvxpy" (the same program through cvxpy, slower).
 
         Returns:
-            A `CollectiveCurve` with one row per budget; for "all" or a sequence of names a dictionary of them, the weakest
-            first. Sound side: `certified` is never too large.
+            A `CollectiveCurve` with one row per budget. Sound side: `certified` is never too large.
 
         Raises:
             InputError: for budgets that are not whole numbers ≥ 0, limits of nodes that limit nothing, targets outside the
@@ -303,38 +124,81 @@ class Claims(ABC):
             OutOfReachWarning: once per certificate, if nothing is certified and even unanimous votes of so few samples
                 would prove nothing about any node alone.
         """
-        if not self.simultaneous:
-            raise UnsupportedError("a collective certificate needs claims that hold together; use simultaneous=True")
-        if layers is None and (local_budget is not None or attackers is not None):
-            raise InputError("local_budget and attackers need the depth of the base classifier; give layers")
-        if shift is not None:
-            shift = [checked_shift(norm) for norm in (shift if isinstance(shift, Iterable) else [shift])]
-        budgets, shifts = budget_sweep(add, delete, edge_add, edge_delete, nodes), [0.0] if shift is None else shift
-        refuse_vacuous(self.smoothing, budgets, shift)
-        graph = None if data is None else CleanGraph.of(data, self.smoothing, self.nodes, self.data_fingerprint)
-        query = Query(
-            budgets=budgets, shift=shift,
-            targets=self._counted(targets), correct=None if truth is None else self.correct(truth), data=graph,
-            layers=layers, normalisation=normalisation, local_budget=local_budget, attackers=attackers, orders=orders,
-            bins=bins, time_limit=time_limit, solver=solver,
-        )  # fmt: skip
-        evidence = Evidence(
+        options: CollectiveOptions = {
+            "shift": shift, "targets": targets, "truth": truth, "data": data, "layers": layers,
+            "normalisation": normalisation, "local_budget": local_budget, "attackers": attackers, "orders": orders,
+            "bins": bins, "time_limit": time_limit, "solver": solver,
+        }  # fmt: skip
+        if method == ALL or not isinstance(method, (str, NoneType)):
+            words = "collective(method='all'), or with several names, is deprecated; call compare_methods(…, methods=…)"
+            warnings.warn(words, DeprecationWarning, stacklevel=2)
+            compared = self.compare_methods(add, delete, edge_add, edge_delete, nodes, methods=method, **options)
+            return dict(compared)  # type: ignore[return-value]  # what older versions returned
+        query = self._query(budget_sweep(add, delete, edge_add, edge_delete, nodes), **options)
+        curve = one_curve(self._evidence, query, method)
+        self._warn(curve.certified[curve.budgets.any(axis=1)].any(), query.budgets, query.shift or [0.0])
+        return curve
+
+    def compare_methods(
+        self,
+        add: Counts | Iterable[Budget] = 0,
+        delete: Counts = 0,
+        edge_add: Counts = 0,
+        edge_delete: Counts = 0,
+        nodes: Counts | None = None,
+        *,
+        methods: str | Iterable[str] = ALL,
+        **options: Unpack[CollectiveOptions],
+    ) -> MethodComparison:
+        """The curves of several methods of `collective` over the same budgets, none weaker than the one before it.
+
+        Args:
+            add, delete, edge_add, edge_delete, nodes: as in `collective`.
+            methods: names out of the method hierarchy: naive, lp-2, milp-2, lp, milp, tight-lp (the linear program of
+                "tight" alone), tight, where "-2" is the published certificate. Those that exist for these claims are
+                compared; where the strongest name does not exist, the strongest method below it is there under its own name.
+                "all" stands for all names.
+            options: every other argument of `collective` but `method`.
+
+        Raises:
+            InputError, UnsupportedError: as `collective`, and for names that are none.
+
+        Warns:
+            OutOfReachWarning: as `collective`.
+        """
+        query = self._query(budget_sweep(add, delete, edge_add, edge_delete, nodes), **options)
+        compared = compared_curves(self._evidence, query, methods)
+        proved = any(curve.certified[curve.budgets.any(axis=1)].any() for curve in compared.values())
+        self._warn(proved, query.budgets, query.shift or [0.0])
+        return compared
+
+    @property
+    def _evidence(self) -> Evidence:
+        return Evidence(
             self.smoothing, self.nodes, self._kept, self._half_spaces, self._majorities, self._distances, self._tails
         )
-        found = together(evidence, query, method)
-        curves = found.values() if isinstance(found, dict) else [found]
-        self._warn(any(curve.certified[curve.budgets.any(axis=1)].any() for curve in curves), budgets, shifts)
-        return found
 
-    def _counted(self, targets: ArrayLike | None) -> Mask:
-        """(N,) which targets count."""
-        if targets is None:
-            return self.targets
-        mask = np.asarray(targets)
-        if mask.dtype != np.bool_ or mask.shape != (self.nodes,):
-            raise InputError(
-                f"targets must be a boolean mask of shape ({self.nodes},), got {mask.dtype} of {mask.shape}"
-            )
-        if (mask & ~self.targets).any():
+    def _query(
+        self,
+        budgets: list[Budget],
+        shift: float | Iterable[float] | None = None,
+        targets: ArrayLike | None = None,
+        truth: ArrayLike | None = None,
+        data: object | None = None,
+        **options: Any,
+    ) -> Query:
+        """The checked arguments of `collective`."""
+        if not self.simultaneous:
+            raise UnsupportedError("a collective certificate needs claims that hold together; use simultaneous=True")
+        if shift is not None:
+            shift = [checked_shift(norm) for norm in (shift if isinstance(shift, Iterable) else [shift])]
+        refuse_vacuous(self.smoothing, budgets, shift)
+        counted = self.targets if targets is None else target_mask(targets, self.nodes)
+        if (counted & ~self.targets).any():
             raise InputError("targets must be among those of the certificate; certify with all of them as targets")
-        return mask
+        return Query(
+            budgets, shift, counted,
+            correct=None if truth is None else self.correct(truth),
+            data=None if data is None else CleanGraph.of(data, self.smoothing, self.nodes, self.data_fingerprint),
+            **options,
+        )  # fmt: skip

@@ -1,5 +1,7 @@
 """The guarantee of a certificate in plain words."""
 
+from typing import TYPE_CHECKING
+
 from graphcert.noise import (
     CHANNELS,
     CONTINUOUS,
@@ -14,23 +16,26 @@ from graphcert.noise import (
 from graphcert.noise.laws import FeatureLaw
 from graphcert.statistics import confidence_words
 
+if TYPE_CHECKING:
+    from graphcert.certificates.node_claims import NodeClaims
 
-def describe_guarantee(
-    smoothing: Scheme, claims: int, nodes: int, samples: int, alpha: float, simultaneous: bool, method: str
-) -> str:
-    """One paragraph: the classifier, the threat, the probability, the scope and what is left open."""
-    noise = describe_noise(smoothing)
+
+def describe_guarantee(claims: "NodeClaims", classifier: str, rule: str, further: str) -> str:
+    """One paragraph: the classifier, the adversary, the probability, the scope and what is left open.
+
+    Args:
+        claims: the certificate.
+        classifier: what the certified classifier returns for each node; "{noise}" stands for what happens to the graph.
+        rule: what is proved of the label.
+        further: what is to be said besides about the probability, as the end of its sentence.
+    """
+    smoothing, level = claims.smoothing, confidence_words(claims.alpha)
     scope = (
-        f"all claims about the {claims:,} target nodes hold at once with probability at least {confidence_words(alpha)} "
-        f"over the {samples:,} samples (each node is tested at {alpha:g}/{claims})"
-        if simultaneous
-        else f"each single claim holds with probability at least {confidence_words(alpha)} over the {samples:,} "
-        f"samples; claims about several nodes together are not covered"
-    )
-    rule = (
-        "its probability stays above one half"
-        if method == "binary"
-        else "its probability stays above that of every other class"
+        f"all claims about the {claims.claims:,} target nodes hold at once with probability at least {level} over the "
+        f"{claims.samples:,} samples (each node is tested at {claims.alpha:g}/{claims.claims})"
+        if claims.simultaneous
+        else f"each single claim holds with probability at least {level} over the {claims.samples:,} samples; claims about "
+        f"several nodes together are not covered"
     )
     unprotected = [
         f"Nothing is claimed against changes of {channel}, which are not smoothed."
@@ -39,12 +44,12 @@ def describe_guarantee(
     ]
     return " ".join(
         [
-            f"The certified classifier returns, for each node, the class that the base classifier returns most often "
-            f"when {noise}.",
+            classifier.format(noise=describe_noise(smoothing)),
             f"A node is certified for a budget if it provably keeps its label under every perturbation that "
-            f"{describe_threat(smoothing)}, anywhere in the graph and at the same time: {rule}.",
-            f"Under independent samples, {scope}.",
-            f"The targets are {claims:,} of {nodes:,} nodes; a node that is not certified is not proved to be fragile.",
+            f"{describe_adversary(smoothing)}, anywhere in the graph and at the same time: {rule}.",
+            f"Under independent samples, {scope}{further}.",
+            f"The targets are {claims.claims:,} of {claims.nodes:,} nodes; a node that is not certified is not proved to be "
+            f"fragile.",
             *unprotected,
         ]
     )
@@ -84,7 +89,7 @@ def _features(laws: list[FeatureLaw]) -> str:
     return f"features carry {scale}" + "".join(f", rounded to whole multiples of {step:g}" for step in steps)
 
 
-def describe_threat(smoothing: Scheme) -> str:
+def describe_adversary(smoothing: Scheme) -> str:
     """What a budget lets an adversary do."""
     level = next(iter(smoothing.levels("features")), None)
     law, limit = (level.law, " in at most that many nodes") if isinstance(level, Selected) else (level, "")
@@ -110,41 +115,3 @@ def flip_words(levels: tuple[BernoulliFlip, ...]) -> str:
 def _rates(rates: list[float]) -> str:
     """One rate, or the range of a localized scheme."""
     return f"{rates[0]:g}" if len(rates) == 1 else f"{rates[0]:g} to {rates[-1]:g} (by cluster)"
-
-
-_BOUNDS = {
-    "band": "the distribution of the score is bounded by a band, and the perturbed mean by exact trade-offs",
-    "bernstein": "mean and variance are bounded by empirical Bernstein bounds",
-    "dkw": "mean and variance are bounded by a band around the distribution of the score",
-}
-
-
-def describe_mean_score(
-    smoothing: Scheme, claims: int, nodes: int, samples: int, alpha: float, simultaneous: bool, bounds: str
-) -> str:
-    """One paragraph: the classifier, the threat, the probability, the scope and what is left open."""
-    noise = describe_noise(smoothing)
-    scope = (
-        f"all claims about the {claims:,} target nodes hold at once with probability at least {confidence_words(alpha)}"
-        if simultaneous
-        else f"each single claim holds with probability at least {confidence_words(alpha)}; claims about several nodes "
-        f"together are not covered"
-    )
-    unprotected = [
-        f"Nothing is claimed against changes of {channel}, which are not smoothed."
-        for channel in CHANNELS
-        if not smoothing.perturbs(channel)
-    ]
-    return " ".join(
-        [
-            f"The certified classifier is the mean-score classifier: for each node, the class whose score is largest on "
-            f"average when {noise}. It is not the majority vote, and its claims must not be mixed with claims about that.",
-            f"A node is certified for a budget if it provably keeps its label under every perturbation that "
-            f"{describe_threat(smoothing)}, anywhere in the graph and at the same time: the mean score of the label stays "
-            f"above one half, and scores sum to at most one.",
-            f"Under independent samples, {scope} over the {samples:,} samples; {_BOUNDS[bounds]}. The error rates of "
-            f"several certificates from the same votes, such as one about the majority vote, add up.",
-            f"The targets are {claims:,} of {nodes:,} nodes; a node that is not certified is not proved to be fragile.",
-            *unprotected,
-        ]
-    )

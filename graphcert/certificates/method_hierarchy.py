@@ -1,8 +1,11 @@
 """The method hierarchy of collective certificates: names, programs and half-spaces, the weakest first."""
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
+import numpy as np
+
+from graphcert.collective import CollectiveCurve
 from graphcert.errors import InputError
 from graphcert.tradeoff.half_spaces import Order
 
@@ -64,3 +67,54 @@ def named_methods(names: str | Iterable[str]) -> tuple[Method, ...]:
             f"a comparison is made of {', '.join(BESIDE[ALL])}; got {', '.join(map(repr, unknown)) or 'nothing'}"
         )
     return tuple(method for method in HIERARCHY if method.name in asked)
+
+
+class MethodComparison(Mapping[str, CollectiveCurve]):
+    """Curves of several methods over the same targets and budgets: a read-only dictionary, the weakest method first.
+
+    Args:
+        curves: by name of the method.
+
+    Raises:
+        InputError: if there is no curve, or they are about different budgets or numbers of targets.
+    """
+
+    def __init__(self, curves: Mapping[str, CollectiveCurve]) -> None:
+        order = [method.name for method in named_methods(curves)]
+        self._curves = {name: curves[name] for name in order}
+        first = self._curves[order[0]]
+        for curve in self._curves.values():
+            if curve.targets != first.targets or not np.array_equal(curve.budgets, first.budgets):
+                raise InputError("the methods of a comparison need the same targets and budgets")
+
+    def __getitem__(self, name: str) -> CollectiveCurve:
+        return self._curves[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._curves)
+
+    def __len__(self) -> int:
+        return len(self._curves)
+
+    @property
+    def strongest(self) -> CollectiveCurve:
+        """The curve of the strongest method."""
+        return list(self._curves.values())[-1]
+
+    def to_dict(self) -> dict[str, Any]:
+        """A plain description (JSON ready); `from_dict` inverts it."""
+        return {name: curve.to_dict() for name, curve in self.items()}
+
+    @classmethod
+    def from_dict(cls, description: Mapping[str, Any]) -> "MethodComparison":
+        """Rebuild a comparison from `to_dict`; raises `InputError` on anything else."""
+        if not isinstance(description, Mapping):
+            raise InputError("this does not describe a comparison of methods")
+        return cls({name: CollectiveCurve.from_dict(curve) for name, curve in description.items()})
+
+    def __repr__(self) -> str:
+        first = self.strongest
+        certified = (f"{name} {curve.certified.min():,} to {curve.certified.max():,}" for name, curve in self.items())
+        return (
+            f"MethodComparison of {first.targets:,} targets at {len(first)} budgets, certified: {', '.join(certified)}"
+        )

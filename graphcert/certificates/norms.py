@@ -1,6 +1,5 @@
 """Changes measured by a norm: which group of outputs sees which block's features at which scale of noise."""
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -62,7 +61,8 @@ class BlockScales:
         Σ_j b_j/λ_ij against the distance, b_j the ℓ1 norm in block j. Weights are rounded up, η down.
         """
         power = 2 if self.gaussian else 1
-        weight = {scale: _weight(scale, power) for scale in np.unique(self.scale).tolist()}
+        powers = {scale: Fraction(scale) ** power for scale in np.unique(self.scale).tolist()}
+        weight = {scale: rounded_up(exact.denominator, exact.numerator) for scale, exact in powers.items()}
         eta = np.nextafter(distances * distances, 0.0) if self.gaussian else distances
         weights = np.vectorize(weight.__getitem__, otypes=[np.float64])(self.scale)
         return NormProblem(self.group, eta, weights, squared=self.gaussian)
@@ -97,12 +97,3 @@ def unit_law(smoothing: Scheme) -> Gaussian | Uniform | None:
     if not isinstance(law, CONTINUOUS):
         return None
     return Gaussian(1.0) if isinstance(law, Gaussian) else Uniform(1.0)
-
-
-def _weight(scale: float, power: int) -> float:
-    """1 / scale^power, rounded up; infinite beyond floats."""
-    exact = 1 / Fraction(scale) ** power
-    try:
-        return rounded_up(exact.numerator, exact.denominator)
-    except OverflowError:
-        return math.inf

@@ -2,14 +2,16 @@
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from graphcert.certificates.confidence_bounds import check_votes, note_claims
 from graphcert.certificates.guarantee import describe_noise
-from graphcert.certificates.votes_argument import check_votes, note_claims
-from graphcert.errors import OutOfReachWarning
+from graphcert.certificates.stored import Stored
+from graphcert.core.arguments import whole
+from graphcert.errors import InputError, OutOfReachWarning
+from graphcert.noise import Scheme
 from graphcert.statistics import binomial_tail, check_level, confidence_words
 from graphcert.votes import Votes
 
@@ -17,8 +19,8 @@ _MOST_VOTES = 1100
 """So many unanimous votes have a p-value below the smallest float."""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Prediction:
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Prediction(Stored):
     """Labels of the smoothed classifier on the input as it is; made by `predict`. Arrays are read-only.
 
     Attributes:
@@ -36,12 +38,30 @@ class Prediction:
     p_values: NDArray[np.float64]
     alpha: float
     simultaneous: bool
-    smoothing: Any
+    smoothing: Scheme
     samples: int
 
     def __post_init__(self) -> None:
-        for array in (self.labels, self.abstained, self.p_values):
-            array.flags.writeable = False
+        super().__post_init__()
+        check_level(self.alpha)
+        whole("the number of samples", self.samples, 1)
+        self.smoothing.check_nodes(self.labels.size)
+        if self.labels.ndim != 1 or not self.labels.shape == self.abstained.shape == self.p_values.shape:
+            raise InputError("labels, abstentions and p-values must be about the same nodes")
+        if self.labels.min() < 0:
+            raise InputError(f"labels are classes from 0 on, got {self.labels.min()}")
+        share = self.alpha / (self.labels.size if self.simultaneous else 1)
+        if not (self.abstained | ((self.p_values >= 0) & (self.p_values <= share))).all():
+            raise InputError("a label is claimed whose p-value exceeds the level")
+
+    def summary(self) -> str:
+        """Two lines: how many nodes have a label, under which noise, at which level."""
+        silent = int(self.abstained.sum())
+        scope = "all labels together" if self.simultaneous else "each label"
+        return (
+            f"Prediction of {self.labels.size:,} nodes: {self.labels.size - silent:,} labels, {silent:,} abstain\n"
+            f"  {self.samples:,} samples when {describe_noise(self.smoothing)}; alpha = {self.alpha:g} for {scope}"
+        )
 
     def guarantee(self) -> str:
         """What is guaranteed, about what and with which probability, in plain words."""

@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from graphcert.certificates.budget_grid import Floats, Mask
+from graphcert.certificates.clean_graph import CleanGraph
 from graphcert.certificates.method_hierarchy import Method
 from graphcert.collective import CollectiveCurve
-from graphcert.errors import UnsupportedError
+from graphcert.collective.localized import BINS
+from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Budget, Scheme
 from graphcert.tradeoff.half_spaces import Order
 from graphcert.tradeoff.score_mean import ScoreTails
@@ -51,23 +53,13 @@ class Evidence:
             return np.zeros(self.nodes, dtype=np.bool_)
 
 
-@dataclass(frozen=True, eq=False)
-class Query:
-    """One call of `Claims.collective`; its arguments are explained there.
+class CollectiveOptions(TypedDict, total=False):
+    """The arguments of `Claims.collective` beside budgets and method, which are explained there."""
 
-    Attributes:
-        budgets: B of them.
-        shift: norms ≥ 0, under continuous noise; None for budgets of counts.
-        targets: (N,) the targets that count.
-        correct: (N,) the nodes that are correctly labelled, or None.
-        data, layers, normalisation, local_budget, attackers, orders, bins, time_limit, solver: as they were given.
-    """
-
-    budgets: list[Budget]
-    shift: Sequence[float] | None
-    targets: Mask
-    correct: Mask | None
-    data: Any
+    shift: float | Iterable[float] | None
+    targets: ArrayLike | None
+    truth: ArrayLike | None
+    data: object | None
     layers: int | None
     normalisation: str
     local_budget: Any
@@ -76,6 +68,38 @@ class Query:
     bins: int | None
     time_limit: float | None
     solver: str
+
+
+@dataclass(frozen=True, eq=False)
+class Query:
+    """What is asked about all targets at once: the arguments of `Claims.collective`, checked.
+
+    Attributes:
+        budgets: B of them.
+        shift: norms ≥ 0, under continuous noise; None for budgets of counts.
+        targets: (N,) the targets that count.
+        correct: (N,) the nodes that are correctly labelled, or None.
+        data: the clean graph, or None.
+        layers, normalisation, local_budget, attackers, orders, bins, time_limit, solver: as they were given.
+    """
+
+    budgets: list[Budget]
+    shift: list[float] | None
+    targets: Mask
+    correct: Mask | None
+    data: CleanGraph | None
+    layers: int | None = None
+    normalisation: str = "symmetric"
+    local_budget: Any = None
+    attackers: int | None = None
+    orders: Sequence[Order] | None = None
+    bins: int | None = BINS
+    time_limit: float | None = 60.0
+    solver: str = "highs"
+
+    def __post_init__(self) -> None:
+        if self.layers is None and (self.local_budget is not None or self.attackers is not None):
+            raise InputError("local_budget and attackers need the depth of the base classifier; give layers")
 
     @property
     def counts(self) -> NDArray[np.int64]:

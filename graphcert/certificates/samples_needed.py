@@ -2,41 +2,20 @@
 
 from collections.abc import Callable, Iterable
 from itertools import product
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-from graphcert.certificates.budget_grid import Mask, within
+from graphcert.certificates.budget_grid import within
 from graphcert.errors import UnsupportedError
 from graphcert.noise import Budget
+
+if TYPE_CHECKING:
+    from graphcert.certificates.node_claims import NodeClaims
 
 MOST_SAMPLES = 2**30
 """More than anybody draws; a budget that needs more is beyond the noise and not beyond the samples."""
 
 
-class Reaching(Protocol):
-    """Claims that know what unanimous votes would prove."""
-
-    @property
-    def samples(self) -> int:
-        """The number of samples behind every bound."""
-
-    @property
-    def claims(self) -> int:
-        """Number of nodes about which claims are made."""
-
-    @property
-    def alpha(self) -> float:
-        """Error rate."""
-
-    @property
-    def simultaneous(self) -> bool:
-        """Whether that of all claims together."""
-
-    def _kept(self, budget: Budget, shift: float = 0.0) -> Mask: ...
-
-    def _unanimous(self, samples: int) -> "Reaching": ...
-
-
-def out_of_reach(claims: Reaching, budgets: Iterable[Budget], shifts: Iterable[float] = (0.0,)) -> str | None:
+def out_of_reach(claims: "NodeClaims", budgets: Iterable[Budget], shifts: Iterable[float] = (0.0,)) -> str | None:
     """One sentence if even unanimous votes of so many samples prove nothing against any of the budgets, but more would.
 
     Where budgets that change nothing stand beside others, as at the beginning of an axis, the others count.
@@ -81,7 +60,7 @@ def _least(asked: list[tuple[Budget, float]]) -> list[tuple[Budget, float]]:
     return kept
 
 
-def _survives(claims: Reaching, budget: Budget, shift: float) -> bool:
+def _survives(claims: "NodeClaims", budget: Budget, shift: float) -> bool:
     try:
         return bool(claims._kept(budget, shift).any())
     except UnsupportedError:  # beyond exact arithmetic

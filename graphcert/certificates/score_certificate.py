@@ -10,21 +10,28 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from graphcert.certificates.claims import Claims, Floats, Mask
-from graphcert.certificates.confidence_bounds import BOUNDS, checked_scores, score_bounds, unanimous_scores
-from graphcert.certificates.guarantee import describe_mean_score
-from graphcert.certificates.votes_argument import check_votes, note_claims, target_mask
+from graphcert.certificates.confidence_bounds import (
+    BOUNDS,
+    check_votes,
+    checked_scores,
+    note_claims,
+    score_bounds,
+    unanimous_scores,
+)
+from graphcert.core.arguments import target_mask
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Budget, Scheme, Views
 from graphcert.noise.dominance import undominated
 from graphcert.statistics import check_level
 from graphcert.tradeoff import allocation_trade_offs, budget_trade_offs
+from graphcert.tradeoff.base import rounded_up
 from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, mean_variance_eta, order_weight
 from graphcert.tradeoff.score_half_spaces import score_eta
 from graphcert.tradeoff.score_mean import ScoreTails
 from graphcert.votes import Votes
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class ScoreCertificate(Claims):
     """Bounds of the distribution of scores, and the robustness that follows from them; made by `certify_scores`.
 
@@ -63,10 +70,23 @@ class ScoreCertificate(Claims):
             raise UnsupportedError(
                 "mean and variance of scores certify flips of bits and edges only; use BernoulliFlip laws or bounds='band'"
             )
-        if self.tails is not None and (
-            self.tails.shape[:-1] != (self.nodes,) or np.diff(self.tails).max(initial=0) > 0
-        ):
+        _check_bounds(self.bounds)
+        self._check_bound("mean_lower")
+        self._check_bound("variance_upper", most=0.25)
+        tails = self.tails
+        if (tails is not None) != (self.bounds == "band"):
+            raise InputError("tails belong to bounds='band', and only to them")
+        if tails is not None and (tails.shape[:-1] != (self.nodes,) or np.diff(tails).max(initial=0) > 0):
             raise InputError(f"the tails of {self.nodes} scores need one row each, falling along the bins")
+        if tails is not None and not ((tails >= 0) & (tails <= 1)).all():
+            raise InputError("tails are probabilities from 0 to 1")
+
+    def _check_read(self) -> None:
+        super()._check_read()
+        self._check_others("mean_lower", 0.0)
+        self._check_others("variance_upper", 0.25)
+        if self.tails is not None:
+            self._check_others("tails", 0.0)
 
     def _kept(self, budget: Budget, shift: float = 0.0) -> Mask:
         if shift and self.smoothing.flips_only:
@@ -148,10 +168,16 @@ class ScoreCertificate(Claims):
             raise InputError("name at least one order of divergence in orders")
         return used, np.array([score_eta(self.tails, *order) for order in used])
 
-    def guarantee(self) -> str:
-        """What is guaranteed, about what, against whom and with which probability, in plain words."""
-        return describe_mean_score(
-            self.smoothing, self.claims, self.nodes, self.samples, self.alpha, self.simultaneous, self.bounds
+    def _basis(self) -> str:
+        return "a band around the scores" if self.bounds == "band" else f"mean and variance of scores ({self.bounds})"
+
+    def _words(self) -> tuple[str, str, str]:
+        return (
+            "The certified classifier is the mean-score classifier: for each node, the class whose score is largest on "
+            "average when {noise}. It is not the majority vote, and its claims must not be mixed with claims about that.",
+            "the mean score of the label stays above one half, and scores sum to at most one",
+            f"; {_KNOWN[self.bounds]}. The error rates of several certificates from the same votes, such as one about the "
+            f"majority vote, add up",
         )
 
 
@@ -188,8 +214,7 @@ def certify_scores(
     """
     check_votes(votes, "certify_scores")
     level = check_level(alpha)
-    if bounds not in BOUNDS:
-        raise InputError(f"the bounds must be one of {', '.join(BOUNDS)}; got {bounds!r}")
+    _check_bounds(bounds)
     mask = target_mask(targets, votes.nodes)
     # The level covers the targets only, so nothing at all is said about the others.
     tails, mean, variance = score_bounds(votes, bounds, level / (int(mask.sum()) if simultaneous else 1), mask)
@@ -213,6 +238,12 @@ def certify_scores(
 ORDER = Order(2.0)
 """The divergence behind a certificate of mean and variance."""
 
+_KNOWN = {
+    "band": "the distribution of the score is bounded by a band, and the perturbed mean by exact trade-offs",
+    "bernstein": "mean and variance are bounded by empirical Bernstein bounds",
+    "dkw": "mean and variance are bounded by a band around the distribution of the score",
+}
+
 
 def worst_divergence(smoothing: Scheme, budget: Budget) -> float:
     """The largest divergence of order 2 that the changes of a budget can cause, wherever they are placed; rounded up.
@@ -232,13 +263,10 @@ def worst_divergence(smoothing: Scheme, budget: Budget) -> float:
         costs += [(count, weight) for count, weight in zip(counts, worst, strict=True) if count]  # 0 · ∞ is 0 here
     if any(math.isinf(weight) for _, weight in costs):
         return math.inf
-    return _up(sum((count * Fraction(weight) for count, weight in costs), Fraction(0)))
+    total = sum((count * Fraction(weight) for count, weight in costs), Fraction(0))
+    return rounded_up(total.numerator, total.denominator)
 
 
-def _up(value: Fraction) -> float:
-    """The smallest float that is not below `value`."""
-    try:
-        nearest = float(value)
-    except OverflowError:
-        return math.inf
-    return nearest if Fraction(nearest) >= value else math.nextafter(nearest, math.inf)
+def _check_bounds(bounds: str) -> None:
+    if bounds not in BOUNDS:
+        raise InputError(f"the bounds must be one of {', '.join(BOUNDS)}; got {bounds!r}")

@@ -6,11 +6,13 @@ from typing import SupportsFloat, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from graphcert.certificates.stored import Stored
+from graphcert.core.arguments import half_open, positive, whole
 from graphcert.errors import InputError
 from graphcert.statistics import binomial_tail, bonferroni, check_errors, check_level, confidence_words, holm
 from graphcert.tradeoff.radius import gaussian_radius
 from graphcert.tradeoff.words import norm_words
-from graphcert.votes import refuse_the_same_votes
+from graphcert.votes import checked_counts, refuse_the_same_votes
 
 _TESTS = {"holm": holm, "bonferroni": bonferroni}
 
@@ -18,8 +20,8 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class SegmentationCertificate:
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class SegmentationCertificate(Stored):
     """Which components (pixels, nodes) keep their label together, and how far; made by `seg_certify`.
 
     Arrays are read-only and have the shape of the components, (M,) or (H, W).
@@ -47,8 +49,34 @@ class SegmentationCertificate:
     samples: int
 
     def __post_init__(self) -> None:
-        for array in (self.labels, self.abstained, self.p_values):
-            array.flags.writeable = False
+        super().__post_init__()
+        check_level(self.alpha)
+        check_errors(self.errors)
+        half_open("the probability to exceed, tau,", self.tau, 0.5, 1)
+        whole("the number of samples", self.samples, 1)
+        if self.sigma is not None:
+            positive("the standard deviation 'sigma'", self.sigma)
+        _check_method(self.method)
+        if not self.labels.size or not self.labels.shape == self.abstained.shape == self.p_values.shape:
+            raise InputError("labels, abstentions and p-values must be about the same components")
+        if self.labels.min() < 0:
+            raise InputError(f"labels are classes from 0 on, got {self.labels.min()}")
+
+    def _check_read(self) -> None:
+        if (~self.abstained & ~_TESTS[self.method](self.p_values, self.alpha, self.errors)).any():
+            raise InputError(f"a claim is made where the p-values do not pass the {self.method} test")
+
+    def summary(self) -> str:
+        """Two lines: how many components have an answer, and what holds for them."""
+        claims = int((~self.abstained).sum())
+        noise = "" if self.sigma is None else f", sigma = {self.sigma:g}"
+        wrong = f", at most {self.errors:,} of them wrong" if self.errors else ""
+        return (
+            f"SegmentationCertificate of {' × '.join(map(str, self.labels.shape))} components: {claims:,} answer{wrong}, "
+            f"{self.labels.size - claims:,} abstain\n"
+            f"  {self.samples:,} samples{noise}, tau = {self.tau:g}, alpha = {self.alpha:g} for all claims together by "
+            f"{self.method.capitalize()}"
+        )
 
     @property
     def p_lower(self) -> Floats:
@@ -128,16 +156,13 @@ def seg_certify(
     Raises:
         InputError: if an argument is outside its domain, or pilot and final votes are the same.
     """
-    level, tolerated, threshold, charged = check_level(alpha), check_errors(errors), float(tau), float(total_variation)
-    if not 0.5 <= threshold < 1:
-        raise InputError(f"the probability to exceed, tau, must lie in [1/2, 1), got {tau!r}")
-    if not 0 <= charged < 1:
-        raise InputError(f"total_variation must lie in [0, 1), got {total_variation!r}")
-    if method not in _TESTS:
-        raise InputError(f"the family-wise method must be one of {', '.join(_TESTS)}; got {method!r}")
-    if sigma is not None and not 0 < float(sigma) < np.inf:
-        raise InputError(f"the standard deviation 'sigma' must be a finite number above 0, got {sigma!r}")
-    pilot, final = (_counts(*pair) for pair in (("pilot_counts", pilot_counts), ("counts", counts)))
+    level, tolerated = check_level(alpha), check_errors(errors)
+    threshold = half_open("the probability to exceed, tau,", tau, 0.5, 1)
+    charged = half_open("total_variation", total_variation, 0, 1)
+    deviation = None if sigma is None else positive("the standard deviation 'sigma'", sigma)
+    _check_method(method)
+    pilot = checked_counts("pilot_counts", pilot_counts, "component")
+    final = checked_counts("counts", counts, "component")
     if pilot.shape != final.shape:
         raise InputError(f"pilot_counts and counts must agree in shape, got {pilot.shape} and {final.shape}")
     refuse_the_same_votes(pilot_counts, counts, independent)
@@ -154,26 +179,11 @@ def seg_certify(
         alpha=level,
         method=method,
         errors=tolerated,
-        sigma=None if sigma is None else float(sigma),
+        sigma=deviation,
         samples=samples,
     )
 
 
-def _counts(name: str, counts: ArrayLike) -> NDArray[np.integer]:
-    """Votes as they are, after a check that every component has the same number of them."""
-    try:
-        array = np.asarray(counts)
-    except ValueError:
-        raise InputError(f"every component of {name} needs one number per class; the rows differ in length") from None
-    if array.ndim < 2 or array.size == 0 or array.shape[-1] < 2:
-        raise InputError(f"{name} must have the shape (components ≥ 1, classes ≥ 2), got {array.shape}")
-    if not np.issubdtype(array.dtype, np.integer):
-        raise InputError(f"{name} must hold integers, got {array.dtype}")
-    if array.min() < 0 or array.max() > 2**53 // array.shape[-1]:
-        raise InputError(f"{name} must be numbers of votes of at least 0, got {array.min()} to {array.max()}")
-    totals = array.sum(axis=-1, dtype=np.int64)
-    if totals.min() != totals.max() or totals.min() < 1:
-        raise InputError(
-            f"every component needs the same number ≥ 1 of votes, {name} has {totals.min()} to {totals.max()}"
-        )
-    return array
+def _check_method(method: str) -> None:
+    if method not in _TESTS:
+        raise InputError(f"the family-wise method must be one of {', '.join(_TESTS)}; got {method!r}")

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from graphcert.certificates.method_hierarchy import ALL, BELOW, HIERARCHY, METHODS, Method, named_methods
+from graphcert.certificates.method_hierarchy import BELOW, HIERARCHY, METHODS, Method, MethodComparison, named_methods
 from graphcert.certificates.query import Evidence, Family, Query
 from graphcert.certificates.together_alone import PER_NODE, noise_name
 from graphcert.certificates.together_flips import FLIPS
@@ -20,31 +20,33 @@ from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import CONTINUOUS
 
 
-def together(
-    evidence: Evidence, query: Query, method: str | Iterable[str] | None
-) -> CollectiveCurve | dict[str, CollectiveCurve]:
-    """The curve of a method, of the strongest that there is (None), or a ladder of curves, the weakest first.
-
-    Args:
-        evidence: what the claims rest on.
-        query: what is asked.
-        method: one of `METHODS` or None for one curve; "all" or names of methods for a ladder of those that exist; where the
-            strongest of them does not, the strongest that exists below it stands in under its own name.
+def one_curve(evidence: Evidence, query: Query, method: str | None) -> CollectiveCurve:
+    """The curve of one of `METHODS`, or of the strongest that there is (None).
 
     Raises:
-        InputError: for an unknown method or name.
+        InputError: for an unknown method.
         UnsupportedError: if the claims have no such certificate.
     """
     family, evidence = _family(evidence, query)
-    if method == ALL or not (method is None or isinstance(method, str)):
-        return _ladder(family, evidence, query, named_methods(method))
     if method is None:
         return _alone(family, evidence, query, family.methods(evidence, query)[-1])
     if method not in METHODS:
-        raise InputError(f"method must be one of {', '.join(METHODS)} or {ALL}, got {method!r}")
+        raise InputError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
     if method != "naive" and method not in family.methods(evidence, query):
         raise UnsupportedError(family.refusal.format(noise=noise_name(evidence.smoothing)))
     return _alone(family, evidence, query, method)
+
+
+def compared_curves(evidence: Evidence, query: Query, names: str | Iterable[str]) -> MethodComparison:
+    """The curves of the methods of these names that exist, the weakest first; "all" stands for every name.
+
+    Where the strongest of them does not exist, the strongest that exists below it stands in under its own name.
+
+    Raises:
+        InputError: for an unknown name.
+    """
+    family, evidence = _family(evidence, query)
+    return MethodComparison(_ladder(family, evidence, query, named_methods(names)))
 
 
 def _alone(family: Family, evidence: Evidence, query: Query, name: str) -> CollectiveCurve:

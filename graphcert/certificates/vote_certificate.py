@@ -7,10 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from graphcert.certificates.claims import Claims, Floats, Mask
-from graphcert.certificates.confidence_bounds import RULES, unanimous_votes
-from graphcert.certificates.guarantee import describe_guarantee
+from graphcert.certificates.confidence_bounds import RULES, check_votes, note_claims, unanimous_votes
 from graphcert.certificates.norms import BlockScales, unit_law
-from graphcert.certificates.votes_argument import check_votes, note_claims, target_mask
+from graphcert.core.arguments import target_mask, whole
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Budget, Smoothing, Views
 from graphcert.noise.budget import count
@@ -23,7 +22,7 @@ METHODS = tuple(RULES)
 """The rules by which a node is certified."""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Certificate(Claims):
     """Bounds of class probabilities, and the robustness that follows from them; made by `certify`.
 
@@ -41,6 +40,20 @@ class Certificate(Claims):
     p_other_upper: Floats
     method: str
     classes: int = 2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_rule(self.method)
+        whole("the number of classes", self.classes, 2)
+        self._check_bound("p_lower")
+        self._check_bound("p_other_upper")
+
+    def _check_read(self) -> None:
+        super()._check_read()
+        self._check_others("p_lower", 0.0)
+        self._check_others("p_other_upper", 1.0)
+        if self.labels.max() >= self.classes:
+            raise InputError(f"a label is {self.labels.max()}, but there are {self.classes} classes from 0 on")
 
     def _kept(self, budget: Budget, shift: float = 0.0) -> Mask:
         if shift and budget.nodes is None:
@@ -153,10 +166,15 @@ class Certificate(Claims):
         if self.method != "binary":
             raise UnsupportedError("a collective certificate rests on the binary rule; certify with method='binary'")
 
-    def guarantee(self) -> str:
-        """What is guaranteed, about what, against whom and with which probability, in plain words."""
-        return describe_guarantee(
-            self.smoothing, self.claims, self.nodes, self.samples, self.alpha, self.simultaneous, self.method
+    def _basis(self) -> str:
+        return f"the {'binary' if self.method == 'binary' else 'multi-class'} rule"
+
+    def _words(self) -> tuple[str, str, str]:
+        return (
+            "The certified classifier returns, for each node, the class that the base classifier returns most often when "
+            "{noise}.",
+            f"its probability stays above {'one half' if self.method == 'binary' else 'that of every other class'}",
+            "",
         )
 
 
@@ -187,8 +205,7 @@ def certify(
     """
     check_votes(votes, "certify")
     level = check_level(alpha)
-    if method not in RULES:
-        raise InputError(f"the certificate method must be one of {', '.join(METHODS)}; got {method!r}")
+    _check_rule(method)
     mask = target_mask(targets, votes.nodes)
     note_claims(votes, level, "certify", bool(simultaneous), method, mask)
     claims = int(mask.sum()) if simultaneous else 1
@@ -208,3 +225,8 @@ def certify(
         total_variation=votes.total_variation,
         data_fingerprint=votes.data_fingerprint,
     )
+
+
+def _check_rule(method: str) -> None:
+    if method not in RULES:
+        raise InputError(f"the certificate method must be one of {', '.join(METHODS)}; got {method!r}")

@@ -288,7 +288,7 @@ def collective_command(
     )
     certified = run.certified()
     found = run.collective(new, certified)
-    if not found.ladders:
+    if not found.comparisons:
         raise InputError(
             "there is nothing to sweep: only localized noise of every row is swept without being asked, because the same "
             "noise everywhere gains nothing; give budgets such as --add 0:20, or --shift 0:1:0.1 under --sigma and "

@@ -1,9 +1,12 @@
-"""Checks of numeric arguments: each returns the value, or says in one sentence why it is not one."""
+"""Checks of arguments: each returns the value, or says in one sentence why it is not one."""
 
 import math
 import operator
 from numbers import Real
-from typing import SupportsFloat, SupportsIndex
+from typing import Any, SupportsFloat, SupportsIndex
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from graphcert.errors import InputError
 
@@ -30,6 +33,13 @@ def real(name: str, value: SupportsFloat, least: float, most: float = math.inf) 
     return number
 
 
+def half_open(name: str, value: SupportsFloat, least: float, below: float) -> float:
+    """Return `value` as a float in [`least`, `below`), or raise `InputError` naming the argument."""
+    if not least <= _number(value) < below:
+        raise InputError(f"{name} must lie in [{least:g}, {below:g}), got {value!r}")
+    return float(value)
+
+
 def probability(name: str, value: SupportsFloat) -> float:
     """Return `value` as a float in [0, 1], or raise `InputError` naming the argument."""
     if not 0 <= _number(value) <= 1:
@@ -52,3 +62,49 @@ def _number(value: SupportsFloat) -> float:
         return float(value)
     except OverflowError:
         return math.inf
+
+
+def target_mask(targets: ArrayLike | None, nodes: int) -> NDArray[np.bool_]:
+    """Targets as a mask (N,) with at least one node.
+
+    Args:
+        targets: a mask of booleans (N,), or node numbers, each once; None for all nodes.
+        nodes: N.
+
+    Raises:
+        InputError: for anything else, such as a mask of zeros and ones.
+    """
+    if targets is None:
+        return np.ones(nodes, dtype=bool)
+    try:
+        chosen = np.asarray(targets)
+    except (TypeError, ValueError):
+        chosen = np.empty((0, 0))
+    if chosen.dtype == np.bool_:
+        if chosen.ndim == 2 and len(chosen) == nodes:
+            raise InputError(f"targets hold {chosen.shape[1]} splits, one per column; choose one, such as mask[:, 0]")
+        if chosen.shape != (nodes,):
+            raise InputError(f"a mask of targets needs the shape ({nodes},), got {chosen.shape}")
+        mask = chosen.copy()
+    else:
+        mask = np.zeros(nodes, dtype=bool)
+        mask[_node_numbers(chosen, nodes)] = True
+    if not mask.any():
+        raise InputError("there are no target nodes to certify; name at least one")
+    return mask
+
+
+def _node_numbers(chosen: NDArray[Any], nodes: int) -> NDArray[np.int64]:
+    if chosen.ndim != 1 or (chosen.size and not np.issubdtype(chosen.dtype, np.integer)):
+        raise InputError("targets are given as a mask of booleans or as a list of node numbers")
+    numbers, times = np.unique(chosen, return_counts=True)
+    if chosen.size and not (numbers[0] >= 0 and numbers[-1] < nodes):
+        raise InputError(f"target nodes are numbered from 0 to {nodes - 1}, got {numbers[0]} to {numbers[-1]}")
+    if (times > 1).any():
+        if chosen.size == nodes and numbers[-1] <= 1:
+            raise InputError(
+                "targets is a mask of zeros and ones, which would be read as the numbers of nodes 0 and 1; give booleans, "
+                "targets=mask.astype(bool)"
+            )
+        raise InputError(f"node {numbers[times > 1][0]} is named {times.max()} times in targets; name every node once")
+    return numbers.astype(np.int64)

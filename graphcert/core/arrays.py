@@ -74,14 +74,14 @@ def write_sealed(path: Path, description: Mapping[str, Any], arrays: Mapping[str
 
 
 def read_sealed(
-    path: Path, kind: str, names: tuple[str, ...], remedy: str = "make it again or restore it"
+    path: Path, kind: str, names: tuple[str, ...] | None, remedy: str = "make it again or restore it"
 ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Read the description and the named integer arrays, verifying the checksum.
 
     Args:
         path: the file.
         kind: what it should be and `remedy`, what to do if it is not: words for the errors.
-        names: the arrays to read.
+        names: the arrays to read; None for all that there are.
 
     Raises:
         DataError: if the file is missing, truncated, altered, too large for memory, or not a `kind`.
@@ -93,12 +93,14 @@ def read_sealed(
         raise DataError(f"there is no {kind} at {path}; {remedy}") from None
 
 
-def _read(path: Path, kind: str, names: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+def _read(path: Path, kind: str, names: tuple[str, ...] | None) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     with open_regular(path) as file:
         try:
             archive = Archive(file, os.fstat(file.fileno()).st_size + _SPARE)
             text, expected = archive.array("description"), archive.array("sha256")
-            arrays = {name: archive.array(name) for name in names}
+            found = (name.removesuffix(".npy") for name in archive.names)
+            wanted = names or [name for name in found if name not in ("description", "sha256")]
+            arrays = {name: archive.array(name) for name in wanted}
         except DataError as error:
             raise DataError(f"{path} is not a complete {kind} or too large: {error}") from None
     if any(t.dtype.kind != "U" or t.ndim for t in (text, expected)) or any(
@@ -107,9 +109,9 @@ def _read(path: Path, kind: str, names: tuple[str, ...]) -> tuple[dict[str, Any]
         for a in arrays.values()
     ):
         raise DataError(f"{path} is not a {kind}: its members have the wrong types")
-    found = seal(text.item(), arrays)
-    if found != expected.item():
-        raise DataError(f"{path} was altered: expected sha256 {expected.item()!s:.64}, found {found}")
+    sealed = seal(text.item(), arrays)
+    if sealed != expected.item():
+        raise DataError(f"{path} was altered: expected sha256 {expected.item()!s:.64}, found {sealed}")
     description = parse_json(text.item())
     if not isinstance(description, dict):
         raise DataError(f"{path} is not a {kind}: its description is not a JSON object")

@@ -157,8 +157,7 @@ def collective_sweeps(certificate: Certificate, data: Any, settings: CollectiveC
                 continue
             budgets: dict[str, Any] = {axis: range(LONGEST_SWEEP + 1)}
             way = "tight" if settings.method in ("tight", "all") and not settings.receptive_field else "lp"
-            curves: Any = certificate.collective(**budgets, method=[way], data=data, time_limit=_GLANCE)
-            (curve,) = curves.values()
+            (curve,) = certificate.compare_methods(**budgets, methods=[way], data=data, time_limit=_GLANCE).values()
             hopeless = np.flatnonzero(curve.certified == 0)
             found.append({axis: tuple(range(1 + (int(hopeless[0]) if hopeless.size else LONGEST_SWEEP)))})
     return tuple(found)

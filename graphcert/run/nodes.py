@@ -278,22 +278,20 @@ class Run(RunFolder):
         if settings.receptive_field:
             model = load_model(self.path(MODEL))
             options |= {"layers": model.layers, "normalisation": model.normalisation}
-        ladders = []
+        comparisons = []
         for sweep in sweeps:
-            ladder = certificate.collective(**sweep, method=BESIDE[settings.method], **options)
-            assert isinstance(ladder, dict)  # several methods, several curves
-            ladders.append(ladder)
-            self.say(f"collective: {' × '.join(sweep)} by {', '.join(ladder)}")
+            comparisons.append(certificate.compare_methods(**sweep, methods=BESIDE[settings.method], **options))
+            self.say(f"collective: {' × '.join(sweep)} by {', '.join(comparisons[-1])}")
         isotropic = self._isotropic(config, certified, sweeps) if settings.isotropic and sweeps else None
         mean_score = _mean_score(certified.scores, sweeps, options, settings.method)
-        found = Collective(tuple(ladders), isotropic, mean_score)
+        found = Collective(tuple(comparisons), isotropic, mean_score)
         seconds = time.perf_counter() - began
         config.save(self.path(CONFIG))
-        none = not ladders
+        none = not comparisons
         self.write(COLLECTIVE, None if none else found.to_json(certified.votes.digest, certificate.alpha))
         self.write(COLLECTIVE_TABLE, None if none else found.table())
         self.write(ATTACKS, None if none else found.attacks(certificate))
-        if ladders:
+        if comparisons:
             self.record({"timings": {"collective": seconds}, "solver": "highs", "collective": settings.method})
         return found
 
@@ -337,7 +335,7 @@ class Run(RunFolder):
             settings=settings_table(config, manifest, certified.data),
             timings=manifest.get("timings", {}),
             warnings=(*certified.warnings, *warnings, *self.spent()),
-            collective=collective.ladders,
+            collective=collective.comparisons,
             isotropic=collective.isotropic,
             mean_score=collective.mean_score,
             scores=certified.scores,
@@ -393,8 +391,9 @@ def _mean_score(
         return ()
     if method not in ("naive", "lp"):
         return tuple(claims.collective(**sweep, **options) for sweep in sweeps)  # the strongest that scores have
-    ladders: list[Any] = [claims.collective(**sweep, method=BESIDE[method], **options) for sweep in sweeps]
-    return tuple(list(ladder.values())[-1] for ladder in ladders)
+    return tuple(
+        claims.compare_methods(**sweep, methods=BESIDE[method], **options).strongest for sweep in sweeps
+    )  # fmt: skip
 
 
 def _check_samples(config: RunConfig, targets: int) -> None:

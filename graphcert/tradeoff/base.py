@@ -95,7 +95,10 @@ def probabilities(p: ArrayLike) -> Floats:
 
 
 def rounded_up(numerator: int, denominator: int) -> float:
-    """The smallest float that is not below a quotient."""
-    nearest = numerator / denominator
+    """The smallest float that is not below a quotient; infinite beyond floats."""
+    try:
+        nearest = numerator / denominator
+    except OverflowError:
+        return math.inf
     top, bottom = nearest.as_integer_ratio()
     return nearest if top * denominator >= numerator * bottom else math.nextafter(nearest, math.inf)

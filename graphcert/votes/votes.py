@@ -4,7 +4,6 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from graphcert.core.arguments import half_open
 from graphcert.core.arrays import read_sealed, seal, to_json, write_sealed
 from graphcert.core.reading import damage_refused
 from graphcert.errors import DataError, InputError, VotesError
@@ -65,25 +65,21 @@ class Votes:
 
     def __post_init__(self) -> None:
         given = self.pilot_counts, self.counts
-        for name in _COUNTS:
-            object.__setattr__(self, name, _read_only_counts(name, getattr(self, name)))
-        if self.pilot_counts.shape != self.counts.shape:
-            raise VotesError(
-                f"pilot_counts and counts must agree on nodes and classes, got the shapes "
-                f"{self.pilot_counts.shape} and {self.counts.shape}"
-            )
         try:
+            for name in _COUNTS:
+                counts = checked_counts(name, getattr(self, name), "node")
+                object.__setattr__(self, name, _frozen(np.array(counts, dtype=np.int64, order="C")))
+            if self.counts.ndim != 2 or self.pilot_counts.shape != self.counts.shape:
+                raise InputError(
+                    f"pilot_counts and counts must agree on nodes and classes, got the shapes "
+                    f"{self.pilot_counts.shape} and {self.counts.shape}"
+                )
             object.__setattr__(self, "smoothing", as_scheme(self.smoothing))
             self.smoothing.check_nodes(self.counts.shape[0])
-        except InputError as error:
-            raise VotesError(f"the votes do not match their smoothing: {error}") from None
-        try:
             refuse_the_same_votes(*given, self.independent)
+            object.__setattr__(self, "total_variation", half_open("total_variation", self.total_variation, 0, 1))
         except InputError as error:
             raise VotesError(str(error)) from None
-        if not 0 <= self.total_variation < 1:
-            raise VotesError(f"total_variation must lie in [0, 1), got {self.total_variation!r}")
-        object.__setattr__(self, "total_variation", float(self.total_variation))
         if self.scores is not None:
             self._check_scores(self.scores)
         try:
@@ -184,8 +180,9 @@ class Votes:
             DataError: if the file is missing, truncated, altered or not a votes file.
             VotesError: if the votes claim another smoothing than `smoothing`.
         """
-        description, arrays = _read(Path(path))
-        with damage_refused(f"{path} is not a file of votes", "write one with Votes.save or `graphcert sample`"):
+        remedy = "write one with Votes.save or `graphcert sample`"
+        description, arrays = read_sealed(Path(path), "file of votes", None, remedy)
+        with damage_refused(f"{path} is not a file of votes", remedy):
             if description["format"] != _FORMAT:
                 raise DataError(f"{path} has format {description['format']} of votes; this version reads {_FORMAT}")
             votes = cls(
@@ -236,17 +233,6 @@ _SAME = (
 )
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """The content of a file of votes; the seal covers all of its arrays, so it tells with or without scores."""
-    kind, remedy = "file of votes", "write one with Votes.save or `graphcert sample`"
-    try:
-        return read_sealed(path, kind, _COUNTS, remedy)
-    except DataError:
-        with suppress(DataError):
-            return read_sealed(path, kind, _COUNTS + _SCORES, remedy)
-        raise
-
-
 def _plain_object(manifest: object) -> dict[str, Any]:
     if not isinstance(manifest, dict):
         raise ValueError("its manifest is not a JSON object")
@@ -261,27 +247,32 @@ def _stored_scores(description: Mapping[str, Any], arrays: Mapping[str, NDArray[
     return Scores(**{name: arrays[name] for name in _SCORES})
 
 
-def _read_only_counts(name: str, counts: ArrayLike) -> Counts:
-    """Copy and check one array of counts."""
+def checked_counts(name: str, counts: ArrayLike, element: str) -> NDArray[np.integer]:
+    """Counts (…, K) as they are, after a check that every element has the same number of votes.
+
+    Args:
+        name: of the argument, for errors, as is `element`, such as "node".
+    """
     try:
         array = np.asarray(counts)
     except ValueError:
-        raise VotesError(f"every node of {name} needs one number per class; the rows differ in length") from None
-    if array.ndim != 2 or array.shape[0] < 1 or array.shape[1] < 2:
-        raise VotesError(f"{name} must have the shape (nodes ≥ 1, classes ≥ 2), got {array.shape}")
+        raise InputError(f"every {element} of {name} needs one number per class; the rows differ in length") from None
+    if array.ndim < 2 or array.size == 0 or array.shape[-1] < 2:
+        raise InputError(f"{name} must have the shape ({element}s ≥ 1, classes ≥ 2), got {array.shape}")
     if not np.issubdtype(array.dtype, np.integer):
-        raise VotesError(f"{name} must hold integers, got {array.dtype}")
+        raise InputError(f"{name} must hold integers, got {array.dtype}")
     if array.min() < 0:
-        raise VotesError(f"{name} must not be negative, got {array.min()}")
-    if array.max() > 2**53 // array.shape[1]:
-        raise VotesError(f"{name} counts more samples than anyone has drawn: {array.max()}")
-    copy = np.array(array, dtype=np.int64, order="C")
-    totals = copy.sum(axis=1)
+        raise InputError(f"{name} must be at least 0 and not negative, got {array.min()}")
+    if array.max() > 2**53 // array.shape[-1]:
+        raise InputError(f"{name} counts more samples than anyone has drawn: {array.max()}")
+    totals = array.sum(axis=-1, dtype=np.int64)
     if totals.min() != totals.max():
-        raise VotesError(f"every node needs the same number of votes, but {name} has {totals.min()} to {totals.max()}")
-    if totals[0] < 1:
-        raise VotesError(f"{name} holds no votes; take at least one sample")
-    return _frozen(copy)
+        raise InputError(
+            f"every {element} needs the same number of votes, but {name} has {totals.min()} to {totals.max()}"
+        )
+    if totals.min() < 1:
+        raise InputError(f"{name} holds no votes; take at least one sample")
+    return array
 
 
 def _frozen(array: Counts) -> Counts:

@@ -39,7 +39,7 @@ def test_no_more_targets_are_certified_than_one_perturbation_leaves(scheme, clea
     p = np.stack([laws[group] @ right[:, n] for n, group in enumerate(scheme.partition.labels)], axis=1)
     certificate = claim(scheme, p[clean])
     data = data_of(clean) if with_data else None
-    curves = certificate.collective(budgets, method="all", data=data)
+    curves = certificate.compare_methods(budgets, methods="all", data=data)
     assert tuple(curves) == METHODS
     truth = [(p[reached(clean, budget)] > 0.5).sum(axis=1).min() for budget in budgets]
     naive, linear, integer, tight = (curve.certified for curve in curves.values())
@@ -72,7 +72,7 @@ def test_under_ablation_the_integer_program_is_attained(scheme, clean, budgets, 
     if not scheme.perturbs("edges"):
         budgets = [Budget(nodes=budget.nodes) for budget in budgets]
     p = majorities(seed)
-    curves = claim(scheme, p).collective(budgets, method="all", data=data_of(clean))
+    curves = claim(scheme, p).compare_methods(budgets, methods="all", data=data_of(clean))
     assert tuple(curves) == METHODS[:3]
     truth = np.array([ROWS - model_truth(scheme, clean, budget, p, ablated=True) for budget in budgets])
     assert (curves["naive"].certified <= curves["lp"].certified).all()
@@ -131,7 +131,7 @@ def test_more_rows_more_bits_and_rarer_selection_certify_less(method):
 def test_one_perturbation_spares_outputs_that_each_could_lose_alone():
     p, partition = larger()
     certificate = claim(Hierarchical((0.9, 0.99), Smoothing(LEVELS, partition=partition)), p)
-    curves = certificate.collective(add=range(1, 6), nodes=2, method="all")
+    curves = certificate.compare_methods(add=range(1, 6), nodes=2, methods="all")
     assert (curves["tight"].certified > curves["naive"].certified).any()
     assert (curves["milp"].certified > curves["naive"].certified).any()
 

@@ -49,7 +49,7 @@ def test_no_time_is_enough_for_a_sound_answer(scheme, clean, budgets, seed, limi
     with pytest.MonkeyPatch.context() as patch:
         if together:  # as if there were many choices of rows
             patch.setattr(hierarchical_search, "_FEW", 0)
-        curves = claim(scheme, p).collective(budgets, method="all", data=data_of(clean), time_limit=limit)
+        curves = claim(scheme, p).compare_methods(budgets, methods="all", data=data_of(clean), time_limit=limit)
     assert tuple(curves) == METHODS
     truth = np.array([model_truth(scheme, clean, budget, p) for budget in budgets])
     for weaker, stronger in pairwise(METHODS):
@@ -238,7 +238,7 @@ def test_allocations_without_sense_are_refused_in_one_sentence():
 def test_attacks_have_words_for_rows_and_curves_without_attacks_have_none():
     p, partition = larger()
     certificate = claim(Hierarchical((0.9, 0.99), Smoothing(LEVELS, partition=partition)), p)
-    curves = certificate.collective(add=3, nodes=(1, 2), method=("milp", "tight"))
+    curves = certificate.compare_methods(add=3, nodes=(1, 2), methods=("milp", "tight"))
     found = Attack.of(certificate, curves["tight"])
     assert found.rows is not None
     assert "added in cluster " in found.words

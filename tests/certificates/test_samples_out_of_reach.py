@@ -59,7 +59,7 @@ def test_every_way_to_ask_warns_and_only_once() -> None:
         lambda c: c.grid(add=range(4)),
         lambda c: c.grid(add=1, delete=range(3), truth=truth),
         lambda c: c.collective(add=range(3)),
-        lambda c: c.collective(add=1, method="all"),
+        lambda c: c.compare_methods(add=1, methods="all"),
     ):
         certificate = claim(gc.Smoothing(FLIP), 20)
         with pytest.warns(OutOfReachWarning, match="20 samples are too few: at alpha = 0.01 for all 50 claims") as said:

@@ -61,7 +61,7 @@ def test_it_is_the_worst_of_all_allocations(claim: ScoreCertificate, add: int, d
 @given(certificates(BOTH))
 def test_it_certifies_at_least_what_every_other_method_does(claim: ScoreCertificate) -> None:
     budgets = {"add": (0, 2), "edge_delete": 1}
-    curves = claim.collective(**budgets, method="all", time_limit=None)
+    curves = claim.compare_methods(**budgets, methods="all", time_limit=None)
     assert tuple(curves) == ("naive", "lp-2", "milp-2", "lp", "milp", "tight")
     for name in curves:
         assert (curves["tight"].certified >= curves[name].certified).all()

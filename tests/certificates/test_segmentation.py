@@ -262,7 +262,7 @@ GOOD = np.array([[3, 7], [10, 0]])
         ({"counts": GOOD[:1]}, "agree in shape"),
         ({"counts": GOOD.astype(float)}, "integers"),
         ({"counts": [[1, 2], [1, 3]]}, "same number"),
-        ({"counts": [[0, 0], [0, 0]]}, "same number"),
+        ({"counts": [[0, 0], [0, 0]]}, "no votes"),
         ({"counts": [[-1, 4], [1, 2]]}, "at least 0"),
         ({"pilot_counts": [3, 4]}, "classes ≥ 2"),
         ({"pilot_counts": [[3], [3]]}, "classes ≥ 2"),

@@ -237,7 +237,7 @@ def test_ranks_and_not_the_list_of_nearest_blocks_say_who_sees_what() -> None:
 def test_a_ladder_over_shifts() -> None:
     partition = Partition(np.arange(NODES) % 2, np.array([[0, 1], [1, 0]]))
     certificate = claim(Smoothing([Gaussian(0.5), Gaussian(1.0)], partition=partition), [0.99, 0.9, 0.8, 0.7, 0.6, 0.4])
-    ladder = certificate.collective(shift=[0.1, 0.4], method="all", truth=np.array([0, 0, 0, 1, 1, 1]))
+    ladder = certificate.compare_methods(shift=[0.1, 0.4], methods="all", truth=np.array([0, 0, 0, 1, 1, 1]))
     assert list(ladder) == list(METHODS)
     for curve in ladder.values():
         assert curve.axes == ("feature_shift",)

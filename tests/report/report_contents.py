@@ -110,8 +110,8 @@ def norm_content(law: Callable[[float], Any] = Gaussian, clusters: int = 3, node
     smoothing = Smoothing([law(0.25 * (1 + k)) for k in range(clusters)], partition=partition)
     votes, truth = make_votes(nodes, smoothing, clarity=200)
     content = make_content(votes, truth, targets=np.arange(0, nodes, 2))
-    options = {"method": ("naive", "lp", "milp"), "truth": truth}
-    ladders = tuple(content.certificate.collective(shift=norms, **options) for norms in (NORMS, NORMS[2]))
+    options = {"methods": ("naive", "lp", "milp"), "truth": truth}
+    ladders = tuple(content.certificate.compare_methods(shift=norms, **options) for norms in (NORMS, NORMS[2]))
     return replace(content, collective=ladders, links=links)
 
 
@@ -121,7 +121,7 @@ def selected_norm_content() -> ReportContent:
     content = make_content(votes, truth)
 
     def ladder(shift: Any, nodes: Any) -> Any:
-        return content.certificate.collective(shift=shift, nodes=nodes, method=("naive",), truth=truth)
+        return content.certificate.compare_methods(shift=shift, nodes=nodes, methods=("naive",), truth=truth)
 
     return replace(content, collective=(ladder(NORMS, (1, 2)), ladder(NORMS, 2), ladder(NORMS[1], (1, 2, 3))))
 

@@ -96,7 +96,7 @@ def test_a_localized_report_leads_with_what_holds_at_once(content: ReportContent
 def test_under_selected_rows_no_tile_is_about_nodes_without_bits() -> None:
     votes, truth = make_votes(60, Hierarchical(0.9, BernoulliFlip(0.05, 0.6)))
     content = make_content(votes, truth, grids=())
-    ladder = content.certificate.collective(add=(0, 1), nodes=(1, 2), method=("naive",), truth=truth)
+    ladder = content.certificate.compare_methods(add=(0, 1), nodes=(1, 2), methods=("naive",), truth=truth)
     for name, _, _ in tiles(render(replace(content, collective=(ladder,)))):
         assert "feature bit added in at most" in name
     assert tiles(render(selected_norm_content()))

@@ -128,7 +128,7 @@ def assert_no_budget_gains(curve, words):
 
 def check(family, seed):
     case = drawn(family, seed)
-    ladder = case.claims.collective(**case.sweep, **case.options, method="all")
+    ladder = case.claims.compare_methods(**case.sweep, **case.options, methods="all")
     below = None
     for name, curve in ladder.items():
         words = f"{family} {seed}: {name}"
