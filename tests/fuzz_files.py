@@ -51,7 +51,7 @@ from graphcert.models import build_model, load_model, save_model
 from graphcert.models.registry import MODELS
 from graphcert.noise import BernoulliFlip, Gaussian, Hierarchical, Partition, Smoothing
 from graphcert.run.collective_results import Collective
-from graphcert.run.settings import RunConfig
+from graphcert.run.settings.graph_run import RunConfig
 from graphcert.run.settings.image_run import SegmentSettings, read_settings
 from graphcert.segmentation import read_image, read_mask
 from graphcert.segmentation.checkpoint import Segmenter

@@ -95,8 +95,7 @@ def segment(
         raise InputError("name the folder of the run with --out, or train a network with `graphcert segment train`")
     interrupts.current.writes(out)
     from graphcert.run.images import SegmentRun
-    from graphcert.run.settings import SegmentSettings
-    from graphcert.run.settings.image_run import read_settings
+    from graphcert.run.settings.image_run import SegmentSettings, read_settings
 
     given: dict[str, Any] = {
         name: value
@@ -184,7 +183,7 @@ def _labels(texts: list[str]) -> tuple[int, ...]:
 
 
 def _norms(text: str) -> tuple[float, ...]:
-    from graphcert.run.settings import norm_values
+    from graphcert.run.settings.sweeps import norm_values
 
     return norm_values("--budgets", text)
 

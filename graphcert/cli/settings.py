@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from graphcert.errors import InputError
 
 if TYPE_CHECKING:
-    from graphcert.run.settings import RunConfig, SmoothingConfig
+    from graphcert.run.settings.graph_run import RunConfig
+    from graphcert.run.settings.noise import SmoothingConfig
 
 
 def run_config(
@@ -21,7 +22,7 @@ def run_config(
 ) -> "RunConfig":
     """Settings from the command line."""
     from graphcert.models import MODELS, Training
-    from graphcert.run.settings import DatasetConfig, ModelConfig, RunConfig
+    from graphcert.run.settings.graph_run import DatasetConfig, ModelConfig, RunConfig
 
     if dataset is None:
         raise InputError("name a data set with --dataset; `graphcert datasets` lists them")
@@ -48,7 +49,7 @@ def with_split(dataset_option: list[str] | None, split: int | None) -> list[str]
 
 def read_settings(path: Path) -> "RunConfig":
     """Settings from a file."""
-    from graphcert.run.settings import RunConfig
+    from graphcert.run.settings.graph_run import RunConfig
     from graphcert.run.settings.typed import read_toml
 
     return RunConfig.from_dict(read_toml(path, f"there is no file of settings at {path}; experiments/ holds examples"))
@@ -64,7 +65,7 @@ def noise_config(
     affinity: str,
 ) -> "SmoothingConfig":
     """The noise from the command line."""
-    from graphcert.run.settings import RatesConfig, SmoothingConfig
+    from graphcert.run.settings.noise import RatesConfig, SmoothingConfig
 
     return SmoothingConfig(
         RatesConfig(_rate("--add", flips[0]), _rate("--delete", flips[1])),

@@ -15,7 +15,8 @@ from graphcert.certificates.samples_needed import out_of_reach
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import CONTINUOUS, Ablation, BernoulliFlip, Selected
 from graphcert.noise.laws import Law
-from graphcert.run.settings import CertificateConfig, CollectiveConfig, norm_values, sweep_values
+from graphcert.run.settings.stages import CertificateConfig, CollectiveConfig
+from graphcert.run.settings.sweeps import norm_values, sweep_values
 
 LONGEST_AXIS = 512
 LONGEST_SWEEP = 64

@@ -29,7 +29,8 @@ from graphcert.run.collective_results import Collective
 from graphcert.run.folder import MODEL, REPORT, RunFolder
 from graphcert.run.isotropic import Accuracy, isotropic_votes
 from graphcert.run.provenance import cluster_links, settings_table
-from graphcert.run.settings import CertificateConfig, CollectiveConfig, RunConfig
+from graphcert.run.settings.graph_run import RunConfig
+from graphcert.run.settings.stages import CertificateConfig, CollectiveConfig
 from graphcert.statistics import check_sample_size
 from graphcert.votes import Votes
 from graphcert.voting import sample_votes

@@ -11,7 +11,8 @@ from torch_geometric.data import Data
 
 from graphcert._version import __version__
 from graphcert.noise import Partition
-from graphcert.run.settings import RunConfig, SmoothingConfig
+from graphcert.run.settings.graph_run import RunConfig
+from graphcert.run.settings.noise import SmoothingConfig
 
 
 def environment() -> dict[str, str]:

@@ -11,15 +11,9 @@ import graphcert.run.nodes as nodes
 from graphcert.errors import DataError
 from graphcert.models import Training
 from graphcert.run.nodes import Run
-from graphcert.run.settings import (
-    CertificateConfig,
-    CollectiveConfig,
-    DatasetConfig,
-    RatesConfig,
-    RunConfig,
-    SamplingConfig,
-    SmoothingConfig,
-)
+from graphcert.run.settings.graph_run import DatasetConfig, RunConfig
+from graphcert.run.settings.noise import RatesConfig, SmoothingConfig
+from graphcert.run.settings.stages import CertificateConfig, CollectiveConfig, SamplingConfig
 
 SYNTHETIC = DatasetConfig("synthetic", {"nodes": 300, "classes": 3, "features": 20})
 LOCALIZED = SmoothingConfig(RatesConfig((0.05, 0.1), (0.3, 0.7)), clusters=2)

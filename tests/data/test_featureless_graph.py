@@ -11,7 +11,8 @@ from graphcert.data import load_npz_graph, validate
 from graphcert.errors import DataError
 from graphcert.models import Training
 from graphcert.run.nodes import Run
-from graphcert.run.settings import DatasetConfig, RatesConfig, RunConfig, SmoothingConfig
+from graphcert.run.settings.graph_run import DatasetConfig, RunConfig
+from graphcert.run.settings.noise import RatesConfig, SmoothingConfig
 
 
 def without_features(layout):

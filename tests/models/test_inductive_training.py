@@ -10,7 +10,7 @@ from graphcert.models import Training, build_model, load_model, train
 from graphcert.models.checkpoint import model_fingerprint
 from graphcert.noise import Ablation, BernoulliFlip, Gaussian, Hierarchical, Smoothing
 from graphcert.run.nodes import Run
-from graphcert.run.settings import RunConfig
+from graphcert.run.settings.graph_run import RunConfig
 from graphcert.voting.problem import Problem
 
 OPTIONS = {"nodes": 200, "classes": 3, "features": 30, "test_share": 0.5}

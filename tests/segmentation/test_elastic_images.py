@@ -17,8 +17,7 @@ from graphcert.errors import GraphcertError
 from graphcert.run.image_claims import certify_image, elastic_radii, image_sigmas
 from graphcert.run.image_network import train_segmenter
 from graphcert.run.images import SegmentRun
-from graphcert.run.settings import SegmentSettings
-from graphcert.run.settings.image_run import isotropic
+from graphcert.run.settings.image_run import SegmentSettings, isotropic
 from graphcert.segmentation.unet_training import UNetTraining
 
 NORMS = (0.0, 0.05, 0.1, 0.15)

@@ -21,8 +21,7 @@ from graphcert.run.image_claims import certify_image
 from graphcert.run.image_network import train_segmenter
 from graphcert.run.images import SegmentRun
 from graphcert.run.isotropic import STEPS, strongest_noise
-from graphcert.run.settings import SegmentSettings
-from graphcert.run.settings.image_run import isotropic, read_settings
+from graphcert.run.settings.image_run import SegmentSettings, isotropic, read_settings
 from graphcert.segmentation.checkpoint import Segmenter
 from graphcert.segmentation.unet_training import UNetTraining
 

@@ -12,7 +12,7 @@ from graphcert.errors import DataError, InputError
 from graphcert.models.checkpoint import model_fingerprint
 from graphcert.run.image_network import train_segmenter
 from graphcert.run.images import SegmentRun
-from graphcert.run.settings import SegmentSettings
+from graphcert.run.settings.image_run import SegmentSettings
 from graphcert.segmentation.checkpoint import Segmenter
 from graphcert.segmentation.unet_training import UNetTraining
 
