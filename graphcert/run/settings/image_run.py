@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from itertools import pairwise
 from numbers import Integral, Real
 from pathlib import Path
@@ -14,9 +14,7 @@ from graphcert.errors import DataError, InputError
 from graphcert.noise import Gaussian, Smoothing
 from graphcert.run.settings.stages import MOST_SAMPLES
 from graphcert.run.settings.sweeps import norm_values
-from graphcert.run.settings.typed import check_types, read_toml
-from graphcert.segmentation import GridGraph
-from graphcert.segmentation.void import void_labels
+from graphcert.run.settings.typed import check_types, option, read_toml
 from graphcert.statistics import check_errors, check_level, check_sample_size
 
 LATTICE = 1 / 255
@@ -36,60 +34,70 @@ _NAMES = ("holm", "bonferroni")
 class SegmentSettings:
     """What to certify, and how.
 
-    Norms and deviations are in units of pixel values in [0, 1].
-
-    Attributes:
-        images, masks: folders; masks may be None.
-        model: file of a network (`Segmenter`), or "unet" to train one under noise up to the largest deviation.
-        sigma: standard deviation of the noise; (near, far) with cells.
-        cells: rows and columns of the cells of localized noise, or None for isotropic noise.
-        train_images, train_masks, val_images, val_masks: folders for "unet"; the first one also for an elasticity.
-        steps: of training "unet"; None for the default.
-        elasticity: r of noise that depends on the image, `sigma` where the distance to the training images is average; None
-            for the same noise on all images.
-        neighbours: how many training images, the nearest ones, that distance is averaged over.
-        lattice: round the noise to 8-bit pixel values, so that the sampled law is exactly that of the certificate.
-        samples, pilot_samples: noisy images that bound the probabilities, and that choose the classes.
-        tau: τ of SegCertify, the probability that a claimed class exceeds.
-        alpha: error rate of each family of claims about one image.
-        method: "holm" or "bonferroni", of SegCertify.
-        errors: how many claims of SegCertify about an image may be wrong all the same.
-        budgets: ascending ℓ2 norms of the curves and pictures; empty for steps of an eighth of the largest deviation.
-        collective: certify all pixels of an image together, under localized noise.
-        compare: also take votes under isotropic noise at equal pixel accuracy.
-        limit: the first so many images by name; None for all.
-        void: labels of masks that say nothing, besides those of the network.
-        seed: of the noise.
+    Norms and deviations are in units of pixel values in [0, 1]. `model` is the file of a network (`Segmenter`), or "unet" to
+    train one under noise up to the largest deviation; `sigma` is (near, far) with cells, and the noise where the distance
+    to the training images is average with an elasticity. `budgets` ascend; none stand for steps of an eighth of the largest
+    deviation. `void` adds to the void labels of the network.
 
     Raises:
         InputError: if a value is out of its domain or two do not fit together.
     """
 
-    images: str
-    model: str
-    sigma: tuple[float, ...]
-    masks: str | None = None
-    cells: tuple[int, int] | None = None
-    train_images: str | None = None
-    train_masks: str | None = None
-    val_images: str | None = None
-    val_masks: str | None = None
-    steps: int | None = None
-    elasticity: float | None = None
-    neighbours: int | None = None
-    lattice: bool = True
-    samples: int = 1000
-    pilot_samples: int = 100
-    tau: float = 0.75
-    alpha: float = 0.01
-    method: str = "holm"
-    errors: int = 0
-    budgets: tuple[float, ...] = ()
-    collective: bool = True
-    compare: bool = False
-    limit: int | None = None
-    void: tuple[int, ...] = ()
-    seed: int = 0
+    images: str = field(metadata=option("Folder of images."))
+    model: str = field(
+        metadata=option('File of a network from `graphcert segment train`; "unet" trains one first, with --train-….')
+    )
+    sigma: tuple[float, ...] = field(
+        metadata=option("Deviation of the noise, pixel values in [0, 1]; near:far with --cells.", metavar="SIGMA")
+    )
+    masks: str | None = field(
+        default=None, metadata=option("Folder of masks of the same names: one 8-bit class per pixel.")
+    )
+    cells: tuple[int, int] | None = field(
+        default=None,
+        metadata=option("Cells of localized noise, rows × columns such as 3x5.", metavar="ROWSxCOLUMNS"),
+    )
+    train_images: str | None = field(
+        default=None, metadata=option("Training images, for --model unet and --elasticity.")
+    )
+    train_masks: str | None = field(default=None, metadata=option("Their masks, for --model unet."))
+    val_images: str | None = field(default=None, metadata=option("Images that choose the weights to keep."))
+    val_masks: str | None = field(default=None, metadata=option("Their masks."))
+    steps: int | None = field(default=None, metadata=option("Steps of training, for --model unet (default: 2000)."))
+    elasticity: float | None = field(
+        default=None,
+        metadata=option("r of noise that grows with the distance to the training images, such as 0.003; see the docs."),
+    )
+    neighbours: int | None = field(
+        default=None, metadata=option("Training images whose distances count, with --elasticity (default: 20).")
+    )
+    lattice: bool = field(
+        default=True,
+        metadata=option("Noise in whole 8-bit steps (default): exact claims.", "--lattice/--no-lattice"),
+    )
+    samples: int = field(default=1000, metadata=option("Noisy images that bound probabilities (default: 1000)."))
+    pilot_samples: int = field(default=100, metadata=option("Noisy images that choose classes (default: 100)."))
+    tau: float = field(default=0.75, metadata=option("τ of SegCertify, from 1/2 to 1 (default: 0.75)."))
+    alpha: float = field(default=0.01, metadata=option("Error rate of each family of claims, per image."))
+    method: str = field(default="holm", metadata=option("SegCertify by holm (default) or bonferroni."))
+    errors: int = field(default=0, metadata=option("Wrong claims of SegCertify to tolerate per image."))
+    budgets: tuple[float, ...] = field(
+        default=(), metadata=option('ℓ2 norms of the curves: "0.1,0.2,0.5" or first:last:step "0:1:0.1".')
+    )
+    collective: bool = field(
+        default=True, metadata=option("Certify all pixels together (with --cells).", "--collective/--alone")
+    )
+    compare: bool = field(
+        default=False, metadata=option("Also vote under isotropic noise at equal pixel accuracy.", "--compare")
+    )
+    limit: int | None = field(default=None, metadata=option("Only the first so many images by name."))
+    void: tuple[int, ...] = field(
+        default=(),
+        metadata=option(
+            "Labels of masks that say nothing: 255, or 11,255; may be repeated.", "--void", "--ignore", kind=list[str]
+        ),
+    )
+    seed: int = field(default=0, metadata=option("Of the noise; same seed, same result."))
 
     def __post_init__(self) -> None:
         if _real(self.sigma):
@@ -137,6 +145,8 @@ class SegmentSettings:
         object.__setattr__(self, "sigma", tuple(map(float, sigma)))
 
     def _check_void(self) -> None:
+        from graphcert.segmentation.void import void_labels  # late, because it loads torch
+
         object.__setattr__(self, "void", void_labels(self.void))
         if self.void and self.masks is None:
             raise InputError("void labels are labels of masks, and there are none; give --masks, or leave --void out")
@@ -185,6 +195,8 @@ class SegmentSettings:
         """
         if self.cells is None:
             return isotropic(self.sigma[0] if sigma is None else sigma, self.lattice)
+        from graphcert.segmentation import GridGraph  # late, because it loads torch
+
         partition = GridGraph(height, width).cells(*self.cells)
         levels = np.linspace(self.sigma[0], self.sigma[1], partition.clusters).tolist()
         return Smoothing(features=tuple(_law(level, self.lattice) for level in levels), partition=partition)

@@ -19,7 +19,7 @@ from graphcert.noise import (
 )
 from graphcert.noise.budget import count
 from graphcert.noise.laws import FeatureLaw
-from graphcert.run.settings.typed import check_types
+from graphcert.run.settings.typed import check_types, option
 
 Rate = float | tuple[float, ...]
 
@@ -90,16 +90,44 @@ class SmoothingConfig:
 
     features: RatesConfig = field(default_factory=RatesConfig)
     edges: RatesConfig = field(default_factory=RatesConfig)
-    clusters: int = 1
-    levels: int | None = None
-    partition: str = "metis"
-    affinity: str = "edges"
-    select: Rate | None = None
-    ablate: bool = False
-    sigma: Rate | None = None
-    half_width: Rate | None = None
-    lattice: float | None = None
-    keep: int | None = None
+    clusters: int = field(default=1, metadata=option("Clusters of localized smoothing; 1 is isotropic."))
+    levels: int | None = field(
+        default=None, metadata=option("Noise levels of localized smoothing (default: one per cluster).")
+    )
+    partition: str = field(default="metis", metadata=option("metis, spectral, louvain or label_propagation."))
+    affinity: str = field(default="edges", metadata=option("Rank clusters by edges or pagerank."))
+    select: Rate | None = field(
+        default=None,
+        metadata=option(
+            "Hierarchical noise: probability that a node's row gets the feature noise; near:far with --clusters.",
+            metavar="RATE",
+        ),
+    )
+    ablate: bool = field(
+        default=False,
+        metadata=option(
+            "Hide selected rows instead of flipping bits; then --select is the probability of being ablated.",
+            "--ablate",
+        ),
+    )
+    sigma: Rate | None = field(
+        default=None,
+        metadata=option("Gaussian feature noise of this deviation in place of --add and --delete.", metavar="SIGMA"),
+    )
+    half_width: Rate | None = field(
+        default=None,
+        metadata=option("Uniform feature noise on [−λ, λ] in place of --add and --delete.", metavar="LAMBDA"),
+    )
+    lattice: float | None = field(
+        default=None,
+        metadata=option(
+            "Features and continuous noise are whole multiples of this step, e.g. 1/255.", metavar="STEP", kind=str
+        ),
+    )
+    keep: int | None = field(
+        default=None,
+        metadata=option("Exactly so many rows keep their features, all others are hidden (ablation)."),
+    )
 
     def __post_init__(self) -> None:
         check_types(self, "smoothing")
