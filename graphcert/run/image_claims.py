@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from graphcert.certificates import Certificate, certify, seg_certify
-from graphcert.collective import CollectiveCurve
 from graphcert.errors import InputError
 from graphcert.noise import Budget, Gaussian, elastic_sigma
 from graphcert.report.images import ImageClaims
@@ -46,7 +45,6 @@ def certify_image(
     correct = {} if flat is None else {"alone": (alone & claims.correct(flat)).sum(axis=1)}
     if settings.cells is not None and settings.collective:
         curve = claims.collective(shift=norms, method="lp", truth=flat, time_limit=SECONDS_PER_BUDGET)
-        assert isinstance(curve, CollectiveCurve)
         certified["together"] = curve.certified
         if curve.correct_upper is not None and curve.correct_targets is not None:
             correct["together"] = curve.correct_targets - curve.correct_upper

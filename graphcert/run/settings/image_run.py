@@ -4,12 +4,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from itertools import pairwise
-from numbers import Integral, Real
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from graphcert.core.arguments import half_open, real
 from graphcert.errors import DataError, InputError
 from graphcert.noise import Gaussian, Smoothing
 from graphcert.run.settings.stages import MOST_SAMPLES
@@ -100,49 +101,46 @@ class SegmentSettings:
     seed: int = field(default=0, metadata=option("Of the noise; same seed, same result."))
 
     def __post_init__(self) -> None:
-        if _real(self.sigma):
-            object.__setattr__(self, "sigma", (float(self.sigma),))  # type: ignore[arg-type]
+        given: object = self.sigma
+        if isinstance(given, Real):
+            object.__setattr__(self, "sigma", (given,))
         check_types(self, "segment")
+        for name in ("sigma", "budgets"):
+            object.__setattr__(self, name, tuple(map(float, getattr(self, name))))
         self._check_void()
         self._check_noise()
         self._check_elasticity()
         self._check_training()
         check_level(self.alpha)
         check_errors(self.errors)
-        optional = ("limit", "steps", "neighbours")
-        for name in ("samples", "pilot_samples", *optional):
+        half_open("tau", self.tau, 0.5, 1)
+        for name in ("samples", "pilot_samples", "limit", "steps", "neighbours"):
             value = getattr(self, name)
-            if not (name in optional and value is None) and not 1 <= value <= MOST_SAMPLES:
+            if value is not None and not 1 <= value <= MOST_SAMPLES:
                 raise InputError(f"{name} must be a whole number from 1 to {MOST_SAMPLES:,}, got {value!r}")
-        if not _real(self.tau) or not 0.5 <= self.tau < 1:
-            raise InputError(f"tau must lie in [1/2, 1), got {self.tau!r}")
         if self.method not in _NAMES:
             raise InputError(f"the method of SegCertify is one of {', '.join(_NAMES)}, got {self.method!r}")
-        budgets = tuple(self.budgets)
-        rising = all(a < b for a, b in pairwise(budgets))
-        if not all(_real(budget) and 0 <= budget < math.inf for budget in budgets) or not rising:
+        if any(a >= b for a, b in pairwise((-math.ulp(0), *self.budgets))):
             raise InputError(f"the budgets must be ascending ℓ2 norms of at least 0, got {self.budgets!r}")
-        object.__setattr__(self, "budgets", tuple(map(float, budgets)))
         if self.compare and (self.cells is None or self.masks is None):
             raise InputError("a comparison at equal accuracy needs localized noise and masks; give --cells and --masks")
 
     def _check_noise(self) -> None:
-        sigma = tuple(self.sigma) if isinstance(self.sigma, (list, tuple)) else (self.sigma,)
-        for deviation in sigma:
+        for deviation in self.sigma:
             Gaussian(deviation)
         if self.cells is not None:
-            cells = tuple(self.cells)
-            if len(cells) != 2 or not all(_whole(size) and size >= 1 for size in cells) or cells == (1, 1):
+            object.__setattr__(self, "cells", tuple(self.cells))
+            if min(self.cells) < 1 or self.cells == (1, 1):
                 raise InputError(f"cells are rows × columns such as 3x5, more than one in all, got {self.cells!r}")
-            object.__setattr__(self, "cells", cells)
-        if len(sigma) != (1 if self.cells is None else 2):
+        if len(self.sigma) != (1 if self.cells is None else 2):
             raise InputError(
                 "isotropic noise has one sigma, localized noise has near:far and --cells ROWSxCOLUMNS; got "
-                f"sigma {':'.join(f'{deviation:g}' for deviation in sigma)} and cells {self.cells}"
+                f"sigma {':'.join(f'{deviation:g}' for deviation in self.sigma)} and cells {self.cells}"
             )
-        if self.cells is not None and sigma[0] > sigma[-1]:
-            raise InputError(f"localized noise rises with the distance: near ≤ far, got {sigma[0]:g}:{sigma[1]:g}")
-        object.__setattr__(self, "sigma", tuple(map(float, sigma)))
+        if self.sigma[0] > self.sigma[-1]:
+            raise InputError(
+                f"localized noise rises with the distance: near ≤ far, got {self.sigma[0]:g}:{self.sigma[1]:g}"
+            )
 
     def _check_void(self) -> None:
         from graphcert.segmentation.void import void_labels  # late, because it loads torch
@@ -171,13 +169,11 @@ class SegmentSettings:
             if self.neighbours is not None:
                 raise InputError("neighbours say how noise depends on the image; give --elasticity too")
             return
-        if not _real(self.elasticity) or not 0 <= self.elasticity < math.inf:
-            raise InputError(f"the elasticity must be a finite number of at least 0, got {self.elasticity!r}")
         if self.cells is not None:
             raise InputError("noise that depends on the image is isotropic; give --elasticity or --cells, not both")
         if self.train_images is None:
             raise InputError("noise that depends on the image is measured from training images; give --train-images")
-        object.__setattr__(self, "elasticity", float(self.elasticity))
+        object.__setattr__(self, "elasticity", real("the elasticity", self.elasticity, 0))
         object.__setattr__(self, "neighbours", _NEIGHBOURS if self.neighbours is None else self.neighbours)
 
     def training_folders(self) -> tuple[tuple[str, str], tuple[str, str] | None]:
@@ -240,8 +236,6 @@ class SegmentSettings:
         }
         if isinstance(plain.get("budgets"), str):
             plain["budgets"] = norm_values("budgets", plain["budgets"])
-        if _real(plain["sigma"]):
-            plain["sigma"] = (plain["sigma"],)
         return cls(**plain)
 
 
@@ -265,11 +259,3 @@ def isotropic(sigma: float, lattice: bool) -> Smoothing:
 
 def _law(sigma: float, lattice: bool) -> Gaussian:
     return Gaussian(sigma, LATTICE if lattice else None)
-
-
-def _whole(value: object) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
-
-
-def _real(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
