@@ -7,27 +7,27 @@ written before the stage's input has been checked.
 import json
 import time
 from dataclasses import asdict, dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from torch_geometric.data import Data
 
-from graphcert.certificates import BudgetGrid, Certificate, ScoreCertificate, certify, certify_scores
+from graphcert.certificates import ScoreCertificate
 from graphcert.certificates.method_hierarchy import BESIDE
 from graphcert.collective import CollectiveCurve
 from graphcert.core.files import alone
 from graphcert.core.reading import PER_CHARACTER, damage_refused, read_bytes, read_json
 from graphcert.data import data_fingerprint, load_dataset, partition_graph, without_test_nodes
-from graphcert.errors import DataError, InputError, VotesError
+from graphcert.errors import DataError, InputError, UnsupportedError, VotesError
 from graphcert.models import build_model, load_model, save_model, train
 from graphcert.models.checkpoint import model_fingerprint
-from graphcert.noise import Partition, Scheme
+from graphcert.noise import Partition, Scheme, Smoothing
 from graphcert.report import ReportContent, flip_words, write_report
 from graphcert.report.graphs.content import Isotropic
-from graphcert.run.budget_choice import budget_grids, certified_radii, collective_sweeps, too_few_samples
-from graphcert.run.certificate_file import CERTIFICATE, certificate_summary, compare_with_file
+from graphcert.run.budget_choice import collective_sweeps, too_few_samples
+from graphcert.run.certified import CERTIFICATE, Certified, Voted, certificate_text, certify_votes, compare_with_file
 from graphcert.run.collective_results import Collective
 from graphcert.run.folder import MODEL, REPORT, RunFolder
-from graphcert.run.isotropic import Accuracy, isotropic_votes
+from graphcert.run.isotropic import matched_isotropic
 from graphcert.run.provenance import cluster_links, settings_table
 from graphcert.run.settings.graph_run import RunConfig
 from graphcert.run.settings.stages import CertificateConfig, CollectiveConfig
@@ -38,33 +38,6 @@ from graphcert.voting.problem import Problem
 
 CONFIG, PARTITION, VOTES = "config.toml", "partition.json", "votes/votes.npz"
 COLLECTIVE, COLLECTIVE_TABLE, ATTACKS = "collective.json", "collective.csv", "attacks.csv"
-
-
-class Voted(NamedTuple):
-    """What voting leaves to the next stages: the graph of the run, split, and the votes about it."""
-
-    data: Data
-    votes: Votes
-
-
-class Certified(NamedTuple):
-    """What certifying leaves to the next stages.
-
-    Attributes:
-        data, votes: see `Voted`.
-        certificate: the claims about the test nodes.
-        scores: claims as strict about the same targets and the classifier of the largest mean score; None if the votes
-            carry no scores.
-        grids: the budgets that the certificate was evaluated at.
-        warnings: how certificate.json differs from these claims.
-    """
-
-    data: Data
-    votes: Votes
-    certificate: Certificate
-    scores: ScoreCertificate | None
-    grids: tuple[BudgetGrid, ...]
-    warnings: tuple[str, ...] = ()
 
 
 @dataclass(kw_only=True)
@@ -233,16 +206,15 @@ class Run(RunFolder):
         config = replace(self.load_config(), certificate=settings)
         voted = self._voted(config) if voted is None else voted
         began = time.perf_counter()
-        found = _certified(config, voted)
+        found = certify_votes(voted, settings)
         for sentence in too_few_samples(found.certificate, found.grids):
             self.say(f"warning: {sentence}")
-        radii = certified_radii(found.certificate, settings)
-        summary = certificate_summary(found.certificate, found.votes, found.data.y.numpy(), found.grids, radii)
+        content = certificate_text(found, settings)
         seconds = time.perf_counter() - began
         config.save(self.path(CONFIG))
         claims = {"method": settings.method, "simultaneous": settings.simultaneous}
         self.record_look(asdict(config.sampling), settings.alpha, **claims)
-        self.write(CERTIFICATE, json.dumps(summary, indent=1))
+        self.write(CERTIFICATE, content)
         facts = {"alpha": settings.alpha, "claims": found.certificate.claims, "method": settings.method}
         self.record({"timings": {"certifying": seconds}, **facts})
         return found
@@ -256,8 +228,8 @@ class Run(RunFolder):
         config = self.load_config()
         if not self.path(CERTIFICATE).is_file():
             raise DataError(f"there is no {self.path(CERTIFICATE)}; run `graphcert certify {self.folder}` first")
-        found = _certified(config, self._voted(config))
-        warnings = compare_with_file(self.path(CERTIFICATE), found.certificate, found.votes)
+        found = certify_votes(self._voted(config), config.certificate)
+        warnings = compare_with_file(self.path(CERTIFICATE), found)
         for sentence in warnings:
             self.say(f"warning: {sentence}")
         return found._replace(warnings=warnings)
@@ -298,22 +270,27 @@ class Run(RunFolder):
 
     def _isotropic(self, config: RunConfig, certified: Certified, sweeps: tuple[dict[str, Any], ...]) -> Isotropic:
         """The same model under isotropic noise at equal accuracy over the same budgets."""
-        data, sampling = certified.data, config.sampling
-        accuracy = Accuracy(
-            load_model(self.path(MODEL)),
-            data,
-            data.test_mask.numpy(),
-            sampling.pilot_samples,
-            config.seed,
-            self.workers,
-        )
-        store = self.path("votes") / "isotropic"
-        scheme, theirs, accuracies = isotropic_votes(accuracy, certified.votes, sampling.samples, store, self.progress)
+        data, truth, sampling = certified.data, certified.data.y.numpy(), config.sampling
+        model, targets, noise = load_model(self.path(MODEL)), data.test_mask.numpy(), certified.votes.smoothing
+        if not isinstance(noise, Smoothing):
+            raise UnsupportedError("the comparison with isotropic noise takes localized flips, not hierarchical noise")
+
+        def vote(scheme: Smoothing, samples: int, **options: Any) -> Votes:
+            return sample_votes(
+                model, data, scheme, samples, sampling.pilot_samples, config.seed, workers=self.workers, **options
+            )
+
+        def accuracy(votes: Votes) -> float:
+            return float((votes.labels == truth)[targets].mean())
+
+        localized, store = accuracy(certified.votes), self.path("votes") / "isotropic"
+        scheme = matched_isotropic(noise, localized, lambda scheme: accuracy(vote(scheme, 1)))
+        theirs = vote(scheme, sampling.samples, store=store, progress=self.progress)
         theirs.save(store / "votes.npz")
-        self.say(f"isotropic noise at equal accuracy ({accuracies['isotropic']:.3f}): {flip_words(scheme)}")
-        certificate = _certificate(config, Voted(data, theirs))
-        curves = tuple(certificate.collective(**sweep, method="naive", truth=data.y.numpy()) for sweep in sweeps)
-        return Isotropic(scheme, accuracies["isotropic"], accuracies["localized"], curves)
+        self.say(f"isotropic noise at equal accuracy ({accuracy(theirs):.3f}): {flip_words(scheme)}")
+        certificate = Voted(data, theirs).claims(config.certificate)
+        curves = tuple(certificate.collective(**sweep, method="naive", truth=truth) for sweep in sweeps)
+        return Isotropic(scheme, accuracy(theirs), localized, curves)
 
     @alone()
     def report(self, certified: Certified | None = None, collective: Collective | None = None) -> ReportContent:
@@ -366,22 +343,6 @@ class Run(RunFolder):
         if votes.manifest.get("seed") != config.seed:
             raise VotesError(f"{path} has another seed than {self.path(CONFIG)}; sample again")
         return Voted(data, votes)
-
-
-def _certificate(config: RunConfig, voted: Voted) -> Certificate:
-    """The claims of a run about its test nodes."""
-    claims, targets = config.certificate, voted.data.test_mask.numpy()
-    return certify(voted.votes, claims.alpha, claims.simultaneous, method=claims.method, targets=targets)
-
-
-def _certified(config: RunConfig, voted: Voted) -> Certified:
-    """All claims of a run, and the budgets at which they are shown."""
-    certificate, scores = _certificate(config, voted), None
-    if voted.votes.scores is not None:
-        # A copy: the report itself says that the error rates of both kinds of claims add up.
-        level = certificate.alpha, certificate.simultaneous
-        scores = certify_scores(replace(voted.votes), *level, targets=certificate.targets)
-    return Certified(*voted, certificate, scores, budget_grids(certificate, voted.data.y.numpy(), config.certificate))
 
 
 def _mean_score(

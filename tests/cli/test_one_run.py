@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-import graphcert.run.nodes as nodes
 from graphcert.errors import DataError
 from graphcert.models import Training
+from graphcert.run import certified, nodes
 from graphcert.run.nodes import Run
 from graphcert.run.settings.graph_run import DatasetConfig, RunConfig
 from graphcert.run.settings.noise import RatesConfig, SmoothingConfig
@@ -43,17 +43,18 @@ def copy(finished, tmp_path):
 @pytest.fixture
 def counted(monkeypatch):
     """How often data are loaded, votes read and certificates built."""
-    counts = dict.fromkeys(("load_dataset", "certify", "certify_scores", "budget_grids"), 0)
+    homes = {"load_dataset": nodes, "certify": certified, "certify_scores": certified, "budget_grids": certified}
+    counts = dict.fromkeys(homes, 0)
 
     def count(name, call):
         def wrapper(*arguments, **options):
             counts[name] += 1
             return call(*arguments, **options)
 
-        monkeypatch.setattr(nodes, name, wrapper)
+        monkeypatch.setattr(homes[name], name, wrapper)
 
     for name in counts:
-        count(name, getattr(nodes, name))
+        count(name, getattr(homes[name], name))
     return counts
 
 
