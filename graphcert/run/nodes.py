@@ -6,7 +6,7 @@ written before the stage's input has been checked.
 
 import json
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from torch_geometric.data import Data
@@ -15,18 +15,19 @@ from graphcert.certificates import ScoreCertificate
 from graphcert.certificates.method_hierarchy import BESIDE
 from graphcert.collective import CollectiveCurve
 from graphcert.core.files import alone
-from graphcert.core.reading import PER_CHARACTER, damage_refused, read_bytes, read_json
-from graphcert.data import data_fingerprint, load_dataset, partition_graph, without_test_nodes
-from graphcert.errors import DataError, InputError, UnsupportedError, VotesError
+from graphcert.core.reading import PER_CHARACTER, damage_refused, read_bytes
+from graphcert.data import data_fingerprint, without_test_nodes
+from graphcert.errors import DataError, UnsupportedError
 from graphcert.models import build_model, load_model, save_model, train
 from graphcert.models.checkpoint import model_fingerprint
-from graphcert.noise import Partition, Scheme, Smoothing
+from graphcert.noise import Partition, Smoothing
 from graphcert.report import ReportContent, flip_words, write_report
 from graphcert.report.graphs.content import Isotropic
 from graphcert.run.budget_choice import collective_sweeps, too_few_samples
 from graphcert.run.certified import CERTIFICATE, Certified, Voted, certificate_text, certify_votes, compare_with_file
 from graphcert.run.collective_results import Collective
-from graphcert.run.folder import MODEL, REPORT, RunFolder
+from graphcert.run.folder import MODEL, REPORT
+from graphcert.run.graph_folder import CONFIG, PARTITION, VOTES, GraphFolder
 from graphcert.run.isotropic import matched_isotropic
 from graphcert.run.provenance import cluster_links, settings_table
 from graphcert.run.settings.graph_run import RunConfig
@@ -36,42 +37,11 @@ from graphcert.votes import Votes
 from graphcert.voting import sample_votes
 from graphcert.voting.problem import Problem
 
-CONFIG, PARTITION, VOTES = "config.toml", "partition.json", "votes/votes.npz"
 COLLECTIVE, COLLECTIVE_TABLE, ATTACKS = "collective.json", "collective.csv", "attacks.csv"
 
 
-@dataclass(kw_only=True)
-class Run(RunFolder):
-    """A run over the nodes of a graph.
-
-    Attributes:
-        data_root: folder of data files, if not the usual places.
-        batch_size: of voting; results do not depend on it.
-    """
-
-    data_root: str | None = None
-    batch_size: int | None = None
-
-    def load_config(self) -> RunConfig:
-        """The settings of this run."""
-        return RunConfig.load(self.path(CONFIG))
-
-    def load_data(self, config: RunConfig) -> Data:
-        """The graph of this run, split."""
-        return load_dataset(config.dataset.name, self.data_root, seed=config.seed, **config.dataset.options)
-
-    def smoothing(self, config: RunConfig) -> Scheme:
-        """The frozen scheme of this run, over the partition that the model was trained with."""
-        if config.smoothing.clusters == 1:
-            return config.smoothing.scheme(None)
-        path = self.path(PARTITION)
-        try:
-            stored = read_json(path, "the partition of a run", "train this run again")
-            return config.smoothing.scheme(Partition.from_dict(stored))
-        except FileNotFoundError:
-            raise DataError(f"there is no {path}; train this run with `graphcert train`") from None
-        except InputError as error:
-            raise DataError(f"{path} does not hold this run's partition: {error}") from None
+class Run(GraphFolder):
+    """The stages of a run over the nodes of a graph."""
 
     @alone(new=True)
     def all_stages(self, config: RunConfig, look_again: bool = False) -> ReportContent:
@@ -80,7 +50,7 @@ class Run(RunFolder):
         Args:
             look_again: see `sample`.
         """
-        self._refuse_another_model(config)
+        self.refuse_another_model(config)
         self.refuse_second_look(asdict(config.sampling), look_again)
         data = self.train(config)
         voted = self.sample(**asdict(config.sampling), look_again=look_again, data=data)
@@ -94,10 +64,10 @@ class Run(RunFolder):
         Raises:
             InputError: if the folder holds a run with other settings, or the planned samples cannot certify anything.
         """
-        self._refuse_another_model(config)
+        self.refuse_another_model(config)
         data = self.load_data(config)
         _check_samples(config, int(data.test_mask.sum()))
-        partition = self._partition(config, data)
+        partition = self.partition(config, data)
         # A localized scheme is trained under the noise that clusters put on themselves, see `train`.
         graph = without_test_nodes(data) if config.training.inductive else data
         problem = Problem.of(graph, config.smoothing.scheme(partition).nearest(), config.seed)
@@ -105,6 +75,16 @@ class Run(RunFolder):
             self.say(f"model: {self.path(MODEL)} is there already")
             config.save(self.path(CONFIG))
             return data
+        if data.featureless:
+            self.say(
+                f"{config.dataset.name} has no features: every node gets one of its own (identity); to flip such a bit is "
+                f"to take a node for another one, so noise of the edges (--edge-add, --edge-delete) is what makes sense"
+            )
+        self._fit(config, data, partition, problem, graph)
+        return data
+
+    def _fit(self, config: RunConfig, data: Data, partition: Partition | None, problem: Problem, graph: Data) -> None:
+        """Train a new model and write down what it was made of."""
         # Hierarchical noise shows one column more than the data have.
         features, classes = int(problem.x.shape[1]), int(data.classes)
         model = build_model(config.model.name, features, classes, seed=config.seed, **config.model.options)
@@ -112,11 +92,6 @@ class Run(RunFolder):
             f"training {config.model.name} on {config.dataset.name}: {graph.x.shape[0]:,} nodes, {features:,} features"
         )
         began = time.perf_counter()
-        if data.featureless:
-            self.say(
-                f"{config.dataset.name} has no features: every node gets one of its own (identity); to flip such a bit is "
-                f"to take a node for another one, so noise of the edges (--edge-add, --edge-delete) is what makes sense"
-            )
         log = train(model, problem.sampler, graph.y, graph.train_mask, graph.val_mask, config.training, config.seed)
         seconds = time.perf_counter() - began
         config.save(self.path(CONFIG))
@@ -131,25 +106,6 @@ class Run(RunFolder):
         self.say(
             f"trained in {seconds:.1f} s: best epoch {log.best_epoch}, validation accuracy {log.best_accuracy:.3f}"
         )
-        return data
-
-    def _partition(self, config: RunConfig, data: Data) -> Partition | None:
-        """The clusters of a localized scheme: the stored ones, or new ones of the clean graph."""
-        noise = config.smoothing
-        if noise.clusters == 1:
-            return None
-        if self.path(PARTITION).is_file():
-            return self.smoothing(config).partition
-        return partition_graph(data, noise.clusters, noise.partition, config.seed, affinity=noise.affinity)
-
-    def _refuse_another_model(self, config: RunConfig) -> None:
-        """Raise `InputError` if the folder holds a run with settings of another model."""
-        if self.path(CONFIG).is_file():
-            differences = config.differences(self.load_config())
-            if differences:
-                raise InputError(
-                    f"{self.folder} holds a run with {'; '.join(differences[:3])}; choose another --out or delete it"
-                )
 
     @alone()
     def sample(
@@ -204,7 +160,7 @@ class Run(RunFolder):
             voted: what `sample` returned; None to read it.
         """
         config = replace(self.load_config(), certificate=settings)
-        voted = self._voted(config) if voted is None else voted
+        voted = self.voted(config) if voted is None else voted
         began = time.perf_counter()
         found = certify_votes(voted, settings)
         for sentence in too_few_samples(found.certificate, found.grids):
@@ -228,7 +184,7 @@ class Run(RunFolder):
         config = self.load_config()
         if not self.path(CERTIFICATE).is_file():
             raise DataError(f"there is no {self.path(CERTIFICATE)}; run `graphcert certify {self.folder}` first")
-        found = certify_votes(self._voted(config), config.certificate)
+        found = certify_votes(self.voted(config), config.certificate)
         warnings = compare_with_file(self.path(CERTIFICATE), found)
         for sentence in warnings:
             self.say(f"warning: {sentence}")
@@ -333,16 +289,6 @@ class Run(RunFolder):
         if found is not None:
             return found, ()
         return Collective(), (f"{path.name} belongs to other claims; run `graphcert collective` again.",)
-
-    def _voted(self, config: RunConfig) -> Voted:
-        """The stored votes with the graph they were taken on."""
-        data, path = self.load_data(config), self.path(VOTES)
-        votes = Votes.load(path, self.smoothing(config))
-        if votes.manifest.get("data") != data_fingerprint(data):
-            raise VotesError(f"{path} was taken on another graph than {config.dataset.name} is now; sample again")
-        if votes.manifest.get("seed") != config.seed:
-            raise VotesError(f"{path} has another seed than {self.path(CONFIG)}; sample again")
-        return Voted(data, votes)
 
 
 def _mean_score(
