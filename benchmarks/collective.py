@@ -17,9 +17,9 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import command
 import numpy as np
+from localized_reference import LocalizedReference
 
 from graphcert.collective import LocalizedProblem, axis_weights, collective_localized
-from graphcert.collective.localized_reference import LocalizedReference
 from graphcert.errors import GraphcertError
 from graphcert.noise import BernoulliFlip
 from graphcert.statistics import clopper_pearson_lower

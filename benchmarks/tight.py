@@ -24,8 +24,8 @@ import numpy as np
 
 import graphcert as gc
 from graphcert.collective import TightProblem, collective_localized, collective_tight, tight_problem
-from graphcert.collective.localized import BINS
-from graphcert.collective.tight.solve import BudgetSolver
+from graphcert.collective.exact.budget_solver import BudgetSolver
+from graphcert.collective.half_spaces.localized import BINS
 from graphcert.noise import BernoulliFlip
 from graphcert.tradeoff.half_spaces import Order
 

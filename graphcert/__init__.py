@@ -34,11 +34,14 @@ if TYPE_CHECKING:
     from graphcert.noise import Budget as Budget
     from graphcert.noise import Gaussian as Gaussian
     from graphcert.noise import Hierarchical as Hierarchical
+    from graphcert.noise import Law as Law
     from graphcert.noise import Partition as Partition
+    from graphcert.noise import RealLaw as RealLaw
     from graphcert.noise import Smoothing as Smoothing
     from graphcert.noise import SubsetAblation as SubsetAblation
     from graphcert.noise import Uniform as Uniform
     from graphcert.noise import elastic_sigma as elastic_sigma
+    from graphcert.sampling.own_law import register_law as register_law
     from graphcert.segmentation import GridGraph as GridGraph
     from graphcert.segmentation import ImageFolder as ImageFolder
     from graphcert.segmentation import ImageModel as ImageModel
@@ -64,10 +67,12 @@ _HOMES = {
     "Hierarchical": "graphcert.noise",
     "ImageFolder": "graphcert.segmentation",
     "ImageModel": "graphcert.segmentation",
+    "Law": "graphcert.noise",
     "MethodComparison": "graphcert.certificates",
     "Partition": "graphcert.noise",
     "PixelCounts": "graphcert.segmentation",
     "Prediction": "graphcert.certificates",
+    "RealLaw": "graphcert.noise",
     "ScoreCertificate": "graphcert.certificates",
     "Scores": "graphcert.votes",
     "SegmentationCertificate": "graphcert.certificates",
@@ -87,6 +92,7 @@ _HOMES = {
     "partition_graph": "graphcert.data",
     "predict": "graphcert.certificates",
     "receptive_field": "graphcert.collective",
+    "register_law": "graphcert.sampling.own_law",
     "sample_image_votes": "graphcert.segmentation",
     "sample_votes": "graphcert.voting",
     "seg_certify": "graphcert.certificates",

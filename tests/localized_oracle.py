@@ -25,11 +25,11 @@ def broken(problem, b):
     return crossed
 
 
-def most_attacked(problem, budget, counted=None, robust_alone=None):
+def most_attacked(problem, budget, counted=None, robust_per_node=None):
     """The largest number of counted outputs that a single allocation within the budget may break."""
     worth = np.ones(problem.outputs, dtype=bool) if counted is None else counted.copy()
-    if robust_alone is not None:
-        worth &= ~robust_alone
+    if robust_per_node is not None:
+        worth &= ~robust_per_node
     found = allocations(problem.axis_class, problem.capacity, budget)
     return max(int((broken(problem, b) & worth).sum()) for b in found)
 

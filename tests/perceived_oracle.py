@@ -78,11 +78,11 @@ def _changes(case, name, total, crew):
         yield b
 
 
-def most_attacked(case, budget, counted=None, robust_alone=None):
+def most_attacked(case, budget, counted=None, robust_per_node=None):
     """The largest number of counted outputs that one allowed change breaks."""
     worth = np.ones(case["problem"].outputs, dtype=bool) if counted is None else counted.copy()
-    if robust_alone is not None:
-        worth &= ~robust_alone
+    if robust_per_node is not None:
+        worth &= ~robust_per_node
     return max(int((broken(case, changes) & worth).sum()) for changes in allowed_changes(case, budget))
 
 

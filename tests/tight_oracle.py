@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import strategies as st
 from localized_oracle import allocations
 
-from graphcert.collective.tight import TightProblem
+from graphcert.collective.exact import TightProblem
 from graphcert.noise import BernoulliFlip
 from graphcert.tradeoff import trade_off
 from graphcert.tradeoff.base import rounded_up

@@ -13,7 +13,7 @@ from graphcert.certificates.stored import Stored
 from graphcert.certificates.vote_certificate import Certificate
 from graphcert.collective import CollectiveCurve
 from graphcert.errors import InputError
-from graphcert.noise import AXES, Budget, Hierarchical, Scheme
+from graphcert.noise import AXES, Budget, Scheme
 
 Integers = NDArray[np.int64]
 
@@ -102,7 +102,7 @@ class Attack(Stored):
         """
         found, rows = allocation(certificate.smoothing, curve, row), changed_rows(certificate.smoothing, curve, row)
         options = {}
-        if isinstance(certificate.smoothing, Hierarchical):
+        if certificate.smoothing.selects_rows:
             # Where nobody counted rows, all of them are selected, and one row is as good as many.
             options["rows"] = np.minimum(found[0] + found[1], 1) if rows is None else rows
         robust = certificate.robust_at(*found, **options)
@@ -165,7 +165,7 @@ def allocation(smoothing: Scheme, curve: CollectiveCurve, row: int) -> tuple[Int
 def changed_rows(smoothing: Scheme, curve: CollectiveCurve, row: int) -> Integers | None:
     """(J,) the rows that change per cluster under one attack; None under noise that does not select rows."""
     _, rows = _split(smoothing, curve, row)
-    return rows if isinstance(smoothing, Hierarchical) and rows.size else None
+    return rows if smoothing.selects_rows and rows.size else None
 
 
 def _split(smoothing: Scheme, curve: CollectiveCurve, row: int) -> tuple[Integers, Integers]:
@@ -177,7 +177,7 @@ def _split(smoothing: Scheme, curve: CollectiveCurve, row: int) -> tuple[Integer
     blocks, attack = _blocks(smoothing), curve.attacks[row]
     places = blocks * (blocks + 3)
     # Where every row is selected, changed rows make no difference and nobody counts them.
-    if attack.size not in ((places, places + blocks) if isinstance(smoothing, Hierarchical) else (places,)):
+    if attack.size not in ((places, places + blocks) if smoothing.selects_rows else (places,)):
         raise InputError(f"the attacks of this curve have {attack.size} places and the scheme has {places}")
     return attack[:places], attack[places:]
 

@@ -1,19 +1,17 @@
 """Certified ratio and accuracy over a grid of budgets."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from graphcert.errors import InputError
+from graphcert.certificates.budget_sweep import budget_sweep
 from graphcert.noise import AXES, Budget
-from graphcert.noise.budget import Counts
+from graphcert.noise.budget import Counts, count
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-
-_AXES = (*AXES, "nodes")
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,10 +35,7 @@ class BudgetGrid:
 
 
 def evaluate_grid(
-    robust: Callable[[Budget], Mask],
-    targets: int,
-    budgets: tuple[Counts | None, ...],
-    correct: Mask | None,
+    robust: Callable[[Budget], Mask], targets: int, budgets: Sequence[Counts | None], correct: Mask | None
 ) -> BudgetGrid:
     """Count the robust nodes in every cell; a budget above one at which nobody is robust is not computed.
 
@@ -53,30 +48,30 @@ def evaluate_grid(
     Raises:
         InputError: if an axis is empty or a budget is not a whole number ≥ 0.
     """
-    given = dict(zip(_AXES, budgets, strict=True))
-    varying = {axis: tuple(budget) for axis, budget in given.items() if isinstance(budget, Iterable)}
-    if not all(varying.values()):
-        raise InputError("every axis of a budget grid needs at least one value")
-    fixed = Budget(**{axis: budget for axis, budget in given.items() if axis not in varying})  # type: ignore[arg-type]
-    shape = tuple(len(values) for values in varying.values())
-    certified, accurate = np.zeros(shape), np.zeros(shape)
+    given = dict(zip((*AXES, "nodes"), budgets, strict=True))
+    varying = {
+        axis: tuple(count(axis, one) for one in budget)
+        for axis, budget in given.items()
+        if isinstance(budget, Iterable)
+    }
+    cells = budget_sweep(*(varying.get(axis, budget) for axis, budget in given.items()))
+    certified, accurate = np.zeros(len(cells)), np.zeros(len(cells))
     hopeless: list[Budget] = []
-    for cell in np.ndindex(shape):
-        chosen = {axis: varying[axis][i] for axis, i in zip(varying, cell, strict=True)}
-        budget = replace(fixed, **chosen)
+    for index, budget in enumerate(cells):
         if any(within(small, budget) for small in hopeless):
             continue
         nodes = robust(budget)
-        certified[cell] = nodes.sum()
-        accurate[cell] = 0 if correct is None else (nodes & correct).sum()
-        if not certified[cell]:
+        certified[index] = nodes.sum()
+        accurate[index] = 0 if correct is None else (nodes & correct).sum()
+        if not certified[index]:
             hopeless.append(budget)
+    shape = tuple(map(len, varying.values()))
     return BudgetGrid(
         axes=tuple(varying),
         values=tuple(varying.values()),
-        fixed=fixed,
-        ratio=certified / targets,
-        accuracy=None if correct is None else accurate / targets,
+        fixed=replace(cells[0], **{axis: None if axis == "nodes" else 0 for axis in varying}),  # type: ignore[arg-type]
+        ratio=certified.reshape(shape) / targets,
+        accuracy=None if correct is None else accurate.reshape(shape) / targets,
     )
 
 

@@ -5,24 +5,13 @@ from itertools import product
 from typing import Any
 
 from graphcert.errors import InputError
-from graphcert.noise import CONTINUOUS, Ablation, Budget, Scheme, Selected
-from graphcert.noise.exact import refuse_subclass
+from graphcert.noise import Budget, Scheme, refuse_subclass
 
 
-def as_budget(
-    add: int | Budget = 0, delete: int = 0, edge_add: int = 0, edge_delete: int = 0, nodes: int | None = None
-) -> Budget:
-    """A `Budget` as it is, or one of the numbers.
-
-    Raises:
-        InputError: if a count is not a whole number ≥ 0, or a budget and numbers are mixed.
-    """
-    if not isinstance(add, Budget):
-        return Budget(add, delete, edge_add, edge_delete, nodes)
-    refuse_subclass(add, (Budget,))
-    if (delete, edge_add, edge_delete, nodes) != (0, 0, 0, None):
-        raise InputError("give either a Budget or the numbers, not both")
-    return add
+def as_budget(add: Any = 0, delete: Any = 0, edge_add: Any = 0, edge_delete: Any = 0, nodes: Any = None) -> Budget:
+    """One `Budget`, given as it is or by its numbers; refused as by `budget_sweep`."""
+    (budget,) = budget_sweep([add], [delete], [edge_add], [edge_delete], [nodes])
+    return budget
 
 
 def budget_sweep(
@@ -37,13 +26,13 @@ def budget_sweep(
     axes = [tuple(axis) if isinstance(axis, Iterable) else (axis,) for axis in given]
     if not all(axes):
         raise InputError("every axis of a sweep of budgets needs at least one value")
-    if any(isinstance(value, Budget) for value in axes[0]):
-        if not all(isinstance(value, Budget) for value in axes[0]) or axes[1:] != [*[(0,)] * 3, (None,)]:
-            raise InputError("give either a sequence of Budget or the numbers, not both")
-        for budget in axes[0]:
-            refuse_subclass(budget, (Budget,))
-        return list(axes[0])
-    return [Budget(*values) for values in product(*axes)]
+    if not any(isinstance(value, Budget) for value in axes[0]):
+        return [Budget(*values) for values in product(*axes)]
+    if not all(isinstance(value, Budget) for value in axes[0]) or axes[1:] != [*[(0,)] * 3, (None,)]:
+        raise InputError("give either a sequence of Budget or the numbers, not both")
+    for budget in axes[0]:
+        refuse_subclass(budget, (Budget,))
+    return list(axes[0])
 
 
 def refuse_vacuous(smoothing: Scheme, budgets: Iterable[Budget], shifts: Iterable[float] | None = None) -> None:
@@ -56,10 +45,7 @@ def refuse_vacuous(smoothing: Scheme, budgets: Iterable[Budget], shifts: Iterabl
     change of features, as is a shift that is given as 0. The budget without any change and without a limit is always
     allowed: it tells who abstains.
     """
-    law = next(iter(smoothing.levels("features")), None)
-    rows = law.law if isinstance(law, Selected) else law
-    at_will = isinstance(rows, Ablation)
-    measured = shifts is not None and isinstance(rows, CONTINUOUS)
+    at_will, measured = smoothing.hides_rows, shifts is not None and bool(smoothing.norm)
     limits = {
         (b.nodes, b.feature_add + b.feature_delete + shift > 0) for b, shift in product(budgets, shifts or (0.0,))
     }
@@ -71,7 +57,7 @@ def refuse_vacuous(smoothing: Scheme, budgets: Iterable[Budget], shifts: Iterabl
         )
     for nodes, changes in limits:
         if nodes and not (changes or at_will or measured or nodes in with_changes):
-            give = "a shift" if isinstance(rows, CONTINUOUS) else "feature bits with it (add or delete)"
+            give = "a shift" if smoothing.norm else "feature bits with it (add or delete)"
             raise InputError(
                 f"nodes={nodes} limits in how many nodes features change, but this budget changes no feature, and a claim "
                 f"about it would hold always; give {give}, or leave nodes out"

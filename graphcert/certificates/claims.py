@@ -12,19 +12,19 @@ from numpy.typing import ArrayLike
 from graphcert.certificates.budget_grid import Floats, Mask
 from graphcert.certificates.budget_sweep import budget_sweep, refuse_vacuous
 from graphcert.certificates.clean_graph import CleanGraph
+from graphcert.certificates.families import compared_curves, one_curve
 from graphcert.certificates.method_hierarchy import ALL, MethodComparison
 from graphcert.certificates.node_claims import NodeClaims
 from graphcert.certificates.query import CollectiveOptions, Evidence, Query
-from graphcert.certificates.together import compared_curves, one_curve
 from graphcert.collective import CollectiveCurve
-from graphcert.collective.localized import BINS
+from graphcert.collective.half_spaces.localized import BINS
 from graphcert.core.arguments import target_mask
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Budget
 from graphcert.noise.budget import Counts
-from graphcert.tradeoff.gaussian import checked_shift
+from graphcert.tradeoff.base import checked_shift
 from graphcert.tradeoff.half_spaces import Order
-from graphcert.tradeoff.score_mean import ScoreTails
+from graphcert.tradeoff.mean_scores import ScoreTails
 
 __all__ = ["Claims", "Floats", "Mask"]
 

@@ -20,7 +20,7 @@ from graphcert.errors import InputError, OutOfReachWarning
 from graphcert.noise import Budget, Scheme
 from graphcert.noise.budget import Counts
 from graphcert.statistics import check_level
-from graphcert.tradeoff.gaussian import checked_shift
+from graphcert.tradeoff.base import checked_shift
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)

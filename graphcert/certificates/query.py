@@ -11,11 +11,11 @@ from graphcert.certificates.budget_grid import Floats, Mask
 from graphcert.certificates.clean_graph import CleanGraph
 from graphcert.certificates.method_hierarchy import Method
 from graphcert.collective import CollectiveCurve
-from graphcert.collective.localized import BINS
+from graphcert.collective.half_spaces.localized import BINS
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Budget, Scheme
 from graphcert.tradeoff.half_spaces import Order
-from graphcert.tradeoff.score_mean import ScoreTails
+from graphcert.tradeoff.mean_scores import ScoreTails
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphcert.certificates.budget_grid import Mask
-from graphcert.collective.tight import TightProblem
+from graphcert.collective.exact import TightProblem
 from graphcert.tradeoff import TradeOff, trade_off
 from graphcert.tradeoff.discrete import IDENTITY
-from graphcert.tradeoff.score_mean import ScoreTails
+from graphcert.tradeoff.mean_scores import ScoreTails
 
 Integers = NDArray[np.int64]
 _Key = tuple[tuple[int, int], ...]

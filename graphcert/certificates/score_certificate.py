@@ -21,13 +21,12 @@ from graphcert.certificates.confidence_bounds import (
 from graphcert.core.arguments import target_mask
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Budget, Scheme, Views
-from graphcert.noise.dominance import undominated
+from graphcert.noise.law import undominated
 from graphcert.statistics import check_level
 from graphcert.tradeoff import allocation_trade_offs, budget_trade_offs
 from graphcert.tradeoff.base import rounded_up
 from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, mean_variance_eta, order_weight
-from graphcert.tradeoff.score_half_spaces import score_eta
-from graphcert.tradeoff.score_mean import ScoreTails
+from graphcert.tradeoff.mean_scores import ScoreTails, score_eta
 from graphcert.votes import Votes
 
 

@@ -10,8 +10,8 @@ from graphcert.certificates.stored import Stored
 from graphcert.core.arguments import half_open, positive, whole
 from graphcert.errors import InputError
 from graphcert.statistics import binomial_tail, bonferroni, check_errors, check_level, confidence_words, holm
-from graphcert.tradeoff.radius import gaussian_radius
-from graphcert.tradeoff.words import norm_words
+from graphcert.tradeoff import gaussian_radius
+from graphcert.tradeoff.base import norm_words
 from graphcert.votes import checked_counts, refuse_the_same_votes
 
 _TESTS = {"holm": holm, "bonferroni": bonferroni}

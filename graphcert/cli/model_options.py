@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphcert.cli.options import chosen, option, options_of
 from graphcert.errors import InputError
+from graphcert.noise import Setting, settings_of_laws
 from graphcert.run.settings.noise import RatesConfig, SmoothingConfig
 from graphcert.run.settings.sweeps import fraction
 
@@ -22,10 +23,6 @@ _FLIPS = {
     "edge_add": "θ⁺ of undirected edges.",
     "edge_delete": "θ⁻ of undirected edges.",
 }
-_KINDS = {
-    "sigma": "a number above 0", "half_width": "a number above 0", "lattice": "a step such as 1/255",
-}  # fmt: skip
-"""What an option takes that is not a probability."""
 
 
 def model_names() -> tuple[str, ...]:
@@ -37,10 +34,13 @@ def model_names() -> tuple[str, ...]:
 def model_options() -> list[Parameter]:
     """The options that determine a trained model and its noise, beside the data set."""
     *names, last = model_names()
-    return [
+    options = [
         option("model", str, f"{', '.join(names)} or {last}.", default="gcn"),
         *(option(name, str, help, default="0", metavar="RATE") for name, help in _FLIPS.items()),
-        *options_of(SmoothingConfig, shown=True),
+        *options_of(SmoothingConfig, ("select",)),
+        *(_law_option(law.setting) for law in settings_of_laws().values() if law.setting is not None),
+        *options_of(SmoothingConfig, ("lattice",)),
+        *options_of(SmoothingConfig, ("clusters", "levels", "partition", "affinity"), shown=True),
         option("seed", int, "Of the split, the weights and the noise; same seed, same result.", default=0),
         option(
             "dataset_option", list[str] | None, "key=value for the data set, for example nodes=5000; may be repeated."
@@ -49,6 +49,16 @@ def model_options() -> list[Parameter]:
         option("model_option", list[str] | None, "key=value for the model, for example hidden=32; repeatable."),
         option("training_option", list[str] | None, "key=value for training, for example epochs=300; repeatable."),
     ]
+    if len({parameter.name for parameter in options}) < len(options):
+        raise InputError("a law of noise is asked for by the name of another option; give its setting another name")
+    return options
+
+
+def _law_option(setting: Setting) -> Parameter:
+    """The option by which a law of features is asked for."""
+    kind: Any = {float: str | None, int: int | None, bool: bool}[setting.kind]
+    default = False if setting.kind is bool else None
+    return option(setting.name, kind, setting.help, setting.option, default=default, metavar=setting.metavar)
 
 
 def run_config(given: Mapping[str, Any]) -> "RunConfig":
@@ -79,20 +89,25 @@ def run_config(given: Mapping[str, Any]) -> "RunConfig":
 
 def noise_config(given: Mapping[str, Any]) -> SmoothingConfig:
     """The noise whose options were given."""
-    flips = [_rate(name, given[name]) for name in _FLIPS]
+    laws = {}
+    for name, law in settings_of_laws().items():
+        value = given[name]
+        if value not in (None, False) and law.setting is not None:
+            laws[name] = _rate(name, value, "a number above 0") if law.setting.kind is float else value
     settings = chosen(given, SmoothingConfig)
-    read = {name: _rate(name, value) for name, value in settings.items() if name in ("select", *_KINDS)}
-    return SmoothingConfig(RatesConfig(*flips[:2]), RatesConfig(*flips[2:]), **(settings | read))
+    kinds = {"select": "a probability", "lattice": "a step such as 1/255"}
+    settings |= {name: _rate(name, settings[name], kind) for name, kind in kinds.items() if name in settings}
+    flips = [_rate(name, given[name]) for name in _FLIPS]
+    return SmoothingConfig(RatesConfig(*flips[:2]), RatesConfig(*flips[2:]), laws=laws, **settings)
 
 
-def _rate(name: str, text: str) -> float | tuple[float, ...]:
+def _rate(name: str, text: str, kind: str = "a probability") -> float | tuple[float, ...]:
     """A number, or near:far."""
     try:
         rates = tuple(float(fraction(part)) for part in text.split(":"))
     except (ValueError, ZeroDivisionError, OverflowError):
         raise InputError(
-            f"--{name.replace('_', '-')} takes {_KINDS.get(name, 'a probability')}, or near:far with --clusters, got "
-            f"{text!r}"
+            f"--{name.replace('_', '-')} takes {kind}, or near:far with --clusters, got {text!r}"
         ) from None
     return rates[0] if len(rates) == 1 else rates
 

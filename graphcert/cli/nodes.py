@@ -193,8 +193,8 @@ def collective(context: typer.Context, **given: Any) -> None:
     if not found.comparisons:
         raise InputError(
             "there is nothing to sweep: only localized noise of every row is swept without being asked, because the same "
-            "noise everywhere gains nothing; give budgets such as --add 0:20, or --shift 0:1:0.1 under --sigma and "
-            "--half-width, and --nodes 1:3 under hierarchical noise"
+            "noise everywhere gains nothing; give budgets such as --add 0:20, or --shift 0:1:0.1 under --sigma, "
+            "and --nodes 1:3 under hierarchical noise"
         )
     for line in collective_lines(run.report(certified, found)):
         typer.echo(line)

@@ -1,19 +1,22 @@
 """Collective certificates: how many predictions a single perturbation can change, with bounds that can be trusted."""
 
+from graphcert.collective.base_certificates.strictly_local import collective_strictly_local, naive_bound
 from graphcert.collective.curve import CollectiveCurve
-from graphcert.collective.hierarchical import collective_hierarchical
-from graphcert.collective.hierarchical_problem import HierarchicalProblem, hierarchical_problem
-from graphcert.collective.localized import collective_localized
-from graphcert.collective.localized_problem import LocalizedProblem, axis_weights
-from graphcert.collective.norm_problem import NormProblem, collective_norm
-from graphcert.collective.perceived import collective_perceived
-from graphcert.collective.perceived_places import smoothing_places
-from graphcert.collective.perceived_problem import check_reach
-from graphcert.collective.receptive import receptive_field, undirected_edges
-from graphcert.collective.scheme_perception import scheme_perception
-from graphcert.collective.smoothing_problem import smoothing_problem
-from graphcert.collective.strictly_local import collective_strictly_local, naive_bound
-from graphcert.collective.tight import TightProblem, collective_tight, tight_problem
+from graphcert.collective.exact import TightProblem, collective_tight, tight_problem
+from graphcert.collective.half_spaces.localized import collective_localized
+from graphcert.collective.half_spaces.localized_problem import LocalizedProblem, axis_weights
+from graphcert.collective.half_spaces.norm import NormProblem, collective_norm
+from graphcert.collective.half_spaces.places import smoothing_places
+from graphcert.collective.half_spaces.receptive import collective_receptive
+from graphcert.collective.half_spaces.receptive_problem import check_reach
+from graphcert.collective.half_spaces.scheme_axes import smoothing_problem
+from graphcert.collective.half_spaces.scheme_perception import scheme_perception
+from graphcert.collective.hierarchical.hierarchical_certificate import collective_hierarchical
+from graphcert.collective.hierarchical.hierarchical_problem import (
+    HierarchicalProblem,
+    hierarchical_problem,
+)
+from graphcert.collective.receptive_field import receptive_field, undirected_edges
 
 __all__ = [
     "CollectiveCurve",
@@ -26,7 +29,7 @@ __all__ = [
     "collective_hierarchical",
     "collective_localized",
     "collective_norm",
-    "collective_perceived",
+    "collective_receptive",
     "collective_strictly_local",
     "collective_tight",
     "hierarchical_problem",

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -11,15 +12,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from graphcert.collective.linear import Amounts, FloatArray, IntArray
+from graphcert.collective.solvers.program import Amounts, FloatArray, IntArray
 from graphcert.core.files import atomic_write_text
-from graphcert.errors import InputError
+from graphcert.core.reading import read_json
+from graphcert.errors import DataError, InputError
 
 SHIFT = "feature_shift"
 """The axis of budgets that are a norm: how far the features move, in ℓ2 (Gaussian noise) or ℓ1 (uniform noise)."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class CollectiveCurve:
     """Certified counts over a sweep of budgets (B budgets, A axes); every count is a proved one.
 
@@ -71,6 +73,14 @@ class CollectiveCurve:
     def __len__(self) -> int:
         return len(self.budgets)
 
+    def __repr__(self) -> str:
+        varying = [name for name, column in zip(self.axes, self.budgets.T, strict=True) if column.any()]
+        certified = f"{self.certified.min():,} to {self.certified.max():,}" if len(self) else "none"
+        return (
+            f"CollectiveCurve of {self.targets:,} targets at {len(self):,} budgets ({', '.join(varying) or 'no change'}): "
+            f"{certified} certified by {', '.join(dict.fromkeys(self.method.tolist()))}"
+        )
+
     def rows(self) -> Iterator[dict[str, Any]]:
         """One plain dictionary per budget: the budget per axis, then every number of the certificate."""
         accuracy = self.accuracy
@@ -114,6 +124,29 @@ class CollectiveCurve:
             return curve
         except Exception as error:  # whatever a value of another kind makes numpy stumble over
             raise InputError(f"this does not describe a collective curve: {str(error)[:200]}") from None
+
+    def save(self, path: str | Path) -> None:
+        """Write `to_dict()` as JSON, atomically and durably.
+
+        Raises:
+            DataError: if the file cannot be written.
+        """
+        atomic_write_text(Path(path), json.dumps(self.to_dict()) + "\n")
+
+    @classmethod
+    def load(cls, path: str | Path) -> "CollectiveCurve":
+        """Read back what `save` wrote, with every bit.
+
+        Raises:
+            DataError: if the file is missing, damaged, no curve, or its numbers contradict each other.
+        """
+        what, remedy = "a saved CollectiveCurve", "write one with CollectiveCurve.save"
+        try:
+            return cls.from_dict(read_json(Path(path), what, remedy))
+        except FileNotFoundError:
+            raise DataError(f"there is no {path}; {remedy}") from None
+        except InputError as error:
+            raise DataError(f"{path} is not {what}: {error}") from None
 
 
 def _array(name: str, values: Any, kind: type[np.generic]) -> npt.NDArray[Any]:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from graphcert.sampling.csr import CSR
-from graphcert.sampling.gather import LANES, aligned
 from graphcert.sampling.rows import RowLayer
+from graphcert.sampling.simd.row_sums import LANES, aligned
 
 Floats = NDArray[np.float32]
 CompiledForward = Callable[[Floats, CSR], Floats]

@@ -9,7 +9,7 @@ from graphcert.models.base import CompiledForward, Floats, SparseFirstModel, glo
 from graphcert.models.propagation import with_self_loops
 from graphcert.models.scatter import segment_softmax, segment_sum
 from graphcert.sampling.csr import CSR
-from graphcert.sampling.gather import aligned
+from graphcert.sampling.simd.row_sums import aligned
 
 
 class GAT(SparseFirstModel):

@@ -7,7 +7,7 @@ are the noisy adjacency in CSR form without self-loops.
 import numpy as np
 
 from graphcert.core.compiled import kernel, reducing_kernel
-from graphcert.sampling.gather import sum_rows, sum_rows_restarting
+from graphcert.sampling.simd.row_sums import sum_rows, sum_rows_restarting
 
 
 @kernel

@@ -9,7 +9,7 @@ from graphcert.models import kernels
 from graphcert.models.base import CompiledForward, Floats, SparseFirstModel, glorot, padded
 from graphcert.models.scatter import segment_mean
 from graphcert.sampling.csr import CSR
-from graphcert.sampling.gather import aligned
+from graphcert.sampling.simd.row_sums import aligned
 
 
 class GraphSAGE(SparseFirstModel):

@@ -7,7 +7,7 @@ from graphcert.models import kernels
 from graphcert.models.base import CompiledForward, Floats, SparseFirstModel, glorot, padded
 from graphcert.models.propagation import propagate, symmetric_weights, with_self_loops
 from graphcert.sampling.csr import CSR
-from graphcert.sampling.gather import aligned
+from graphcert.sampling.simd.row_sums import aligned
 
 
 class SGC(SparseFirstModel):

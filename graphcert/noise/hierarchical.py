@@ -1,17 +1,76 @@
 """Hierarchical smoothing: only selected rows are noised, and the classifier sees which."""
 
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Literal, overload
 
+from graphcert.core.arguments import probability
 from graphcert.errors import InputError
-from graphcert.noise.exact import refuse_subclass
-from graphcert.noise.laws import BernoulliFlip, FeatureLaw, Selected, SubsetAblation
+from graphcert.noise.bernoulli_flip import BernoulliFlip
+from graphcert.noise.law import Law, rates_words, refuse_subclass
 from graphcert.noise.partition import Partition
-from graphcert.noise.scheme import Scheme
-from graphcert.noise.smoothing import Smoothing
+from graphcert.noise.smoothing import Scheme, Smoothing, refuse_unknown
+
+
+@dataclass(frozen=True)
+class Selected(Law):
+    """A row gets the noise `law` with probability `select`, and the classifier sees whether it did (theory section 6).
+
+    The law of one row under `Hierarchical`. The row is *noised* with probability `select`, which is the probability of being
+    ablated if the noise is `Ablation`.
+
+    Raises:
+        InputError: if `select` is no probability above 0, or `law` a subclass of a law.
+    """
+
+    select: float = field()  # and no default from `Law`
+    law: Law
+    selects = True
+
+    def __post_init__(self) -> None:
+        select = probability("the selection probability 'select'", self.select)
+        if select == 0:
+            raise InputError(
+                "the selection probability 'select' must be above 0: a row that is never noised hides nothing"
+            )
+        refuse_unknown(self.law)
+        object.__setattr__(self, "select", select)
+
+    @property
+    def silent(self) -> bool:
+        """Whether this law never changes anything."""
+        return self.law.silent
+
+    @property
+    def row(self) -> Law:
+        """The noise of a selected row."""
+        return self.law
+
+    def dominates(self, weak: "Selected") -> bool:
+        """See `Law.dominates`.
+
+        A row that was seen unselected tells which of the two inputs it belongs to, so it can be noised afterwards.
+        """
+        return self.select <= weak.select and self.law.dominates(weak.law)
+
+    @classmethod
+    def worst(cls, levels: Sequence["Selected"]) -> "Selected":
+        """The rarest selection of the worst noise."""
+        rows = [level.law for level in levels]
+        return Selected(min(level.select for level in levels), type(rows[0]).worst(rows))
+
+    @classmethod
+    def words(cls, levels: Sequence["Selected"]) -> str:
+        """See `Law.words`."""
+        rows = [level.law for level in levels]
+        select = rates_words(level.select for level in levels)
+        return f"{type(rows[0]).words(rows)} in selected nodes (each with probability {select}, seen by the classifier)"
+
+    def adversary_words(self, limit: str = "") -> str:
+        """See `Law.adversary_words`."""
+        return self.law.adversary_words(" in at most that many nodes")
 
 
 @dataclass(frozen=True, init=False)
@@ -38,8 +97,8 @@ class Hierarchical(Scheme):
     select: float | tuple[float, ...]
     lower: Smoothing
 
-    def __init__(self, select: float | list[float] | tuple[float, ...], lower: Smoothing | FeatureLaw) -> None:
-        if isinstance(lower, FeatureLaw):
+    def __init__(self, select: float | list[float] | tuple[float, ...], lower: Smoothing | Law) -> None:
+        if isinstance(lower, Law):
             lower = Smoothing(features=lower)
         if not isinstance(lower, Smoothing):
             raise InputError(
@@ -49,10 +108,9 @@ class Hierarchical(Scheme):
         if not lower.perturbs("features"):
             raise InputError("hierarchical smoothing selects rows for feature noise; give lower=… feature noise")
         laws = lower.levels("features")
-        if any(isinstance(law, SubsetAblation) for law in laws):
-            raise InputError(
-                "SubsetAblation chooses its rows itself; give it to Smoothing(features=…), not to Hierarchical"
-            )
+        if laws[0].of_all_rows:
+            name = type(laws[0]).__name__
+            raise InputError(f"{name} chooses its rows itself; give it to Smoothing(features=…), not to Hierarchical")
         given = tuple(select) if isinstance(select, (list, tuple)) else (select,)
         if len(given) != len(laws) and given != (select,):
             raise InputError(
@@ -68,6 +126,11 @@ class Hierarchical(Scheme):
                 "should have the least noise",
                 stacklevel=2,
             )
+
+    @property
+    def unselected(self) -> Smoothing:
+        """The lower scheme."""
+        return self.lower
 
     @property
     def partition(self) -> Partition | None:

@@ -2,18 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graphcert.errors import UnsupportedError
-from graphcert.noise.laws import BernoulliFlip, Law, Selected
-from graphcert.noise.scheme import Scheme
+from graphcert.noise.bernoulli_flip import CLEAN, HIDDEN, BernoulliFlip
+from graphcert.noise.hierarchical import Selected
+from graphcert.noise.law import Law
+from graphcert.noise.smoothing import Scheme
 
 Integers = NDArray[np.int64]
 RowLaw = TypeVar("RowLaw", bound=Law, covariant=True)
-_CLEAN = BernoulliFlip(0.0, 0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,12 +64,11 @@ class Views(Generic[RowLaw]):
                 claim what was not sampled.
         """
         smoothing.check_nodes(nodes)
-        flips = tuple(law for law in smoothing.levels("features") if isinstance(law, BernoulliFlip))
         if not smoothing.flips_only:
             raise UnsupportedError(
                 "this is offered for Smoothing with BernoulliFlip laws, not for hierarchical, continuous or ablation noise"
             )
-        return _views(smoothing, nodes, flips)
+        return _views(smoothing, nodes, smoothing.levels("features"))
 
     @staticmethod
     def of_selected(smoothing: Scheme, nodes: int) -> "Views[Selected]":
@@ -78,17 +78,28 @@ class Views(Generic[RowLaw]):
             InputError: if the partition is one of another number of nodes.
             UnsupportedError: for schemes that do not select rows.
         """
-        rows = tuple(law for law in smoothing.levels("features") if isinstance(law, Selected))
-        if not rows:
+        if not smoothing.selects_rows:
             raise UnsupportedError("changed rows are counted under hierarchical noise and ablation only")
-        return _views(smoothing, nodes, rows)
+        return _views(smoothing, nodes, smoothing.levels("features"))
+
+    def flips_of_rows(self) -> "Views[BernoulliFlip]":
+        """The same views of the noise within rows, as flips: of a hidden row nothing is seen.
+
+        Raises:
+            UnsupportedError: for noise of real features.
+        """
+        rows = [law.row if law.row.element == "bits" else HIDDEN for law in self.feature_laws]
+        if any(law.row.norm for law in self.feature_laws):
+            raise UnsupportedError("changed rows are counted under hierarchical flips and ablation; use one of the two")
+        flips = tuple(law for law in rows if isinstance(law, BernoulliFlip))
+        return Views(self.of_node, self.block, flips, self.edge_laws, self.feature_law, self.edge_law)
 
 
-def _views(smoothing: Scheme, nodes: int, features: tuple[RowLaw, ...]) -> Views[RowLaw]:
+def _views(smoothing: Scheme, nodes: int, features: tuple[Any, ...]) -> Views[Any]:
     """The views of a scheme with these levels of features."""
     smoothing.check_nodes(nodes)
-    feature_laws, feature_of_level = _distinct(features or (_CLEAN,))
-    edge_laws, edge_of_level = _distinct(smoothing.levels("edges") or (_CLEAN,))
+    feature_laws, feature_of_level = _distinct(features or (CLEAN,))
+    edge_laws, edge_of_level = _distinct(smoothing.levels("edges") or (CLEAN,))
     if smoothing.partition is None or not smoothing.localized:
         nobody = np.zeros(nodes, np.int64)
         feature, edge = np.zeros((1, 1), np.int64), np.zeros((1, 1, 1), np.int64)

@@ -13,8 +13,6 @@ from graphcert.certificates.budget_grid import evaluate_grid
 from graphcert.certificates.budget_sweep import budget_sweep, refuse_vacuous
 from graphcert.certificates.samples_needed import out_of_reach
 from graphcert.errors import InputError, UnsupportedError
-from graphcert.noise import CONTINUOUS, Ablation, BernoulliFlip, Selected
-from graphcert.noise.laws import Law
 from graphcert.run.settings.stages import CertificateConfig, CollectiveConfig
 from graphcert.run.settings.sweeps import norm_values, sweep_values
 
@@ -42,17 +40,18 @@ def budget_grids(certificate: Certificate, truth: _Truth, settings: CertificateC
     """
     grids: list[BudgetGrid] = []
     limits: tuple[int | None, ...] = settings.node_limits or (None,)
-    law = _law_of_rows(certificate)
+    noise = certificate.smoothing
+    law = noise.feature_law if noise.perturbs("features") else None
     if law is None and settings.node_limits:
         raise InputError(
             "nodes limits in how many nodes features change, but this run's noise leaves features clean; leave it out"
         )
-    if isinstance(law, Ablation):
+    if law is not None and law.element == "rows":
         # Limits that are asked for come after the graph as it is.
         asked = settings.node_limits
         values = (0, *asked) if asked else range(_last_certified(certificate, "nodes") + 2)
         grids.append(_grid(certificate, truth, nodes=tuple(values)))
-    elif isinstance(law, BernoulliFlip):
+    elif law is not None and law.element == "bits":
         for limit in limits:
             grids += _channel_grids(certificate, truth, settings, "add", "delete", limit)
     if certificate.smoothing.perturbs("edges"):
@@ -60,17 +59,9 @@ def budget_grids(certificate: Certificate, truth: _Truth, settings: CertificateC
     return tuple(grids)
 
 
-def _law_of_rows(certificate: Certificate) -> Law | None:
-    """The kind of feature noise, None if there is none; any level shows it."""
-    if not certificate.smoothing.perturbs("features"):
-        return None
-    law: Law = certificate.smoothing.levels("features")[0]
-    return law.law if isinstance(law, Selected) else law
-
-
 def certified_radii(certificate: Certificate, settings: CertificateConfig) -> tuple[tuple[int | None, Radii], ...]:
     """Under continuous noise: (limit, radii (N,)) for every limit of touched nodes asked for, or for none; else empty."""
-    if not isinstance(_law_of_rows(certificate), CONTINUOUS):
+    if not certificate.smoothing.norm:
         return ()
     return tuple((limit, certificate.radius(limit)) for limit in settings.node_limits or (None,))
 
@@ -147,7 +138,7 @@ def collective_sweeps(certificate: Certificate, data: Any, settings: CollectiveC
     noise = certificate.smoothing
     if given or not (noise.localized and certificate.simultaneous):
         return given
-    if noise.perturbs("features") and isinstance(noise.levels("features")[0], CONTINUOUS):
+    if noise.norm and not noise.selects_rows:
         return ({"shift": _norms(certificate)},)
     if not (noise.flips_only and certificate.method == "binary"):
         return ()

@@ -16,7 +16,7 @@ from graphcert.collective.curve import SHIFT, csv_text
 from graphcert.core.reading import damage_refused, parse_json
 from graphcert.noise import AXES, Smoothing
 from graphcert.report.graphs.content import Isotropic
-from graphcert.tradeoff.words import norm_words
+from graphcert.tradeoff.base import norm_words
 
 _QUICK_ATOMS = 4096
 """Attacks whose exact trade-off can have more atoms are listed without what they break."""

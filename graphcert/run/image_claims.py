@@ -7,12 +7,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from graphcert.certificates import Certificate, certify, seg_certify
 from graphcert.errors import InputError
-from graphcert.noise import Budget, Gaussian, elastic_sigma
+from graphcert.noise import Budget, elastic_sigma
 from graphcert.report.images import ImageClaims
 from graphcert.run.settings.image_run import LATTICE, SegmentSettings
 from graphcert.segmentation import ImageFolder
-from graphcert.tradeoff import input_dependent_radius
-from graphcert.tradeoff.radius import gaussian_radius
+from graphcert.tradeoff import gaussian_radius, input_dependent_radius
 from graphcert.votes import Votes
 
 Integers = NDArray[np.int64]
@@ -63,8 +62,9 @@ def certify_image(
 
 
 def _smallest_sigma(votes: Votes) -> float:
-    laws = votes.smoothing.levels("features")
-    return min(law.sigma for law in laws if isinstance(law, Gaussian))
+    scale = votes.smoothing.smallest_scale
+    assert scale is not None  # images carry Gaussian noise
+    return scale
 
 
 def _claimed_radius(sigma: float, pixels: int, settings: SegmentSettings) -> float:

@@ -228,7 +228,7 @@ class Run(GraphFolder):
         """The same model under isotropic noise at equal accuracy over the same budgets."""
         data, truth, sampling = certified.data, certified.data.y.numpy(), config.sampling
         model, targets, noise = load_model(self.path(MODEL)), data.test_mask.numpy(), certified.votes.smoothing
-        if not isinstance(noise, Smoothing):
+        if noise.selects_rows:
             raise UnsupportedError("the comparison with isotropic noise takes localized flips, not hierarchical noise")
 
         def vote(scheme: Smoothing, samples: int, **options: Any) -> Votes:
@@ -240,7 +240,7 @@ class Run(GraphFolder):
             return float((votes.labels == truth)[targets].mean())
 
         localized, store = accuracy(certified.votes), self.path("votes") / "isotropic"
-        scheme = matched_isotropic(noise, localized, lambda scheme: accuracy(vote(scheme, 1)))
+        scheme = matched_isotropic(noise.unselected, localized, lambda scheme: accuracy(vote(scheme, 1)))
         theirs = vote(scheme, sampling.samples, store=store, progress=self.progress)
         theirs.save(store / "votes.npz")
         self.say(f"isotropic noise at equal accuracy ({accuracy(theirs):.3f}): {flip_words(scheme)}")

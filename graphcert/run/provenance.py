@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch_geometric.data import Data
 
 from graphcert._version import __version__
-from graphcert.noise import Partition
+from graphcert.noise import Partition, settings_of_laws
 from graphcert.run.settings.graph_run import RunConfig
 from graphcert.run.settings.noise import SmoothingConfig
 
@@ -71,16 +71,15 @@ def _noise_settings(smoothing: SmoothingConfig) -> dict[str, Any]:
     for channel, rates in (("features", smoothing.features), ("edges", smoothing.edges)):
         if not rates.silent:
             rows[f"{channel} θ⁺"], rows[f"{channel} θ⁻"] = (_rate(rate) for rate in (rates.add, rates.delete))
-    if smoothing.sigma is not None:
-        rows["features σ"] = _rate(smoothing.sigma)
-    if smoothing.half_width is not None:
-        rows["features λ"] = _rate(smoothing.half_width)
+    for name, value in smoothing.laws.items():
+        setting = settings_of_laws()[name].setting
+        if setting is not None and setting.shown:
+            rows[setting.shown] = _rate(value)
     if smoothing.lattice is not None:
         rows["lattice of features"] = f"{smoothing.lattice:g}"
-    if smoothing.keep is not None:
-        rows["rows kept"] = str(smoothing.keep)
     if smoothing.select is not None:
-        rows["rows ablated" if smoothing.ablate else "rows selected"] = _rate(smoothing.select)
+        hidden = smoothing.law is not None and smoothing.law.element == "rows"
+        rows["rows ablated" if hidden else "rows selected"] = _rate(smoothing.select)
     if smoothing.clusters > 1:
         rows |= {"clusters": smoothing.clusters, "levels": smoothing.levels or smoothing.clusters}
         rows |= {"partition": smoothing.partition, "affinity": smoothing.affinity}

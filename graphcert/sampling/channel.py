@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from graphcert.noise import BernoulliFlip
 from graphcert.sampling import philox
-from graphcert.sampling.gather import LANES, aligned
-from graphcert.sampling.lanes import DIGITS, GROUP, WORD
-from graphcert.sampling.tables import GAP_BITS, GapTable, bit_threshold, gap_table
+from graphcert.sampling.flips import GAP_BITS, GapTable, bit_threshold, gap_table
+from graphcert.sampling.simd.row_sums import LANES, aligned
+from graphcert.sampling.simd.vectors import DIGITS, GROUP, WORD
 
 _BLOCK_WORDS = 4096
 """Random words of a block of rows: what follows from them stays in the caches."""

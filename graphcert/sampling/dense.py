@@ -1,11 +1,11 @@
-"""Gaussian and uniform noise on rows of real features, from counter-based bits.
+"""Noise on rows of real features.
 
-The numbers of a row come from its own address, two per block of random bits, so a sample never depends on batches or
-threads. All levels of a localized scheme share them: a row at level ℓ is x + s_ℓ · ε with s the standard deviation or
-half-width. Rows that no view noises are not drawn.
+A sample never depends on batches or threads, see `unit_noise`. All levels of a localized scheme share them: a row at
+level ℓ is x + s_ℓ · ε with s the scale of its law. Rows that no view noises are not drawn.
 
-*On a lattice* of step h, features are whole numbers z = x/h, and the classifier sees h · (z + round(s ε/h)): whole numbers
-add exactly, and one fixed map makes floats of the sum. `rounded_error` bounds what the float64 arithmetic of ε does.
+*On a lattice* of step h, features are whole numbers z = x/h, and the classifier sees h · (z + round(s ε/h)): whole
+numbers add exactly, and one fixed map makes floats of the sum. `UnitNoise.rounded_error` bounds what the float64
+arithmetic of ε does.
 
 *Without a lattice* the certificate is about real numbers. A noisy feature is computed in float64 and rounded once to
 float32, and rounded noise is not translation-invariant: rounding could in principle tell two clean inputs apart (theory,
@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 
 from graphcert.core.compiled import kernel
 from graphcert.errors import DataError, InputError
-from graphcert.noise import Gaussian, Uniform
-from graphcert.sampling import philox
+from graphcert.noise import RealLaw
 from graphcert.sampling.csr import CSR, Floats
-from graphcert.sampling.philox import fill_blocks
+from graphcert.sampling.unit_noise import UnitNoise, draw_units, unit_noise
 
 Integers = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+Floats64 = NDArray[np.float64]
 
 LARGEST_WHOLE = 2**20
 """Features on a lattice, and the scale of their noise, are at most so many steps."""
@@ -41,46 +41,45 @@ class DenseNoise:
     Attributes:
         clean: the clean features, N rows; on a lattice in units of its step.
         width: D.
-        uniform: whether the noise is uniform and not Gaussian.
-        scale: (V, J) the standard deviation or half-width that a view puts on a block, in the units of `clean`.
+        unit: how the noise at scale 1 is drawn.
+        scale: (V, J) the scale that a view puts on a block, in the units of `clean`.
         step: the step of the lattice, 0 for none.
         block: (N,) the block of every row.
     """
 
     clean: CSR
     width: int
-    uniform: bool
+    unit: UnitNoise
     scale: NDArray[np.float64]
     step: float
     block: Integers
 
     @classmethod
-    def of(
-        cls, clean: CSR, width: int, laws: Sequence[Gaussian | Uniform], view_law: Integers, block: Integers
-    ) -> "DenseNoise":
+    def of(cls, clean: CSR, width: int, laws: Sequence[RealLaw], view_law: Integers, block: Integers) -> "DenseNoise":
         """Prepare laws of one kind and one lattice, view_law (V, J) being the index of the one that a view puts on a block.
 
         Raises:
             DataError: if the features are not whole multiples of the step of the lattice, up to `LARGEST_WHOLE` of them.
             InputError: if the noise is wider than `LARGEST_WHOLE` steps.
+            UnsupportedError: if no sampler of the law is known, or none on a lattice.
         """
-        scales = [law.sigma if isinstance(law, Gaussian) else law.half_width for law in laws]
-        step = laws[0].lattice
+        unit, scales, step = unit_noise.of(laws[0]), [law.scale for law in laws], laws[0].lattice
         if step is None:
-            return cls(clean, width, isinstance(laws[0], Uniform), np.array(scales)[view_law], 0.0, block)
+            return cls(clean, width, unit, np.array(scales)[view_law], 0.0, block)
+        unit.check_lattice(laws[0])
         if max(scales) / step > LARGEST_WHOLE:
             raise InputError(
                 f"noise of scale {max(scales):g} is too wide for a lattice of step {step:g}; use a larger step"
             )
         steps = np.array([scale / step for scale in scales])
-        return cls(whole_steps(clean, step), width, isinstance(laws[0], Uniform), steps[view_law], step, block)
+        return cls(whole_steps(clean, step), width, unit, steps[view_law], step, block)
 
     @property
     def total_variation(self) -> float:
         """Bound on the total-variation error of one sample, for the law on a lattice; 0 without one, see above."""
         if not self.step:
             return 0.0
-        return self.block.size * self.width * rounded_error(self.uniform, float(self.scale.max()))
+        return self.block.size * self.width * self.unit.rounded_error(float(self.scale.max()))
 
     def fill(
         self, key: np.uint64, purpose: int, sample: int, view: int, out: Floats, selected: Mask | None = None
@@ -97,7 +96,7 @@ class DenseNoise:
         """
         units, clean_values, row = np.empty((3, self.width))
         dense_rows(
-            key, self._stream(purpose), sample, self.uniform, *self._rows,
+            *self._address(key, purpose, sample), *self._rows,
             self.scale[:, self.block], self.step, self._chosen(selected), units, clean_values, row, out,
         )  # fmt: skip
 
@@ -119,13 +118,13 @@ class DenseNoise:
             out: (V, N, H), overwritten; rows that are not selected are left as they are.
             selected: (V, N) the rows that get noise; None for all.
         """
-        stream, chosen, units = self._stream(purpose), self._chosen(selected), np.empty(self.width)
+        address, chosen, units = self._address(key, purpose, sample), self._chosen(selected), np.empty(self.width)
         scale = self.scale[:, self.block]
         if not self.step:
-            scaled_first_layer(key, stream, sample, self.uniform, scale, chosen, clean_product, weight, units, out)
+            scaled_first_layer(*address, scale, chosen, clean_product, weight, units, out)
             return
         lattice_first_layer(
-            key, stream, sample, self.uniform, *self._rows, scale, self.step, chosen, weight, units,
+            *address, *self._rows, scale, self.step, chosen, weight, units,
             np.empty(self.width), np.empty(self.width), out,
         )  # fmt: skip
 
@@ -134,8 +133,11 @@ class DenseNoise:
         values = np.ones(self.clean.indices.size, np.float32) if self.clean.values is None else self.clean.values
         return self.clean.indptr, self.clean.indices, values
 
-    def _stream(self, purpose: int) -> int:
-        return philox.stream_word(purpose, philox.UNIFORM if self.uniform else philox.NORMAL)
+    def _address(self, key: np.uint64, purpose: int, sample: int) -> tuple[np.uint64, int, int, int, Floats64]:
+        """Key, stream and sample, the branch of `draw_units`, and the noise of the sample if that is given."""
+        stream = self.unit.stream(purpose)
+        given = self.unit.given(key, stream, sample, (self.block.size, self.width))
+        return key, stream, sample, self.unit.branch, given
 
     def _chosen(self, selected: Mask | None) -> Mask:
         return np.ones((len(self.scale), self.block.size), np.bool_) if selected is None else selected
@@ -154,57 +156,6 @@ def whole_steps(features: CSR, step: float) -> CSR:
             f"of them, rounded once to float32; round the features (torch.round(x / step) * step), or leave lattice out"
         )
     return CSR(features.indptr, features.indices, whole.astype(np.float32))
-
-
-def rounded_error(uniform: bool, scale: float) -> float:
-    """Bound on the total variation between round(S ε) as it is drawn and as it is described, for one number.
-
-    u = 2⁻⁵³, S ≤ 2²⁰ is the scale, and log, sin and cos are assumed to be within 4 units in the last place (8u). Couple the
-    64 random bits with the real uniform number whose leading bits they are: the two laws differ at most by the probability
-    that rounding falls differently, that is, that a half-integer lies between S ε and what is computed for it.
-
-    *Uniform.* The computed number is off by at most 3.02uS, S ε has the density 1/(2S), and at most 2S + 2 half-integers are
-    in reach: (2S + 2) · 2 · 3.02uS/(2S) ≤ 8u(S + 1).
-
-    *Gaussian* (Box and Muller 1958), ε = √(−2 ln U) · C with C = cos 2πV. Computed are Ũ in [U(1 − 2.01u), (U + 2⁻⁶⁴)(1 +
-    2.01u)], C̃ within 28u of C, and a further factor within 8.2u of 1. Given C > 0 and a half-integer, t = (k + ½)/S in units
-    of ε, the exact number passes t where U passes U* = exp(−t²/(2C²)); with y = t/C and q = 8.3u + 28.1u/C the computed
-    one disagrees only for U in a window of length at most 2U*(1.01 q y² + 2.03u) + 2⁻⁶³. Sums over k are bounded by
-    integrals: Σ U* ≤ 1 + 1.26S and Σ U* y² ≤ 1.26SC + 0.74. If C < 1/(19S), nothing is ever passed (ε is below 9.44 unless
-    U < 2⁻⁶⁴), and over the rest E[1/C] ≤ 0.64 (3.64 + ln S). Together less than 128u(S + 1).
-    """
-    return (2.0**-50 if uniform else 2.0**-46) * (scale + 1)
-
-
-@kernel
-def draw_units(key, stream, sample, row, uniform, words, out):  # type: ignore[no-untyped-def]
-    """Write the unit noise of one address to `out` (D,) float64: uniform on [−1, 1), or standard normal.
-
-    Args:
-        words: (1, a multiple of four) uint32 scratch for random words.
-    """
-    turn = np.float64(2 * np.pi)
-    unit = np.float64(2.0**-64)
-    half = np.uint64(32)
-    size = words.shape[1] // 4
-    for begin in range(0, (out.size + 1) // 2, size):
-        fill_blocks(key, stream, sample, row, 1, begin, words)
-        for k in range(min(size, (out.size + 1) // 2 - begin)):
-            first = (np.uint64(words[0, 4 * k]) << half) | np.uint64(words[0, 4 * k + 1])
-            second = (np.uint64(words[0, 4 * k + 2]) << half) | np.uint64(words[0, 4 * k + 3])
-            at = 2 * (begin + k)
-            if uniform:
-                # The same 64 bits, read as a signed number, are uniform around 0.
-                out[at] = np.float64(np.int64(first)) * (2 * unit)
-                if at + 1 < out.size:
-                    out[at + 1] = np.float64(np.int64(second)) * (2 * unit)
-                continue
-            # In (0, 1], so that the logarithm is finite.
-            radius = np.sqrt(-2 * np.log((np.float64(first) + 1) * unit))
-            angle = turn * (np.float64(second) * unit)
-            out[at] = radius * np.cos(angle)
-            if at + 1 < out.size:
-                out[at + 1] = radius * np.sin(angle)
 
 
 @kernel
@@ -228,11 +179,12 @@ def clean_row(begin, end, indices, values, row):  # type: ignore[no-untyped-def]
 
 @kernel
 def dense_rows(  # type: ignore[no-untyped-def]
-    key, stream, sample, uniform, indptr, indices, values, scale, step, selected, units, clean, row, out
+    key, stream, sample, branch, given, indptr, indices, values, scale, step, selected, units, clean, row, out
 ):
     """out[v, i, :D] = the noisy row i of view v, rounded once to float32, or the clean row where it is not selected.
 
     Args:
+        key, stream, sample, branch, given: see `draw_units`.
         indptr, indices, values: the clean features in CSR form, in units of the step.
         scale, selected: (V, N).
         units, clean, row: (D,) float64 scratch.
@@ -247,7 +199,7 @@ def dense_rows(  # type: ignore[no-untyped-def]
                     out[v, i, c] = clean[c] * step if step > 0 else clean[c]
                 continue
             if not drawn:
-                draw_units(key, stream, sample, i, uniform, words, units)
+                draw_units(key, stream, sample, i, branch, given, words, units)
                 drawn = True
             noisy_row(units, scale[v, i], step, clean, row)
             for c in range(row.size):
@@ -256,7 +208,7 @@ def dense_rows(  # type: ignore[no-untyped-def]
 
 @kernel
 def scaled_first_layer(  # type: ignore[no-untyped-def]
-    key, stream, sample, uniform, scale, selected, clean, weight, units, out
+    key, stream, sample, branch, given, scale, selected, clean, weight, units, out
 ):
     """out[v, i] = clean[i] + scale[v, i] · (ε_i W) for selected rows: one product for all views.
 
@@ -268,7 +220,7 @@ def scaled_first_layer(  # type: ignore[no-untyped-def]
     for i in range(out.shape[1]):
         if not selected[:, i].any():
             continue
-        draw_units(key, stream, sample, i, uniform, words, units)
+        draw_units(key, stream, sample, i, branch, given, words, units)
         sums[:] = 0
         for c in range(units.size):
             value = np.float32(units[c])
@@ -282,7 +234,7 @@ def scaled_first_layer(  # type: ignore[no-untyped-def]
 
 @kernel
 def lattice_first_layer(  # type: ignore[no-untyped-def]
-    key, stream, sample, uniform, indptr, indices, values, scale, step, selected, weight, units, clean, row, out
+    key, stream, sample, branch, given, indptr, indices, values, scale, step, selected, weight, units, clean, row, out
 ):
     """out[v, i] = the noisy row i of view v times W for selected rows: a function of what is seen, and of nothing else.
 
@@ -292,7 +244,7 @@ def lattice_first_layer(  # type: ignore[no-untyped-def]
     for i in range(out.shape[1]):
         if not selected[:, i].any():
             continue
-        draw_units(key, stream, sample, i, uniform, words, units)
+        draw_units(key, stream, sample, i, branch, given, words, units)
         clean_row(indptr[i], indptr[i + 1], indices, values, clean)
         for v in range(out.shape[0]):
             if not selected[v, i]:

@@ -7,9 +7,9 @@ a strip shares the start-up of a random stream between them. The strip, not the 
 import numpy as np
 
 from graphcert.core.compiled import kernel
+from graphcert.sampling.blocks import class_of, draw_kept, mark_levels
 from graphcert.sampling.flips import draw_gaps
-from graphcert.sampling.lanes import WORD, lowest_one
-from graphcert.sampling.localized import class_of, draw_kept, mark_levels
+from graphcert.sampling.simd.vectors import WORD, lowest_one
 
 STRIP = 32
 

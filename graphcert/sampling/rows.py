@@ -6,11 +6,10 @@ Each kernel does one sample and allocates nothing that grows with the number of 
 import numpy as np
 
 from graphcert.core.compiled import kernel
-from graphcert.sampling.blocks import draw_block, next_wanted
+from graphcert.sampling.blocks import draw_block, localized_row, next_wanted
 from graphcert.sampling.csr import Floats
-from graphcert.sampling.lanes import WORD
-from graphcert.sampling.localized import localized_row
-from graphcert.sampling.marked import rectified_products, sum_marked
+from graphcert.sampling.simd.row_sums import rectified_products, sum_selected_rows
+from graphcert.sampling.simd.vectors import WORD
 
 RowLayer = tuple[Floats, Floats]
 """A bias (H,) and a weight (K, H), H a multiple of the vector width: every row x becomes weight · max(x + bias, 0)."""
@@ -51,7 +50,7 @@ def first_layer(  # type: ignore[no-untyped-def]
             for turn in range(kept.shape[0]):
                 # Survivors of the largest rate first.
                 place = (kept.shape[0] - 1 - turn) * kept.shape[1] + places[k]
-                sum_marked(
+                sum_selected_rows(
                     weight, indices, begin, kept, np.int64(place), words, None, np.int64(0), sums, np.int64(turn),
                     np.int64(turn + 1),
                 )  # fmt: skip
@@ -59,7 +58,7 @@ def first_layer(  # type: ignore[no-untyped-def]
             origin, words = 0, _words(counts[k])
             for rank in range(added.shape[0]):
                 place, target = rank * added.shape[1] + begins[k] // WORD, kept.shape[0] + 1 + rank
-                sum_marked(
+                sum_selected_rows(
                     weight, hits, begins[k], added, np.int64(place), words, bits, np.int64(row), sums, np.int64(origin),
                     np.int64(target),
                 )  # fmt: skip

@@ -1,21 +1,21 @@
 """The sampler of one smoothing scheme around one clean graph."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from graphcert.noise import CONTINUOUS, Ablation, BernoulliFlip, Scheme, Selected, SubsetAblation, Views
+from graphcert.noise import CLEAN, Scheme, Views
 from graphcert.sampling import philox
 from graphcert.sampling.channel import Channel, RowScratch, StripScratch
 from graphcert.sampling.csr import CSR, Floats
 from graphcert.sampling.dense import DenseNoise
 from graphcert.sampling.edges import STRIP, adjacency, edge_marks, noisy_edges, seen_edges
 from graphcert.sampling.rows import RowLayer, first_layer, noisy_rows
-from graphcert.sampling.selection import Mask, Selection, SubsetSelection, marked, show_selection
+from graphcert.sampling.selection import Mask, selection_of, show_selection, with_selection_column
 
-_CLEAN = BernoulliFlip(0.0, 0.0)
 _NO_LAYER: RowLayer = (np.empty(0, np.float32), np.empty((0, 0), np.float32))
 
 
@@ -58,13 +58,11 @@ class Sampler:
         self._all = np.ones(self.nodes, np.bool_)
         self.views = Views.of(smoothing, self.nodes)
         laws, seen, block = self.views.feature_laws, self.views.feature_law, self.views.block
-        self.selection: Selection | SubsetSelection | None = Selection.of(laws, seen, block)
-        if isinstance(laws[0], SubsetAblation):
-            self.selection = SubsetSelection(laws[0].kept, self.nodes)
-        kinds = [law.law if isinstance(law, Selected) else law for law in laws]
-        real = [law for law in kinds if isinstance(law, CONTINUOUS)]
-        self._noise = DenseNoise.of(features, width, real, seen, block) if real else None
-        self._hidden = isinstance(kinds[0], Ablation)
+        self.selection = selection_of(laws, seen, block)
+        rows: list[Any] = [law.row for law in laws]
+        element = rows[0].element
+        self._noise = DenseNoise.of(features, width, rows, seen, block) if element == "reals" else None
+        self._hidden = element == "rows"
         self.clean_features, self.clean_edges = features, edges
         self._sources = np.repeat(np.arange(self.nodes, dtype=np.int32), np.diff(edges.indptr))
         self._strips = np.append(edges.indptr[:-1:STRIP], edges.indices.size)
@@ -73,7 +71,7 @@ class Sampler:
         self._marks = edge_marks(edges.indptr, edges.indices)
         self._strip = STRIP * self.nodes
         # Rows that are selected with different probabilities may share a law of flips.
-        flips = [law if isinstance(law, BernoulliFlip) else _CLEAN for law in kinds]
+        flips = rows if element == "bits" else [CLEAN] * len(rows)
         distinct = tuple(dict.fromkeys(flips))
         self._flip_law = np.array([distinct.index(law) for law in flips], np.int64)[seen]
         self._features = Channel.of(distinct, width, philox.FEATURE_ADD, philox.FEATURE_DELETE)
@@ -156,7 +154,7 @@ class Sampler:
 
         Args:
             purpose, sample: the address of the sample.
-            weight: (columns, H), H a multiple of `gather.LANES`.
+            weight: (columns, H), H a multiple of `row_sums.LANES`.
             out: (V, N, H), overwritten; or with a layer (N, ≥ V · K), its results for all views side by side.
             work: this thread's scratch.
             clean: (N, H) the product of the clean features, where the sampler `shows_clean_rows`.
@@ -233,7 +231,7 @@ class Sampler:
             lower = CSR(np.zeros(self.nodes + 1, np.int32), np.empty(0, np.int32))
         else:
             lower = self._flipped_features(purpose, sample, self._all if selected is None else selected, work, view)
-        return lower if selected is None else marked(selected, lower, self.clean_features, self.width)
+        return lower if selected is None else with_selection_column(selected, lower, self.clean_features, self.width)
 
     def _flipped_features(self, purpose: int, sample: int, wanted: Mask, work: Workspace, view: int) -> CSR:
         """The ones of the wanted rows (N,) under flips (within a row: survivors, then additions)."""

@@ -5,18 +5,18 @@ nodes selected at a smaller one are among those at a larger one. An extra column
 the other rows are the clean ones, bit for bit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graphcert.core.compiled import kernel
-from graphcert.noise import Selected
+from graphcert.noise import Interpreter, Law, SubsetAblation
 from graphcert.sampling import philox
 from graphcert.sampling.csr import CSR, Floats
-from graphcert.sampling.flips import draw_lanes
-from graphcert.sampling.tables import bit_threshold
+from graphcert.sampling.flips import bit_threshold, draw_bits
 
 Mask = NDArray[np.bool_]
 
@@ -39,11 +39,8 @@ class Selection:
     threshold_error: float
 
     @classmethod
-    def of(cls, laws: Sequence[object], view_law: NDArray[np.int64], block: NDArray[np.int64]) -> "Selection | None":
-        """From the laws of rows and the (V, J) index of each view's law; None if rows are not selected at all."""
-        selects = [law.select for law in laws if isinstance(law, Selected)]
-        if not selects:
-            return None
+    def of(cls, selects: Sequence[float], view_law: NDArray[np.int64], block: NDArray[np.int64]) -> "Selection":
+        """From the probabilities of the laws of rows and the (V, J) index of each view's law."""
         distinct = sorted(set(selects))
         digits = [bit_threshold(select) for select in distinct]
         place = np.array([distinct.index(select) for select in selects], np.int64)
@@ -96,6 +93,24 @@ class SubsetSelection:
         return np.asarray(ranks >= np.partition(ranks, self.kept)[self.kept])[None]
 
 
+subset_selection: Interpreter[Callable[[Any, int], SubsetSelection]] = Interpreter("choice of rows")
+"""The choice of rows of a law of all rows together, from the law and the number of rows."""
+
+
+@subset_selection.register(SubsetAblation)
+def _kept_rows(law: SubsetAblation, nodes: int) -> SubsetSelection:
+    return SubsetSelection(law.kept, nodes)
+
+
+def selection_of(
+    laws: Sequence[Law], view_law: NDArray[np.int64], block: NDArray[np.int64]
+) -> Selection | SubsetSelection | None:
+    """How the laws choose rows, view_law (V, J) being the index of each view's law; None where every row is noised."""
+    if laws[0].of_all_rows:
+        return subset_selection.of(laws[0])(laws[0], block.size)
+    return Selection.of([law.select for law in laws], view_law, block) if laws[0].selects else None
+
+
 @kernel
 def draw_selection(key, stream, sample, high, low, words, chosen):  # type: ignore[no-untyped-def]
     """chosen[l, i] = whether node i is selected at the l-th probability; all compare the same digits of node i.
@@ -114,7 +129,7 @@ def draw_selection(key, stream, sample, high, low, words, chosen):  # type: igno
             lanes = ~np.uint64(0) >> np.uint64(64 - size)
             mask = lanes
             if not always:
-                mask = draw_lanes(key, stream, sample, word, 0, lanes, high[level], low[level], words)
+                mask = draw_bits(key, stream, sample, word, 0, lanes, high[level], low[level], words)
             for lane in range(size):
                 chosen[level, first + lane] = (mask >> np.uint64(lane)) & np.uint64(1) == np.uint64(1)
 
@@ -139,7 +154,7 @@ def show_selection(selected, clean, token, out):  # type: ignore[no-untyped-def]
                     out[v, i, h] = clean[i, h]
 
 
-def marked(selected: Mask, noisy: CSR, clean: CSR, column: int) -> CSR:
+def with_selection_column(selected: Mask, noisy: CSR, clean: CSR, column: int) -> CSR:
     """The noisy rows where selected, with a one in the extra `column`, and the clean rows elsewhere.
 
     Args:

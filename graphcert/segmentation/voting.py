@@ -10,8 +10,7 @@ from torch_geometric.data import Data
 
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.models.base import Floats
-from graphcert.noise import Scheme, as_scheme
-from graphcert.noise.laws import FeatureLaw
+from graphcert.noise import Law, Scheme, as_scheme
 from graphcert.segmentation.image_model import ImageModel
 from graphcert.segmentation.image_path import ImagePath
 from graphcert.segmentation.images import image_fingerprint, pixel_values
@@ -24,7 +23,7 @@ from graphcert.voting.take import check_numbers, identity_of, take_votes
 def sample_image_votes(
     model: nn.Module,
     image: ArrayLike,
-    smoothing: Scheme | FeatureLaw,
+    smoothing: Scheme | Law,
     samples: int,
     pilot_samples: int = 1000,
     seed: int = 0,

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from graphcert.errors import InputError
-from graphcert.statistics.level import check_rate
+from graphcert.statistics.level import check_rate, integers
 
 Floats = NDArray[np.float64]
 
@@ -44,7 +44,7 @@ def bernstein_mean_variance(
     level, n = check_rate(alpha), samples
     if n < 1 or not 1 <= unit <= 2**20 or n * unit**2 >= 2**63:
         raise InputError(f"bounds need at least 1 sample of values up to at most 2^20, got {n} of values up to {unit}")
-    total, square = (_integers(name, values) for name, values in (("sums", sums), ("squares", squares)))
+    total, square = (integers(name, values).astype(np.int64) for name, values in (("sums", sums), ("squares", squares)))
     # Around the whole number m below the mean, integers stay small: Σ(q − m) = rest, Σ(q − m)² = spread ≥ rest.
     m, rest = np.divmod(total, n)
     spread = square - m * (total + rest)
@@ -58,10 +58,3 @@ def bernstein_mean_variance(
     less = deviation * math.sqrt(2 * confidence / n) + confidence / (3 * n)
     mean = total / (n * unit) - less * (1 + _GUARD) - _GUARD
     return np.maximum(mean, 0.0), np.minimum(deviation**2 * (1 + _GUARD), 0.25)
-
-
-def _integers(name: str, values: ArrayLike) -> NDArray[np.int64]:
-    array = np.asarray(values)
-    if not np.issubdtype(array.dtype, np.integer):
-        raise InputError(f"{name} must be integers, got an array of {array.dtype}")
-    return array.astype(np.int64)

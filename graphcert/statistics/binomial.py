@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from graphcert.errors import InputError
-from graphcert.statistics.level import check_rate
+from graphcert.statistics.level import check_rate, integers
 
 Floats = NDArray[np.float64]
 
@@ -145,7 +145,7 @@ def _per_distinct_pair(
 ) -> Floats:
     """Evaluate `bound` once per distinct (k, n): a million nodes share a few thousand counts."""
     try:
-        k, n = np.broadcast_arrays(_integers("successes", successes), _integers("trials", trials))
+        k, n = np.broadcast_arrays(integers("successes", successes), integers("trials", trials))
     except ValueError as error:
         if isinstance(error, InputError):
             raise
@@ -165,10 +165,3 @@ def _per_distinct_pair(
     pairs, inverse = np.unique(k + 1j * n, return_inverse=True)
     bounds: Floats = bound(pairs.real.copy(), pairs.imag.copy(), alpha)[inverse.reshape(k.shape)]
     return bounds
-
-
-def _integers(name: str, counts: ArrayLike) -> NDArray[np.integer]:
-    array = np.asarray(counts)
-    if not np.issubdtype(array.dtype, np.integer):
-        raise InputError(f"{name} must be integers, got an array of {array.dtype}")
-    return array

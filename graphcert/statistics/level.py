@@ -1,8 +1,11 @@
-"""The error rate α that every statistical statement carries."""
+"""What every statistical statement is given: an error rate α, and counts."""
 
 from decimal import ROUND_FLOOR, Context, Decimal
 from numbers import Real
 from typing import SupportsFloat
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from graphcert.errors import InputError
 
@@ -28,6 +31,14 @@ def check_level(alpha: SupportsFloat) -> float:
             f"confidence, which is 1 - alpha{meant}"
         )
     return level
+
+
+def integers(name: str, values: ArrayLike) -> NDArray[np.integer]:
+    """Return `values` as an array of integers; raises `InputError` naming the argument for any other kind."""
+    array = np.asarray(values)
+    if not np.issubdtype(array.dtype, np.integer):
+        raise InputError(f"{name} must be integers, got an array of {array.dtype}")
+    return array
 
 
 def confidence_words(alpha: SupportsFloat) -> str:

@@ -5,6 +5,7 @@ from typing import SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from graphcert.core.arguments import whole
 from graphcert.errors import InputError
 from graphcert.statistics.level import check_rate
 
@@ -49,9 +50,7 @@ def holm(p_values: ArrayLike, alpha: float, errors: SupportsIndex = 0) -> NDArra
 
 def check_errors(errors: SupportsIndex) -> int:
     """Return a number of tolerated errors as an int ≥ 0; raises `InputError` for anything else."""
-    if isinstance(errors, bool) or not hasattr(errors, "__index__") or errors.__index__() < 0:
-        raise InputError(f"the number of tolerated errors must be a whole number of at least 0, got {errors!r}")
-    return errors.__index__()
+    return whole("the number of tolerated errors", errors)
 
 
 def _checked(p_values: ArrayLike) -> NDArray[np.float64]:

@@ -1,20 +1,22 @@
-"""The trade-offs of a whole budget under a smoothing scheme."""
+"""The trade-offs of a whole budget under a smoothing scheme, and those of one allocation of it over the blocks."""
 
 from collections.abc import Iterable
+from fractions import Fraction
 from functools import lru_cache
 from itertools import product
 from math import comb, prod
 from typing import NamedTuple
 
-from graphcert.noise import BernoulliFlip, Budget, Scheme, Selected, SubsetAblation
-from graphcert.noise.dominance import dominating, undominated
-from graphcert.noise.laws import Law
-from graphcert.tradeoff.base import TradeOff
-from graphcert.tradeoff.dispatch import trade_off
-from graphcert.tradeoff.escape import escape, selection_escape
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-_SILENT = BernoulliFlip(0.0, 0.0)
-"""The law of a channel that is not perturbed: it shows every change, so it certifies nothing but the zero budget."""
+from graphcert.errors import InputError
+from graphcert.noise import AXES, CLEAN, BernoulliFlip, Budget, Law, Scheme, Selected, Views
+from graphcert.noise.law import undominated
+from graphcert.tradeoff.base import TradeOff, trade_off
+from graphcert.tradeoff.disjoint_support import selection_mass, with_disjoint_support
+
+Integers = NDArray[np.int64]
 
 MOST_ALLOCATIONS = 256
 """How many ways to spread a budget over incomparable levels are tried one by one."""
@@ -68,12 +70,11 @@ def budget_trade_offs(
 def _levels(smoothing: Scheme, channel: str, graph_nodes: int | None = None) -> tuple[Law, ...]:
     levels = smoothing.levels(channel)
     if not levels:
-        return (_SILENT,)
-    if isinstance(levels[0], SubsetAblation):
-        return (levels[0] if graph_nodes is None else levels[0].among(graph_nodes),)
-    if isinstance(levels[0], BernoulliFlip) or isinstance(getattr(levels[0], "law", None), BernoulliFlip):
+        return (CLEAN,)
+    if levels[0].row.element == "bits":
         return undominated(levels)
-    return (dominating(levels),)  # changes that are not counted are not spread either
+    worst = type(levels[0]).worst(levels)  # changes that are not counted are not spread either
+    return (worst if graph_nodes is None else worst.among(graph_nodes),)
 
 
 def _allocations(channel: _Channel) -> list[TradeOff]:
@@ -100,7 +101,7 @@ def _rarest(laws: tuple[Law, ...], bits: list[int], nodes: int | None) -> list[i
     left = nodes - sum(rows)
     if left < 0:
         return None
-    for level in sorted(range(len(laws)), key=lambda i: _select(laws[i])):
+    for level in sorted(range(len(laws)), key=lambda i: laws[i].select):
         more = min(left, bits[level] - rows[level])
         rows[level], left = rows[level] + more, left - more
     return rows
@@ -111,17 +112,9 @@ def _corner(channel: _Channel) -> TradeOff:
     laws, add, delete, nodes, shift = channel
     if len(laws) == 1:
         return trade_off(laws[0], add, delete, nodes, shift)
-    everywhere = _product(trade_off(_unselected(law), add, delete) for law in laws)
+    everywhere = _product(trade_off(law.row, add, delete) for law in laws)
     rows = add + delete if nodes is None else min(nodes, add + delete)
-    return escape(everywhere, selection_escape(min(map(_select, laws)), rows))
-
-
-def _select(law: Law) -> float:
-    return law.select if isinstance(law, Selected) else 1.0
-
-
-def _unselected(law: Law) -> Law:
-    return law.law if isinstance(law, Selected) else law
+    return with_disjoint_support(everywhere, selection_mass(min(law.select for law in laws), rows))
 
 
 def _product(parts: Iterable[TradeOff]) -> TradeOff:
@@ -134,3 +127,76 @@ def _compositions(total: int, parts: int) -> list[tuple[int, ...]]:
     if parts == 1:
         return [(total,)]
     return [(first, *rest) for first in range(total + 1) for rest in _compositions(total - first, parts - 1)]
+
+
+def allocation_trade_offs(views: Views[BernoulliFlip], changes: tuple[ArrayLike, ...]) -> tuple[TradeOff, ...]:
+    """What every view of a scheme sees of an allocation, features and edges together.
+
+    Args:
+        views: the views of a scheme of flips, over J blocks.
+        changes: one array per axis of `AXES`: (J,) for features, (J, J) for edges, entry [j, k] with j ≤ k counting the
+            edges between the blocks j and k; or 0 for none.
+
+    Returns:
+        One exact trade-off per view.
+
+    Raises:
+        InputError: for arrays of another shape, or entries that are not whole numbers ≥ 0.
+        UnsupportedError: if the allocation is too large for exact arithmetic.
+    """
+    blocks = views.feature_law.shape[1]
+    counts = [_counts(axis, values, blocks) for axis, values in zip(AXES, changes, strict=True)]
+    found = []
+    for feature_law, edge_law in zip(views.feature_law, views.edge_law, strict=True):
+        parts = _parts(views.feature_laws, feature_law, *counts[:2]) + _parts(views.edge_laws, edge_law, *counts[2:])
+        found.append(prod(parts[1:], start=parts[0]))
+    return tuple(found)
+
+
+def selected_trade_offs(
+    views: Views[Selected], changes: tuple[ArrayLike, ...], rows: ArrayLike
+) -> tuple[TradeOff, ...]:
+    """The same under hierarchical noise, where changed rows that are not selected show themselves (theory, section 6).
+
+    Args:
+        views: the views of a hierarchical scheme over flips or ablation.
+        changes: as in `allocation_trade_offs`; bits lie in changed rows. Under ablation they are not looked at.
+        rows: (J,) changed rows per block.
+
+    Raises:
+        InputError: as there, and for bits in a block without changed rows.
+        UnsupportedError: as there, and for other lower noise.
+    """
+    blocks = views.feature_law.shape[1]
+    changed = _counts("rows", rows, blocks)
+    bits = [_counts(axis, values, blocks) for axis, values in zip(AXES[:2], changes[:2], strict=True)]
+    if ((sum(bits) > 0) & (changed == 0)).any():
+        raise InputError("changed bits lie in changed rows; count at least one row in every block whose bits change")
+    below = views.flips_of_rows()
+    found = []
+    for low, law_of in zip(allocation_trade_offs(below, changes), views.feature_law, strict=True):
+        selects = [views.feature_laws[law].select for law in law_of.tolist()]
+        shares = (1 - selection_mass(select, int(count)) for select, count in zip(selects, changed, strict=True))
+        found.append(with_disjoint_support(low, 1 - prod(shares, start=Fraction(1))))
+    return tuple(found)
+
+
+def _parts(laws: tuple[BernoulliFlip, ...], law_of: Integers, add: Integers, delete: Integers) -> list[TradeOff]:
+    """One trade-off per law, for all changes that are seen under it."""
+    adds, deletes = (np.bincount(law_of.ravel(), values.ravel(), len(laws)).astype(int) for values in (add, delete))
+    return [trade_off(law, int(a), int(d)) for law, a, d in zip(laws, adds, deletes, strict=True)]
+
+
+def _counts(axis: str, values: ArrayLike, blocks: int) -> Integers:
+    shape = (blocks, blocks) if axis.startswith("edge") else (blocks,)
+    array = np.asarray(values)
+    if array.ndim == 0 and array == 0:
+        return np.zeros(shape, np.int64)
+    if array.shape != shape or not np.issubdtype(array.dtype, np.integer) or array.min() < 0:
+        raise InputError(
+            f"the allocation of {axis} must be whole numbers of at least 0 of shape {shape}, one per block of the "
+            f"partition, got {array.dtype} of shape {array.shape}"
+        )
+    if len(shape) == 2 and np.tril(array, -1).any():
+        raise InputError(f"the allocation of {axis} counts the edges between blocks j ≤ k at [j, k], nothing below")
+    return array.astype(np.int64)

@@ -1,16 +1,136 @@
-"""Trade-off of two discrete laws, from their exact atoms (theory sections 1 to 3)."""
+"""Trade-off of two discrete laws, from their exact atoms (theory sections 1 to 3).
 
-from collections.abc import Iterable
+An atom is a pair (c, d) of integers: the outcomes of one likelihood ratio have mass c·2^−bits under the clean law P
+and d·2^−bits under the perturbed law P'. Floats are binary fractions, so no atom is ever rounded.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, cmp_to_key
+from itertools import groupby
+from math import ldexp
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from graphcert.tradeoff import atoms as exact
+from graphcert.errors import UnsupportedError
 from graphcert.tradeoff.base import Floats, TradeOff, probabilities, rounded_up
-from graphcert.tradeoff.reach import Reach
+
+Atom = tuple[int, int]
+
+MAX_ATOMS = 200_000
+MAX_BITS = 2**30
+"""Bounds on the number of atoms and on their total size, about a second of work and a quarter of a gigabyte."""
+
+
+def refuse_beyond_exact(atoms: int, bits: int) -> None:
+    """Raise `UnsupportedError` where exact arithmetic on `atoms` atoms of `bits` bits would take too long."""
+    if atoms > MAX_ATOMS or atoms * bits > MAX_BITS:
+        raise UnsupportedError(
+            f"this budget needs {atoms:,} atoms of {bits:,} bits, and exact trade-offs are offered up to "
+            f"{MAX_ATOMS:,} atoms and {MAX_BITS:,} bits in all; lower the budget"
+        )
+
+
+def product(left: Sequence[Atom], right: Sequence[Atom]) -> list[Atom]:
+    """The atoms of two independent parts together, in no particular order: their ratios must be sorted again."""
+    return [(c * c2, d * d2) for c, d in left for c2, d2 in right]
+
+
+def merge(atoms: Iterable[Atom]) -> list[Atom]:
+    """Sort by decreasing ratio d/c (atoms without clean mass first), join equal ratios, drop null atoms. Exact."""
+    merged: list[Atom] = []
+    present = [atom for atom in atoms if atom != (0, 0)]
+    for _, group in groupby(sorted(present, key=_coarse_ratio, reverse=True), key=_coarse_ratio):
+        last = len(merged)
+        for c, d in sorted(group, key=cmp_to_key(_compare_ratios), reverse=True):
+            if len(merged) > last and _compare_ratios(merged[-1], (c, d)) == 0:
+                merged[-1] = (merged[-1][0] + c, merged[-1][1] + d)
+            else:
+                merged.append((c, d))
+    return merged
+
+
+def _compare_ratios(left: Atom, right: Atom) -> int:
+    """Negative, zero or positive as the ratio d/c of `left` is below, equal to or above that of `right`."""
+    return left[1] * right[0] - right[1] * left[0]
+
+
+def _coarse_ratio(atom: Atom) -> tuple[float, int]:
+    """A sort key that never contradicts the exact order: exponent and leading 64 bits of the ratio d/c.
+
+    Comparing long integers crosswise at every step of a sort is slow; only equal keys need it.
+    """
+    c, d = atom
+    if c == 0:
+        return (float("inf"), 0)
+    if d == 0:
+        return (float("-inf"), 0)
+    exponent = d.bit_length() - c.bit_length()
+    shift = 64 - exponent
+    leading = (d << shift) // c if shift >= 0 else d // (c << -shift)
+    # The quotient has 64 or 65 bits; a floor keeps the order, and 64 bits of either make the keys comparable.
+    return (exponent, leading >> 1) if leading >> 64 else (exponent - 1, leading)
+
+
+_LIFT = 900
+"""Clean masses are held times 2^900, so that tails far below the smallest float keep their relative accuracy."""
+
+_TINY = float(np.finfo(np.float64).tiny)
+
+
+@dataclass(frozen=True)
+class Reach:
+    """The largest P'-mass of an event of P-mass q, for many q at once; the error is below 2^−49.
+
+    An event fills the atoms by decreasing ratio. Vertex k is reached when the first k atoms are full; from there the
+    function rises by `gain[k]` over a step of `width[k]` in q. Steep slopes do no harm in this order: no later slope
+    exceeds the quotient of the coordinates of a vertex, so that a relative error u = 2^−53 of an abscissa costs at most
+    u of the ordinate. That holds for `start` and for a rounded q alike. The difference from the vertex, its quotient by
+    `width` (itself rounded), the product with `gain` (rounded) and the sum with `base` (rounded) add at most 7u.
+
+    Attributes:
+        start: abscissae of the vertices, lifted by 2^900.
+        width: clean masses of the atoms, lifted; positive.
+        base: ordinates of the vertices.
+        gain: perturbed masses of the atoms.
+    """
+
+    start: Floats
+    width: Floats
+    base: Floats
+    gain: Floats
+
+    @classmethod
+    def from_atoms(cls, atoms: Sequence[Atom], bits: int) -> "Reach":
+        """Round the exact vertices of atoms sorted by decreasing ratio (masses times 2^−bits)."""
+        singular = [d for c, d in atoms if c == 0]
+        clean, perturbed = 0, sum(singular)
+        start, width, base, gain = [], [], [], []
+        for c, d in atoms[len(singular) :]:
+            start.append(_nearest(clean, _LIFT - bits))
+            width.append(max(_nearest(c, _LIFT - bits), _TINY))
+            base.append(_nearest(perturbed, -bits))
+            gain.append(_nearest(d, -bits))
+            clean, perturbed = clean + c, perturbed + d
+        return cls(np.array(start), np.array(width), np.array(base), np.array(gain))
+
+    def __call__(self, q: Floats) -> Floats:
+        """Evaluate at probabilities q of any shape; values in [0, 1]."""
+        lifted = np.ldexp(q, _LIFT)
+        # The last segment that starts strictly before q: a vertex ends the segment before it, and 0 starts the first.
+        k = np.maximum(np.searchsorted(self.start, lifted, side="left") - 1, 0)
+        share = np.clip((lifted - self.start[k]) / self.width[k], 0.0, 1.0)
+        reached: Floats = np.minimum(self.base[k] + self.gain[k] * share, 1.0)
+        return reached
+
+
+def _nearest(integer: int, exponent: int) -> float:
+    """integer·2^exponent as a float, for integers of any length."""
+    spare = max(integer.bit_length() - 128, 0)
+    return ldexp(float(integer >> spare), exponent + spare)
+
 
 _GUARD = 2.0**-43
 """Allowance for rounding. The evaluation itself errs by less than 2^−49 (see `Reach`); the rest, still below 1.2e-13,
@@ -26,13 +146,13 @@ class DiscreteTradeOff(TradeOff):
         bits: the power of two by which all masses are divided.
     """
 
-    atoms: tuple[exact.Atom, ...]
+    atoms: tuple[Atom, ...]
     bits: int
 
     @classmethod
-    def from_atoms(cls, atoms: Iterable[exact.Atom], bits: int) -> "DiscreteTradeOff":
+    def from_atoms(cls, atoms: Iterable[Atom], bits: int) -> "DiscreteTradeOff":
         """Sort, merge and reduce atoms that come in any order; both masses sum to 2^bits."""
-        merged = exact.merge(atoms)
+        merged = merge(atoms)
         common = 0
         for c, d in merged:
             common |= c | d
@@ -41,7 +161,7 @@ class DiscreteTradeOff(TradeOff):
 
     @property
     def uninformative(self) -> bool:
-        """Whether both laws are the same: then lower(p) = upper(p) = p, exactly."""
+        """See `TradeOff.uninformative`."""
         return len(self.atoms) == 1
 
     def lower(self, p: ArrayLike) -> Floats:
@@ -99,19 +219,13 @@ class DiscreteTradeOff(TradeOff):
             room, reached = room - c, reached + d
         return reached / unit
 
-    def compose(self, other: TradeOff) -> TradeOff:
-        """The two parts together, exactly: all products of atoms, sorted again; an `Escape` stays one.
-
-        Raises:
-            UnsupportedError: if `other` is of a kind that composes with nothing, or the product has too many atoms.
-        """
+    def _joint(self, other: TradeOff) -> TradeOff | None:
+        """All products of atoms, sorted again, exactly; raises `UnsupportedError` if they are too many."""
         if not isinstance(other, DiscreteTradeOff):
-            return other if self.uninformative else other._compose_discrete(self)
-        if self.uninformative or other.uninformative:
-            return other if self.uninformative else self
+            return None
         bits = self.bits + other.bits
-        exact.refuse_beyond_exact(len(self.atoms) * len(other.atoms), bits)
-        return self.from_atoms(exact.product(self.atoms, other.atoms), bits)
+        refuse_beyond_exact(len(self.atoms) * len(other.atoms), bits)
+        return self.from_atoms(product(self.atoms, other.atoms), bits)
 
     @cached_property
     def _reach(self) -> Reach:

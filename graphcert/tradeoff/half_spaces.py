@@ -16,16 +16,16 @@ s' > q. ∎
 """
 
 import math
+from collections.abc import Callable
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, localcontext
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from graphcert.errors import InputError, UnsupportedError
-from graphcert.noise import BernoulliFlip
-from graphcert.noise.laws import Law
+from graphcert.errors import InputError
+from graphcert.noise import BernoulliFlip, Interpreter, Law
 from graphcert.tradeoff.base import probabilities
 
 Floats = NDArray[np.float64]
@@ -50,6 +50,19 @@ _DECIMAL_GUARD = Decimal(10) ** -40
 
 _FLOAT_GUARD = 2.0**-48
 """32 roundings: more than log, product, sum and quotient below can lose together, relative to their largest term."""
+
+
+Coin = tuple[Decimal, Decimal]
+"""(P[z = 1], P[z = 0]) of one noisy element."""
+
+coins_of_law: Interpreter[Callable[[Any], tuple[Coin, Coin]]] = Interpreter("half-space")
+"""The coins of an element at 0 and of one at 1; a change turns one into the other."""
+
+
+@coins_of_law.register(BernoulliFlip)
+def _flipped(law: BernoulliFlip) -> tuple[Coin, Coin]:
+    add, delete = Decimal(law.add), Decimal(law.delete)
+    return (add, 1 - add), (1 - delete, delete)
 
 
 @lru_cache(maxsize=4096)
@@ -77,12 +90,8 @@ def order_weight(law: Law, order: float, mirrored: bool = False) -> tuple[float,
         UnsupportedError: for a law other than `BernoulliFlip`.
     """
     alpha = _checked(order)
-    if not isinstance(law, BernoulliFlip):
-        raise UnsupportedError(f"half-spaces are known for BernoulliFlip noise only, not for {law!r}")
     with localcontext(_DECIMAL):
-        add, delete = Decimal(law.add), Decimal(law.delete)
-        # The coins (P[z = 1], P[z = 0]) of an element at 0 and of one at 1; a flip turns one into the other.
-        zero, one = (add, 1 - add), (1 - delete, delete)
+        zero, one = coins_of_law.of(law)(law)
         from_zero, from_one = _divergence(one, zero, alpha), _divergence(zero, one, alpha)
     return (from_one, from_zero) if mirrored else (from_zero, from_one)
 
@@ -159,7 +168,7 @@ def _checked(order: float) -> float:
     return alpha
 
 
-def _divergence(moved: tuple[Decimal, Decimal], clean: tuple[Decimal, Decimal], alpha: float) -> float:
+def _divergence(moved: Coin, clean: Coin, alpha: float) -> float:
     """D_α of two coins, each given as (mass of one, mass of zero); inside the decimal context; rounded up."""
     if moved == clean:
         return 0.0

@@ -13,9 +13,9 @@ from graphcert.errors import ModelError
 from graphcert.models.base import Floats, SparseFirstModel, padded, side_by_side
 from graphcert.models.tensors import edge_index_tensor
 from graphcert.sampling.csr import CSR
-from graphcert.sampling.gather import aligned
 from graphcert.sampling.philox import CHECK
 from graphcert.sampling.rows import rectified_rows
+from graphcert.sampling.simd.row_sums import aligned
 from graphcert.voting.calls import Call
 from graphcert.voting.copies import copied
 from graphcert.voting.history import refuse_memory

@@ -11,8 +11,7 @@ from graphcert.data import data_fingerprint
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.models.base import SparseFirstModel
 from graphcert.models.threads import single_torch_thread
-from graphcert.noise import Scheme, as_scheme
-from graphcert.noise.laws import FeatureLaw
+from graphcert.noise import Law, Scheme, as_scheme
 from graphcert.statistics import check_sample_size
 from graphcert.votes import Votes
 from graphcert.voting.calls import Call, check_model
@@ -29,7 +28,7 @@ PATHS = ("auto", "sparse", "generic")
 def sample_votes(
     model: nn.Module,
     data: Any,
-    smoothing: Scheme | FeatureLaw,
+    smoothing: Scheme | Law,
     samples: int,
     pilot_samples: int = 1000,
     seed: int = 0,

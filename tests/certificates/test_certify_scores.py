@@ -370,10 +370,8 @@ def test_votes_without_scores_are_refused_with_the_remedy() -> None:
 
 def test_noise_that_is_not_made_of_flips_is_refused() -> None:
     """Order-2 weights are known for flips; another law must not pass for one, nor for no noise."""
-    other = Smoothing(F)
-    object.__setattr__(other, "features", object())
     with pytest.raises(UnsupportedError, match="use BernoulliFlip laws"):
-        made(0.9, 0.1, other)
+        made(0.9, 0.1, Smoothing(Gaussian(0.5)))
 
 
 def test_localized_levels_are_taken_at_their_worst() -> None:

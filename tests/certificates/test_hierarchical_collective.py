@@ -24,7 +24,7 @@ from hierarchical_oracle import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphcert.collective import hierarchical, hierarchical_exact, hierarchical_rows
+from graphcert.collective.hierarchical import enumeration, hierarchical_certificate, row_choices
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Ablation, BernoulliFlip, Budget, Hierarchical, Partition, Smoothing
 
@@ -89,8 +89,8 @@ def test_with_too_many_choices_of_rows_the_bound_is_looser_and_sound(scheme, cle
     p = majorities(seed)
     certificate = claim(scheme, p)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hierarchical_rows, "MOST_CHOICES", 0)
-        patch.setattr(hierarchical_exact, "MOST_ALLOCATIONS", 0)
+        patch.setattr(row_choices, "MOST_CHOICES", 0)
+        patch.setattr(enumeration, "MOST_ALLOCATIONS", 0)
         found = certificate.collective(budgets, method=method, data=data_of(clean))
     alone = [int(certificate.robust(budget).sum()) for budget in budgets]
     truth = [ROWS - model_truth(scheme, clean, budget, p) for budget in budgets]
@@ -142,11 +142,11 @@ def test_wrong_implementations_are_caught(wrong):
     """Each of these would certify more, or less, than the worst classifiers leave; as it is, nothing differs."""
     scheme = Hierarchical((0.5, 0.9375), Smoothing([BernoulliFlip(0.25, 0.25), BernoulliFlip(0.25, 0.375)],
                           partition=Partition(np.array([0, 0, 1]), np.array([[0, 1], [1, 0]]))))  # fmt: skip
-    given_rows = hierarchical.HierarchicalProblem.lowered
+    given_rows = hierarchical_certificate.HierarchicalProblem.lowered
     differs = False
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hierarchical_exact, "MOST_ALLOCATIONS", 0)
-        kind = hierarchical.HierarchicalProblem
+        patch.setattr(enumeration, "MOST_ALLOCATIONS", 0)
+        kind = hierarchical_certificate.HierarchicalProblem
         if wrong == "δ forgotten":
             patch.setattr(kind, "lowered", lambda self, shares: given_rows(self, np.ones_like(shares)))
         if wrong == "one selection for all blocks":
@@ -167,10 +167,12 @@ def test_rows_that_weigh_nothing_in_the_joint_program_are_caught(wrong):
                           partition=Partition(np.array([0, 0, 1]), np.array([[0, 1], [1, 0]]))))  # fmt: skip
     unsound = False
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hierarchical_rows, "MOST_CHOICES", 0)
+        patch.setattr(row_choices, "MOST_CHOICES", 0)
         if wrong:
-            right = hierarchical.joint_problem
-            patch.setattr(hierarchical, "joint_problem", lambda p: right(replace(p, select=np.ones_like(p.select))))
+            right = hierarchical_certificate.joint_problem
+            patch.setattr(
+                hierarchical_certificate, "joint_problem", lambda p: right(replace(p, select=np.ones_like(p.select)))
+            )
         for seed in range(40):
             p, budget = majorities(seed), Budget(1, 0, nodes=1)
             curve = claim(scheme, p).collective([budget], method="milp", data=data_of(0))

@@ -27,12 +27,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphcert.certificates import Attack
-from graphcert.collective import hierarchical_exact, hierarchical_look, hierarchical_rows, hierarchical_search
-from graphcert.collective.hierarchical_exact import HierarchicalTruth
-from graphcert.collective.hierarchical_look import first_look
-from graphcert.collective.hierarchical_problem import hierarchical_problem
-from graphcert.collective.hierarchical_rows import halves, joined, row_choices
-from graphcert.collective.sweep import Bound
+from graphcert.collective.bound_loop import Bound
+from graphcert.collective.hierarchical import enumeration, row_search, screening
+from graphcert.collective.hierarchical import row_choices as choosing
+from graphcert.collective.hierarchical.enumeration import HierarchicalTruth
+from graphcert.collective.hierarchical.hierarchical_problem import hierarchical_problem
+from graphcert.collective.hierarchical.row_choices import halves, joined, row_choices
+from graphcert.collective.hierarchical.screening import first_look
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import BernoulliFlip, Budget, Hierarchical, Partition, Smoothing, Views
 from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS
@@ -48,7 +49,7 @@ def test_no_time_is_enough_for_a_sound_answer(scheme, clean, budgets, seed, limi
     p = majorities(seed)
     with pytest.MonkeyPatch.context() as patch:
         if together:  # as if there were many choices of rows
-            patch.setattr(hierarchical_search, "_FEW", 0)
+            patch.setattr(row_search, "_FEW", 0)
         curves = claim(scheme, p).compare_methods(budgets, methods="all", data=data_of(clean), time_limit=limit)
     assert tuple(curves) == METHODS
     truth = np.array([model_truth(scheme, clean, budget, p) for budget in budgets])
@@ -66,7 +67,7 @@ def test_with_all_the_time_sets_of_choices_cost_nothing(scheme, clean, budgets, 
     p = majorities(seed)
     found = claim(scheme, p).collective(budgets, method=method, data=data_of(clean), time_limit=None)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hierarchical_search, "_FEW", 0)
+        patch.setattr(row_search, "_FEW", 0)
         in_sets = claim(scheme, p).collective(budgets, method=method, data=data_of(clean), time_limit=None)
     assert in_sets.attacked_upper.tolist() == found.attacked_upper.tolist()
 
@@ -111,10 +112,10 @@ def test_allocations_that_spend_everything_suffice_where_they_are_said_to(scheme
 def test_every_choice_lies_in_one_box(most, rows, sets):
     most, rows = np.array(most), min(rows, sum(most))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hierarchical_rows, "MOST_SETS", sets)
-        boxes = hierarchical_rows._boxes(np.minimum(most, rows), rows)
+        patch.setattr(choosing, "MOST_SETS", sets)
+        boxes = choosing._boxes(np.minimum(most, rows), rows)
     assert len(boxes) <= sets
-    for choice in hierarchical_rows._spread(most, rows):
+    for choice in choosing._spread(most, rows):
         assert sum(bool(((low <= choice) & (choice <= high)).all()) for low, high in boxes) == 1
 
 
@@ -124,9 +125,9 @@ def test_every_choice_lies_in_one_box(most, rows, sets):
 def test_sets_of_choices_are_at_least_as_strong_as_their_choices(scheme, clean, budgets, seed, method, sets):
     p = majorities(seed)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hierarchical_rows, "MOST_CHOICES", 0)
-        patch.setattr(hierarchical_rows, "MOST_SETS", sets)
-        patch.setattr(hierarchical_exact, "MOST_ALLOCATIONS", 0)
+        patch.setattr(choosing, "MOST_CHOICES", 0)
+        patch.setattr(choosing, "MOST_SETS", sets)
+        patch.setattr(enumeration, "MOST_ALLOCATIONS", 0)
         found = claim(scheme, p).collective(budgets, method=method, data=data_of(clean))
     assert (found.attacked_upper >= [model_truth(scheme, clean, budget, p) for budget in budgets]).all()
 
@@ -155,13 +156,13 @@ def test_wrong_shortcuts_are_caught(wrong):
                           partition=Partition(np.array([0, 0, 1]), np.array([[0, 1], [1, 0]]))))  # fmt: skip
     unsound = False
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hierarchical_exact, "MOST_ALLOCATIONS", 0)
-        patch.setattr(hierarchical_search, "_FEW", 0)
+        patch.setattr(enumeration, "MOST_ALLOCATIONS", 0)
+        patch.setattr(row_search, "_FEW", 0)
         if wrong == "one choice stands for its set":
-            patch.setattr(hierarchical_search, "joined", lambda choices: choices[0])
-            patch.setattr(hierarchical_search, "halves", lambda choices, threat: ([0], [0]))
+            patch.setattr(row_search, "joined", lambda choices: choices[0])
+            patch.setattr(row_search, "halves", lambda choices, threat: ([0], [0]))
         if wrong == "a look at the clean level":
-            patch.setattr(hierarchical_look, "given_selected", lambda p, share: (p, np.full_like(share, 0.5)))
+            patch.setattr(screening, "given_selected", lambda p, share: (p, np.full_like(share, 0.5)))
         for seed in range(40):
             p, budget = majorities(seed), Budget(2, 0, nodes=1)
             curve = claim(scheme, p).collective([budget], method="lp", data=data_of(0))

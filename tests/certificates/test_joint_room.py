@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from graphcert.certificates import Attack, certify
 from graphcert.collective import hierarchical_exact, scheme_perception, smoothing_problem
-from graphcert.collective.hierarchical_room import BlockRows
+from graphcert.collective.hierarchical.joint_room import BlockRows
 from graphcert.noise import Ablation, BernoulliFlip, Budget, Hierarchical, Partition, Smoothing
 from graphcert.votes import Votes
 

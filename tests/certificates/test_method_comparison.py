@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from graphcert.certificates import certify, together_norm
+from graphcert.certificates import certify, norm_family
 from graphcert.certificates.method_hierarchy import ALL, BESIDE, HIERARCHY, METHODS, PUBLISHED, MethodComparison
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Ablation, BernoulliFlip, Gaussian, Hierarchical, Partition, Smoothing
@@ -68,9 +68,9 @@ def test_the_strongest_that_exists_stands_in_for_the_strongest_that_does_not(mon
     partition = Partition(np.repeat([0, 1], NODES // 2), np.array([[0, 1], [1, 0]]))
     moved = certify(votes(Smoothing([Gaussian(0.5), Gaussian(1.0)], partition=partition)))
     asked = []
-    solve = together_norm.collective_norm
+    solve = norm_family.collective_norm
     monkeypatch.setattr(
-        together_norm, "collective_norm", lambda *args, **more: asked.append(more) or solve(*args, **more)
+        norm_family, "collective_norm", lambda *args, **more: asked.append(more) or solve(*args, **more)
     )
     ladder = moved.compare_methods(shift=np.linspace(0.1, 1, 4), methods=BESIDE["tight"])
     assert set(ladder) == shown

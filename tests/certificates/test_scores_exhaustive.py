@@ -19,7 +19,7 @@ from graphcert.noise import BernoulliFlip, Budget, Hierarchical, Partition, Sche
 from graphcert.statistics import tail_mean_variance
 from graphcert.tradeoff import budget_trade_offs
 from graphcert.tradeoff.half_spaces import order_weight
-from graphcert.tradeoff.score_mean import ScoreTails
+from graphcert.tradeoff.mean_scores import ScoreTails
 from graphcert.votes import UNIT
 
 BITS = 4

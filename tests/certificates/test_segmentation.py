@@ -254,7 +254,7 @@ GOOD = np.array([[3, 7], [10, 0]])
         ({"method": "none"}, "holm, bonferroni"),
         ({"sigma": 0.0}, "sigma"),
         ({"sigma": float("nan")}, "sigma"),
-        ({"errors": -1}, "whole number"),
+        ({"errors": -1}, "must be at least 0"),
         ({"errors": 1.5}, "whole number"),
         ({"errors": True}, "whole number"),
         ({"total_variation": 1.0}, "total_variation"),

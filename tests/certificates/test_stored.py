@@ -236,3 +236,43 @@ def test_numbers_of_another_type_are_not_rounded_or_read_out_of_text() -> None:
     for name, value in (("labels", 0.0), ("labels", "1"), ("p_lower", "0.9"), ("targets", 1), ("p_lower", True)):
         with pytest.raises(InputError, match=name):
             gc.Certificate.from_dict(description | {name: [value] * N})
+
+
+# Curves
+
+
+def test_a_curve_gives_back_every_bit_and_describes_itself(tmp_path: Path) -> None:
+    certificate = MADE["binary"]
+    assert isinstance(certificate, gc.Certificate)
+    for curve in (
+        certificate.collective(add=range(3), truth=certificate.labels),
+        certificate.collective(1, method="naive"),
+    ):
+        curve.save(tmp_path / "curve.json")
+        again = gc.CollectiveCurve.load(str(tmp_path / "curve.json"))
+        assert json.dumps(again.to_dict()) == json.dumps(curve.to_dict())
+        assert again.budgets.dtype == curve.budgets.dtype
+        assert repr(curve).startswith(f"CollectiveCurve of 12 targets at {len(curve)} budgets (feature_add): ")
+        assert "\n" not in repr(curve)
+
+
+@pytest.mark.parametrize("content", ["", "{", "5", "{}", '{"axes": []}', '{"axes": ["a"], "axes": ["a"]}', "\x00"])
+def test_a_file_that_is_no_curve_is_refused(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "curve.json"
+    with pytest.raises(DataError, match="there is no"):
+        gc.CollectiveCurve.load(path)
+    path.write_text(content)
+    with pytest.raises(DataError, match="not a saved CollectiveCurve") as raised:
+        gc.CollectiveCurve.load(path)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_curve_that_contradicts_itself_is_refused(tmp_path: Path) -> None:
+    certificate = MADE["binary"]
+    assert isinstance(certificate, gc.Certificate)
+    description = certificate.collective(add=range(3)).to_dict()
+    (tmp_path / "curve.json").write_text(
+        json.dumps(description | {"attacked_upper": [0, 0, 0], "bound": [9.0, 9.0, 9.0]})
+    )
+    with pytest.raises(DataError, match="below its bound"):
+        gc.CollectiveCurve.load(tmp_path / "curve.json")

@@ -182,7 +182,7 @@ def test_settings_make_the_laws_they_name():
     assert RunConfig.from_dict({"smoothing": {"keep": 7}}).smoothing.scheme(None) == Smoothing(SubsetAblation(7))
     with pytest.raises(InputError, match="shift takes up to 200 norms"):
         CollectiveConfig(sweeps=({"shift": "0:1"},))
-    assert np.isclose(RunConfig.from_dict({"smoothing": {"sigma": 1}}).smoothing.sigma, 1)
+    assert np.isclose(RunConfig.from_dict({"smoothing": {"sigma": 1}}).smoothing.laws["sigma"], 1)
 
 
 BAD = {

@@ -181,7 +181,7 @@ def test_a_solver_that_does_not_return_is_left(solver):
         "import numpy as np, scipy.sparse",
         "from graphcert.cli.interrupts import interruptible",
         f"from graphcert.collective.{module} import {name}",
-        "from graphcert.collective.linear import LinearProgram",
+        "from graphcert.collective.solvers.program import LinearProgram",
         "draw, n = np.random.default_rng(0).integers, 300",
         "matrix = scipy.sparse.csc_array(draw(1, 1000, (40, n)).astype(float))",
         "values = draw(1, 1000, n).astype(float)",

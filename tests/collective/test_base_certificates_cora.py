@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from scipy.optimize import linprog
 
 from graphcert.collective import collective_strictly_local, naive_bound, receptive_field
-from graphcert.collective.staircase import minimal_broken_points
+from graphcert.collective.base_certificates.minimal_points import minimal_broken_points
 
 DATA = os.environ.get("GRAPHCERT_DATA")
 pytestmark = pytest.mark.skipif(DATA is None, reason="GRAPHCERT_DATA is not set")

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from localized_oracle import budgets_of, masks, most_attacked, problems
+from localized_reference import LocalizedReference
 from seeds import fresh_rng
 
-from graphcert.collective import LocalizedProblem, axis_weights, collective_localized, localized
-from graphcert.collective.linear import Solution
-from graphcert.collective.localized_reference import LocalizedReference
+from graphcert.collective import LocalizedProblem, axis_weights, collective_localized
+from graphcert.collective.solvers import SOLVERS
+from graphcert.collective.solvers.program import Solution
 from graphcert.errors import GraphcertError, InputError
 from graphcert.noise import BernoulliFlip
 from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, order_eta
@@ -62,7 +63,7 @@ def test_the_reference_is_built_once_and_answers_for_every_budget() -> None:
     values = [reference.attacked(np.array(budget)) for budget in sweep]
     assert curve.attacked_upper.tolist() == [int(np.floor(value + 1e-6)) for value in values]
     proved = np.arange(60) % 2 == 0
-    masked = collective_localized(problem, [most], robust_alone=proved, bins=None)
+    masked = collective_localized(problem, [most], robust_per_node=proved, bins=None)
     assert masked.bound[0] == pytest.approx(reference.attacked(most, proved), abs=1e-5)
 
 
@@ -167,7 +168,7 @@ def test_a_lying_solver_cannot_win_more_than_the_truth(problem, data, lie) -> No
 
     budget = data.draw(budgets_of(problem))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(localized._SOLVERS, "highs", lambda time_limit: Liar(solution))
+        patch.setitem(SOLVERS, "highs", lambda time_limit: Liar(solution))
         lied = collective_localized(problem, [budget], method="milp", bins=None)
     assert lied.attacked_upper[0] >= most_attacked(problem, budget)
 
@@ -183,7 +184,7 @@ def test_an_objective_a_little_below_a_whole_number_is_not_floored_to_the_one_be
         return Solution("optimal", best_bound=truth - 3e-10, trusted=True)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(localized._SOLVERS, "highs", lambda time_limit: Liar(solution))
+        patch.setitem(SOLVERS, "highs", lambda time_limit: Liar(solution))
         found = collective_localized(problem, [budget], method="milp", bins=None)
     assert found.attacked_upper[0] >= truth
 
@@ -197,7 +198,7 @@ def test_a_claim_below_an_attack_is_refuted() -> None:
         return Solution("optimal", best_bound=1.0, trusted=True)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(localized._SOLVERS, "highs", lambda time_limit: Liar(solution))
+        patch.setitem(SOLVERS, "highs", lambda time_limit: Liar(solution))
         lied = collective_localized(problem, [(3, 3)], method="milp", bins=None)
     assert lied.method[0] == "naive"
     assert lied.attacked_upper[0] >= honest.attacked_upper[0]

@@ -95,7 +95,7 @@ def test_outputs_proved_robust_on_their_own_are_not_attacked(problem, data) -> N
     proved = np.array(data.draw(st.lists(st.booleans(), min_size=problem.outputs, max_size=problem.outputs)))
     truth = most_attacked(problem, budget, targets, proved)
     naive, lp, milp = (
-        collective_localized(problem, [budget], method=m, targets=targets, robust_alone=proved, bins=None)
+        collective_localized(problem, [budget], method=m, targets=targets, robust_per_node=proved, bins=None)
         for m in METHODS
     )
     assert milp.attacked_upper[0] == truth
@@ -112,9 +112,9 @@ def test_a_mask_of_proofs_belongs_to_its_budget(problem, data) -> None:
     proved = np.zeros((2, problem.outputs), dtype=bool)
     proved[0] = data.draw(masks(problem))
     for method in METHODS:
-        found = collective_localized(problem, sweep, method=method, robust_alone=proved, bins=None)
+        found = collective_localized(problem, sweep, method=method, robust_per_node=proved, bins=None)
         assert found.attacked_upper[1] >= most_attacked(problem, sweep[1])
-        assert found.attacked_upper[0] >= most_attacked(problem, small, robust_alone=proved[0])
+        assert found.attacked_upper[0] >= most_attacked(problem, small, robust_per_node=proved[0])
         assert method != "milp" or found.attacked_upper[1] == most_attacked(problem, sweep[1])
 
 

@@ -64,8 +64,8 @@ def test_a_problem_that_does_not_fit_together(change, message) -> None:
         ({"targets": np.ones(3)}, "targets must be a boolean mask"),
         ({"targets": np.zeros(3, dtype=bool)}, "no targets"),
         ({"correct": np.ones((3, 1), dtype=bool)}, "correct must be a boolean mask"),
-        ({"robust_alone": np.ones((2, 3), dtype=bool)}, "robust_alone must be a boolean mask"),
-        ({"robust_alone": np.ones(3)}, "robust_alone must be a boolean mask"),
+        ({"robust_per_node": np.ones((2, 3), dtype=bool)}, "robust_per_node must be a boolean mask"),
+        ({"robust_per_node": np.ones(3)}, "robust_per_node must be a boolean mask"),
     ],
 )
 def test_arguments_outside_their_domain(arguments, message) -> None:

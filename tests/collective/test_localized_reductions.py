@@ -12,10 +12,10 @@ from localized_oracle import allocations, broken, budgets_of, most_attacked, pro
 from seeds import fresh_rng
 
 from graphcert.collective import LocalizedProblem
-from graphcert.collective.block_axes import BlockAxes, reduce_axes
-from graphcert.collective.chains import build_staircases, find_kinds
-from graphcert.collective.localized_attack import improved, whole_changes
-from graphcert.collective.localized_program import encode_localized
+from graphcert.collective.half_spaces.localized_attack import improved, whole_changes
+from graphcert.collective.half_spaces.localized_problem import BlockAxes, reduce_axes
+from graphcert.collective.half_spaces.localized_program import encode_localized
+from graphcert.collective.half_spaces.thresholds import build_staircases, find_kinds
 
 
 @settings(max_examples=150)

@@ -75,7 +75,7 @@ def test_exact_proofs_of_single_nodes_join_in_and_stay_below_the_truth(scheme, a
     one_by_one = [[exactly_attacked(p[[n]], groups[[n]], levels, rank, b) for b in found] for n in range(p.size)]
     proved = ~np.array(one_by_one, dtype=bool).any(axis=1)
     for method in METHODS:
-        curve = collective_localized(problem, [(add, delete)], method=method, robust_alone=proved)
+        curve = collective_localized(problem, [(add, delete)], method=method, robust_per_node=proved)
         assert proved.sum() <= curve.certified[0] <= truth
         assert curve.certified[0] >= collective_localized(problem, [(add, delete)], method=method).certified[0]
 

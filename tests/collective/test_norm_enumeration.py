@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from localized_oracle import masks
 from norm_oracle import NORMS, most_attacked, norm_problems, spent
 
-from graphcert.collective import NormProblem, collective_norm, localized
-from graphcert.collective.linear import Solution
+from graphcert.collective import NormProblem, collective_localized, collective_norm
+from graphcert.collective.solvers import SOLVERS
+from graphcert.collective.solvers.program import Solution
 
 METHODS = ("naive", "lp", "milp")
 
@@ -131,7 +132,7 @@ def test_nothing_that_a_solver_says_about_the_relaxation_is_believed(problem, no
             return Solution("optimal", self.rng.normal(size=size) * scale, 0.0, self.rng.random(columns) * 9, True)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(localized._SOLVERS, "highs", Liar)
+        patch.setitem(SOLVERS, "highs", Liar)
         curve = collective_norm(problem, norms, method="lp", bins=None)
     for i, norm in enumerate(norms):
         truth = most_attacked(problem, spent(problem, norm))
@@ -177,7 +178,7 @@ def test_lowering_weights_as_for_whole_changes_would_certify_too_much() -> None:
     for method in METHODS:
         assert collective_norm(problem, [0.125, 0.25], method=method).certified.tolist() == [1, 0]
     whole = replace(problem.program(0), whole=True)
-    assert localized.collective_localized(whole, [0], method="lp").certified.tolist() == [1]
+    assert collective_localized(whole, [0], method="lp").certified.tolist() == [1]
 
 
 def test_the_whole_is_more_than_its_parts() -> None:

@@ -44,7 +44,7 @@ def test_options_are_those_of_whole_changes() -> None:
         {"solver": "x"},
         {"bins": 0},
         {"targets": np.zeros(2, bool)},
-        {"robust_alone": np.ones(3, bool)},
+        {"robust_per_node": np.ones(3, bool)},
     ):
         with pytest.raises(InputError):
             collective_norm(PROBLEM, [0.5], **option)
@@ -81,7 +81,7 @@ def test_both_backends_prove_the_same() -> None:
 
 def test_what_is_robust_alone_never_falls() -> None:
     proved = np.array([[True, False], [False, False]])
-    free, kept = (collective_norm(PROBLEM, [2.0, 2.0], method="milp", robust_alone=r) for r in (None, proved))
+    free, kept = (collective_norm(PROBLEM, [2.0, 2.0], method="milp", robust_per_node=r) for r in (None, proved))
     assert free.attacked_upper.tolist() == [2, 2]
     assert kept.attacked_upper.tolist() == [1, 1]  # the same norm twice: what is proved once holds
     assert replace(kept, targets=3).certified.tolist() == [2, 2]

@@ -6,19 +6,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from perceived_oracle import cases, masks, most_attacked, ring
+from receptive_reference import receptive_reference
 
-from graphcert.collective import collective_perceived, perceived
-from graphcert.collective.linear import Solution
-from graphcert.collective.perceived_problem import perceived_problem
-from graphcert.collective.perceived_reference import perceived_reference
+from graphcert.collective import collective_receptive
+from graphcert.collective.half_spaces.receptive_problem import receptive_problem
+from graphcert.collective.solvers import SOLVERS
+from graphcert.collective.solvers.program import Solution
 
 
 def reference(case, budget, targets, integer):
     given_limits = {key: case.get(key) for key in ("local_budget", "attackers", "endpoints")}
-    problem = perceived_problem(
+    problem = receptive_problem(
         case["problem"], case["perception"], case["axis_of"], np.array([budget]), **given_limits
     )
-    program = perceived_reference(problem, targets, np.array(budget), integer)
+    program = receptive_reference(problem, targets, np.array(budget), integer)
     program.solve(solver=cvxpy.HIGHS)
     assert program.status == "optimal"
     return program.value
@@ -29,11 +30,11 @@ def reference(case, budget, targets, integer):
 def test_the_plain_program_has_the_same_integer_optimum_and_no_tighter_relaxation(drawn, data) -> None:
     case, budget = drawn
     targets = data.draw(masks(case))
-    exact = collective_perceived(**case, budgets=[budget], method="milp", targets=targets)
+    exact = collective_receptive(**case, budgets=[budget], method="milp", targets=targets)
     assert exact.attacked_upper[0] == round(reference(case, budget, targets, integer=True))
     if np.isinf(case["problem"].weights).any() or np.isinf(case["problem"].eta).any():
         return  # each puts finite numbers of its own for infinite ones, which changes relaxations
-    relaxed = collective_perceived(**case, budgets=[budget], targets=targets)
+    relaxed = collective_receptive(**case, budgets=[budget], targets=targets)
     assert relaxed.bound[0] <= reference(case, budget, targets, integer=False) + 1e-5
 
 
@@ -43,8 +44,8 @@ def test_cvxpy_and_highs_agree(drawn, data) -> None:
     case, budget = drawn
     sweep = [budget, tuple(amount + 1 for amount in budget)]
     for method in ("lp", "milp"):
-        direct = collective_perceived(**case, budgets=sweep, method=method)
-        through = collective_perceived(**case, budgets=sweep, method=method, solver="cvxpy")
+        direct = collective_receptive(**case, budgets=sweep, method=method)
+        through = collective_receptive(**case, budgets=sweep, method=method, solver="cvxpy")
         assert direct.attacked_upper.tolist() == through.attacked_upper.tolist()
         assert direct.bound == pytest.approx(through.bound, abs=1e-5)
 
@@ -84,8 +85,8 @@ def test_a_lying_solver_cannot_win_more_than_the_truth(drawn, lie) -> None:
     case, budget = drawn
     truth = most_attacked(case, budget)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(perceived._SOLVERS, "highs", lambda time_limit: Liar(solution))
-        lied = collective_perceived(**case, budgets=[budget], method="milp")
+        patch.setitem(SOLVERS, "highs", lambda time_limit: Liar(solution))
+        lied = collective_receptive(**case, budgets=[budget], method="milp")
     assert lied.attacked_upper[0] >= truth
     assert not lied.attacked_upper[0] - lied.gap[0] > truth
 
@@ -102,8 +103,8 @@ def test_an_objective_a_little_below_a_whole_number_is_not_floored_to_the_one_be
         return Solution("optimal", best_bound=truth - always - 3e-10, trusted=True)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(perceived._SOLVERS, "highs", lambda time_limit: Liar(solution))
-        found = collective_perceived(**case, budgets=[budget], method="milp")
+        patch.setitem(SOLVERS, "highs", lambda time_limit: Liar(solution))
+        found = collective_receptive(**case, budgets=[budget], method="milp")
     assert found.attacked_upper[0] >= truth
 
 
@@ -111,8 +112,8 @@ def test_an_objective_a_little_below_a_whole_number_is_not_floored_to_the_one_be
 def test_a_time_limit_leaves_a_proved_bound_and_says_so(solver) -> None:
     case = ring(400)
     budget = [(6, 6)]
-    limited = collective_perceived(**case, budgets=budget, method="milp", time_limit=0.0, solver=solver)
-    linear, naive = (collective_perceived(**case, budgets=budget, method=method) for method in ("lp", "naive"))
+    limited = collective_receptive(**case, budgets=budget, method="milp", time_limit=0.0, solver=solver)
+    linear, naive = (collective_receptive(**case, budgets=budget, method=method) for method in ("lp", "naive"))
     attack = linear.attacked_upper[0] - linear.gap[0]
     assert attack <= limited.attacked_upper[0] <= naive.attacked_upper[0]
     assert limited.certified[0] <= linear.certified[0]

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from perceived_oracle import cases, masks, most_attacked
 from scipy.sparse import csr_array
 
-from graphcert.collective import LocalizedProblem, collective_perceived
+from graphcert.collective import LocalizedProblem, collective_receptive
 
 METHODS = ("naive", "lp", "milp")
 
 
 def chain(case, budgets, **masked):
     """The curves of the naive, linear and integer program."""
-    return [collective_perceived(**case, budgets=budgets, method=method, **masked) for method in METHODS]
+    return [collective_receptive(**case, budgets=budgets, method=method, **masked) for method in METHODS]
 
 
 @settings(max_examples=400)
@@ -61,7 +61,7 @@ def test_targets_accuracy_and_proofs_have_their_own_truth(drawn, data) -> None:
     targets, correct, proved = data.draw(masks(case)), data.draw(masks(case)), data.draw(masks(case))
     right = targets & correct
     for curve, exactly in zip(
-        chain(case, [budget], targets=targets, correct=correct, robust_alone=proved), (0, 0, 1), strict=True
+        chain(case, [budget], targets=targets, correct=correct, robust_per_node=proved), (0, 0, 1), strict=True
     ):
         truth = most_attacked(case, budget, targets, proved)
         accurate = right.sum() - most_attacked(case, budget, right, proved)
@@ -80,9 +80,9 @@ def test_a_mask_of_proofs_belongs_to_its_budget(drawn, data) -> None:
     sweep = [small, tuple(amount + 1 for amount in small)]
     proved = np.zeros((2, case["problem"].outputs), dtype=bool)
     proved[0] = data.draw(masks(case))
-    for curve in chain(case, sweep, robust_alone=proved):
+    for curve in chain(case, sweep, robust_per_node=proved):
         assert curve.attacked_upper[1] >= most_attacked(case, sweep[1])
-        assert curve.attacked_upper[0] >= most_attacked(case, small, robust_alone=proved[0])
+        assert curve.attacked_upper[0] >= most_attacked(case, small, robust_per_node=proved[0])
 
 
 @settings(max_examples=80)
@@ -91,10 +91,10 @@ def test_a_sweep_is_monotone_and_the_same_in_any_order(drawn, order) -> None:
     case, largest = drawn
     sweep = [tuple(min(size, step) for size in largest) for step in order]
     for method in METHODS:
-        together = collective_perceived(**case, budgets=sweep, method=method)
+        together = collective_receptive(**case, budgets=sweep, method=method)
         sorted_by_size = together.certified[np.argsort(order)]
         assert (np.diff(sorted_by_size) <= 0).all()
-        alone = [collective_perceived(**case, budgets=[b], method=method).attacked_upper[0] for b in sweep]
+        alone = [collective_receptive(**case, budgets=[b], method=method).attacked_upper[0] for b in sweep]
         assert (together.attacked_upper <= alone).all()
         assert together.budgets.tolist() == [list(b) for b in sweep]
         if method == "milp":
@@ -118,7 +118,7 @@ def test_limits_only_help_the_defender_and_loose_ones_change_nothing(drawn) -> N
 @pytest.mark.parametrize("method", METHODS)
 def test_abstained_outputs_fall_without_any_change(method) -> None:
     case = small_case(eta=np.array([[0.0, -1.0, 2.0]]))
-    curve = collective_perceived(**case, budgets=[0, 1, 2], method=method)
+    curve = collective_receptive(**case, budgets=[0, 1, 2], method=method)
     assert curve.attacked_upper.tolist() == [2, 2, 3]
     assert curve.gap[0] == 0
 

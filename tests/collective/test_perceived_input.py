@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from graphcert.collective import LocalizedProblem, collective_perceived, receptive_field, smoothing_places
+from graphcert.collective import LocalizedProblem, collective_receptive, receptive_field, smoothing_places
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import BernoulliFlip, Partition, Smoothing
 
@@ -52,7 +52,7 @@ CASES = [
     ({"targets": np.ones(2, dtype=bool)}, "targets must be a boolean mask"),
     ({"targets": np.zeros(3, dtype=bool)}, "no targets"),
     ({"correct": np.ones(3)}, "correct must be a boolean mask"),
-    ({"robust_alone": np.ones((2, 3), dtype=bool)}, "robust_alone must be a boolean mask"),
+    ({"robust_per_node": np.ones((2, 3), dtype=bool)}, "robust_per_node must be a boolean mask"),
     ({"local_budget": -1}, "local budgets must be whole numbers"),
     ({"local_budget": (1, 1)}, "one entry per class"),
     ({"local_budget": {"edges": 1}}, "local_budget names the class 'edges'"),
@@ -68,7 +68,7 @@ CASES = [
 @pytest.mark.parametrize("method", ["naive", "lp"])
 def test_bad_input(change, sentence, method) -> None:
     with pytest.raises(InputError, match=sentence) as caught:
-        collective_perceived(**{"method": method, **GOOD, **change})
+        collective_receptive(**{"method": method, **GOOD, **change})
     assert "\n" not in str(caught.value)
 
 
@@ -80,31 +80,31 @@ def test_added_edges_need_a_masked_reach() -> None:
         "budgets": [(0, 0, 1, 0)],
     }
     with pytest.raises(UnsupportedError, match="new reach"):
-        collective_perceived(**adding)
-    assert collective_perceived(**adding, reach_is_masked=True).certified.tolist() == [0]
+        collective_receptive(**adding)
+    assert collective_receptive(**adding, reach_is_masked=True).certified.tolist() == [0]
 
 
 @pytest.mark.parametrize(("solver", "missing"), [("highs", "highspy"), ("cvxpy", "highspy"), ("cvxpy", "cvxpy")])
 def test_a_missing_solver_is_named_with_the_way_to_get_it(solver, missing, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(InputError, match=f"pip install '{missing}"):
-        collective_perceived(**GOOD, solver=solver)
-    assert collective_perceived(**GOOD, method="naive", solver=solver).certified.tolist() == [0]
+        collective_receptive(**GOOD, solver=solver)
+    assert collective_receptive(**GOOD, method="naive", solver=solver).certified.tolist() == [0]
 
 
 def test_the_forms_of_limits_that_are_accepted() -> None:
-    expected = collective_perceived(**GOOD).certified.tolist()
+    expected = collective_receptive(**GOOD).certified.tolist()
     for local in (None, 9, np.full(3, 9), {"feature_add": 9}, {"feature_delete": 0}, (9, 0, None, None), {}):
-        found = collective_perceived(**GOOD, local_budget=local, endpoints=PATH)
+        found = collective_receptive(**GOOD, local_budget=local, endpoints=PATH)
         assert found.certified.tolist() == expected
-    nobody = collective_perceived(**GOOD, local_budget={"feature_add": 0, "edge_delete": 0}, endpoints=PATH)
+    nobody = collective_receptive(**GOOD, local_budget={"feature_add": 0, "edge_delete": 0}, endpoints=PATH)
     assert nobody.certified.tolist() == [3]
-    assert collective_perceived(**GOOD, attackers=0, endpoints=PATH).certified.tolist() == [3]
+    assert collective_receptive(**GOOD, attackers=0, endpoints=PATH).certified.tolist() == [3]
 
 
 def test_a_class_without_matrix_costs_nothing_as_long_as_nothing_is_spent_on_it() -> None:
     only = {**GOOD, "perception": {"feature_add": NODES}, "axis_of": {"feature_add": AXES["feature_add"]}}
-    assert collective_perceived(**{**only, "budgets": [(0, 0, 0, 0), (1, 0, 0, 0)]}).certified.tolist() == [3, 0]
+    assert collective_receptive(**{**only, "budgets": [(0, 0, 0, 0), (1, 0, 0, 0)]}).certified.tolist() == [3, 0]
 
 
 def test_places_of_a_scheme_follow_its_blocks() -> None:

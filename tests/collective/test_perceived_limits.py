@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 from graphcert.collective import (
     LocalizedProblem,
     collective_localized,
-    collective_perceived,
+    collective_receptive,
     collective_strictly_local,
     naive_bound,
     receptive_field,
@@ -29,10 +29,10 @@ def test_if_everybody_perceives_everything_it_is_the_localized_certificate(drawn
         np.add.at(room, axes, 1 if name.startswith("edge") else 99)
     localized = replace(problem, capacity=np.minimum(problem.capacity, room))
     for method in ("naive", "milp"):
-        one = collective_perceived(**case, budgets=[budget], method=method, targets=targets)
+        one = collective_receptive(**case, budgets=[budget], method=method, targets=targets)
         other = collective_localized(localized, [budget], method=method, targets=targets, bins=None)
         assert one.attacked_upper.tolist() == other.attacked_upper.tolist()
-    relaxed = collective_perceived(**case, budgets=[budget], targets=targets)
+    relaxed = collective_receptive(**case, budgets=[budget], targets=targets)
     assert relaxed.attacked_upper[0] >= other.attacked_upper[0]
 
 
@@ -60,14 +60,14 @@ def test_one_block_and_one_class_is_the_strictly_local_certificate(drawn, data) 
     here = {"problem": problem, "perception": {name: field}, "axis_of": {name: np.zeros(field.shape[1], dtype=int)}}
     here |= {"budgets": sweep, "local_budget": {name: local}}
     assert (
-        collective_perceived(**here, **limits, method="naive").attacked_upper.tolist()
+        collective_receptive(**here, **limits, method="naive").attacked_upper.tolist()
         == naive_bound(**staircase, **limits).attacked_upper.tolist()
     )
     assert (
-        collective_perceived(**here, **limits, method="milp").attacked_upper.tolist()
+        collective_receptive(**here, **limits, method="milp").attacked_upper.tolist()
         == collective_strictly_local(**staircase, **limits, integer=True).attacked_upper.tolist()
     )
-    linear, steps = collective_perceived(**here, **limits), collective_strictly_local(**staircase, **limits)
+    linear, steps = collective_receptive(**here, **limits), collective_strictly_local(**staircase, **limits)
     assert (linear.bound <= steps.bound + 1e-6).all()
 
 
@@ -75,7 +75,7 @@ def test_at_a_realistic_size_it_beats_both_and_everything_stays_in_order() -> No
     case = ring(300)
     sweep = [(1, 0), (2, 1), (4, 4), (8, 0)]
     localized = collective_localized(case["problem"], sweep, bins=None)
-    naive, linear = (collective_perceived(**case, budgets=sweep, method=method) for method in ("naive", "lp"))
+    naive, linear = (collective_receptive(**case, budgets=sweep, method=method) for method in ("naive", "lp"))
     assert (linear.certified >= naive.certified).all()
     assert (linear.certified >= localized.certified).all()
     assert (linear.certified > np.maximum(naive.certified, localized.certified)).any()
@@ -89,7 +89,7 @@ def test_a_larger_field_never_certifies_more() -> None:
     for layers in range(4):
         field = receptive_field(edges, layers, "feature_add", num_nodes=120)
         perception = {"feature_add": field, "feature_delete": field}
-        curve = collective_perceived(**{**case, "perception": perception}, budgets=sweep, method="milp")
+        curve = collective_receptive(**{**case, "perception": perception}, budgets=sweep, method="milp")
         assert (curve.certified <= before).all()
         before = curve.certified
 
@@ -99,8 +99,8 @@ def test_more_directions_only_help(directions) -> None:
     case = ring(150)
     problem, sweep = case["problem"], [(2, 0), (3, 3)]
     few = replace(problem, eta=problem.eta[:directions], weights=problem.weights[:directions])
-    some = collective_perceived(**{**case, "problem": few}, budgets=sweep)
-    every = collective_perceived(**case, budgets=sweep)
+    some = collective_receptive(**{**case, "problem": few}, budgets=sweep)
+    every = collective_receptive(**case, budgets=sweep)
     assert (some.bound >= every.bound - 1e-6).all()
 
 
@@ -129,8 +129,8 @@ def two_outputs(eta, weights, perceives, classes=("feature_add",)):
 def test_a_place_with_little_room_serves_two_outputs_only_once() -> None:
     case = two_outputs([2.0, 2.0], [1.0], [[0, 2], [1, 2]])
     room = {"feature_add": np.array([9, 9, 1, 9])}
-    free = collective_perceived(**case, budgets=[1, 2, 3], method="milp")
-    limited = collective_perceived(**case, budgets=[1, 2, 3], method="milp", local_budget=room)
+    free = collective_receptive(**case, budgets=[1, 2, 3], method="milp")
+    limited = collective_receptive(**case, budgets=[1, 2, 3], method="milp", local_budget=room)
     assert free.attacked_upper.tolist() == [0, 2, 2]
     assert limited.attacked_upper.tolist() == [0, 1, 2]
 
@@ -138,5 +138,5 @@ def test_a_place_with_little_room_serves_two_outputs_only_once() -> None:
 def test_what_only_an_intolerable_place_breaks_survives_all_others() -> None:
     classes = ("feature_add", "feature_delete")
     case = two_outputs([np.inf, np.inf], [np.inf, 1.0], [[0], [1]], classes)
-    found = collective_perceived(**case, budgets=[(0, 9), (1, 9), (2, 9)], method="milp")
+    found = collective_receptive(**case, budgets=[(0, 9), (1, 9), (2, 9)], method="milp")
     assert found.attacked_upper.tolist() == [0, 1, 2]

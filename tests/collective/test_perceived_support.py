@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from perceived_oracle import cases, integers
 
-from graphcert.collective import perceived_support
-from graphcert.collective.perceived_attack import greedy_changes
-from graphcert.collective.perceived_problem import perceived_problem
-from graphcert.collective.perceived_program import encode_perceived
-from graphcert.collective.perceived_support import supported
+from graphcert.collective.half_spaces import whole_changes
+from graphcert.collective.half_spaces.receptive_attack import greedy_changes
+from graphcert.collective.half_spaces.receptive_problem import receptive_problem
+from graphcert.collective.half_spaces.receptive_program import encode_receptive
+from graphcert.collective.half_spaces.whole_changes import supported
 
 
 @st.composite
@@ -49,7 +49,7 @@ def test_the_least_sums_of_whole_changes_that_cross_everything(drawn) -> None:
 @given(half_spaces(), st.integers(1, 20))
 def test_what_is_not_looked_at_only_costs(drawn, points) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(perceived_support, "POINTS", points)
+        patch.setattr(whole_changes, "POINTS", points)
         found = supported(*drawn)
     assert (drawn[0] <= found).all()
     assert (found <= truth(*drawn)).all()
@@ -69,9 +69,9 @@ def test_huge_budgets_end() -> None:
 def test_attacks_keep_every_limit_and_are_points_of_the_program(drawn, data) -> None:
     case, budget = drawn
     limits = {key: case.get(key) for key in ("local_budget", "attackers", "endpoints")}
-    problem = perceived_problem(case["problem"], case["perception"], case["axis_of"], np.array([budget]), **limits)
+    problem = receptive_problem(case["problem"], case["perception"], case["axis_of"], np.array([budget]), **limits)
     every = np.ones(case["problem"].outputs, dtype=bool)
-    encoding = encode_perceived(problem, every, np.array(budget))
+    encoding = encode_receptive(problem, every, np.array(budget))
     if encoding.size == encoding.always:
         return
     program = encoding.program()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from graphcert.collective import (
     check_reach,
     collective_localized,
-    collective_perceived,
+    collective_receptive,
     receptive_field,
     smoothing_places,
     smoothing_problem,
@@ -77,7 +77,7 @@ class World:
         places = smoothing_places(self.smoothing, data)
         sweep = [(budget[0], budget[1], 0, budget[2])]
         found = [
-            collective_perceived(problem, field, places, sweep, method=method, endpoints=self.ends, **options)
+            collective_receptive(problem, field, places, sweep, method=method, endpoints=self.ends, **options)
             for method in METHODS
         ]
         return clean, found, collective_localized(problem, sweep, method="milp", bins=None)

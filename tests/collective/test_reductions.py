@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from graphcert.collective import collective_strictly_local, receptive_field, undirected_edges
-from graphcert.collective.attack import verified
-from graphcert.collective.columns import reduce_columns
-from graphcert.collective.grouping import group_nodes
-from graphcert.collective.linear import LinearProgram
-from graphcert.collective.threat import UNLIMITED
+from graphcert.collective.adversary import UNLIMITED
+from graphcert.collective.base_certificates.grid_attack import verified
+from graphcert.collective.base_certificates.grid_program import group_nodes
+from graphcert.collective.solvers.column_reduction import reduce_columns
+from graphcert.collective.solvers.program import LinearProgram
 
 binary = hnp.arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(1, 4)), elements=st.sampled_from([0.0, 1.0]))
 

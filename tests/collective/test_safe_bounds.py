@@ -11,9 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from graphcert.collective.bounds import attacked_upper, branch_and_bound_slack, claimed_bound, weak_duality_bound
-from graphcert.collective.highs import HighsSolver
-from graphcert.collective.linear import LinearProgram, Solution
+from graphcert.collective.solvers.highs_solver import HighsSolver
+from graphcert.collective.solvers.program import LinearProgram, Solution
+from graphcert.collective.solvers.safe_bounds import (
+    attacked_upper,
+    branch_and_bound_slack,
+    claimed_bound,
+    weak_duality_bound,
+)
 
 
 def program(rows, columns, matrix, row_upper, column_upper, objective):

@@ -8,7 +8,7 @@ from collective_oracle import grids
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphcert.collective.staircase import check_grid, minimal_broken_points
+from graphcert.collective.base_certificates.minimal_points import check_grid, minimal_broken_points
 from graphcert.errors import InputError
 
 

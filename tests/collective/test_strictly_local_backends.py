@@ -7,17 +7,18 @@ from collective_oracle import grids, problems
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from seeds import fresh_rng
+from strictly_local_reference import reference_program
 
-from graphcert.collective import collective_strictly_local, highs, receptive_field, undirected_edges
-from graphcert.collective.reference import reference_program
-from graphcert.collective.threat import threat
+from graphcert.collective import collective_strictly_local, receptive_field, undirected_edges
+from graphcert.collective.adversary import adversary
+from graphcert.collective.solvers import highs_solver
 
 
 def reference_value(problem, budget, integer):
     plain = {name: value for name, value in problem.items() if name != "grid"}
-    adversary = threat(nodes=len(problem["grid"]), **plain)
+    checked = adversary(nodes=len(problem["grid"]), **plain)
     every = np.ones(len(problem["grid"]), dtype=bool)
-    return reference_program(adversary, problem["grid"], every, np.array(budget), integer).solve(solver=cvxpy.HIGHS)
+    return reference_program(checked, problem["grid"], every, np.array(budget), integer).solve(solver=cvxpy.HIGHS)
 
 
 @st.composite
@@ -74,7 +75,7 @@ def test_interior_points_give_the_same_bound(case):
     sweep = [budget, tuple(size + 1 for size in budget)]
     simplex = collective_strictly_local(**problem, budgets=sweep)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(highs, "SIMPLEX_ROWS", 0)
+        patch.setattr(highs_solver, "SIMPLEX_ROWS", 0)
         interior = collective_strictly_local(**problem, budgets=sweep)
     assert interior.bound == pytest.approx(simplex.bound, abs=1e-4)
 
@@ -118,8 +119,8 @@ class Liar:
 
 @pytest.mark.parametrize("lie", ["zeros", "nan", "negative", "huge", "none", "claims nothing is attacked"])
 def test_a_lying_solver_cannot_certify_what_is_attacked(lie, monkeypatch):
-    from graphcert.collective import strictly_local
-    from graphcert.collective.linear import Solution
+    from graphcert.collective.solvers import SOLVERS
+    from graphcert.collective.solvers.program import Solution
 
     def solution(program):
         size = program.row_upper.shape
@@ -133,6 +134,6 @@ def test_a_lying_solver_cannot_certify_what_is_attacked(lie, monkeypatch):
     honest = collective_strictly_local(**problem)
     attack = honest.attacked_upper[0] - honest.gap[0]
     assert attack > 0
-    monkeypatch.setitem(strictly_local._SOLVERS, "highs", lambda time_limit: Liar(solution))
+    monkeypatch.setitem(SOLVERS, "highs", lambda time_limit: Liar(solution))
     lied = collective_strictly_local(**problem, integer=True)
     assert lied.attacked_upper[0] >= attack

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from graphcert.collective import collective_strictly_local, highs, naive_bound, receptive_field, undirected_edges
+from graphcert.collective import collective_strictly_local, naive_bound, receptive_field, undirected_edges
+from graphcert.collective.solvers import highs_solver
 from graphcert.errors import InputError, UnsupportedError
 
 PATH = np.array([[0, 1, 2], [1, 2, 3]])
@@ -88,7 +89,7 @@ def test_a_missing_solver_is_named_with_the_way_to_get_it(solver, missing, monke
 
 @pytest.mark.parametrize("solver", ["highs", "cvxpy"])
 def test_an_unreliable_release_of_the_solver_is_refused(solver, monkeypatch):
-    monkeypatch.setattr(highs, "version", lambda package: "1.14.9")
+    monkeypatch.setattr(highs_solver, "version", lambda package: "1.14.9")
     with pytest.raises(InputError, match=r"found 1\.14\.9"):
         collective_strictly_local(**good(), solver=solver)
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tight_oracle import ROUNDING, budgets_of, problems
 
-from graphcert.collective.tight import collective_tight
+from graphcert.collective.exact import collective_tight
 
 
 def outcomes(problem, group, b):

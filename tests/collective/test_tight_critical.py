@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tight_oracle import LEVELS, critical_at
 
-from graphcert.collective.tight.critical import critical
-from graphcert.collective.tight.law_table import law_table
+from graphcert.collective.exact.critical import critical, law_table
 from graphcert.noise import BernoulliFlip
 from graphcert.tradeoff import trade_off
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from localized_oracle import allocations
 from tight_oracle import FIVE, ROUNDING, budgets_of, exact_critical, fallen, masks, most_fallen, problems
 
-from graphcert.collective.tight import TightProblem, collective_tight, solve
+from graphcert.collective.exact import TightProblem, budget_solver, collective_tight
 from graphcert.noise import BernoulliFlip
 
 WAYS = {
@@ -22,14 +22,14 @@ WAYS = {
     "greedy alone": (10_000, (0.0, 0.0), 0),
     "prices that are never evaluated": (0, (0.0, 0.0), 0),
 }
-"""Boxes before prices are made; work of a star bound, rounds of prices; spendings tabulated per second."""
+"""Boxes before prices are made; work of a star bound, rounds of prices; splits tabulated per second."""
 
 
 def use(patch, way):
     boxes, effort, tabulated = WAYS[way]
-    patch.setattr(solve, "_FIRST_BOXES", boxes)
-    patch.setattr(solve, "EFFORT", np.array(effort))
-    patch.setattr(solve, "_SPENDINGS_PER_SECOND", tabulated)
+    patch.setattr(budget_solver, "_FIRST_BOXES", boxes)
+    patch.setattr(budget_solver, "EFFORT", np.array(effort))
+    patch.setattr(budget_solver, "_SPLITS_PER_SECOND", tabulated)
 
 
 def lies_within(problem, b, budget):
@@ -107,10 +107,12 @@ def test_outputs_proved_robust_elsewhere_are_not_counted(problem, data):
     budget = data.draw(budgets_of(problem, 2))
     found = list(allocations(problem.axis_class, problem.capacity, budget))
     ever = np.any([fallen(problem, b) for b in found], axis=0)
-    curve = collective_tight(problem, [budget], robust_alone=~ever)
+    curve = collective_tight(problem, [budget], robust_per_node=~ever)
     assert curve.attacked_upper[0] == most_fallen(problem, budget)
     assert curve.certified[0] >= (~ever).sum()
-    assert collective_tight(problem, [budget], robust_alone=np.ones((1, problem.outputs), bool)).attacked_upper[0] == 0
+    assert (
+        collective_tight(problem, [budget], robust_per_node=np.ones((1, problem.outputs), bool)).attacked_upper[0] == 0
+    )
 
 
 @pytest.mark.parametrize("boxes", [0, 10_000])
@@ -119,7 +121,7 @@ def test_outputs_proved_robust_elsewhere_are_not_counted(problem, data):
 def test_a_cutoff_is_where_interest_ends(boxes, problem, data):
     budget, cutoff = data.draw(budgets_of(problem)), data.draw(st.integers(0, problem.outputs))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(solve, "_FIRST_BOXES", boxes)
+        patch.setattr(budget_solver, "_FIRST_BOXES", boxes)
         curve = collective_tight(problem, [budget], cutoff=[cutoff])
     truth, nearly = most_fallen(problem, budget), most_fallen(problem, budget, slack=ROUNDING)
     assert truth <= curve.attacked_upper[0] <= max(nearly, cutoff)
@@ -160,6 +162,6 @@ def test_a_channel_without_noise_breaks_everything_once_touched():
 
 def test_budgets_too_large_to_search_certify_nothing_that_is_not_proved_elsewhere():
     problem = one_group(FIVE[:1], [0.4, 0.9])
-    curve = collective_tight(replace(problem, capacity=np.array([10**6])), [10**5], robust_alone=[False, True])
+    curve = collective_tight(replace(problem, capacity=np.array([10**6])), [10**5], robust_per_node=[False, True])
     assert curve.attacked_upper.tolist() == [1]
     assert np.isnan(curve.gap[0])

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from tight_oracle import FIVE
 
-from graphcert.collective.tight import TightProblem, collective_tight
-from graphcert.collective.tight.law_order import OUTSIDE, chain_ranks
-from graphcert.collective.tight.reduced import reduce_tight_axes
+from graphcert.collective.exact import TightProblem, collective_tight
+from graphcert.collective.exact.search_problem import OUTSIDE, chain_ranks, reduce_tight_axes
 from graphcert.errors import InputError
 from graphcert.noise import BernoulliFlip
 
@@ -59,7 +58,7 @@ def test_a_problem_that_is_none_is_refused_in_one_sentence(more, words):
         ([1], {"targets": np.zeros(3, bool)}, "no targets"),
         ([1], {"targets": np.ones(2, bool)}, "targets must be a boolean mask"),
         ([1], {"correct": np.ones(3, int)}, "correct must be a boolean mask"),
-        ([1], {"robust_alone": np.ones((2, 3), bool)}, "robust_alone must be a boolean mask"),
+        ([1], {"robust_per_node": np.ones((2, 3), bool)}, "robust_per_node must be a boolean mask"),
         ([1], {"time_limit": -1}, "time_limit"),
         ([1], {"time_limit": float("nan")}, "time_limit"),
         ([1], {"bins": 0}, "bins"),

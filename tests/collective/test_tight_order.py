@@ -10,7 +10,7 @@ from localized_oracle import allocations
 from tight_oracle import FIVE, RATES, ROUNDING, budgets_of, critical_at, fallen, problems
 
 from graphcert.collective import collective_localized
-from graphcert.collective.tight import TightProblem, collective_tight, solve, tight_problem
+from graphcert.collective.exact import TightProblem, budget_solver, collective_tight, tight_problem
 from graphcert.noise import BernoulliFlip, Partition, Smoothing
 from graphcert.tradeoff import trade_off
 from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order
@@ -45,7 +45,7 @@ def test_the_program_without_branching_is_between_the_search_and_the_relaxation_
     budget = data.draw(budgets_of(problem))
     problem = safe(problem)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(solve, "_SPENDINGS_PER_SECOND", tabulated)
+        patch.setattr(budget_solver, "_SPLITS_PER_SECOND", tabulated)
         program = collective_tight(problem, [budget], branching=False)
     relaxed = collective_localized(problem.half_spaces(), [budget], method="lp", bins=None)
     assert collective_tight(problem, [budget]).attacked_upper[0] <= program.attacked_upper[0]
@@ -116,9 +116,9 @@ def test_the_linear_program_alone_helps_where_the_search_has_no_time(tabulated, 
     )  # fmt: skip
     closed = collective_tight(problem, [6])
     assert closed.method.tolist() == ["tight"]
-    monkeypatch.setattr(solve, "_SPENDINGS_PER_SECOND", tabulated)
-    monkeypatch.setattr(solve, "_FIRST_BOXES", 0)
-    monkeypatch.setattr(solve._Search, "run", lambda self, boxes, end: None)
+    monkeypatch.setattr(budget_solver, "_SPLITS_PER_SECOND", tabulated)
+    monkeypatch.setattr(budget_solver, "_FIRST_BOXES", 0)
+    monkeypatch.setattr(budget_solver._OneBudget, "_branch", lambda self, *_: None)
     stopped = collective_tight(problem, [6])
     assert stopped.method.tolist() == ["tight-lp"]
     naive = collective_localized(problem.half_spaces(), [6], method="naive").attacked_upper[0]

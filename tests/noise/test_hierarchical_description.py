@@ -24,7 +24,7 @@ from graphcert.noise import (
     Views,
     smoothing_from_dict,
 )
-from graphcert.noise.dominance import dominates, dominating, undominated
+from graphcert.noise.law import undominated
 from graphcert.votes import Votes
 
 NEAR, FAR, EDGES = BernoulliFlip(0.01, 0.6), BernoulliFlip(0.05, 0.8), BernoulliFlip(0.0, 0.4)
@@ -197,17 +197,17 @@ SELECTED = st.builds(
 @given(st.lists(SELECTED, min_size=1, max_size=5))
 def test_undominated_levels_dominate_all_others(laws: list[Selected]) -> None:
     kept = undominated(laws)
-    assert all(any(dominates(one, law) for one in kept) for law in laws)
-    assert not any(dominates(one, other) for one in kept for other in kept if one is not other)
+    assert all(any(one.dominates(law) for one in kept) for law in laws)
+    assert not any(one.dominates(other) for one in kept for other in kept if one is not other)
 
 
 def test_a_dominating_law_takes_the_worst_of_every_level() -> None:
     levels = (Selected(0.5, Gaussian(2.0)), Selected(0.75, Gaussian(1.0)))
     assert undominated(levels) == levels
-    assert dominating(levels) == Selected(0.5, Gaussian(1.0))
-    assert dominating((Selected(0.5, Ablation()), Selected(0.25, Ablation()))) == Selected(0.25, Ablation())
-    assert dominating((Gaussian(2.0), Gaussian(1.0))) == Gaussian(1.0)
-    assert dominating((Selected(0.5, Uniform(2.0)), Selected(0.75, Uniform(1.0)))) == Selected(0.5, Uniform(1.0))
+    assert type(levels[0]).worst(levels) == Selected(0.5, Gaussian(1.0))
+    assert Selected.worst((Selected(0.5, Ablation()), Selected(0.25, Ablation()))) == Selected(0.25, Ablation())
+    assert Gaussian.worst((Gaussian(2.0), Gaussian(1.0))) == Gaussian(1.0)
+    assert Selected.worst((Selected(0.5, Uniform(2.0)), Selected(0.75, Uniform(1.0)))) == Selected(0.5, Uniform(1.0))
 
 
 def test_public_names() -> None:

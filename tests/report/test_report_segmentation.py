@@ -23,7 +23,7 @@ from graphcert.report.images import (
 )
 from graphcert.report.images.pictures import SCALE, VOID
 from graphcert.report.plots.budget_curves import NormAxis
-from graphcert.tradeoff.words import norm_words
+from graphcert.tradeoff.base import norm_words
 
 PALETTE = ((200, 30, 30), (30, 200, 30), (30, 30, 200))
 CLASSES = arrays(np.int64, (6, 9), elements=st.integers(-1, 2))

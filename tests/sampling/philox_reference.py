@@ -9,7 +9,7 @@ from fractions import Fraction
 from functools import lru_cache
 from math import ceil
 
-from graphcert.sampling.tables import LONGEST_TABLE
+from graphcert.sampling.flips import LONGEST_TABLE
 
 MASK = 2**32 - 1
 STRIP = 32

@@ -17,9 +17,10 @@ from graphcert.core.compiled import kernel
 from graphcert.errors import DataError, InputError
 from graphcert.noise import Ablation, BernoulliFlip, Gaussian, Hierarchical, Partition, Smoothing, Uniform
 from graphcert.sampling.csr import CSR
-from graphcert.sampling.dense import draw_units, rounded_error, whole_steps
+from graphcert.sampling.dense import whole_steps
 from graphcert.sampling.philox import MAIN, PILOT, fill_blocks
 from graphcert.sampling.sampler import Sampler
+from graphcert.sampling.unit_noise import NORMAL, UNIFORM, draw_units, unit_noise
 
 NODES = 6
 STEP = 1 / 255
@@ -173,8 +174,8 @@ def test_the_stated_error_grows_with_numbers_and_scale():
 
 
 @kernel
-def units_and_words(key, row, uniform, units, words):
-    draw_units(key, 7, 3, row, uniform, words, units)
+def units_and_words(key, row, branch, given, units, words):
+    draw_units(key, 7, 3, row, branch, given, words, units)
     fill_blocks(key, 7, 3, row, 1, 0, words)
 
 
@@ -185,7 +186,7 @@ def test_the_arithmetic_is_as_accurate_as_the_stated_error_assumes():
     for row in range(60):
         for uniform in (False, True):
             units, words = np.empty(2 * size), np.empty((1, 4 * size), np.uint32)
-            units_and_words(np.uint64(11), row, uniform, units, words)
+            units_and_words(np.uint64(11), row, UNIFORM if uniform else NORMAL, np.empty((0, 0)), units, words)
             halves = words.reshape(-1, 2).astype(object)
             bits = [int(a) * 2**32 + int(b) for a, b in halves]
             for k in range(size):
@@ -209,6 +210,6 @@ def test_the_stated_error_is_what_errors_do():
     scale = 25.5
     z = fresh_rng().normal(size=200_000)
     changed = (np.rint(z * scale) != np.rint(z * scale * (1 + 1e-3))).sum()
-    share = rounded_error(False, scale) * (1e-3 / (8.2 * 2.0**-53))
+    share = unit_noise.of(Gaussian(1.0)).rounded_error(scale) * (1e-3 / (8.2 * 2.0**-53))
     assert binom.sf(changed - 1, z.size, min(share, 1.0)) > FALSE_ALARM
     assert changed > 0

@@ -6,12 +6,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from philox_reference import gap_positions, uniform96, uniform128
 
-from graphcert.sampling.blocks import draw_hits
-from graphcert.sampling.flips import draw_gaps, draw_lanes
-from graphcert.sampling.lanes import GROUP, WORD
-from graphcert.sampling.localized import class_of, draw_kept, mark_levels
+from graphcert.sampling.blocks import class_of, draw_hits, draw_kept, mark_levels
+from graphcert.sampling.flips import bit_threshold, cells_of, draw_bits, draw_gaps, gap_table
 from graphcert.sampling.philox import LEVEL
-from graphcert.sampling.tables import bit_threshold, cells_of, gap_table
+from graphcert.sampling.simd.vectors import GROUP, WORD
 
 SEEDS = st.integers(0, 2**64 - 1)
 ALL = 2**64 - 1
@@ -50,7 +48,7 @@ def kernel_lanes(seed, stream, sample, row, word, lanes, digits):
     """Flipped lanes (a mask) at a rate of `digits` / 2^128."""
     high, low = np.uint64(digits >> 64), np.uint64(digits & ALL)
     words = np.empty((1, 32), np.uint32)
-    return int(draw_lanes(np.uint64(seed), stream, sample, row, word, np.uint64(lanes), high, low, words))
+    return int(draw_bits(np.uint64(seed), stream, sample, row, word, np.uint64(lanes), high, low, words))
 
 
 @given(

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from philox_reference import gap_thresholds
 
-from graphcert.sampling.tables import CELL_BITS, LONGEST_TABLE, OPEN, SPLIT_BITS, bit_threshold, gap_table
+from graphcert.sampling.flips import CELL_BITS, LONGEST_TABLE, OPEN, SPLIT_BITS, bit_threshold, gap_table
 
 TINY = 5e-324
 RATES = st.floats(0, 1, allow_subnormal=True)

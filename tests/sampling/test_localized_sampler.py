@@ -21,10 +21,10 @@ from sampler_cases import csr, edge_set, pairs_of, row_sets
 from graphcert.noise import BernoulliFlip, Partition, Smoothing
 from graphcert.sampling import channel
 from graphcert.sampling.channel import Channel
-from graphcert.sampling.gather import LANES
 from graphcert.sampling.philox import LEVEL, MAIN
 from graphcert.sampling.rows import rectified_rows
 from graphcert.sampling.sampler import Sampler
+from graphcert.sampling.simd.row_sums import LANES
 
 NODES, WIDTH = 70, 40
 PARTITION = Partition.of_affinity(

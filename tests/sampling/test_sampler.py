@@ -13,8 +13,8 @@ from graphcert.errors import InputError
 from graphcert.noise import BernoulliFlip
 from graphcert.sampling import channel
 from graphcert.sampling.channel import Channel
-from graphcert.sampling.gather import LANES
 from graphcert.sampling.philox import CHECK, MAIN, PILOT, TRAIN, VALIDATION
+from graphcert.sampling.simd.row_sums import LANES
 
 LAWS = [
     BernoulliFlip(add, delete)

@@ -10,9 +10,8 @@ from sampler_cases import make_sampler
 from seeds import fresh_seed
 
 from graphcert.noise import BernoulliFlip
-from graphcert.sampling.flips import draw_gaps
+from graphcert.sampling.flips import draw_gaps, gap_table
 from graphcert.sampling.philox import MAIN, PILOT
-from graphcert.sampling.tables import gap_table
 
 LAWS = [BernoulliFlip(0.05, 0.4), BernoulliFlip(0.5, 0.9), BernoulliFlip(0.7, 0.02)]
 NODES = 40

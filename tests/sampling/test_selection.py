@@ -11,9 +11,9 @@ from sampler_cases import csr, edge_set, rows_of
 from seeds import fresh_rng, fresh_seed
 
 from graphcert.noise import Ablation, BernoulliFlip, Gaussian, Hierarchical, Partition, Smoothing, Uniform
-from graphcert.sampling.gather import LANES
 from graphcert.sampling.philox import MAIN, PILOT, SELECT, TRAIN
 from graphcert.sampling.sampler import Sampler
+from graphcert.sampling.simd.row_sums import LANES
 
 NODES, WIDTH = 70, 9
 FLIPS, EDGES = BernoulliFlip(0.1, 0.6), BernoulliFlip(0.02, 0.4)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from graphcert.noise import BernoulliFlip
 from graphcert.tradeoff import DiscreteTradeOff, trade_off
-from graphcert.tradeoff.atoms import merge, product
+from graphcert.tradeoff.discrete import merge, product
 
 MASS = st.one_of(st.integers(0, 5), st.integers(2**200, 2**200 + 3), st.integers(0, 2**2000))
 

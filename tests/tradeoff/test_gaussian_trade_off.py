@@ -13,14 +13,14 @@ from seeds import fresh_rng
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import BernoulliFlip, Gaussian, Hierarchical
 from graphcert.tradeoff import (
-    Escape,
+    DisjointSupport,
     GaussianTradeOff,
     TradeOff,
-    escape,
     gaussian_radius,
     gaussian_radius_multiclass,
-    selection_escape,
+    selection_mass,
     trade_off,
+    with_disjoint_support,
 )
 from graphcert.tradeoff.gaussian import FLOOR, GUARD
 
@@ -31,7 +31,7 @@ BLUR = mpmath.mpf(10) ** -40
 P = st.one_of(st.sampled_from([0.5, 0.75, 0.999, 1 - 1e-9, 1 - 2.0**-53, 0.1, 1e-9]), st.floats(1e-12, 1 - 2.0**-53))
 SIGMA, SHIFT = st.floats(0.01, 10), st.floats(0, 3)
 DELTA = st.one_of(
-    st.just(Fraction(0)), st.builds(lambda s, r: selection_escape(s, r), st.floats(0.8, 1), st.integers(1, 3))
+    st.just(Fraction(0)), st.builds(lambda s, r: selection_mass(s, r), st.floats(0.8, 1), st.integers(1, 3))
 )
 
 
@@ -85,8 +85,8 @@ def test_bounds_are_sound_and_tight(p: float, sigma: float, shift: float) -> Non
 
 @settings(max_examples=60, deadline=None)
 @given(P, SIGMA, st.floats(0.001, 3), DELTA)
-def test_escapes_of_gaussian_shifts(p: float, sigma: float, shift: float, delta: Fraction) -> None:
-    found = escape(trade_off(Gaussian(sigma), shift=shift), delta)
+def test_disjoint_support_beside_gaussian_shifts(p: float, sigma: float, shift: float, delta: Fraction) -> None:
+    found = with_disjoint_support(trade_off(Gaussian(sigma), shift=shift), delta)
     d, distance = number(delta), mpmath.mpf(shift) / mpmath.mpf(sigma)
     truth = (1 - d) * exact_lower((mpmath.mpf(p) - d) / (1 - d), distance) if p > d else mpmath.mpf(0)
     assert truth - mpmath.mpf(1e-11) <= mpmath.mpf(float(found.lower(p))) <= truth + BLUR
@@ -109,8 +109,11 @@ def test_radii_are_below_the_closed_form_and_close_to_it(p: float, sigma: float,
     assert found == 0 or 0 < found < truth
     assert truth - sigma * mpmath.mpf(1e-10) <= found
     # Every shift within the radius is certified by the trade-off as well, and none that is clearly larger.
-    assert found == 0 or escape(trade_off(Gaussian(sigma), shift=found), delta).lower(p) > 0.5
-    assert escape(trade_off(Gaussian(sigma), shift=found * (1 + 1e-9) + 1e-9 * sigma), delta).lower(p) <= 0.5
+    assert found == 0 or with_disjoint_support(trade_off(Gaussian(sigma), shift=found), delta).lower(p) > 0.5
+    assert (
+        with_disjoint_support(trade_off(Gaussian(sigma), shift=found * (1 + 1e-9) + 1e-9 * sigma), delta).lower(p)
+        <= 0.5
+    )
 
 
 @settings(max_examples=60, deadline=None)
@@ -120,7 +123,7 @@ def test_radii_of_the_multiclass_rule(p: float, share: float, sigma: float, delt
     found = float(gaussian_radius_multiclass(p, other, sigma, delta))
 
     def holds(shift: float) -> bool:
-        pair = escape(trade_off(Gaussian(sigma), shift=shift), delta)
+        pair = with_disjoint_support(trade_off(Gaussian(sigma), shift=shift), delta)
         return bool(pair.lower(p) > pair.upper(other))
 
     assert found == 0 or holds(found)
@@ -166,7 +169,7 @@ def test_no_shift_is_the_identity_and_shifts_compose() -> None:
 
 def test_selected_rows_of_a_shift() -> None:
     found = trade_off(Hierarchical(0.75, Gaussian(0.5)), shift=0.25, nodes=2)
-    assert found == Escape(trade_off(Gaussian(0.5), shift=0.25), 1 - Fraction(9, 16))
+    assert found == DisjointSupport(trade_off(Gaussian(0.5), shift=0.25), 1 - Fraction(9, 16))
     assert trade_off(Hierarchical(1.0, Gaussian(0.5)), shift=0.25) == trade_off(Gaussian(0.5), shift=0.25)
     assert trade_off(Hierarchical(0.75, Gaussian(0.5)), shift=0.25, nodes=0).critical == 0.5
     assert trade_off(Hierarchical(0.75, Gaussian(0.5)), nodes=2).critical == 0.5

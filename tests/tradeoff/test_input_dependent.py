@@ -15,7 +15,7 @@ from seeds import fresh_rng
 
 import graphcert as gc
 from graphcert.errors import InputError
-from graphcert.tradeoff.curved_tail import GUARD, MOST_CURVED, curved_median, curved_tail
+from graphcert.tradeoff.input_dependent import GUARD, MOST_CURVED, curved_median, curved_tail
 
 # The law of L, against 25 digits
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphcert.noise import BernoulliFlip, Budget, Partition, Smoothing
-from graphcert.noise.dominance import dominates, undominated
+from graphcert.noise.law import undominated
 from graphcert.tradeoff import budget_trade_offs, trade_off
 
 RATES = st.integers(0, 16).map(lambda k: k / 16)
@@ -34,13 +34,13 @@ def test_the_order_of_laws_is_the_order_of_the_trade_offs_of_one_bit(strong, wea
     """A bit has two outcomes: there one law post-processes another iff its trade-off is below everywhere (Blackwell)."""
     ordered = all(below(trade_off(strong, *bit), trade_off(weak, *bit)) for bit in ((1, 0), (0, 1)))
     # The grid holds all vertices: masses are multiples of 1/16.
-    assert dominates(strong, weak) == ordered
+    assert strong.dominates(weak) == ordered
 
 
 @given(LAWS, LAWS, st.integers(0, 2), st.integers(0, 2), st.integers(0, 2), st.integers(0, 2))
 @settings(max_examples=200)
 def test_the_order_survives_products(strong, weak, add, delete, more, fewer) -> None:
-    if dominates(strong, weak):
+    if strong.dominates(weak):
         rest = trade_off(BernoulliFlip(0.25, 0.5), more, fewer)
         assert below(trade_off(strong, add, delete) * rest, trade_off(weak, add, delete) * rest)
 
@@ -49,8 +49,8 @@ def test_levels_beyond_one_need_not_form_a_chain() -> None:
     laws = tuple(
         BernoulliFlip(a, d) for a, d in zip(np.linspace(0.05, 0.08, 5), np.linspace(0.65, 0.95, 5), strict=True)
     )
-    assert all(dominates(laws[i], laws[i + 1]) for i in range(3))
-    assert not any(dominates(laws[4], other) or dominates(other, laws[4]) for other in laws[:4])
+    assert all(laws[i].dominates(laws[i + 1]) for i in range(3))
+    assert not any(laws[4].dominates(other) or other.dominates(laws[4]) for other in laws[:4])
     assert undominated(laws) == (laws[0], laws[4])
 
 

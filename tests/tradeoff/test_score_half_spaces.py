@@ -13,7 +13,7 @@ from scipy.special import logsumexp
 from graphcert.errors import InputError
 from graphcert.statistics import tail_mean_variance
 from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, mean_variance_eta, order_eta
-from graphcert.tradeoff.score_half_spaces import score_eta
+from graphcert.tradeoff.mean_scores import score_eta
 
 ORDERS = (
     *DEFAULT_ORDERS,

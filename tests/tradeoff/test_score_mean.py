@@ -12,9 +12,9 @@ from seeds import fresh_rng
 
 from graphcert.errors import InputError
 from graphcert.noise import BernoulliFlip, Gaussian
-from graphcert.tradeoff import GaussianTradeOff, selection_escape, trade_off
-from graphcert.tradeoff.escape import escape
-from graphcert.tradeoff.score_mean import ScoreTails
+from graphcert.tradeoff import GaussianTradeOff, selection_mass, trade_off
+from graphcert.tradeoff.disjoint_support import with_disjoint_support
+from graphcert.tradeoff.mean_scores import ScoreTails
 
 RATES = st.sampled_from([0.0, 0.0625, 0.25, 0.375, 0.5, 0.75, 0.9375, 1.0])
 LAWS = st.builds(BernoulliFlip, RATES, RATES)
@@ -90,7 +90,7 @@ def test_many_nodes_at_once_are_each_node_alone_under_every_kind_of_trade_off() 
     for one in (
         discrete,
         trade_off(Gaussian(0.5), shift=0.3),
-        escape(discrete, selection_escape(0.9, 2)),
+        with_disjoint_support(discrete, selection_mass(0.9, 2)),
         GaussianTradeOff(1.0),
     ):
         together = ScoreTails.of(tails).perturbed_mean(one)

@@ -1,4 +1,4 @@
-"""Uniform noise: trade-offs, escapes and radii against exact fractions (theory, sections 5 and 6)."""
+"""Uniform noise: trade-offs, disjoint-support masses and radii against exact fractions (theory, sections 5 and 6)."""
 
 from fractions import Fraction
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import BernoulliFlip, Gaussian, Hierarchical, Uniform
-from graphcert.tradeoff import box_escape, escape, selection_escape, trade_off, uniform_radius
+from graphcert.tradeoff import box_mass, selection_mass, trade_off, uniform_radius, with_disjoint_support
 
 P = st.one_of(st.sampled_from([0.0, 0.5, 0.75, 1.0, 1 - 2.0**-53]), st.floats(0, 1))
 WIDTH, SHIFT = st.floats(0.01, 10), st.floats(0, 25)
@@ -35,10 +35,10 @@ def test_the_bound_is_sound_and_tight(p: float, half_width: float, shift: float)
 def test_spreading_a_shift_never_helps(parts: list[tuple[float, float]]) -> None:
     """The linear bound is the worst spread: it is met by one coordinate of the smallest half-width, and passed by none."""
     shifts, widths = zip(*parts, strict=True)
-    spread = box_escape(shifts, widths)
+    spread = box_mass(shifts, widths)
     whole, smallest = sum(map(Fraction, shifts)), min(widths)
     assert spread <= min(Fraction(1), whole / (2 * Fraction(smallest)))
-    assert box_escape([float(whole)], [smallest]) == total_variation(float(whole), smallest)
+    assert box_mass([float(whole)], [smallest]) == total_variation(float(whole), smallest)
 
 
 @given(
@@ -58,15 +58,15 @@ def test_boxes_of_cells(parts: list[tuple[int, int]], p: Fraction) -> None:
     free = sum(m for c, m in clean.items() if c not in moved)
     truth = max(Fraction(0), p - free)
     assert sum(clean.get(c, 0) for c in everything) == 1
-    delta = box_escape([s for s, _ in parts], [w for _, w in parts])
+    delta = box_mass([s for s, _ in parts], [w for _, w in parts])
     assert delta == free
-    pair = escape(trade_off(Uniform(1.0)), delta)
+    pair = with_disjoint_support(trade_off(Uniform(1.0)), delta)
     assert truth - Fraction(1, 10**12) <= Fraction(float(pair.lower(float(p)))) <= truth + Fraction(1, 2**53)
 
 
 @given(P, P, WIDTH, st.floats(0.7, 1), st.integers(0, 3))
 def test_radii_are_met_and_never_passed(p: float, share: float, half_width: float, select: float, rows: int) -> None:
-    delta = selection_escape(select, rows)
+    delta = selection_mass(select, rows)
     other = float(share * (1 - p))
     for pb in (None, other):
         found = Fraction(float(uniform_radius(p, half_width, delta, pb)))
@@ -75,28 +75,28 @@ def test_radii_are_met_and_never_passed(p: float, share: float, half_width: floa
         assert found == 0 if truth <= 0 else found < truth
         assert truth - Fraction(half_width) / 10**12 <= found
         if found:
-            pair = escape(trade_off(Uniform(half_width), shift=float(found)), delta)
+            pair = with_disjoint_support(trade_off(Uniform(half_width), shift=float(found)), delta)
             assert p > pair.critical if pb is None else pair.lower(p) > pair.upper(pb)
 
 
 @settings(max_examples=50)
 @given(WIDTH, SHIFT, st.floats(0.5, 1), st.integers(1, 4))
-def test_selected_rows_escape_beside_the_box(half_width: float, shift: float, select: float, rows: int) -> None:
+def test_unselected_rows_add_to_the_box(half_width: float, shift: float, select: float, rows: int) -> None:
     if shift == 0:
         return
     found = trade_off(Hierarchical(select, Uniform(half_width)), shift=shift, nodes=rows)
     delta = 1 - (1 - total_variation(shift, half_width)) * Fraction(select) ** rows
-    assert found == escape(trade_off(Uniform(half_width)), delta)
+    assert found == with_disjoint_support(trade_off(Uniform(half_width)), delta)
 
 
 def test_edges_beside_a_shift() -> None:
-    """An escape composes with flips exactly, so both are certified together."""
+    """A disjoint-support mass composes with flips exactly, so both are certified together."""
     edges = trade_off(BernoulliFlip(0.0, 0.5), delete=1)
     joint = trade_off(Uniform(1.0), shift=0.25) * edges
-    assert joint == escape(edges, Fraction(1, 8))
+    assert joint == with_disjoint_support(edges, Fraction(1, 8))
     assert joint == edges * trade_off(Uniform(1.0), shift=0.25)
     one, two = trade_off(Uniform(1.0), shift=0.5), trade_off(Uniform(2.0), shift=0.5)
-    assert one * two == escape(trade_off(Uniform(1.0)), box_escape([0.5, 0.5], [1.0, 2.0]))
+    assert one * two == with_disjoint_support(trade_off(Uniform(1.0)), box_mass([0.5, 0.5], [1.0, 2.0]))
 
 
 def test_a_lattice_changes_no_bound() -> None:
@@ -112,6 +112,6 @@ def test_what_is_refused() -> None:
     with pytest.raises(InputError, match="over how many"):
         trade_off(Hierarchical(0.5, Uniform(1.0)), shift=0.1)
     with pytest.raises(InputError, match="above 0"):
-        box_escape([1.0], [0.0])
+        box_mass([1.0], [0.0])
     assert trade_off(Uniform(1.0)) == trade_off(BernoulliFlip(0.1, 0.1))
     assert np.all(uniform_radius([0.9, 1.0], 1.0, Fraction(1)) == 0)

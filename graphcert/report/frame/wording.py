@@ -6,7 +6,7 @@ from dataclasses import replace
 from graphcert.certificates.attack_allocation import OBJECTS
 from graphcert.collective.curve import SHIFT
 from graphcert.noise import AXES, Budget
-from graphcert.tradeoff.words import norm_words
+from graphcert.tradeoff.base import norm_words
 
 _OPERATIONS = {"add": "additions", "delete": "deletions"}
 _AXES = {"nodes": "touched nodes", SHIFT: "norm of the change"}

@@ -1,7 +1,6 @@
 """The clusters of a localized scheme: how near they are to each other, and which noise they see there."""
 
-from dataclasses import fields, is_dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from markupsafe import Markup
@@ -9,7 +8,7 @@ from numpy.typing import NDArray
 
 from graphcert.certificates import Attack
 from graphcert.errors import InputError, UnsupportedError
-from graphcert.noise import CHANNELS, Partition
+from graphcert.noise import CHANNELS, Law, Partition
 from graphcert.report.frame.html import Section, block, gallery
 from graphcert.report.frame.wording import NOTHING, number, percent
 from graphcert.report.graphs.content import ReportContent
@@ -18,7 +17,6 @@ from graphcert.report.plots import attack_plot, cluster_plot, rank_plot
 
 _MOST_LEVELS = 12
 _NEAREST = 3
-_SYMBOLS = {"add": "θ⁺", "delete": "θ⁻", "sigma": "σ", "half_width": "λ"}
 
 
 def clusters(content: ReportContent) -> Section | None:
@@ -117,16 +115,13 @@ def _span(ranks: NDArray[np.int64]) -> str:
     return str(ranks[0]) if len(ranks) == 1 else f"{ranks[0]}–{ranks[-1]}"
 
 
-def _parameters(law: Any) -> dict[str, str]:
-    """The rates of a law, and of the law inside it, under their symbols; what it does not have is left out."""
-    found: dict[str, str] = {}
-    for field in fields(law):
-        value = getattr(law, field.name)
-        if is_dataclass(value):
-            found |= _parameters(value)
-        elif value is not None:
-            found[_SYMBOLS.get(field.name, field.name)] = f"{value:.4g}"
-    return found
+def _parameters(law: Law) -> dict[str, str]:
+    """The numbers of a law and of the selection of its rows, under their symbols; what it does not have is left out."""
+    found = {"select": law.select} if law.selects else {}
+    found |= {symbol: getattr(law.row, field) for field, symbol in law.row.symbols}
+    if law.row.lattice is not None:
+        found["lattice"] = law.row.lattice
+    return {name: f"{value:.4g}" for name, value in found.items()}
 
 
 def _table(content: ReportContent, partition: Partition) -> Markup:

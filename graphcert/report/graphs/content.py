@@ -11,7 +11,6 @@ from graphcert.collective import CollectiveCurve
 from graphcert.collective.curve import SHIFT
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import AXES, Partition, Smoothing
-from graphcert.report.graphs.noise_words import norm_of
 from graphcert.votes import Votes
 
 
@@ -122,7 +121,7 @@ def _check_ladder(ladder: Mapping[str, CollectiveCurve], certificate: Certificat
         raise InputError("a ladder of collective methods is empty; leave it out of collective=…")
     first, claims = next(iter(ladder.values())), certificate.claims
     shown = [AXES, (*AXES, "nodes")]
-    if norm_of(certificate.smoothing):
+    if certificate.smoothing.norm:
         shown += [(SHIFT,), (SHIFT, "nodes")]
     for method, curve in ladder.items():
         if not len(curve) or curve.axes not in shown or curve.budgets.shape[1] != len(curve.axes):

@@ -12,7 +12,7 @@ from graphcert.certificates import Certificate, ScoreCertificate
 from graphcert.collective import CollectiveCurve
 from graphcert.collective.curve import SHIFT
 from graphcert.errors import UnsupportedError
-from graphcert.noise import Budget, Selected
+from graphcert.noise import Budget
 from graphcert.report.frame.html import Section, block, gallery
 from graphcert.report.frame.wording import (
     axis_words,
@@ -26,7 +26,7 @@ from graphcert.report.frame.wording import (
 )
 from graphcert.report.graphs.content import ReportContent
 from graphcert.report.graphs.measures import budget_at
-from graphcert.report.graphs.noise_words import flip_words, norm_of, smallest_scale
+from graphcert.report.graphs.noise_words import flip_words
 from graphcert.report.graphs.sweep import Ladder, ladders
 from graphcert.report.plots import ladder_plot
 from graphcert.tradeoff.base import rounded_up
@@ -65,7 +65,7 @@ def mean_score(content: ReportContent) -> Section | None:
     if scores is None or content.mean_score:
         return None
     compared = [*_counted(content, scores), *_moved(content, scores)]
-    claims, norm = content.certificate.claims, norm_of(content.certificate.smoothing)
+    claims, norm = content.certificate.claims, content.certificate.smoothing.norm
     figures, tables = [], []
     for i, one in enumerate(compared):
         ratios = {MEAN_SCORE: one.scores / claims, "votes": one.votes / claims}
@@ -117,10 +117,10 @@ def _counted(content: ReportContent, scores: ScoreCertificate) -> list[_Compared
 def _moved(content: ReportContent, scores: ScoreCertificate) -> list[_Compared]:
     """Over norms, under continuous noise; of selected rows, one may move."""
     smoothing = content.certificate.smoothing
-    scale, norm = smallest_scale(smoothing), norm_of(smoothing)
+    scale, norm = smoothing.smallest_scale, smoothing.norm
     if scale is None:
         return []
-    limit = 1 if isinstance(smoothing.levels("features")[0], Selected) else None
+    limit = 1 if smoothing.selects_rows else None
     written = [Fraction(f"{k * scale / 4:.4g}") for k in range(_STEPS + 1)]
     norms = tuple(rounded_up(norm.numerator, norm.denominator) for norm in written)
     words = [shift_words(norm, size, limit) for size in norms]

@@ -5,14 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from graphcert.noise import CHANNELS, Ablation, BernoulliFlip, Gaussian, Selected, Uniform
-from graphcert.noise.laws import Law
+from graphcert.noise import CHANNELS, Law
 from graphcert.report.frame.html import Page, Section, block, settings_section
 from graphcert.report.frame.wording import number
 from graphcert.report.graphs.clusters import attack, clusters
 from graphcert.report.graphs.collective import collective
 from graphcert.report.graphs.content import ReportContent
-from graphcert.report.graphs.noise_words import norm_of, row_laws, without_selection
 from graphcert.report.graphs.other_classifiers import mean_score, others
 from graphcert.report.graphs.per_node import abstentions, curves, heat_maps
 from graphcert.report.graphs.result import per_node, result
@@ -44,20 +42,12 @@ def _subtitle(content: ReportContent) -> list[str]:
 
 def _noise(channel: str, levels: Sequence[Law]) -> str:
     """The parameters of a channel's noise, or their ranges over the levels of a localized scheme."""
-    rows = without_selection(levels)
-    flips = [law for law in rows if isinstance(law, BernoulliFlip)]
-    sigmas = [law.sigma for law in rows if isinstance(law, Gaussian)]
-    widths = [law.half_width for law in rows if isinstance(law, Uniform)]
-    words = f"{channel} hidden"
-    if flips:
-        add, delete = _range([law.add for law in flips]), _range([law.delete for law in flips])
-        words = f"{channel} θ⁺ = {add}, θ⁻ = {delete}"
-    elif sigmas:
-        words = f"{channel} σ = {_range(sigmas)}"
-    elif widths:
-        words = f"{channel} λ = {_range(widths)}"
-    selects = [level.select for level in levels if isinstance(level, Selected)]
-    return f"{words}, in rows selected with probability {_range(selects)}" if selects else words
+    rows = [level.row for level in levels]
+    shown = [f"{symbol} = {_range([getattr(law, field) for law in rows])}" for field, symbol in rows[0].symbols]
+    words = f"{channel} {', '.join(shown) or 'hidden'}"
+    if not levels[0].selects:
+        return words
+    return f"{words}, in rows selected with probability {_range([level.select for level in levels])}"
 
 
 def _range(rates: Sequence[float]) -> str:
@@ -121,9 +111,9 @@ def _scope(content: ReportContent) -> list[str]:
 def _threat(content: ReportContent) -> str:
     """What a budget counts."""
     smoothing = content.certificate.smoothing
-    if any(isinstance(law, Ablation) for law in row_laws(smoothing)):
+    if smoothing.hides_rows:
         return "how many nodes an adversary may touch, changing their features at will"
-    if norm := norm_of(smoothing):
+    if norm := smoothing.norm:
         return f"how far an adversary may move the features, in {norm} norm over all of them together"
     return "how many feature bits or edges an adversary may add or delete"
 

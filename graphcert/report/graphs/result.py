@@ -4,7 +4,6 @@ import numpy as np
 from markupsafe import Markup
 
 from graphcert.certificates import BudgetGrid
-from graphcert.noise import Ablation, Selected
 from graphcert.report.frame.html import Section, block
 from graphcert.report.frame.wording import (
     NOTHING,
@@ -18,7 +17,6 @@ from graphcert.report.frame.wording import (
 )
 from graphcert.report.graphs.content import ReportContent
 from graphcert.report.graphs.measures import MILESTONES, Reach, budget_at, headline, reach, standing
-from graphcert.report.graphs.noise_words import norm_of, row_laws, smallest_scale
 from graphcert.report.graphs.sweep import Ladder, ladders
 
 
@@ -70,13 +68,13 @@ def _radii(content: ReportContent) -> list[Markup]:
     """Under Gaussian or uniform noise: how many targets survive a change of all features together of so large a norm."""
     certificate, claims = content.certificate, content.certificate.claims
     smoothing = certificate.smoothing
-    scale = smallest_scale(smoothing)
+    scale = smoothing.smallest_scale
     if scale is None:
         return []
     limits = norm_limits(content)
     radii = [certificate.radius(limit) for limit in limits]
     found = [[norm, *(percent(int((r > float(norm)).sum()), claims) for r in radii)] for norm in norms(scale)]
-    header = [f"{norm_of(smoothing)} norm", *("ratio" if limit is None else f"nodes ≤ {limit}" for limit in limits)]
+    header = [f"{smoothing.norm} norm", *("ratio" if limit is None else f"nodes ≤ {limit}" for limit in limits)]
     return [block("table", "Certified ratio against moved features", header, found)]
 
 
@@ -124,7 +122,7 @@ def _first(ladder: Ladder, count: int, content: ReportContent) -> list[int]:
 
 def _hides_rows(content: ReportContent) -> bool:
     """Whether a number of touched nodes is a budget of its own."""
-    return any(isinstance(law, Ablation) for law in row_laws(content.certificate.smoothing))
+    return content.certificate.smoothing.hides_rows
 
 
 def facts_alone(content: ReportContent) -> list[Fact]:
@@ -159,14 +157,14 @@ def _at_first_budgets(content: ReportContent) -> list[Fact]:
 def _at_norms(content: ReportContent) -> list[Fact]:
     """Under Gaussian or uniform noise: the certified ratio at the first norms of the table."""
     certificate, smoothing = content.certificate, content.certificate.smoothing
-    scale = smallest_scale(smoothing)
+    scale = smoothing.smallest_scale
     if scale is None:
         return []
     limit = norm_limits(content)[0]
     radii, facts = certificate.radius(limit), []
     for norm in norms(scale)[:2]:
         count = int((radii > float(norm)).sum())
-        words = shift_words(norm_of(smoothing), float(norm), limit)
+        words = shift_words(smoothing.norm, float(norm), limit)
         note = f"{number(count)} of {number(certificate.claims)} targets"
         facts.append((percent(count, certificate.claims), f"certified against {words}", note))
     return facts
@@ -190,7 +188,7 @@ def norms(scale: float) -> list[str]:
 
 def norm_limits(content: ReportContent) -> tuple[int | None, ...]:
     """Limits of touched nodes in that table; None without a selection of rows."""
-    selected = isinstance(content.certificate.smoothing.levels("features")[0], Selected)
+    selected = content.certificate.smoothing.selects_rows
     return _LIMITS if selected else (None,)
 
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from graphcert.noise import Selected
 from graphcert.report.frame.wording import (
     NOTHING,
     alternatives,
@@ -17,7 +16,6 @@ from graphcert.report.frame.wording import (
 )
 from graphcert.report.graphs.content import ReportContent
 from graphcert.report.graphs.measures import budget_at, headline, reach
-from graphcert.report.graphs.noise_words import norm_of
 from graphcert.report.graphs.sweep import Ladder, ladders, largest_gain
 
 _LONGEST_TABLE = 9
@@ -73,10 +71,10 @@ def _half(content: ReportContent) -> list[str]:
 def _half_moved(content: ReportContent) -> list[str]:
     """The same in the norm of continuous noise; of selected rows, one may move."""
     smoothing = content.certificate.smoothing
-    norm = norm_of(smoothing)
+    norm = smoothing.norm
     if not norm:
         return []
-    limit = 1 if isinstance(smoothing.levels("features")[0], Selected) else None
+    limit = 1 if smoothing.selects_rows else None
     radii = np.sort(content.certificate.radius(limit)[content.certificate.targets])[::-1]
     middle = float(radii[(len(radii) - 1) // 2])
     return [shift_words(norm, middle, limit)] if 0 < middle < np.inf else []

@@ -13,8 +13,7 @@ from graphcert.collective.curve import SHIFT
 from graphcert.noise import Budget
 from graphcert.report.frame.wording import axis_words, besides, budget_words, number, shift_words
 from graphcert.report.graphs.content import ReportContent
-from graphcert.report.graphs.noise_words import norm_of
-from graphcert.tradeoff.words import norm_words
+from graphcert.tradeoff.base import norm_words
 
 Counts = NDArray[np.int64]
 
@@ -133,7 +132,7 @@ class Ladder:
 
 def ladders(content: ReportContent) -> list[Ladder]:
     """All sweeps of a report."""
-    norm = norm_of(content.certificate.smoothing)
+    norm = content.certificate.smoothing.norm
     return [Ladder(curves, norm) for curves in content.collective]
 
 

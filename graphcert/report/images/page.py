@@ -13,7 +13,7 @@ from graphcert.report.images.content import Counts, ImageSettings, Match, Piece,
 from graphcert.report.images.pictures import VOID, drawing, mask_picture, photograph
 from graphcert.report.plots import ladder_plot
 from graphcert.statistics import confidence_words
-from graphcert.tradeoff.words import norm_words
+from graphcert.tradeoff.base import norm_words
 
 _OPEN = 4
 """Images that are shown at once; the others are folded away."""

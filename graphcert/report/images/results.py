@@ -26,7 +26,7 @@ from graphcert.report.images.page import conditions, guarantees, method_name, no
 from graphcert.segmentation import PixelCounts
 from graphcert.segmentation.checkpoint import Segmenter
 from graphcert.segmentation.void import NO_LABELLED_PIXEL
-from graphcert.tradeoff.words import norm_words
+from graphcert.tradeoff.base import norm_words
 
 _MOST_PIECES = 12
 """Images whose pictures are put into the page."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from graphcert.report.frame.theme import INK, MUTED, ON_CELL, RANK_CELL, RULE, Colour
 from graphcert.report.frame.wording import axis_words
 from graphcert.report.plots.canvas import LETTER, TEXT, WIDTH, panel, picture
-from graphcert.tradeoff.words import norm_words
+from graphcert.tradeoff.base import norm_words
 
 NUMBER = TEXT - 1.5
 """Size of numbers in cells."""

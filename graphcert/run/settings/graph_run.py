@@ -10,7 +10,8 @@ import tomli_w
 from graphcert.core.files import atomic_write_text
 from graphcert.errors import InputError
 from graphcert.models import Training
-from graphcert.noise import CHANNELS
+from graphcert.noise import CHANNELS, settings_of_laws
+from graphcert.noise.law import measured_options
 from graphcert.run.settings.noise import RatesConfig, SmoothingConfig
 from graphcert.run.settings.stages import CertificateConfig, CollectiveConfig, SamplingConfig
 from graphcert.run.settings.typed import check_types, check_values, read_toml
@@ -61,9 +62,9 @@ class RunConfig:
         check_types(self, "")
         seed_key(self.seed)
         noise = self.smoothing
-        if noise.select is not None or noise.continuous or noise.keep is not None:
+        if noise.select is not None or noise.law is not None:
             self._check_beyond_flips()
-        if self.certificate.nodes is not None and noise.select is None and noise.keep is None:
+        if self.certificate.nodes is not None and not noise.limits_rows:
             raise InputError(
                 "a limit of touched nodes makes a difference under hierarchical noise and ablation only; give --select or "
                 "--keep, or leave --nodes out"
@@ -94,7 +95,9 @@ class RunConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain nested values without None, as TOML has them."""
-        plain: dict[str, Any] = _plain(asdict(self))
+        described = asdict(self)
+        described["smoothing"] |= described["smoothing"].pop("laws")
+        plain: dict[str, Any] = _plain(described)
         return plain
 
     @classmethod
@@ -110,7 +113,9 @@ class RunConfig:
         noise = dict(rest.pop("smoothing"))
         for channel in CHANNELS:
             noise[channel] = _section(RatesConfig, f"smoothing.{channel}", noise.get(channel, {}))
-        smoothing = _section(SmoothingConfig, "smoothing", noise)
+        laws = {key: noise.pop(key) for key in settings_of_laws() if key in noise}
+        _refuse_unknown(noise, "smoothing", SmoothingConfig.keys())
+        smoothing = _section(SmoothingConfig, "smoothing", {**noise, "laws": laws})
         sections = {"dataset": DatasetConfig, "model": ModelConfig, "training": Training}
         sections |= {"sampling": SamplingConfig, "certificate": CertificateConfig, "collective": CollectiveConfig}
         built: dict[str, Any] = {name: _section(kind, name, rest.pop(name, {})) for name, kind in sections.items()}
@@ -147,11 +152,11 @@ class RunConfig:
 def _check_axes(axes: set[str], noise: SmoothingConfig) -> None:
     """Refuse a sweep that this noise says nothing about."""
     if "shift" not in axes:
-        if noise.continuous and axes & {"add", "delete", "nodes"}:
+        if noise.measured and axes & {"add", "delete", "nodes"}:
             raise InputError("budgets of bits say nothing under continuous noise; sweep shift, the norm of a change")
         return
-    if not noise.continuous:
-        raise InputError("a shift is a change of real features; sweep it under --sigma or --half-width only")
+    if not noise.measured:
+        raise InputError(f"a shift is a change of real features; sweep it under {measured_options()} only")
     if axes - {"shift", "nodes"}:
         raise InputError("a shift is swept by itself or with nodes; leave the budgets of bits and edges out")
     if "nodes" in axes and noise.select is None:
@@ -162,13 +167,16 @@ def _section(kind: type[Section], name: str, values: Any) -> Section:
     """One section as its dataclass."""
     if not isinstance(values, Mapping):
         raise InputError(f"the setting {name} must be a section [{name}]")
-    known = [f.name for f in fields(kind)]  # type: ignore[arg-type]
-    for key in values:
-        if key not in known:
-            raise InputError(f"unknown setting {name}.{key}; known are {', '.join(known)}")
+    _refuse_unknown(values, name, [f.name for f in fields(kind)])  # type: ignore[arg-type]
     # Before the section's own checks, whose sentences show values of any length.
     check_values(kind, values, name)
     return kind(**values)
+
+
+def _refuse_unknown(values: Mapping[str, Any], name: str, known: list[str]) -> None:
+    for key in values:
+        if key not in known:
+            raise InputError(f"unknown setting {name}.{key}; known are {', '.join(known)}")
 
 
 def _plain(value: Any) -> Any:

@@ -1,25 +1,15 @@
 """The settings of noise."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 
 from graphcert.errors import InputError
-from graphcert.noise import (
-    Ablation,
-    BernoulliFlip,
-    Gaussian,
-    Hierarchical,
-    Partition,
-    Selected,
-    Smoothing,
-    SubsetAblation,
-    Uniform,
-)
+from graphcert.noise import Ablation, BernoulliFlip, Hierarchical, Law, Partition, Selected, Smoothing, settings_of_laws
 from graphcert.noise.budget import count
-from graphcert.noise.laws import FeatureLaw
-from graphcert.run.settings.typed import check_types, option
+from graphcert.noise.law import measured_options
+from graphcert.run.settings.typed import check_types, check_value, option
 
 Rate = float | tuple[float, ...]
 
@@ -81,11 +71,11 @@ class SmoothingConfig:
         affinity: how to rank clusters, see `partition_graph`.
         select: the probability that a row gets the feature noise, or (level 0, last level); None noises every row
             without a mark (Scholten et al. 2023).
-        ablate: selected rows are hidden instead of flipped; then `select` is the probability of being ablated.
-        sigma: standard deviation of Gaussian feature noise in place of flips, or (level 0, last level).
-        half_width: λ of uniform feature noise on [−λ, λ] in place of flips, or (level 0, last level).
-        lattice: the step that clean features and their continuous noise are whole multiples of; None for real noise.
-        keep: exactly so many rows keep their features in every sample, all others are hidden (Levine & Feizi 2020).
+        lattice: the step that clean features and their noise are whole multiples of; None for real noise.
+        laws: feature noise in place of flips, {setting: value} by the setting of its law (`Law.setting`): sigma and
+            half_width, a number or (level 0, last level); ablate, so that selected rows are hidden instead of flipped, and
+            `select` is the probability of that; keep, so that exactly so many rows keep their features in every sample and
+            all others are hidden (Levine & Feizi 2020); and those of registered laws. In a file, keys of this section.
     """
 
     features: RatesConfig = field(default_factory=RatesConfig)
@@ -103,34 +93,17 @@ class SmoothingConfig:
             metavar="RATE",
         ),
     )
-    ablate: bool = field(
-        default=False,
-        metadata=option(
-            "Hide selected rows instead of flipping bits; then --select is the probability of being ablated.",
-            "--ablate",
-        ),
-    )
-    sigma: Rate | None = field(
-        default=None,
-        metadata=option("Gaussian feature noise of this deviation in place of --add and --delete.", metavar="SIGMA"),
-    )
-    half_width: Rate | None = field(
-        default=None,
-        metadata=option("Uniform feature noise on [−λ, λ] in place of --add and --delete.", metavar="LAMBDA"),
-    )
     lattice: float | None = field(
         default=None,
         metadata=option(
             "Features and continuous noise are whole multiples of this step, e.g. 1/255.", metavar="STEP", kind=str
         ),
     )
-    keep: int | None = field(
-        default=None,
-        metadata=option("Exactly so many rows keep their features, all others are hidden (ablation)."),
-    )
+    laws: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_types(self, "smoothing")
+        self._check_laws()
         self._check_rows()
         if self.edges.silent and not self._kinds:
             raise InputError(
@@ -149,46 +122,73 @@ class SmoothingConfig:
         if self.levels == 1 and self.clusters > 1:
             raise InputError("one level is the same noise for all clusters; leave --levels out or ask for at least 2")
         flips = (self.features.add, self.features.delete, self.edges.add, self.edges.delete)
-        rates = (*flips, self.select, self.sigma, self.half_width)
+        rates = (*flips, self.select, *self.laws.values())
         if self.clusters == 1 and any(isinstance(rate, tuple) for rate in rates):
             raise InputError("rates first:last need several clusters; set --clusters")
 
+    @classmethod
+    def keys(cls) -> list[str]:
+        """The keys of a section [smoothing]."""
+        return [*(one.name for one in fields(cls) if one.name != "laws"), *settings_of_laws()]
+
     @property
-    def continuous(self) -> bool:
-        """Whether the feature noise is Gaussian or uniform."""
-        return self.sigma is not None or self.half_width is not None
+    def law(self) -> type[Law] | None:
+        """The law of features that was asked for in place of flips."""
+        return next((settings_of_laws()[name] for name in self.laws), None)
+
+    @property
+    def measured(self) -> bool:
+        """Whether changes of features are measured by a norm."""
+        return self.law is not None and bool(self.law.norm)
+
+    @property
+    def limits_rows(self) -> bool:
+        """Whether a number of touched nodes makes a difference."""
+        return self.select is not None or (self.law is not None and self.law.of_all_rows)
 
     @property
     def _kinds(self) -> int:
         """How many kinds of feature noise were asked for."""
-        given = (self.sigma is not None, self.half_width is not None, self.keep is not None)
-        return sum((not self.features.silent, self.ablate, *given))
+        return len(self.laws) + (not self.features.silent)
+
+    def _check_laws(self) -> None:
+        """Settings of laws have the types that their laws declare; what is not set, or false, is left out."""
+        known = settings_of_laws()
+        laws = {name: value for name, value in self.laws.items() if value is not None and value is not False}
+        hints = {float: Rate | None, int: int | None, bool: bool}
+        for name, value in self.laws.items():
+            setting = known[name].setting if name in known else None
+            if setting is None:
+                raise InputError(f"unknown setting smoothing.{name}; known are {', '.join(self.keys())}")
+            check_value(value, hints[setting.kind], f"smoothing.{name}")
+            if name in laws and setting.kind is float:
+                laws[name] = near_far(name, value)
+        object.__setattr__(self, "laws", laws)
 
     def _check_rows(self) -> None:
         """What can happen to a row of features, and which rows it happens to."""
+        options = [law.setting.option for law in settings_of_laws().values() if law.setting is not None]
         if self._kinds > 1:
             raise InputError(
-                "feature noise is of one kind: give --add and --delete (flips of bits), or --sigma (Gaussian noise), or "
-                "--half-width (uniform noise), or --ablate, or --keep"
+                f"feature noise is of one kind: give --add and --delete (flips of bits), or one of {', '.join(options)}"
             )
-        if self.lattice is not None and not self.continuous:
-            raise InputError("a lattice is one of continuous noise; give --sigma or --half-width with --lattice")
-        for name in ("sigma", "half_width", "select"):
-            if getattr(self, name) is not None:
-                object.__setattr__(self, name, near_far(name, getattr(self, name)))
+        if self.lattice is not None and not self.measured:
+            raise InputError(f"a lattice is one of noise of real features; give {measured_options()} with --lattice")
+        if self.select is not None:
+            object.__setattr__(self, "select", near_far("select", self.select))
         self._feature_laws(1 if self.clusters == 1 else 2)
         if self.select is None:
-            if self.ablate:
+            if self.law is Ablation:
                 raise InputError("ablation hides selected rows; give --select, the probability that a row is ablated")
             return
         for select in ends(self.select):
             Selected(select, Ablation())
-        if self.keep is not None:
-            raise InputError("--keep says how many rows keep their features; leave --select out")
+        if self.law is not None and self.law.of_all_rows:
+            raise InputError(f"{self.law.__name__} chooses its rows itself; leave --select out")
         if not self._kinds:
             raise InputError(
-                "--select chooses the rows that get feature noise, and there is none; give --add and --delete, --sigma, "
-                "--half-width or --ablate"
+                f"--select chooses the rows that get feature noise, and there is none; give --add and --delete, or one of "
+                f"{', '.join(options)}"
             )
 
     def scheme(self, partition: Partition | None) -> Smoothing | Hierarchical:
@@ -198,13 +198,12 @@ class SmoothingConfig:
         lower = Smoothing(features, edges, partition)
         return lower if self.select is None else Hierarchical(per_level(self.select, levels), lower)
 
-    def _feature_laws(self, levels: int) -> tuple[FeatureLaw, ...] | None:
-        if self.ablate:
-            return (Ablation(),) * levels
-        if self.keep is not None:
-            return (SubsetAblation(self.keep),)
-        if self.sigma is not None:
-            return tuple(Gaussian(sigma, self.lattice) for sigma in per_level(self.sigma, levels))
-        if self.half_width is not None:
-            return tuple(Uniform(width, self.lattice) for width in per_level(self.half_width, levels))
-        return None if self.features.silent else self.features.laws(levels)
+    def _feature_laws(self, levels: int) -> tuple[Law, ...] | None:
+        if self.law is None:
+            return None if self.features.silent else self.features.laws(levels)
+        (value,) = self.laws.values()
+        kind = self.law
+        if kind.of_all_rows:
+            return (kind.from_setting(value, self.lattice),)
+        values = [value] * levels if isinstance(value, bool | int) else per_level(value, levels)
+        return tuple(kind.from_setting(one, self.lattice) for one in values)

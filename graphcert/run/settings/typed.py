@@ -48,9 +48,13 @@ def check_values(kind: type, values: Mapping[str, Any], name: str) -> None:
     """The same for values from which a dataclass `kind` is to be made."""
     hints = get_type_hints(kind)
     for key, value in values.items():
-        if not _is(value, hints[key]):
-            label = f"{name}.{key}" if name else key
-            raise InputError(f"the setting {label} must be {_words(hints[key])}, got {_short(value)}")
+        check_value(value, hints[key], f"{name}.{key}" if name else key)
+
+
+def check_value(value: Any, hint: Any, label: str) -> None:
+    """Raise `InputError` naming a setting whose value is not of the declared type."""
+    if not _is(value, hint):
+        raise InputError(f"the setting {label} must be {_words(hint)}, got {_short(value)}")
 
 
 def read_toml(path: Path, missing: str) -> dict[str, Any]:

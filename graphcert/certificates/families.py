@@ -1,0 +1,117 @@
+"""All targets at once: which certificate answers under which noise (theory, sections 8 and 9).
+
+A family of noise brings a file with one `Family`: the methods of the ladder that exist there, and the curve of one of them.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from graphcert.certificates.flip_family import FLIPS
+from graphcert.certificates.hierarchical_family import HIERARCHICAL, counts_rows, selects_all
+from graphcert.certificates.method_hierarchy import BELOW, HIERARCHY, METHODS, Method, MethodComparison, named_methods
+from graphcert.certificates.norm_family import NORM
+from graphcert.certificates.per_node_family import PER_NODE, noise_name
+from graphcert.certificates.query import Evidence, Family, Query
+from graphcert.collective import CollectiveCurve
+from graphcert.collective.curve import strengthened, weakened
+from graphcert.errors import InputError, UnsupportedError
+from graphcert.noise.law import measured_laws
+
+
+def one_curve(evidence: Evidence, query: Query, method: str | None) -> CollectiveCurve:
+    """The curve of one of `METHODS`, or of the strongest that there is (None).
+
+    Raises:
+        InputError: for an unknown method.
+        UnsupportedError: if the claims have no such certificate.
+    """
+    family, evidence = _family(evidence, query)
+    if method is None:
+        return _alone(family, evidence, query, family.methods(evidence, query)[-1])
+    if method not in METHODS:
+        raise InputError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+    if method != "naive" and method not in family.methods(evidence, query):
+        raise UnsupportedError(family.refusal.format(noise=noise_name(evidence.smoothing)))
+    return _alone(family, evidence, query, method)
+
+
+def compared_curves(evidence: Evidence, query: Query, names: str | Iterable[str]) -> MethodComparison:
+    """The curves of the methods of these names that exist, the weakest first; "all" stands for every name.
+
+    Where the strongest of them does not exist, the strongest that exists below it stands in under its own name.
+
+    Raises:
+        InputError: for an unknown name.
+    """
+    family, evidence = _family(evidence, query)
+    return MethodComparison(_ladder(family, evidence, query, named_methods(names)))
+
+
+def _alone(family: Family, evidence: Evidence, query: Query, name: str) -> CollectiveCurve:
+    """One method, strengthened by the ones below it; an integer program below it gets a little time for that."""
+    curve, below = family.curve(evidence, query, _method(name)), BELOW.get(name)
+    # Other half-spaces than the usual ones make another query.
+    if below is None or query.orders is not None or below not in family.methods(evidence, query):
+        return curve
+    # No gap is the truth for perturbations that exist; for half-spaces it is the truth about them only. The correct targets
+    # have a solve of their own, which a linear program may leave open.
+    apart = name == "tight-lp" and curve.correct_upper is not None
+    more = np.flatnonzero((curve.attacked_upper > 0) & ((curve.gap != 0) | (curve.attacks is None) | apart))
+    if not more.size:
+        return curve
+    rest = replace(family.brief(query), budgets=[query.budgets[row] for row in more])
+    return strengthened(curve, _alone(family, evidence, rest, below), more)
+
+
+def _ladder(family: Family, evidence: Evidence, query: Query, asked: tuple[Method, ...]) -> dict[str, CollectiveCurve]:
+    """The methods that exist of those that are asked for, the weakest first."""
+    existing = family.methods(evidence, query)
+    queries = {method.name: query for method in asked if method.name in existing}
+    if asked[-1].name not in existing:
+        below = [method.name for method in HIERARCHY[: HIERARCHY.index(asked[-1])] if method.name in existing]
+        if below and below[-1] not in queries:
+            queries[below[-1]] = family.brief(query)
+    found: dict[str, CollectiveCurve] = {}
+    weaker = None
+    for name in sorted(queries, key=[method.name for method in HIERARCHY].index):
+        curve = family.curve(evidence, queries[name], _method(name))
+        # A search that is cut short, or half-spaces of other orders, may say less than a weaker method.
+        found[name] = weaker = curve if weaker is None else strengthened(curve, weaker)
+    return _unrefuted(found)
+
+
+def _unrefuted(found: dict[str, CollectiveCurve]) -> dict[str, CollectiveCurve]:
+    """The methods without the bounds below perturbations that exist, which the exact methods know."""
+    attacks = [curve.attacked_upper - curve.gap for curve in found.values() if curve.attacks is not None]
+    if not attacks:
+        return found
+    known, weaker = np.fmax.reduce(attacks), None
+    checked = {}
+    for name, curve in found.items():
+        checked[name] = weaker = weakened(curve, known, weaker)
+    return checked
+
+
+def _family(evidence: Evidence, query: Query) -> tuple[Family, Evidence]:
+    """Who answers, and about which noise."""
+    smoothing = evidence.smoothing
+    if query.shift is not None:
+        if not smoothing.norm:
+            raise InputError(
+                f"only {measured_laws()} noise have a measure for a shift; give add, delete, edges or nodes"
+            )
+        return NORM, evidence
+    if smoothing.flips_only:
+        return FLIPS, evidence
+    if not counts_rows(smoothing):
+        return PER_NODE, evidence
+    if selects_all(smoothing) and all(budget.nodes is None for budget in query.budgets):
+        return FLIPS, replace(evidence, smoothing=smoothing.unselected)
+    return HIERARCHICAL, evidence
+
+
+def _method(name: str) -> Method:
+    (method,) = named_methods([name])
+    return method

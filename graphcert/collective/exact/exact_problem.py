@@ -1,0 +1,133 @@
+"""The tight collective problem as plain arrays: majorities in groups, and the law under which each group sees a change."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from graphcert.collective.half_spaces.localized_problem import LocalizedProblem, axis_weights
+from graphcert.collective.half_spaces.scheme_axes import smoothing_problem
+from graphcert.collective.solvers.program import BoolArray, FloatArray, IntArray
+from graphcert.errors import InputError
+from graphcert.noise import AXES, BernoulliFlip, Scheme, Views
+from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, order_eta
+
+
+@dataclass(frozen=True, eq=False)
+class TightProblem:
+    """Which allocations of changes each output survives, by exact trade-offs (theory, section 9).
+
+    An adversary chooses whole numbers b (A,), 0 ≤ b ≤ capacity, whose sum over the axes of each budget class is at most
+    that class's budget. It breaks output n of group i iff p_lower[n] ≤ c_i(b), the exact critical probability of all
+    changes as group i sees them: under `laws[law_of_axis[i, a]]` for axis a. Critical is the largest
+    probability that can fall to the group's target level: 1/2, unless an output tolerates less.
+
+    Axes: n outputs, C groups, A axes of change (channel, operation, input block or pair of blocks), L laws.
+
+    Attributes:
+        groups: (n,) int, the group of each output, 0 … C − 1.
+        p_lower: (n,) in [0, 1], rounded down; at most its group's level for an output that counts as broken from the start.
+        laws: the L laws of all channels.
+        law_of_axis: (C, A) int, index into `laws`; it follows the *rank* of a block, not the blocks sorted by nearness.
+        axis_class: (A,) int, the class of each axis as an index into `classes`.
+        capacity: (A,) whole numbers, how often a block can be changed that way (its zeros, its ones).
+        classes: names of the budget classes out of `AXES`; they say whether an axis adds or deletes.
+        level: (C,) target level of each group in [1/2, 1), rounded up; a single number for all. Where a part
+            δ of the laws has nothing in common and the rest is `laws`, an output of majority p falls iff (p − δ)/(1 − δ) ≤ c
+            at level 1/(2(1 − δ)) (theory, section 6).
+
+    Raises:
+        InputError: if shapes disagree, a probability is none, or an index is outside its range.
+    """
+
+    groups: IntArray
+    p_lower: FloatArray
+    laws: tuple[BernoulliFlip, ...]
+    law_of_axis: IntArray
+    axis_class: IntArray
+    capacity: IntArray
+    classes: tuple[str, ...] = AXES
+    level: FloatArray = field(default_factory=lambda: np.array(0.5))
+
+    def __post_init__(self) -> None:
+        law_of_axis, p = np.asarray(self.law_of_axis), np.asarray(self.p_lower, dtype=np.float64)
+        if law_of_axis.ndim != 2 or not np.issubdtype(law_of_axis.dtype, np.integer):
+            raise InputError(
+                f"law_of_axis must be integers of shape (groups, axes), got {law_of_axis.dtype} of {law_of_axis.shape}"
+            )
+        if p.ndim != 1 or not ((p >= 0) & (p <= 1)).all():
+            raise InputError("p_lower must be one probability per output, and NaN is none")
+        laws, classes = tuple(self.laws), tuple(self.classes)
+        if law_of_axis.size and not (law_of_axis.min() >= 0 and law_of_axis.max() < len(laws)):
+            raise InputError(f"law_of_axis must lie between 0 and {len(laws) - 1}, the laws that are given")
+        unknown = [name for name in classes if name not in AXES]
+        if unknown or len(set(classes)) != len(classes):
+            raise InputError(f"classes must be different names out of {', '.join(AXES)}, got {list(classes)}")
+        # The problem of half-spaces has the same groups and axes; it is built to have them checked alike.
+        shape = LocalizedProblem(
+            self.groups, p[None], np.zeros((1, *law_of_axis.shape)), self.axis_class, self.capacity, classes
+        )
+        level = np.asarray(self.level, dtype=np.float64)
+        if level.shape not in ((), law_of_axis.shape[:1]) or not ((level >= 0.5) & (level < 1)).all():
+            raise InputError(
+                f"level must be one number of at least 1/2 and below 1 per group ({law_of_axis.shape[0]}), or one for all"
+            )
+        for name, value in {
+            "groups": shape.groups, "p_lower": p, "laws": laws, "law_of_axis": law_of_axis.astype(np.int64),
+            "axis_class": shape.axis_class, "capacity": shape.capacity, "classes": classes,
+            "level": np.broadcast_to(level, law_of_axis.shape[:1]).copy(),
+        }.items():  # fmt: skip
+            object.__setattr__(self, name, value)
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs n."""
+        return int(self.groups.size)
+
+    @property
+    def deletes(self) -> BoolArray:
+        """(A,) whether an axis deletes (True) or adds (False)."""
+        return self.class_deletes.astype(np.bool_)[self.axis_class]
+
+    @property
+    def class_deletes(self) -> IntArray:
+        """(K,) whether a class deletes, as 1, or adds, as 0."""
+        return np.array([name.endswith("delete") for name in self.classes], dtype=np.int64)
+
+    @property
+    def levels(self) -> tuple[FloatArray, IntArray]:
+        """The Q different target levels, ascending, and (C,) which of them each group has."""
+        found, which = np.unique(self.level, return_inverse=True)
+        return found, which.ravel().astype(np.int64)
+
+    def half_spaces(self, orders: Sequence[Order] = DEFAULT_ORDERS) -> LocalizedProblem:
+        """The same problem through divergences: looser, linear."""
+        level = self.level[self.groups]
+        eta = np.array([order_eta(self.p_lower, *order, level=level) for order in orders])
+        weights = axis_weights(self.laws, self.law_of_axis, self.deletes, orders)
+        return LocalizedProblem(self.groups, eta, weights, self.axis_class, self.capacity, self.classes)
+
+
+def tight_problem(smoothing: Scheme, p_lower: npt.ArrayLike, data: Any = None) -> TightProblem:
+    """The tight problem of N outputs under a scheme, over all four budget classes.
+
+    Args:
+        smoothing: isotropic or localized; a channel without noise shows every change.
+        p_lower: (N,) simultaneous lower bounds of the majorities.
+        data: the clean graph (`x`, `edge_index`), which limits how often a block can be changed; None for no limit.
+    """
+    p = np.asarray(p_lower, dtype=np.float64)
+    same = smoothing_problem(smoothing, p[None], DEFAULT_ORDERS[:1], data)
+    views = Views.of_flips(smoothing, p.size)
+    low, high = np.triu_indices(views.feature_law.shape[1])
+    edge_law = len(views.feature_laws) + views.edge_law[:, low, high]
+    return TightProblem(
+        groups=same.groups,
+        p_lower=p,
+        laws=views.feature_laws + views.edge_laws,
+        law_of_axis=np.concatenate([views.feature_law, views.feature_law, edge_law, edge_law], axis=1),
+        axis_class=same.axis_class,
+        capacity=same.capacity,
+    )

@@ -1,0 +1,1 @@
+"""Half-spaces: which weighted sums of changes each output survives, for flips, norms and receptive fields."""

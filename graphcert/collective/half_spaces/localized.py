@@ -1,0 +1,179 @@
+"""The collective certificate of localized smoothing: naive, linear and integer, from arrays (theory, sections 8, 9)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from graphcert.collective.adversary import check_amounts, check_budgets
+from graphcert.collective.bound_loop import Answer, Attack, bound_loop, program_bound, solver_of
+from graphcert.collective.curve import CollectiveCurve
+from graphcert.collective.half_spaces.localized_attack import attempted, improved
+from graphcert.collective.half_spaces.localized_problem import LocalizedProblem, reduce_axes
+from graphcert.collective.half_spaces.localized_program import LocalizedEncoding, encode_localized
+from graphcert.collective.solvers import Solver
+from graphcert.collective.solvers.program import Amounts, BoolArray, FloatArray, IntArray, LinearProgram
+from graphcert.core.arguments import whole
+
+BINS = 256
+"""Steps per chain by default: rounding η then costs under 1 % of the outputs, and a relaxation is solved in milliseconds."""
+
+
+def collective_localized(
+    problem: LocalizedProblem,
+    budgets: npt.ArrayLike,
+    *,
+    method: str = "lp",
+    targets: npt.ArrayLike | None = None,
+    correct: npt.ArrayLike | None = None,
+    robust_per_node: npt.ArrayLike | None = None,
+    bins: int | None = BINS,
+    time_limit: float | None = None,
+    solver: str = "highs",
+) -> CollectiveCurve:
+    """How many targets no single perturbation within the budget can change (Schuchardt et al. 2023; theory, section 8).
+
+    Args:
+        problem: n outputs in groups, their half-spaces, and the axes of change.
+        budgets: (B, classes) whole numbers (finite reals if changes are not whole), the global budget per class of
+            `problem.classes`; a flat list if there is one.
+        method: "naive" (each output alone against the whole budget where it hurts most), "lp" or "milp"; each reports
+            the best of itself and the ones before it.
+        targets: (n,) bool, the outputs that count; all by default.
+        correct: (n,) bool, correctly labelled outputs: adds the certified accuracy, from a solve of its own.
+        robust_per_node: (B, n) bool, outputs that a certificate of their own, from the same simultaneous bounds (such as
+            the exact trade-off), proves robust against every use of the whole budget; they are taken out before anything
+            is relaxed. (n,) for one budget.
+        bins: the most steps per group to which η is rounded, down; None for no rounding. Fewer are faster and looser.
+        time_limit: seconds per solve; when it ends, what has been proved so far is reported.
+        solver: "highs" (directly, hot start) or "cvxpy" (the same program through cvxpy, slower).
+
+    Returns:
+        A `CollectiveCurve`. Sound side: `certified` is never too large. The bound of the relaxation is recomputed from
+        the duals in outward rounding (slack 0); that of branch and bound is the solver's proved best bound plus the
+        slack of `bounds.branch_and_bound_slack`; no other status certifies anything beyond the relaxation. `gap` counts
+        up to the best attack found, within the half-spaces and up to the rounding of sums.
+
+    Raises:
+        InputError: for budgets that are not whole (or finite) numbers ≥ 0, masks of the wrong shape, no targets, an
+            unknown method or solver, or a solver that is not installed.
+    """
+    backend = solver_of(method, solver, time_limit)
+    steps = None if bins is None else whole("bins", bins, 1)
+    sweep: Amounts = (check_budgets if problem.whole else check_amounts)(budgets, len(problem.classes))
+    family = LocalizedFamily(problem, backend, method == "milp", steps)
+    return bound_loop(family, sweep, targets=targets, correct=correct, robust_per_node=robust_per_node)
+
+
+@dataclass(frozen=True, eq=False)
+class LocalizedFamily:
+    """The programs of a `LocalizedProblem` and how to solve them, as a `CollectiveProblem`.
+
+    Attributes:
+        problem: the half-spaces.
+        solver: None for the naive bound.
+        integer: whether branch and bound follows the relaxation.
+        bins: the most steps per group, or None.
+    """
+
+    problem: LocalizedProblem
+    solver: Solver | None
+    integer: bool
+    bins: int | None
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """Names of the budget classes."""
+        return self.problem.classes
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs n."""
+        return self.problem.outputs
+
+    def count(self, counted: BoolArray, budgets: Amounts) -> "_Counted":
+        """The problem about some outputs."""
+        return _Counted(self, counted, budgets)
+
+
+class _Counted:
+    """All budgets for one set of counted outputs: linear programs share one encoding, up to the largest budget."""
+
+    def __init__(self, family: LocalizedFamily, counted: BoolArray, budgets: Amounts) -> None:
+        self._family, self._counted, self._budgets = family, counted, budgets
+        self._shared = encode_localized(family.problem, counted, budgets.max(axis=0), family.bins)
+        self._every = self._shared.kinds.count(counted)
+
+    def answer(self, index: int, standing: BoolArray, begin: IntArray | None) -> Answer:
+        """The bound at one budget."""
+        family, shared = self._family, self._shared
+        counts = self._every if standing is self._counted else shared.kinds.count(standing)
+        outputs = _AtBudget(family, shared, counts, standing, self._budgets[index])
+        return Answer(program_bound(outputs, family.solver, family.integer))
+
+
+class _AtBudget:
+    """The standing outputs at one budget in one encoding.
+
+    Args:
+        family: the problem.
+        encoding: of this budget or a larger one.
+        counts: (R,) the standing outputs per kind.
+        standing: (n,) the outputs that count.
+        budget: one number per class.
+    """
+
+    def __init__(
+        self,
+        family: LocalizedFamily,
+        encoding: LocalizedEncoding,
+        counts: IntArray,
+        standing: BoolArray,
+        budget: Amounts,
+    ) -> None:
+        self._family, self._encoding, self._standing, self._budget = family, encoding, standing, budget
+        self._counts = encoding.breakable(counts, budget)
+        self._nothing = np.zeros(encoding.axes.capacity.size)
+        self._program: LinearProgram | None = None
+        self.always, self.naive = encoding.broken(self._nothing, self._counts), int(self._counts.sum())
+        self.constant = 0
+        self.largest_sum = float(self._counts.sum() + budget.sum())
+
+    def program(self) -> LinearProgram:
+        """The program of the standing outputs."""
+        if self._program is None:
+            self._program = self._encoding.program(self._counts, self._budget)
+        return self._program
+
+    def attacks(self, point: FloatArray | None) -> Attack:
+        """The allowed changes next to those in a point of the program."""
+        near = self._nothing if point is None else point[-self._nothing.size :]
+        return self._attack(attempted(self._encoding, near, self._budget))
+
+    def branching(self, relaxed: FloatArray | None, attack: Attack) -> "tuple[_AtBudget, Attack]":
+        """An encoding of its own: branch and bound takes far longer than to encode what this budget can break."""
+        family = self._family
+        encoding = encode_localized(family.problem, self._standing, self._budget, family.bins)
+        counts = encoding.kinds.count(self._standing)
+        own = _AtBudget(family, encoding, counts, self._standing, self._budget)
+        near = self._nothing if relaxed is None else relaxed[-self._nothing.size :]
+        if near.size != own._nothing.size:  # a smaller budget can leave fewer axes that matter
+            near = own._nothing
+        return own, own._attack(improved(encoding, attempted(encoding, near, self._budget), counts, self._budget))
+
+    def _attack(self, changes: Amounts) -> Attack:
+        encoding, counts, shares = self._encoding, self._counts, changes.astype(np.float64)
+        return Attack(
+            encoding.point(changes, counts),
+            float(encoding.broken(shares, counts)),
+            float(encoding.broken(shares, counts, encoding.tie)),
+        )
+
+
+def robust_by_half_spaces(problem: LocalizedProblem, budgets: Amounts) -> BoolArray:
+    """(B, n) the outputs that survive all of each budget (B, classes) on their own, wherever it is placed."""
+    found = np.zeros((len(budgets), problem.outputs), np.bool_)
+    for index, budget in enumerate(budgets):
+        axes = reduce_axes(problem.weights, problem.axis_class, problem.capacity, budget)
+        found[index] = (problem.eta > axes.reach(budget)[:, problem.groups]).any(axis=0)
+    return found

@@ -1,0 +1,177 @@
+"""Collective certificates against changes that are measured by a norm, from arrays (theory, sections 5 and 8).
+
+An adversary moves real features. Of its budget it spends b_j ≥ 0 on the input block j, with Σ_j b_j ≤ ε² where b_j is the
+squared ℓ2 norm of the change in block j (Gaussian noise), or Σ_j b_j ≤ ε where it is the ℓ1 norm (uniform noise). Output n
+of group i falls only if Σ_j w_ij b_j ≥ η_n. This is the program of `localized_program` with real b: the half-spaces of
+Gaussian noise are exact, so the integer optimum is then the best that can be said about p_lower at all.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from graphcert.collective.adversary import UNLIMITED, check_amounts
+from graphcert.collective.bound_loop import Answer, CountedOutputs, bound_loop, solver_of
+from graphcert.collective.curve import SHIFT, CollectiveCurve
+from graphcert.collective.half_spaces.localized import BINS, LocalizedFamily
+from graphcert.collective.half_spaces.localized_problem import LocalizedProblem
+from graphcert.collective.solvers import Solver
+from graphcert.collective.solvers.program import Amounts, BoolArray, FloatArray, IntArray
+from graphcert.core.arguments import whole
+from graphcert.errors import InputError
+
+_BAND = 12
+"""Binary orders of magnitude of the budgets that share a program: a solver's absolute tolerances hold for all of them."""
+
+
+@dataclass(frozen=True, eq=False)
+class NormProblem:
+    """Which shares of a norm each output survives.
+
+    Axes: n outputs, C groups, J input blocks.
+
+    Attributes:
+        groups: (n,) int, the group of each output, 0 … C − 1.
+        eta: (n,) rounded down; at most 0 for an output that counts as broken from the start (abstained), inf for one that
+            nothing breaks.
+        weights: (C, J) finite, ≥ 0, rounded up, per unit of b: 1/σ² under Gaussian noise, 1/λ under uniform noise.
+        squared: whether b are shares of a squared norm (ℓ2), so that the budget is ε²; else of the norm itself (ℓ1).
+
+    Raises:
+        InputError: if shapes disagree, a weight is negative, infinite or NaN, or a group is outside its range.
+    """
+
+    groups: IntArray
+    eta: FloatArray
+    weights: FloatArray
+    squared: bool = True
+
+    def __post_init__(self) -> None:
+        eta, weights = np.asarray(self.eta, np.float64), np.asarray(self.weights, np.float64)
+        if eta.ndim != 1 or weights.ndim != 2:
+            raise InputError(
+                f"eta must have one number per output and weights the shape (groups, blocks), got {eta.shape} and "
+                f"{weights.shape}"
+            )
+        object.__setattr__(self, "eta", eta)
+        object.__setattr__(self, "weights", weights)
+        object.__setattr__(self, "groups", self.program(0).groups)
+
+    def program(self, exponent: int) -> LocalizedProblem:
+        """The problem over real b, counted in units of 2^exponent (exact, or rounded up where floats end)."""
+        blocks = self.weights.shape[1]
+        return LocalizedProblem(
+            groups=self.groups,
+            eta=self.eta[None],
+            weights=_scaled_up(self.weights, exponent)[None],
+            axis_class=np.zeros(blocks, np.int64),
+            capacity=np.full(blocks, UNLIMITED),
+            classes=(SHIFT,),
+            whole=False,
+        )
+
+
+def collective_norm(
+    problem: NormProblem,
+    shifts: npt.ArrayLike,
+    *,
+    method: str = "lp",
+    targets: npt.ArrayLike | None = None,
+    correct: npt.ArrayLike | None = None,
+    robust_per_node: npt.ArrayLike | None = None,
+    bins: int | None = BINS,
+    time_limit: float | None = None,
+    solver: str = "highs",
+) -> CollectiveCurve:
+    """How many targets no single change of the features of at most a given norm can break (Schuchardt et al. 2023).
+
+    Args:
+        problem: n outputs in groups, and their half-spaces.
+        shifts: (B,) finite ℓ2 norms ε ≥ 0 (ℓ1 norms if the problem is not squared) of the change of all features together.
+        method, targets, correct, robust_per_node, bins, time_limit, solver: as in `collective_localized`.
+
+    Returns:
+        A `CollectiveCurve` over the axis "feature_shift", whose budgets are ε. Sound side: `certified` is never too
+        large. A gap counts up to the best attack found; 0 means that the bound is the truth of the half-spaces, up to
+        rounding and to `bins`.
+
+    Raises:
+        InputError: as `collective_localized`, and for norms that are not finite numbers ≥ 0.
+    """
+    backend = solver_of(method, solver, time_limit)
+    steps = None if bins is None else whole("bins", bins, 1)
+    norms = check_amounts(shifts, 1)
+    if not np.isfinite(_spent(problem, norms)).all():
+        raise InputError(f"the square of a norm must be a finite number, got norms up to {norms.max():g}")
+    family = NormFamily(problem, backend, method == "milp", steps)
+    return bound_loop(family, norms, targets=targets, correct=correct, robust_per_node=robust_per_node)
+
+
+@dataclass(frozen=True, eq=False)
+class NormFamily:
+    """The programs of a `NormProblem` and how to solve them, as a `CollectiveProblem`.
+
+    Attributes:
+        problem: the half-spaces.
+        solver: None for the naive bound.
+        integer: whether branch and bound follows the relaxation.
+        bins: the most steps per group, or None.
+    """
+
+    problem: NormProblem
+    solver: Solver | None
+    integer: bool
+    bins: int | None
+    axes = (SHIFT,)
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs n."""
+        return int(self.problem.eta.size)
+
+    def count(self, counted: BoolArray, budgets: Amounts) -> "_Counted":
+        """The problem about some outputs."""
+        return _Counted(self, counted, budgets)
+
+
+class _Counted:
+    """All norms for one set of counted outputs: one program per band of budgets of like size."""
+
+    def __init__(self, family: NormFamily, counted: BoolArray, norms: Amounts) -> None:
+        budgets = _spent(family.problem, norms.astype(np.float64))
+        self._band: dict[int, tuple[CountedOutputs, int]] = {}
+        for exponent, rows in _bands(budgets[:, 0]):
+            program = LocalizedFamily(family.problem.program(exponent), family.solver, family.integer, family.bins)
+            outputs = program.count(counted, _scaled_up(budgets[rows], -exponent))
+            self._band |= {row: (outputs, place) for place, row in enumerate(rows.tolist())}
+
+    def answer(self, index: int, standing: BoolArray, begin: IntArray | None) -> Answer:
+        """The bound at one norm."""
+        outputs, place = self._band[index]
+        return outputs.answer(place, standing, begin)
+
+
+def _spent(problem: NormProblem, norms: FloatArray) -> FloatArray:
+    """(B, 1) the budgets of the shares b: the norms, or their squares rounded up."""
+    with np.errstate(over="ignore"):
+        return np.where(norms > 0, np.nextafter(norms * norms, np.inf), 0.0) if problem.squared else norms
+
+
+def _bands(budgets: FloatArray) -> list[tuple[int, IntArray]]:
+    """Budgets of like size: the exponent of two of each band's largest, and which budgets are in it."""
+    positive = budgets > 0
+    size = np.frexp(budgets)[1].astype(np.int64)
+    lowest = size[positive].min() if positive.any() else 0
+    size = np.where(positive, size, lowest)
+    band = (size.max() - size) // _BAND
+    return [(int(size[band == number].max()), np.flatnonzero(band == number)) for number in np.unique(band)]
+
+
+def _scaled_up(values: FloatArray, exponent: int) -> FloatArray:
+    """values · 2^exponent, exact, or rounded up where it leaves the range of floats."""
+    with np.errstate(over="ignore", under="ignore"):
+        scaled = np.ldexp(values, exponent)
+        lost = np.isfinite(scaled) & (np.ldexp(scaled, -exponent) < values)
+    rounded: FloatArray = np.where(lost, np.nextafter(scaled, np.inf), scaled)
+    return rounded

@@ -1,0 +1,190 @@
+"""The collective certificate that is strictly local and localized at once, from arrays (theory, sections 8 and 9).
+
+Every output sees the changes of a block under its own noise, and of a block only what lies in its receptive field.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from graphcert.collective.adversary import check_budgets
+from graphcert.collective.bound_loop import Answer, Attack, bound_loop, program_bound, solver_of, whole_point
+from graphcert.collective.curve import CollectiveCurve
+from graphcert.collective.half_spaces.localized_problem import LocalizedProblem
+from graphcert.collective.half_spaces.receptive_attack import greedy_changes
+from graphcert.collective.half_spaces.receptive_problem import ReceptiveProblem, receptive_problem
+from graphcert.collective.half_spaces.receptive_program import ReceptiveEncoding, encode_receptive
+from graphcert.collective.solvers import Solver
+from graphcert.collective.solvers.program import Amounts, BoolArray, FloatArray, IntArray, LinearProgram, Sparse
+
+
+def collective_receptive(
+    problem: LocalizedProblem,
+    perception: Mapping[str, Sparse],
+    axis_of: Mapping[str, npt.ArrayLike],
+    budgets: npt.ArrayLike,
+    *,
+    method: str = "lp",
+    targets: npt.ArrayLike | None = None,
+    correct: npt.ArrayLike | None = None,
+    robust_per_node: npt.ArrayLike | None = None,
+    local_budget: Any = None,
+    attackers: int | None = None,
+    endpoints: npt.ArrayLike | None = None,
+    time_limit: float | None = None,
+    reach_is_masked: bool = False,
+    solver: str = "highs",
+    room: Mapping[str, npt.ArrayLike] | None = None,
+) -> CollectiveCurve:
+    """How many targets no single perturbation can change, when each perceives only its receptive field.
+
+    Valid only where nothing creates new reach: for changed features and deleted edges, under noise that adds no edges
+    (θ⁺ of edges = 0, see `check_reach`), or for a model whose reach is masked independently of the noise. Then the noise,
+    clean or perturbed, only removes edges of the clean graph, so an output is a function of the noisy bits inside its
+    receptive field, and by data processing only the changes of those bits count:
+
+        broken only if in every direction d   Σ_axes a weights[d, i, a] · Σ_{columns m of a, P[n, m] = 1} b_m ≥ eta[d, n].
+
+    Args:
+        problem: N outputs, one per node, in groups; their half-spaces; the axes of change (blocks, or pairs of blocks).
+        perception: per class of `problem.classes` a 0/1 matrix of what each output perceives (`receptive_field`): (N, N)
+            for features, whose column m stands for changes in the row of node m; (N, E) for edges, one column per edge.
+            A class without a matrix must have budget 0 throughout.
+        axis_of: per class of `perception` (columns,) int, the axis of `problem` to which each column belongs: the block of
+            the node, the pair of blocks of the edge.
+        budgets: (B, classes) whole numbers, the global budget per class of `problem.classes`; a flat list if there is one.
+        method: "naive" (each output alone against all of the budget that its receptive field lets in), "lp" or "milp";
+            each reports the best of itself and the ones before it.
+        targets: (N,) bool, the outputs that count; all by default.
+        correct: (N,) bool, correctly labelled outputs: adds the certified accuracy, from a solve of its own.
+        robust_per_node: (B, N) bool, outputs that a certificate of their own, from the same simultaneous bounds, proves
+            robust against every use of the whole budget. (N,) for one budget.
+        local_budget: the most changes at one node: a number for all classes, a mapping from class names (or a tuple in
+            their order) to a number, an array (N,) or None, or one array (N,). On edges it limits the changed edges at
+            each of their ends.
+        attackers: the most nodes that may be touched; a changed edge needs one of its ends among them.
+        endpoints: (2, E) ends of the columns of edges (`undirected_edges`), for local budgets and attackers.
+        time_limit: seconds per solve; when it ends, what has been proved so far is reported.
+        reach_is_masked: allow "edge_add", because the model's reach does not depend on the edges that are added.
+        solver: "highs" (directly) or "cvxpy" (the same program through cvxpy, slower).
+        room: per class of features (N,) whole numbers, how often every row can be changed that way: its zeros, its ones.
+            Without it a row takes any number of changes.
+
+    Returns:
+        A `CollectiveCurve`. Sound side: `certified` is never too large. The bound of the relaxation is recomputed from
+        the duals in outward rounding (slack 0); that of branch and bound is the solver's proved best bound plus the
+        slack of `bounds.branch_and_bound_slack`; no other status certifies anything beyond the relaxation. `gap` counts
+        up to the best attack found, within the half-spaces and up to the rounding of sums.
+
+    Raises:
+        InputError: for a class that is spent on but has no matrix, columns on axes of another class, budgets that are not
+            whole numbers ≥ 0, masks or matrices of the wrong shape, no targets, an unknown method or solver, or a solver
+            that is not installed.
+        UnsupportedError: for "edge_add" without `reach_is_masked`.
+    """
+    backend = solver_of(method, solver, time_limit)
+    sweep = check_budgets(budgets, len(problem.classes))
+    checked = receptive_problem(
+        problem, perception, axis_of, sweep, local_budget, attackers, endpoints, reach_is_masked, room or {}
+    )
+    family = ReceptiveFamily(checked, backend, method == "milp")
+    return bound_loop(family, sweep, targets=targets, correct=correct, robust_per_node=robust_per_node)
+
+
+def robust_in_receptive_fields(
+    problem: LocalizedProblem,
+    budgets: IntArray,
+    perception: Mapping[str, Sparse],
+    axis_of: Mapping[str, npt.ArrayLike],
+    **limits: Any,
+) -> BoolArray:
+    """(B, n) the outputs that survive all of each budget on their own; arguments as in `collective_receptive`."""
+    checked = receptive_problem(problem, perception, axis_of, budgets, **limits)
+    return np.array([~checked.breakable(budget) for budget in budgets])
+
+
+@dataclass(frozen=True, eq=False)
+class ReceptiveFamily:
+    """The programs of a `ReceptiveProblem` and how to solve them, as a `CollectiveProblem`.
+
+    Attributes:
+        problem: the checked problem.
+        solver: None for the naive bound.
+        integer: whether branch and bound follows the relaxation.
+    """
+
+    problem: ReceptiveProblem
+    solver: Solver | None
+    integer: bool
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """Names of the budget classes."""
+        return self.problem.localized.classes
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs n."""
+        return self.problem.localized.outputs
+
+    def count(self, counted: BoolArray, budgets: Amounts) -> "_Counted":
+        """The problem about some outputs."""
+        return _Counted(self, budgets.astype(np.int64))
+
+
+class _Counted:
+    """All budgets. Each has its own encoding: the η that whole changes must reach are worth more than a hot start."""
+
+    def __init__(self, family: ReceptiveFamily, budgets: IntArray) -> None:
+        self._family, self._budgets = family, budgets
+
+    def answer(self, index: int, standing: BoolArray, begin: IntArray | None) -> Answer:
+        """The bound at one budget."""
+        family = self._family
+        outputs = _AtBudget(family.problem, standing, self._budgets[index])
+        return Answer(program_bound(outputs, family.solver, family.integer))
+
+
+class _AtBudget:
+    """The standing outputs (n,) at one budget."""
+
+    def __init__(self, problem: ReceptiveProblem, standing: BoolArray, budget: IntArray) -> None:
+        self._problem, self._standing, self._budget = problem, standing, budget
+        self._started: IntArray | None = None
+        self.naive = int((standing & problem.breakable(budget)).sum())
+        self.always = self.constant = int((standing & (problem.localized.eta <= 0).all(axis=0)).sum())
+        self.largest_sum = float(self.naive + budget.sum() + (problem.adversary.attackers or 0))
+
+    @cached_property
+    def _encoding(self) -> ReceptiveEncoding:
+        return encode_receptive(self._problem, self._standing, self._budget)
+
+    @cached_property
+    def _linear(self) -> LinearProgram:
+        return self._encoding.program()
+
+    def program(self) -> LinearProgram | None:
+        """The program of the standing outputs."""
+        return None if self._encoding.size == self.always else self._linear
+
+    def attacks(self, point: FloatArray | None) -> Attack:
+        """The better of greedy changes from nothing and a whole point itself, or greedy changes near a point that is not."""
+        encoding = self._encoding
+        if self._started is None:
+            self._started = greedy_changes(encoding, np.zeros(encoding.places.room.size))
+        tried = [self._started]
+        if point is not None and whole_point(point) and encoding.allowed(np.rint(point)):
+            tried.append(encoding.changes(np.rint(point)).astype(np.int64))
+        elif point is not None:
+            tried.append(greedy_changes(encoding, encoding.changes(point)))
+        broken = [float(encoding.broken(changes.astype(np.float64))) for changes in tried]
+        best = int(np.argmax(broken))
+        return Attack(encoding.point(tried[best]), broken[best], broken[best])
+
+    def branching(self, relaxed: FloatArray | None, attack: Attack) -> "tuple[_AtBudget, Attack]":
+        """This program."""
+        return self, attack

@@ -1,0 +1,1 @@
+"""Noise on selected rows and ablation: choices of rows, each with the lower noise."""

@@ -1,6 +1,0 @@
-"""The tight collective certificate: exact trade-offs, and the worst allocation for all groups together."""
-
-from graphcert.collective.tight.certificate import collective_tight
-from graphcert.collective.tight.problem import TightProblem, tight_problem
-
-__all__ = ["TightProblem", "collective_tight", "tight_problem"]

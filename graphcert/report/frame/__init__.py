@@ -1,0 +1,1 @@
+"""What all reports share: the page, its colours, and numbers as words."""
