@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from cases import NOISY_DYADIC_FLIPS
 from hypothesis import strategies as st
 
 from graphcert.certificates import Certificate
@@ -20,8 +21,6 @@ CONTENTS = np.array(list(product((0, 1), repeat=BITS)))
 FEATURES = np.array(list(product(range(len(CONTENTS)), repeat=ROWS)))  # (64, rows) index into CONTENTS
 EDGES = np.array(list(product((0, 1), repeat=len(PAIRS))))
 METHODS = ("naive", "lp", "milp", "tight")
-RATES = st.sampled_from([0.0, 0.0625, 0.125, 0.25, 0.375, 0.75])
-LAWS = st.builds(BernoulliFlip, RATES, RATES).filter(lambda law: not law.silent)
 SELECTS = st.sampled_from([0.5, 0.75, 0.875, 0.9375, 1.0])
 
 
@@ -111,9 +110,9 @@ def data_of(graph: int) -> SimpleNamespace:
 @st.composite
 def schemes(draw, ablation=False, edges=None):
     partition = Partition(np.array(draw(st.sampled_from([(0, 0, 1), (0, 1, 1)]))), np.array([[0, 1], [1, 0]]))
-    levels = [Ablation(), Ablation()] if ablation else draw(st.lists(LAWS, min_size=2, max_size=2))
+    levels = [Ablation(), Ablation()] if ablation else draw(st.lists(NOISY_DYADIC_FLIPS, min_size=2, max_size=2))
     with_edges = draw(st.booleans()) if edges is None else edges
-    flips = draw(st.lists(LAWS, min_size=2, max_size=2)) if with_edges else None
+    flips = draw(st.lists(NOISY_DYADIC_FLIPS, min_size=2, max_size=2)) if with_edges else None
     select = draw(st.one_of(SELECTS, st.lists(SELECTS, min_size=2, max_size=2)))
     return Hierarchical(select, Smoothing(levels, flips, partition))
 

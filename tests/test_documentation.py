@@ -7,7 +7,7 @@ import io
 import re
 import shlex
 from collections.abc import Callable
-from itertools import count
+from itertools import count, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +60,69 @@ def test_relative_links_resolve(page: str) -> None:
         assert file.exists(), target
         if anchor:
             assert anchor in anchors(file.read_text(encoding="utf-8")), target
+
+
+# Form: what markdown wants, and one vocabulary
+
+
+def lines_outside_fences(text: str) -> list[str]:
+    """The lines of a page, those of fenced blocks left empty."""
+    blank = re.sub(r"^```.*?^```$", lambda match: "\n" * match[0].count("\n"), text, flags=re.MULTILINE | re.DOTALL)
+    return blank.splitlines()
+
+
+@every_page
+def test_a_page_has_one_title_and_it_comes_first(page: str) -> None:
+    titles = [n for n, line in enumerate(lines_outside_fences(PAGES[page])) if line.startswith("# ")]
+    assert titles == [0]
+
+
+@every_page
+def test_headings_lists_and_tables_stand_between_blank_lines(page: str) -> None:
+    def kind(line: str) -> str:
+        kinds = (r"#+ ", "heading"), (r"\|", "table"), (r"(- |\d+\. )", "list"), (r"  ", "continued"), (r"$", "blank")
+        return next((name for pattern, name in kinds if re.match(pattern, line)), "text")
+
+    lines = lines_outside_fences(PAGES[page])
+    joined = {("text", "list"), ("table", "text"), ("text", "table"), ("list", "table"), ("table", "list")}
+    for number, (before, after) in enumerate(pairwise(lines), start=2):
+        pair = kind(before), kind(after)
+        assert pair not in joined, f"{page}:{number}"
+        assert "heading" not in pair or "blank" in pair, f"{page}:{number}"
+
+
+@every_page
+def test_rows_of_a_table_have_equally_many_cells(page: str) -> None:
+    def cells(line: str) -> int:
+        return len(re.findall(r"(?<!\\)\|", re.sub(r"`[^`]*`", "", line)))
+
+    for number, (before, after) in enumerate(pairwise(lines_outside_fences(PAGES[page])), start=2):
+        if before.startswith("|") and after.startswith("|"):
+            assert cells(before) == cells(after), f"{page}:{number}"
+
+
+def test_the_map_leads_to_every_page() -> None:
+    linked = set(re.findall(r"\]\((\w+\.md)", PAGES["docs/README.md"]))
+    assert linked == {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
+
+
+def test_the_glossary_has_one_sorted_line_per_term() -> None:
+    rows = re.findall(r"^\| (.+?) \| (.+) \|$", PAGES["docs/glossary.md"], flags=re.MULTILINE)[1:]
+    terms = [term.lower().replace("α", "alpha") for term, _ in rows]
+    assert len(terms) > 40
+    assert terms == sorted(set(terms))
+    assert all(meaning.endswith(".") for _, meaning in rows)
+
+
+RETIRED = r"perceiv\w*|rungs?|ladders?|staircases?|spendings?|escapes?|threats?|judges?|judged|chains?|lanes?"
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("docs/") or page == "README.md"])
+def test_prose_keeps_to_the_words_of_the_glossary(page: str) -> None:
+    """Names of code in backticks keep their spelling, and so do addresses and drawings in indented blocks."""
+    prose = [line for line in lines_outside_fences(PAGES[page]) if not line.startswith("    ")]
+    text = re.sub(r"`[^`]*`|\]\([^)]*\)", "", "\n".join(prose))
+    assert not re.findall(rf"\b(?:{RETIRED})\b", text, flags=re.IGNORECASE)
 
 
 def definitions(file: Path) -> set[str]:

@@ -1,6 +1,8 @@
 """What a user's tools see: editable installs are a plain path, and a name that does not exist is a type error."""
 
+import configparser
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -8,6 +10,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
+import graphcert
 
 ROOT = Path(__file__).parents[1]
 
@@ -54,3 +58,48 @@ def test_an_editable_install_is_a_plain_path(tmp_path: Path) -> None:
         (hook,) = [name for name in archive.namelist() if "/" not in name]
         assert hook.endswith(".pth")
         assert archive.read(hook).decode().split() == [str(checkout)]
+
+
+def settings() -> configparser.ConfigParser:
+    read = configparser.ConfigParser()
+    read.read(ROOT / "setup.cfg", encoding="utf-8")
+    return read
+
+
+@pytest.mark.parametrize("file", ["constraints.txt", "constraints-scatter.txt"])
+def test_every_locked_package_has_hashes(file: str) -> None:
+    text = (ROOT / file).read_text(encoding="utf-8")
+    blocks = re.findall(r"^\S.*?(?=^\S|\Z)", re.sub(r"^#.*\n", "", text, flags=re.MULTILINE), re.MULTILINE | re.DOTALL)
+    assert blocks
+    for block in blocks:
+        assert re.match(r"[\w.-]+==\S+( ; .*)?( \\\n    --hash=sha256:[0-9a-f]{64})+\n\Z", block), block
+
+
+def test_everything_that_graphcert_needs_is_locked() -> None:
+    """Torch stands in the Makefile, because its builds differ by machine."""
+    options = settings()["options"], settings()["options.extras_require"]
+    wanted = [options[0]["install_requires"], options[1]["test"], options[1]["dev"]]
+    names = {name.lower() for text in wanted for name in re.findall(r"^([\w-]+)", text, flags=re.MULTILINE)}
+    locked = re.findall(r"^([\w.-]+)==", (ROOT / "constraints.txt").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert names - set(locked) == {"torch", "graphcert"}
+    assert re.search(r"^TORCH := \d", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+
+def test_the_citation_names_this_version_and_five_papers() -> None:
+    card = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {graphcert.__version__}\n" in card
+    assert card.count("- type: conference-paper") == 5
+
+
+def test_text_files_end_with_one_newline_and_lines_without_spaces() -> None:
+    """What the hooks of .pre-commit-config.yaml check, for those who do without them."""
+    kinds = {".py", ".md", ".toml", ".cfg", ".txt", ".yml", ".yaml", ".cff", ".j2"}
+    skipped = {"build", "runs"}
+    files = [path for path in ROOT.rglob("*") if path.suffix in kinds and not path.is_symlink()]
+    for path in files:
+        top = path.relative_to(ROOT).parts[0]
+        if top in skipped or top.startswith(".venv") or top.endswith(".egg-info"):
+            continue
+        text = path.read_text(encoding="utf-8")
+        assert not text or (text[-1] == "\n" and text[-2:] != "\n\n"), path
+        assert not re.search(r"[ \t]$", text, flags=re.MULTILINE), path

@@ -4,6 +4,7 @@ from fractions import Fraction
 from math import prod
 
 import numpy as np
+from cases import DYADIC_FLIPS
 from hypothesis import strategies as st
 from localized_oracle import allocations
 
@@ -18,8 +19,6 @@ ROUNDING = 1e-11
 FIVE = tuple(BernoulliFlip(*r) for r in zip(np.linspace(0.05, 0.08, 5), np.linspace(0.65, 0.95, 5), strict=True))
 """Five levels of which the last is comparable to none of the others."""
 
-RATES = st.integers(0, 16).map(lambda k: k / 16)
-LAWS = st.builds(BernoulliFlip, RATES, RATES)
 LEVELS = st.one_of(st.just(0.5), st.floats(0.5, 0.99), st.floats(1e-9, 0.01).map(lambda q: 1 - q))
 
 
@@ -51,7 +50,7 @@ def most_fallen(problem, budget, counted=None, slack=0.0):
 
 
 @st.composite
-def problems(draw, laws=LAWS, most_axes=4):
+def problems(draw, laws=DYADIC_FLIPS, most_axes=4):
     """Small problems over one to three classes, at any levels; majorities anywhere, also exactly critical somewhere."""
     classes = draw(
         st.sampled_from([("feature_add",), ("feature_add", "feature_delete"), ("feature_delete", "edge_add")])

@@ -9,8 +9,7 @@ from typing import Any, Unpack
 
 from numpy.typing import ArrayLike
 
-from graphcert.certificates.budget_grid import Floats, Mask
-from graphcert.certificates.budget_sweep import budget_sweep, refuse_vacuous
+from graphcert.certificates.budget_grid import Floats, Mask, budget_sweep, refuse_vacuous
 from graphcert.certificates.clean_graph import CleanGraph
 from graphcert.certificates.families import compared_curves, one_curve
 from graphcert.certificates.method_hierarchy import ALL, MethodComparison

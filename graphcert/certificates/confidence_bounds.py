@@ -6,12 +6,14 @@ from hashlib import sha256
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from graphcert.core.arguments import target_mask
 from graphcert.errors import InputError, RepeatedClaimsWarning
 from graphcert.noise import BernoulliFlip, Smoothing
 from graphcert.statistics import (
     bernstein_mean_variance,
+    check_level,
     clopper_pearson_lower,
     clopper_pearson_upper,
     dkw_mean_variance,
@@ -149,6 +151,22 @@ def check_votes(votes: Any, function: str) -> None:
             f"{function} takes Votes, got {type(votes).__name__}; take them first, votes = gc.sample_votes(model, data, "
             f"smoothing, samples), and then gc.{function}(votes)"
         )
+
+
+def claimed(
+    votes: Votes, function: str, alpha: float, simultaneous: bool, targets: ArrayLike | None
+) -> tuple[float, dict[str, Any]]:
+    """The error rate of one node's claim, and the fields of `NodeClaims` beside labels.
+
+    Raises:
+        InputError: if an argument of `function` is outside its domain.
+    """
+    check_votes(votes, function)
+    level, mask = check_level(alpha), target_mask(targets, votes.nodes)
+    return level / (int(mask.sum()) if simultaneous else 1), {
+        "targets": mask, "alpha": level, "simultaneous": bool(simultaneous), "smoothing": votes.smoothing,
+        "samples": votes.samples, "total_variation": votes.total_variation, "data_fingerprint": votes.data_fingerprint,
+    }  # fmt: skip
 
 
 def note_claims(votes: Votes, alpha: float, *claims: Any) -> None:

@@ -10,8 +10,15 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from graphcert.certificates.budget_grid import BudgetGrid, Floats, Mask, evaluate_grid
-from graphcert.certificates.budget_sweep import as_budget, budget_sweep, refuse_vacuous
+from graphcert.certificates.budget_grid import (
+    BudgetGrid,
+    Floats,
+    Mask,
+    as_budget,
+    budget_sweep,
+    evaluate_grid,
+    refuse_vacuous,
+)
 from graphcert.certificates.guarantee import describe_guarantee, describe_noise
 from graphcert.certificates.samples_needed import out_of_reach
 from graphcert.certificates.stored import Stored
@@ -58,10 +65,9 @@ class NodeClaims(Stored, ABC):
         half_open("alpha", self.alpha, 0, 1)
         whole("the number of samples", self.samples, 1)
         half_open("total_variation", self.total_variation, 0, 1)
-        if self.labels.ndim != 1 or self.targets.shape != self.labels.shape or not self.targets.any():
-            raise InputError(f"claims need one label per node and a target, got {self.labels.shape} labels")
-        if self.labels.min() < 0:
-            raise InputError(f"labels are classes from 0 on, got {self.labels.min()}")
+        self._check_labels(self.labels, self.targets)
+        if self.labels.ndim != 1 or not self.targets.any():
+            raise InputError("claims need a label per node and at least one target")
 
     def _check_read(self) -> None:
         check_level(self.alpha)

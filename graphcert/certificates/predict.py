@@ -46,10 +46,7 @@ class Prediction(Stored):
         check_level(self.alpha)
         whole("the number of samples", self.samples, 1)
         self.smoothing.check_nodes(self.labels.size)
-        if self.labels.ndim != 1 or not self.labels.shape == self.abstained.shape == self.p_values.shape:
-            raise InputError("labels, abstentions and p-values must be about the same nodes")
-        if self.labels.min() < 0:
-            raise InputError(f"labels are classes from 0 on, got {self.labels.min()}")
+        self._check_labels(self.labels, self.abstained, self.p_values)
         share = self.alpha / (self.labels.size if self.simultaneous else 1)
         if not (self.abstained | ((self.p_values >= 0) & (self.p_values <= share))).all():
             raise InputError("a label is claimed whose p-value exceeds the level")

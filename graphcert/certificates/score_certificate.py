@@ -12,22 +12,30 @@ from numpy.typing import ArrayLike
 from graphcert.certificates.claims import Claims, Floats, Mask
 from graphcert.certificates.confidence_bounds import (
     BOUNDS,
-    check_votes,
     checked_scores,
+    claimed,
     note_claims,
     score_bounds,
     unanimous_scores,
 )
-from graphcert.core.arguments import target_mask
+from graphcert.core.arguments import one_of
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Budget, Scheme, Views
 from graphcert.noise.law import undominated
-from graphcert.statistics import check_level
 from graphcert.tradeoff import allocation_trade_offs, budget_trade_offs
 from graphcert.tradeoff.base import rounded_up
 from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, mean_variance_eta, order_weight
 from graphcert.tradeoff.mean_scores import ScoreTails, score_eta
 from graphcert.votes import Votes
+
+ORDER = Order(2.0)
+"""The divergence behind a certificate of mean and variance."""
+
+_KNOWN = {
+    "band": "the distribution of the score is bounded by a band, and the perturbed mean by exact trade-offs",
+    "bernstein": "mean and variance are bounded by empirical Bernstein bounds",
+    "dkw": "mean and variance are bounded by a band around the distribution of the score",
+}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -69,7 +77,7 @@ class ScoreCertificate(Claims):
             raise UnsupportedError(
                 "mean and variance of scores certify flips of bits and edges only; use BernoulliFlip laws or bounds='band'"
             )
-        _check_bounds(self.bounds)
+        one_of("the bounds", self.bounds, BOUNDS)
         self._check_bound("mean_lower")
         self._check_bound("variance_upper", most=0.25)
         tails = self.tails
@@ -211,37 +219,15 @@ def certify_scores(
     Warns:
         RepeatedClaimsWarning: if other claims were made from the same `Votes` object: the error rates add up.
     """
-    check_votes(votes, "certify_scores")
-    level = check_level(alpha)
-    _check_bounds(bounds)
-    mask = target_mask(targets, votes.nodes)
-    # The level covers the targets only, so nothing at all is said about the others.
-    tails, mean, variance = score_bounds(votes, bounds, level / (int(mask.sum()) if simultaneous else 1), mask)
-    note_claims(votes, level, "certify_scores", bool(simultaneous), bounds, mask)
+    one_of("the bounds", bounds, BOUNDS)
+    level, shared = claimed(votes, "certify_scores", alpha, simultaneous, targets)
+    mask = shared["targets"]
+    tails, mean, variance = score_bounds(votes, bounds, level, mask)
+    note_claims(votes, shared["alpha"], "certify_scores", shared["simultaneous"], bounds, mask)
+    labels = checked_scores(votes).labels
     return ScoreCertificate(
-        labels=checked_scores(votes).labels,
-        mean_lower=mean,
-        variance_upper=variance,
-        targets=mask,
-        alpha=level,
-        simultaneous=bool(simultaneous),
-        bounds=bounds,
-        tails=tails,
-        smoothing=votes.smoothing,
-        samples=votes.samples,
-        total_variation=votes.total_variation,
-        data_fingerprint=votes.data_fingerprint,
+        labels=labels, mean_lower=mean, variance_upper=variance, bounds=bounds, tails=tails, **shared
     )
-
-
-ORDER = Order(2.0)
-"""The divergence behind a certificate of mean and variance."""
-
-_KNOWN = {
-    "band": "the distribution of the score is bounded by a band, and the perturbed mean by exact trade-offs",
-    "bernstein": "mean and variance are bounded by empirical Bernstein bounds",
-    "dkw": "mean and variance are bounded by a band around the distribution of the score",
-}
 
 
 def worst_divergence(smoothing: Scheme, budget: Budget) -> float:
@@ -264,8 +250,3 @@ def worst_divergence(smoothing: Scheme, budget: Budget) -> float:
         return math.inf
     total = sum((count * Fraction(weight) for count, weight in costs), Fraction(0))
     return rounded_up(total.numerator, total.denominator)
-
-
-def _check_bounds(bounds: str) -> None:
-    if bounds not in BOUNDS:
-        raise InputError(f"the bounds must be one of {', '.join(BOUNDS)}; got {bounds!r}")

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from graphcert.certificates.stored import Stored
-from graphcert.core.arguments import half_open, positive, whole
+from graphcert.core.arguments import half_open, one_of, positive, whole
 from graphcert.errors import InputError
 from graphcert.statistics import binomial_tail, bonferroni, check_errors, check_level, confidence_words, holm
 from graphcert.tradeoff import gaussian_radius
@@ -56,11 +56,8 @@ class SegmentationCertificate(Stored):
         whole("the number of samples", self.samples, 1)
         if self.sigma is not None:
             positive("the standard deviation 'sigma'", self.sigma)
-        _check_method(self.method)
-        if not self.labels.size or not self.labels.shape == self.abstained.shape == self.p_values.shape:
-            raise InputError("labels, abstentions and p-values must be about the same components")
-        if self.labels.min() < 0:
-            raise InputError(f"labels are classes from 0 on, got {self.labels.min()}")
+        one_of("the family-wise method", self.method, _TESTS)
+        self._check_labels(self.labels, self.abstained, self.p_values)
 
     def _check_read(self) -> None:
         if (~self.abstained & ~_TESTS[self.method](self.p_values, self.alpha, self.errors)).any():
@@ -160,7 +157,7 @@ def seg_certify(
     threshold = half_open("the probability to exceed, tau,", tau, 0.5, 1)
     charged = half_open("total_variation", total_variation, 0, 1)
     deviation = None if sigma is None else positive("the standard deviation 'sigma'", sigma)
-    _check_method(method)
+    one_of("the family-wise method", method, _TESTS)
     pilot = checked_counts("pilot_counts", pilot_counts, "component")
     final = checked_counts("counts", counts, "component")
     if pilot.shape != final.shape:
@@ -182,8 +179,3 @@ def seg_certify(
         sigma=deviation,
         samples=samples,
     )
-
-
-def _check_method(method: str) -> None:
-    if method not in _TESTS:
-        raise InputError(f"the family-wise method must be one of {', '.join(_TESTS)}; got {method!r}")

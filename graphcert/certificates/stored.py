@@ -86,6 +86,15 @@ class Stored:
             except InputError as error:
                 raise DataError(f"{path} is not a {kind}: {error}") from None
 
+    @staticmethod
+    def _check_labels(labels: NDArray[np.int64], *others: NDArray[Any]) -> None:
+        """Raise `InputError` unless labels are classes from 0 on, at least one, and other arrays have one entry for each."""
+        if not labels.size or labels.min() < 0 or any(other.shape != labels.shape for other in others):
+            shapes = ", ".join(str(array.shape) for array in (labels, *others))
+            raise InputError(
+                f"there must be a label of at least 0 for every element, got arrays of the shapes {shapes}"
+            )
+
     def _arrays(self) -> dict[str, NDArray[Any]]:
         return {name: value for name in _hints(type(self)) if isinstance(value := getattr(self, name), np.ndarray)}
 

@@ -7,13 +7,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from graphcert.certificates.claims import Claims, Floats, Mask
-from graphcert.certificates.confidence_bounds import RULES, check_votes, note_claims, unanimous_votes
+from graphcert.certificates.confidence_bounds import RULES, claimed, note_claims, unanimous_votes
 from graphcert.certificates.norms import BlockScales, unit_law
-from graphcert.core.arguments import target_mask, whole
+from graphcert.core.arguments import one_of, whole
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Budget, Smoothing, Views
 from graphcert.noise.budget import count
-from graphcert.statistics import check_level
 from graphcert.tradeoff import TradeOff, allocation_trade_offs, budget_trade_offs, certified_radius, selected_trade_offs
 from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, order_eta
 from graphcert.votes import Votes
@@ -43,7 +42,7 @@ class Certificate(Claims):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_rule(self.method)
+        one_of("the certificate method", self.method, RULES)
         whole("the number of classes", self.classes, 2)
         self._check_bound("p_lower")
         self._check_bound("p_other_upper")
@@ -203,30 +202,18 @@ def certify(
     Warns:
         RepeatedClaimsWarning: if other claims were made from the same `Votes` object: the error rates add up.
     """
-    check_votes(votes, "certify")
-    level = check_level(alpha)
-    _check_rule(method)
-    mask = target_mask(targets, votes.nodes)
-    note_claims(votes, level, "certify", bool(simultaneous), method, mask)
-    claims = int(mask.sum()) if simultaneous else 1
-    p_lower, p_other_upper = RULES[method](votes, level / claims)
+    one_of("the certificate method", method, METHODS)
+    level, shared = claimed(votes, "certify", alpha, simultaneous, targets)
+    mask = shared["targets"]
+    note_claims(votes, shared["alpha"], "certify", shared["simultaneous"], method, mask)
+    p_lower, p_other_upper = RULES[method](votes, level)
+    # The level covers the targets only, so nothing at all is said about the others.
+    p_lower, p_other_upper = np.where(mask, p_lower, 0.0), np.where(mask, p_other_upper, 1.0)
     return Certificate(
         labels=votes.labels,
-        # The level covers the targets only, so nothing at all is said about the others.
-        p_lower=np.where(mask, p_lower, 0.0),
-        p_other_upper=np.where(mask, p_other_upper, 1.0),
-        targets=mask,
-        alpha=level,
-        simultaneous=bool(simultaneous),
+        p_lower=p_lower,
+        p_other_upper=p_other_upper,
         method=method,
-        smoothing=votes.smoothing,
-        samples=votes.samples,
         classes=votes.classes,
-        total_variation=votes.total_variation,
-        data_fingerprint=votes.data_fingerprint,
+        **shared,
     )
-
-
-def _check_rule(method: str) -> None:
-    if method not in RULES:
-        raise InputError(f"the certificate method must be one of {', '.join(METHODS)}; got {method!r}")

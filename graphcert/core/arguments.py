@@ -2,6 +2,7 @@
 
 import math
 import operator
+from collections.abc import Iterable
 from numbers import Real
 from typing import Any, SupportsFloat, SupportsIndex
 
@@ -62,6 +63,13 @@ def _number(value: SupportsFloat) -> float:
         return float(value)
     except OverflowError:
         return math.inf
+
+
+def one_of(name: str, value: str, known: Iterable[str]) -> str:
+    """Return `value` if it is one of the `known` words, or raise `InputError` naming the argument and all of them."""
+    if value not in tuple(known):
+        raise InputError(f"{name} must be one of {', '.join(known)}; got {value!r}")
+    return value
 
 
 def target_mask(targets: ArrayLike | None, nodes: int) -> NDArray[np.bool_]:

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphcert.certificates import BudgetGrid, Certificate
-from graphcert.certificates.budget_grid import evaluate_grid
-from graphcert.certificates.budget_sweep import budget_sweep, refuse_vacuous
+from graphcert.certificates.budget_grid import budget_sweep, evaluate_grid, refuse_vacuous
 from graphcert.certificates.samples_needed import out_of_reach
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.run.settings.stages import CertificateConfig, CollectiveConfig

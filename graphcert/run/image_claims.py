@@ -38,15 +38,15 @@ def certify_image(
         sigma, settings.errors, total_variation=votes.total_variation, independent=votes.independent,
     )  # fmt: skip
     claims = certify(votes, settings.alpha)
-    norms, alone = settings.norms(), _alone(claims, sigma, settings)
+    norms, per_pixel = settings.norms(), _per_pixel(claims, sigma, settings)
     flat = None if truth is None else truth.reshape(-1)
-    certified = {"alone": alone.sum(axis=1)}
-    correct = {} if flat is None else {"alone": (alone & claims.correct(flat)).sum(axis=1)}
+    certified = {"per_pixel": per_pixel.sum(axis=1)}
+    correct = {} if flat is None else {"per_pixel": (per_pixel & claims.correct(flat)).sum(axis=1)}
     if settings.cells is not None and settings.collective:
         curve = claims.collective(shift=norms, method="lp", truth=flat, time_limit=SECONDS_PER_BUDGET)
-        certified["together"] = curve.certified
+        certified["collective"] = curve.certified
         if curve.correct_upper is not None and curve.correct_targets is not None:
-            correct["together"] = curve.correct_targets - curve.correct_upper
+            correct["collective"] = curve.correct_targets - curve.correct_upper
     return ImageClaims(
         name=name,
         labels=votes.labels.reshape(size),
@@ -54,7 +54,7 @@ def certify_image(
         kept=~parts.abstained,
         sigma=sigma,
         radius=_claimed_radius(sigma, votes.nodes, settings),
-        alone=alone.reshape(-1, *size),
+        per_pixel=per_pixel.reshape(-1, *size),
         certified=certified,
         correct=correct,
         digest=votes.digest,
@@ -75,7 +75,7 @@ def _claimed_radius(sigma: float, pixels: int, settings: SegmentSettings) -> flo
     return float(elastic_radii(1 - settings.tau, sigma, pixels, settings.elasticity))
 
 
-def _alone(claims: Certificate, sigma: float, settings: SegmentSettings) -> Mask:
+def _per_pixel(claims: Certificate, sigma: float, settings: SegmentSettings) -> Mask:
     """(B, N) pixels that survive each norm by the bounds of all of them."""
     norms = settings.norms()
     if settings.elasticity is None:
@@ -87,8 +87,8 @@ def _alone(claims: Certificate, sigma: float, settings: SegmentSettings) -> Mask
 def isotropic_counts(votes: Votes, truth: Integers, settings: SegmentSettings) -> tuple[Integers, Integers]:
     """(B,) certified pixels, and those of them that are correct, of votes under isotropic noise."""
     claims = certify(votes, settings.alpha)
-    alone = _alone(claims, _smallest_sigma(votes), settings)
-    return alone.sum(axis=1), (alone & claims.correct(truth.reshape(-1))).sum(axis=1)
+    per_pixel = _per_pixel(claims, _smallest_sigma(votes), settings)
+    return per_pixel.sum(axis=1), (per_pixel & claims.correct(truth.reshape(-1))).sum(axis=1)
 
 
 def image_sigmas(settings: SegmentSettings, images: Sequence[Pixels]) -> list[float]:

@@ -200,7 +200,7 @@ class SegmentRun(RunFolder):
             "segcertify": mask_picture(found.labels, palette, found.kept),
             "overlay": overlay_picture(one.image, found.labels, palette, found.kept),
         }
-        for budget, mask in zip(settings.norms(), found.alone, strict=True):
+        for budget, mask in zip(settings.norms(), found.per_pixel, strict=True):
             drawn[f"certified-{budget:.3f}"] = mask_picture(found.labels, palette, mask)
         for name, picture in drawn.items():
             with atomic_write(folder / f"{name}.png") as stream:

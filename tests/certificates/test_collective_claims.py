@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from cases import DYADIC, NOISY_DYADIC_FLIPS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,8 +26,6 @@ PAIRS = np.array([(0, 1), (0, 2), (1, 3), (2, 3)])
 BITS = NODES + len(PAIRS)
 GRAPHS = np.array(list(product((0, 1), repeat=BITS)))
 METHODS = ("naive", "lp", "milp", "tight")
-RATES = st.sampled_from([0.0, 0.0625, 0.125, 0.25, 0.375, 0.5, 0.75])
-LAWS = st.builds(BernoulliFlip, RATES, RATES).filter(lambda law: not law.silent)
 
 
 def probabilities(smoothing: Smoothing, tables: np.ndarray) -> np.ndarray:
@@ -72,7 +71,10 @@ def graph(clean: int) -> SimpleNamespace:
 def instances(draw):
     """(smoothing, clean graph, p around every graph) with classifiers that favour label 0."""
     partition = Partition(np.array(draw(st.sampled_from([(0, 0, 1, 1), (0, 1, 1, 1)]))), np.array([[0, 1], [1, 0]]))
-    levels = draw(st.lists(LAWS, min_size=2, max_size=2)), draw(st.lists(LAWS, min_size=2, max_size=2))
+    levels = (
+        draw(st.lists(NOISY_DYADIC_FLIPS, min_size=2, max_size=2)),
+        draw(st.lists(NOISY_DYADIC_FLIPS, min_size=2, max_size=2)),
+    )
     kind = draw(st.sampled_from(["features", "both", "edges"]))
     features = levels[0] if kind != "edges" else None
     edges = levels[1] if kind != "features" else None
@@ -131,8 +133,8 @@ def test_an_allocation_is_judged_exactly_and_never_below_the_collective_bound(in
 def local_instances(draw):
     """As `instances`, with labels that depend on what lies in the receptive field on the clean graph alone."""
     partition = Partition(np.array([0, 0, 1, 1]), np.array([[0, 1], [1, 0]]))
-    features = draw(st.lists(LAWS, min_size=2, max_size=2))
-    deletions = draw(st.lists(RATES, min_size=2, max_size=2).filter(any))
+    features = draw(st.lists(NOISY_DYADIC_FLIPS, min_size=2, max_size=2))
+    deletions = draw(st.lists(DYADIC, min_size=2, max_size=2).filter(any))
     edges = [BernoulliFlip(0.0, rate) for rate in deletions] if draw(st.booleans()) else None
     smoothing = Smoothing(features, edges, partition)
     clean, layers = draw(st.integers(0, len(GRAPHS) - 1)), draw(st.integers(0, 2))

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from cases import DYADIC
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from localized_oracle import allocations
-from tight_oracle import FIVE, RATES, ROUNDING, budgets_of, critical_at, fallen, problems
+from tight_oracle import FIVE, ROUNDING, budgets_of, critical_at, fallen, problems
 
 from graphcert.collective import collective_localized
 from graphcert.collective.exact import TightProblem, budget_solver, collective_tight, tight_problem
@@ -71,7 +72,7 @@ def test_monotone_in_budget_capacity_and_majority(problem, data):
 
 
 @settings(max_examples=40)
-@given(problems(), RATES, RATES, st.data())
+@given(problems(), DYADIC, DYADIC, st.data())
 def test_equal_levels_are_the_isotropic_certificate(problem, add, delete, data):
     law = BernoulliFlip(add, delete)
     same = replace(problem, laws=(law,) * len(problem.laws), capacity=np.full(problem.capacity.size, 9))

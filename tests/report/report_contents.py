@@ -94,14 +94,14 @@ def localized_content(
     votes, truth = make_votes(nodes, Smoothing(far, edges, partition), samples=5000)
     content = make_content(votes, truth, targets=np.arange(0, nodes, 2))
 
-    def ladder(**budgets: Any) -> dict[str, CollectiveCurve]:
+    def methods_over(**budgets: Any) -> dict[str, CollectiveCurve]:
         certify_all = content.certificate.collective
         return {m: certify_all(**budgets, method=m, truth=truth, time_limit=None) for m in methods}
 
     sweeps = ({"add": (0, 1, 2, 5)}, {"delete": range(6), "add": 1}, {"add": range(3), "delete": (0, 2, 4)}, {"add": 2})
     more = ({"add": (0, 1), "delete": (0, 1), "edge_delete": (0, 1)},) if both else ()
-    ladders = tuple(ladder(**sweep) for sweep in (*sweeps, *more))
-    return replace(content, collective=ladders, links=links)
+    swept = tuple(methods_over(**sweep) for sweep in (*sweeps, *more))
+    return replace(content, collective=swept, links=links)
 
 
 def norm_content(law: Callable[[float], Any] = Gaussian, clusters: int = 3, nodes: int = 60) -> ReportContent:
@@ -111,8 +111,8 @@ def norm_content(law: Callable[[float], Any] = Gaussian, clusters: int = 3, node
     votes, truth = make_votes(nodes, smoothing, clarity=200)
     content = make_content(votes, truth, targets=np.arange(0, nodes, 2))
     options = {"methods": ("naive", "lp", "milp"), "truth": truth}
-    ladders = tuple(content.certificate.compare_methods(shift=norms, **options) for norms in (NORMS, NORMS[2]))
-    return replace(content, collective=ladders, links=links)
+    swept = tuple(content.certificate.compare_methods(shift=norms, **options) for norms in (NORMS, NORMS[2]))
+    return replace(content, collective=swept, links=links)
 
 
 def selected_norm_content() -> ReportContent:
@@ -120,10 +120,12 @@ def selected_norm_content() -> ReportContent:
     votes, truth = make_votes(smoothing=Hierarchical(0.9, Gaussian(0.5)), clarity=200)
     content = make_content(votes, truth)
 
-    def ladder(shift: Any, nodes: Any) -> Any:
+    def methods_over(shift: Any, nodes: Any) -> Any:
         return content.certificate.compare_methods(shift=shift, nodes=nodes, methods=("naive",), truth=truth)
 
-    return replace(content, collective=(ladder(NORMS, (1, 2)), ladder(NORMS, 2), ladder(NORMS[1], (1, 2, 3))))
+    return replace(
+        content, collective=(methods_over(NORMS, (1, 2)), methods_over(NORMS, 2), methods_over(NORMS[1], (1, 2, 3)))
+    )
 
 
 def variants() -> dict[str, ReportContent]:

@@ -11,7 +11,6 @@ from svg_reading import elements, paths, text_boxes
 from graphcert.certificates import Attack
 from graphcert.report import render
 from graphcert.report.frame.wording import budget_words, number, percent
-from graphcert.report.graphs.sweep import ladders
 from graphcert.report.plots import attack_plot, cluster_plot
 from graphcert.report.plots.canvas import WIDTH
 from graphcert.report.plots.matrices import RANK_HEIGHT
@@ -24,11 +23,11 @@ PAGE = render(CONTENT)
 def shown() -> list[tuple[str, Attack, int]]:
     """Caption, attack and certified targets of every sweep that is shown: at the budget of the largest gain."""
     found = []
-    for ladder in ladders(CONTENT):
-        if ladder.gain.any() and ladder.best.attacks[ladder.peak].any():
-            attack = Attack.of(CONTENT.certificate, ladder.best, ladder.peak)
-            caption = f"Against {budget_words(ladder.budgets[ladder.peak])}"
-            found.append((caption, attack, int(ladder.best.certified[ladder.peak])))
+    for sweep in CONTENT.sweeps:
+        if sweep.gain.any() and sweep.best.attacks[sweep.peak].any():
+            attack = Attack.of(CONTENT.certificate, sweep.best, sweep.peak)
+            caption = f"Against {budget_words(sweep.budgets[sweep.peak])}"
+            found.append((caption, attack, int(sweep.best.certified[sweep.peak])))
     return found
 
 
@@ -108,8 +107,8 @@ def test_changed_edges_have_a_column_of_their_own() -> None:
     pairs = 10
     planted = np.zeros(8 + 2 * pairs, np.int64)
     planted[0], planted[8 + pairs + 2] = 1, 3  # one bit in cluster 0, three edges between 0 and 2
-    ladder = {"tight": replace(curve, attacks=planted[None])}
-    rows = Page(render(replace(content, collective=(ladder,)))).tables["Against 1 feature bit added, 3 edges deleted"]
+    sweep = {"tight": replace(curve, attacks=planted[None])}
+    rows = Page(render(replace(content, collective=(sweep,)))).tables["Against 1 feature bit added, 3 edges deleted"]
     assert rows[0][2] == "edges to others"
     assert [row[1:3] for row in rows[1:]] == [["+1", "3"], ["–", "–"], ["–", "3"], ["–", "–"]]
 
@@ -121,17 +120,17 @@ def test_without_attacks_clusters_or_anybody_certified_nothing_is_told() -> None
     assert HEADING in page
     assert "Signs in a circle" not in page
     nobody = tuple(
-        {name: replace(curve, attacked_upper=np.full(len(curve), curve.targets)) for name, curve in ladder.items()}
-        for ladder in CONTENT.collective
+        {name: replace(curve, attacked_upper=np.full(len(curve), curve.targets)) for name, curve in sweep.items()}
+        for sweep in CONTENT.collective
     )
     assert HEADING not in render(replace(CONTENT, collective=nobody))
 
 
 def test_a_gap_is_not_passed_over() -> None:
     claim = "No other perturbation within these budgets does more"
-    assert (claim in PAGE) == all(ladder.best.gap[ladder.peak] == 0 for ladder in ladders(CONTENT))
+    assert (claim in PAGE) == all(sweep.best.gap[sweep.peak] == 0 for sweep in CONTENT.sweeps)
     open_ended = tuple(
-        {name: replace(curve, gap=np.full(len(curve), 1.0)) for name, curve in ladder.items()}
-        for ladder in CONTENT.collective
+        {name: replace(curve, gap=np.full(len(curve), 1.0)) for name, curve in sweep.items()}
+        for sweep in CONTENT.collective
     )
     assert claim not in render(replace(CONTENT, collective=open_ended))

@@ -17,8 +17,8 @@ from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import AXES, Budget
 from graphcert.report import ReportContent, render, summary_lines
 from graphcert.report.frame.wording import budget_words, method_name, method_words, number, percent, points
-from graphcert.report.graphs.sweep import Ladder, ladders, largest_gain
-from graphcert.report.plots import ladder_plot
+from graphcert.report.graphs.sweep import Sweep, largest_gain
+from graphcert.report.plots import shares_plot
 from graphcert.report.plots.budget_curves import HEIGHT, MARGINS
 from graphcert.report.plots.canvas import WIDTH
 
@@ -46,7 +46,7 @@ def along_additions(*values: int) -> list[tuple[int, ...]]:
     return [(value, 0, 0, 0) for value in values]
 
 
-def with_ladder(**curves: CollectiveCurve) -> ReportContent:
+def with_sweep(**curves: CollectiveCurve) -> ReportContent:
     return replace(PLAIN, collective=(curves,))
 
 
@@ -60,12 +60,12 @@ def test_every_number_behind_the_plots_is_the_curves() -> None:
         "Feature additions", "Feature deletions, besides 1 feature bit added",
         "Feature additions and feature deletions", "One budget",
     )  # fmt: skip
-    for caption, ladder in zip(captions, LOCALIZED.collective, strict=True):
+    for caption, sweep in zip(captions, LOCALIZED.collective, strict=True):
         # The section of single targets, further below, has tables of the same names.
         rows = tables[caption]
         begins = [i for i, row in enumerate(rows) if row[0] == "budget"]
         rows = rows[: [*begins, len(rows)][1]]
-        naive, linear, best = ladder.values()
+        naive, linear, best = sweep.values()
         assert rows[0] == [
             "budget", "each alone", "linear program", "integer program", "ratio", "accuracy", "at most changed", "gap",
             "proved by",
@@ -93,13 +93,13 @@ def test_the_table_of_a_few_budgets_is_true_and_holds_the_largest_gains() -> Non
     shown = {row[0]: row[1:] for row in rows[1:]}
     assert len(shown) == len(rows) - 1
     known = {}
-    for ladder in ladders(LOCALIZED):
-        for i, budget in enumerate(ladder.budgets):
-            counts = [int(curve.certified[i]) for curve in ladder.curves.values()]
-            correct = round(float(ladder.best.accuracy[i]) * ladder.best.targets)
+    for sweep in LOCALIZED.sweeps:
+        for i, budget in enumerate(sweep.budgets):
+            counts = [int(curve.certified[i]) for curve in sweep.curves.values()]
+            correct = round(float(sweep.best.accuracy[i]) * sweep.best.targets)
             known[budget_words(budget)] = (counts, correct)
-        assert ladder.gain.max() > 0
-        assert budget_words(ladder.budgets[int(np.argmax(ladder.gain))]) in shown
+        assert sweep.gain.max() > 0
+        assert budget_words(sweep.budgets[int(np.argmax(sweep.gain))]) in shown
     claims = LOCALIZED.certificate.claims
     for words, cells in shown.items():
         counts, correct = known[words]
@@ -108,11 +108,11 @@ def test_the_table_of_a_few_budgets_is_true_and_holds_the_largest_gains() -> Non
 
 
 def test_the_largest_gain_is_said_on_the_page_and_in_the_terminal() -> None:
-    gains = [(int(ladder.gain[i]), ladder, i) for ladder in ladders(LOCALIZED) for i in range(len(ladder.budgets))]
-    gain, ladder, i = max(gains, key=lambda entry: entry[0])
+    gains = [(int(sweep.gain[i]), sweep, i) for sweep in LOCALIZED.sweeps for i in range(len(sweep.budgets))]
+    gain, sweep, i = max(gains, key=lambda entry: entry[0])
     assert gain > 0
-    claims, at = LOCALIZED.certificate.claims, budget_words(ladder.budgets[i])
-    together, alone = int(ladder.best.certified[i]), int(ladder.curves["naive"].certified[i])
+    claims, at = LOCALIZED.certificate.claims, budget_words(sweep.budgets[i])
+    together, alone = int(sweep.best.certified[i]), int(sweep.curves["naive"].certified[i])
     said = words_of(LOCALIZED)
     for count in (together, alone):
         assert f"{percent(count, claims)}" in said
@@ -124,26 +124,26 @@ def test_the_largest_gain_is_said_on_the_page_and_in_the_terminal() -> None:
 
 def test_without_a_gain_that_is_what_is_said() -> None:
     same = made_up([100, 20], along_additions(0, 1))
-    content = with_ladder(naive=same, milp=same)
+    content = with_sweep(naive=same, milp=same)
     assert "At none of these budgets does this certify more than each node alone." in words_of(content)
     assert "all at once: no more than each alone" in summary_lines(content)
     assert "Gain over" not in words_of(content)
     rows = Page(render(content)).tables[f"Certified at once, of {number(CLAIMS)} targets"]
     assert [row[0] for row in rows] == ["budget", "1 feature bit added"]
-    assert not any(line.startswith("all at once") for line in summary_lines(with_ladder(milp=same)))
-    assert largest_gain(PLAIN) is None
+    assert not any(line.startswith("all at once") for line in summary_lines(with_sweep(milp=same)))
+    assert largest_gain(PLAIN.sweeps) is None
     assert "All targets at once" not in words_of(PLAIN)
 
 
 def test_unfinished_searches_and_unknown_gaps_are_said() -> None:
     budgets = along_additions(0, 1, 2, 1000)
     curve = made_up([150, 90, 7, 0], budgets, gap=np.array([0, 12, np.nan, np.nan]))
-    finished = words_of(with_ladder(milp=curve))
+    finished = words_of(with_sweep(milp=curve))
     assert "The largest known gap here is 12 targets." in finished
     assert "stopped before its optimum" not in finished
     stopped = replace(curve, status=np.array(["optimal", "time limit", "time limit", "not solved"]))
-    page = render(with_ladder(milp=stopped))
-    assert "The solver stopped before its optimum at 2 of 4 budgets." in words_of(with_ladder(milp=stopped))
+    page = render(with_sweep(milp=stopped))
+    assert "The solver stopped before its optimum at 2 of 4 budgets." in words_of(with_sweep(milp=stopped))
     rows = Page(page).tables["Feature additions"][1:5]
     assert [row[0] for row in rows] == ["0", "1", "2", "1,000"]
     assert [row[-3] for row in rows] == ["0", "12", "–", "–"]
@@ -152,7 +152,7 @@ def test_unfinished_searches_and_unknown_gaps_are_said() -> None:
 
 def test_bounds_are_rounded_up_and_gains_down() -> None:
     curve = made_up([149], along_additions(1), bound=np.array([1.2345]))
-    assert Page(render(with_ladder(milp=curve))).tables["One budget"][-1][-3] == "1.24"
+    assert Page(render(with_sweep(milp=curve))).tables["One budget"][-1][-3] == "1.24"
     assert [points(count, 300) for count in (0, 1, 67, -1, -300)] == ["+0.0", "+0.3", "+22.3", "−0.4", "−100.0"]
 
 
@@ -160,24 +160,24 @@ def test_methods_that_nobody_named_yet_are_shown_as_they_are() -> None:
     assert (method_words("<tight>"), method_name("<tight>")) == ("<tight>", "<tight>")
     assert method_words("milp") == "collective, integer program"
     budgets = along_additions(0, 1)
-    content = with_ladder(**{"naive": made_up([9, 1], budgets), "<tight>": made_up([9, 5], budgets)})
+    content = with_sweep(**{"naive": made_up([9, 1], budgets), "<tight>": made_up([9, 5], budgets)})
     assert "&lt;tight&gt;" in render(content)
     assert "<tight>" not in render(content)
     assert "Linear program" not in words_of(content)
 
 
-def test_a_ladder_that_cannot_be_compared_is_refused() -> None:
+def test_a_sweep_that_cannot_be_compared_is_refused() -> None:
     curve = made_up([100, 20], along_additions(0, 1))
     with pytest.raises(InputError, match="counts 7 targets and the certificate 150"):
-        with_ladder(lp=made_up([5, 2], along_additions(0, 1), targets=7))
+        with_sweep(lp=made_up([5, 2], along_additions(0, 1), targets=7))
     with pytest.raises(InputError, match="budgets of milp differ from those of naive"):
-        with_ladder(naive=curve, milp=made_up([100, 20], along_additions(0, 2)))
+        with_sweep(naive=curve, milp=made_up([100, 20], along_additions(0, 2)))
     with pytest.raises(InputError, match="empty"):
-        with_ladder()
+        with_sweep()
     with pytest.raises(UnsupportedError, match=r"over the axes feature_add, .* shape \(2, 1\)"):
-        with_ladder(lp=replace(curve, budgets=curve.budgets[:, :1]))
+        with_sweep(lp=replace(curve, budgets=curve.budgets[:, :1]))
     with pytest.raises(UnsupportedError, match=r"shape \(0, 4\)"):
-        with_ladder(lp=made_up([], np.empty((0, 4))))
+        with_sweep(lp=made_up([], np.empty((0, 4))))
 
 
 def test_links_that_do_not_fit_the_clusters_are_refused() -> None:
@@ -207,18 +207,18 @@ def test_a_grid_is_found_exactly_where_all_combinations_are_there(
         budgets = budgets[1:]
     targets = 1000
     certified = list(range(len(budgets)))
-    ladder = Ladder({"lp": made_up(certified, budgets, targets)})
-    grid = ladder.panel(np.array(certified, float))
-    assert (grid is not None) == (len(ladder.axes) in (1, 2) and (len(budgets) == len(full) or len(axes) == 1))
+    sweep = Sweep({"lp": made_up(certified, budgets, targets)})
+    grid = sweep.panel(np.array(certified, float))
+    assert (grid is not None) == (len(sweep.axes) in (1, 2) and (len(budgets) == len(full) or len(axes) == 1))
     if grid is not None:
         for place in np.ndindex(grid.numbers.shape):
             chosen = {axis: along[i] for axis, along, i in zip(grid.axes, grid.values, place, strict=True)}
-            assert ladder.budgets.index(replace(ladder.budgets[0], **chosen)) == grid.numbers[place]
+            assert sweep.budgets.index(replace(sweep.budgets[0], **chosen)) == grid.numbers[place]
 
 
 def test_sweeps_of_any_shape_are_shown_in_a_table() -> None:
     budgets = [(1, 0, 0, 0), (1, 0, 0, 0), (0, 2, 0, 1), (3, 1, 0, 0)]
-    rows = Page(render(with_ladder(lp=made_up([9, 9, 7, 1], budgets)))).tables
+    rows = Page(render(with_sweep(lp=made_up([9, 9, 7, 1], budgets)))).tables
     found = next(table for caption, table in rows.items() if caption.startswith("Feature additions and"))
     assert [row[0] for row in found[1:]] == [budget_words(Budget(*budget)) for budget in budgets]
 
@@ -254,7 +254,7 @@ def method_lines(svg: str) -> list[np.ndarray]:
 @given(rising_methods())
 def test_the_lines_of_methods_are_told_by_names_that_touch_nothing(case: tuple[tuple[int, ...], Shares]) -> None:
     values, shares = case
-    svg = ladder_plot("feature_add", values, shares, "+9.9 points", "l")
+    svg = shares_plot("feature_add", values, shares, "+9.9 points", "l")
     boxes = [(text, box) for text, box in text_boxes(svg) if text != "feature additions"]
     names = [(text, box) for text, box in boxes if text[0] in (*_FIRST, "+")]
     told = [name for text, _ in names if text[0] != "+" for name in text.removesuffix(" =").split(" = ")]
@@ -275,7 +275,7 @@ def test_the_lines_of_methods_are_told_by_names_that_touch_nothing(case: tuple[t
 @given(rising_methods())
 def test_the_lines_of_methods_show_their_ratios(case: tuple[tuple[int, ...], Shares]) -> None:
     values, shares = case
-    svg = ladder_plot("feature_add", values, shares, "+9.9 points", "l")
+    svg = shares_plot("feature_add", values, shares, "+9.9 points", "l")
     bottom, top = HEIGHT - MARGINS["bottom"], MARGINS["top"]
     across = WIDTH - MARGINS["left"] - MARGINS["right"]
     curves = []
@@ -291,7 +291,7 @@ def test_the_lines_of_methods_show_their_ratios(case: tuple[tuple[int, ...], Sha
 
 def test_the_strongest_line_is_full_and_the_others_are_dashed() -> None:
     shares = dict(zip(METHODS[-3:], ([0.9, 0.1], [0.9, 0.4], [0.9, 0.7]), strict=True))
-    svg = ladder_plot("edge_delete", (0, 1), {name: np.array(values) for name, values in shares.items()}, "+60.0", "l")
+    svg = shares_plot("edge_delete", (0, 1), {name: np.array(values) for name, values in shares.items()}, "+60.0", "l")
     curves = {}
     for path in elements(svg, "path"):
         points = np.array(re.findall(r"(-?[\d.]+) (-?[\d.]+)", path.attrib["d"]), float)

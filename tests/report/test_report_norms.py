@@ -15,8 +15,8 @@ from graphcert.noise import AXES, Uniform
 from graphcert.report import ReportContent, render, summary_lines
 from graphcert.report.frame.theme import RATIO_CELL
 from graphcert.report.frame.wording import number, percent, shift_words, size_of_change
-from graphcert.report.graphs.sweep import ladders, largest_gain
-from graphcert.report.plots import heat_map_plot, ladder_plot
+from graphcert.report.graphs.sweep import largest_gain
+from graphcert.report.plots import heat_map_plot, shares_plot
 from graphcert.run.collective_results import Collective
 
 CONTENTS = {"ℓ2": norm_content(), "ℓ1": norm_content(Uniform)}
@@ -55,15 +55,15 @@ def test_the_section_the_plot_and_the_terminal_name_the_norm(norm: str) -> None:
     assert "Where one perturbation does most harm" not in said
     other = next(name for name in CONTENTS if name != norm)
     assert size_of_change(other) not in said
-    found = largest_gain(content)
+    found = largest_gain(content.sweeps)
     assert found is not None
-    ladder, i = found
-    assert ladder.gain[i] > 0
-    claims, at = content.certificate.claims, shift_words(norm, float(ladder.best.budgets[i, 0]))
-    together, alone = (int(curve.certified[i]) for curve in (ladder.best, ladder.curves["naive"]))
+    sweep, i = found
+    assert sweep.gain[i] > 0
+    claims, at = content.certificate.claims, shift_words(norm, float(sweep.best.budgets[i, 0]))
+    together, alone = (int(curve.certified[i]) for curve in (sweep.best, sweep.curves["naive"]))
     line = f"all at once: {percent(together, claims)} at {at} (each alone {percent(alone, claims)})"
     assert line in summary_lines(content)
-    svg = ladder_plot("feature_shift", (0.0, 0.5), {"a": np.array([1.0, 0.5])}, "", "x", norm)
+    svg = shares_plot("feature_shift", (0.0, 0.5), {"a": np.array([1.0, 0.5])}, "", "x", norm)
     assert f"{norm} norm of the change" in texts(svg)
 
 
@@ -81,7 +81,7 @@ def test_half_of_the_targets_survive_what_the_terminal_says(content: ReportConte
 
 
 def test_norms_and_limits_of_nodes_make_a_map_a_curve_each_and_tables() -> None:
-    both, shifts, nodes = ladders(SELECTED)
+    both, shifts, nodes = SELECTED.sweeps
     assert (both.axes, shifts.axes, nodes.axes) == (("feature_shift", "nodes"), ("feature_shift",), ("nodes",))
     assert shifts.heading == "ℓ2 norm of the change, in at most 2 nodes"
     assert nodes.heading == "Touched nodes, ‖δ‖₂ ≤ 0.1"
@@ -94,7 +94,7 @@ def test_norms_and_limits_of_nodes_make_a_map_a_curve_each_and_tables() -> None:
     tables = Page(render(SELECTED)).tables
     assert [row[0] for row in tables["Touched nodes, ‖δ‖₂ ≤ 0.1"][1:]] == ["1", "2", "3"]
     assert tables["ℓ2 norm of the change and touched nodes"][-1][0] == "‖δ‖₂ ≤ 0.8 in at most 2 nodes"
-    svg = heat_map_plot(panel, panel.numbers, RATIO_CELL, "m", "Ratio")
+    svg = heat_map_plot(panel, RATIO_CELL, "m", "Ratio")
     assert {"0.1", "0.8", "touched nodes"} <= set(texts(svg))
 
 
@@ -124,13 +124,13 @@ def test_curves_over_norms_survive_their_files_and_the_table_is_a_text_that_is_r
 
 def test_norms_say_nothing_under_flips_and_are_not_mixed_with_counts() -> None:
     content, flips = CONTENTS["ℓ2"], default_content()
-    (ladder, _), claims = content.collective, flips.certificate.claims
-    curve = replace(ladder["naive"], targets=claims)
+    (sweep, _), claims = content.collective, flips.certificate.claims
+    curve = replace(sweep["naive"], targets=claims)
     with pytest.raises(UnsupportedError, match="under continuous noise"):
         replace(flips, collective=({"naive": curve},))
     counts = CollectiveCurve.from_dict(
-        ladder["naive"].to_dict() | {"axes": AXES, "budgets": [[k, 0, 0, 0] for k in range(len(ladder["naive"]))]}
+        sweep["naive"].to_dict() | {"axes": AXES, "budgets": [[k, 0, 0, 0] for k in range(len(sweep["naive"]))]}
     )
     with pytest.raises(InputError, match="differ from those of naive"):
-        replace(content, collective=({"naive": ladder["naive"], "lp": counts},))
+        replace(content, collective=({"naive": sweep["naive"], "lp": counts},))
     assert shift_words("ℓ2", 0.0, 3) == "no change"

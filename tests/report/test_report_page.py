@@ -16,7 +16,7 @@ from graphcert.errors import DataError, InputError, UnsupportedError
 from graphcert.noise import BernoulliFlip, Budget
 from graphcert.report import ReportContent, render, write_report
 from graphcert.report.frame.wording import budget_words, number, percent
-from graphcert.report.graphs.page import _noise
+from graphcert.report.graphs.noise_words import channel_words
 
 VARIANTS = variants()
 DEFAULT = VARIANTS["default"]
@@ -69,10 +69,8 @@ def test_every_plot_is_well_formed_and_its_references_resolve_inside_it(variant:
         1 if grid.accuracy is None or not variant[0].has_truth or np.array_equal(grid.ratio, grid.accuracy) else 2
         for grid in variant[0].heat_maps
     )
-    swept = [
-        set(np.flatnonzero(np.ptp(next(iter(ladder.values())).budgets, axis=0))) for ladder in variant[0].collective
-    ]
-    certified = [[curve.certified for curve in ladder.values()] for ladder in variant[0].collective]
+    swept = [set(np.flatnonzero(np.ptp(next(iter(sweep.values())).budgets, axis=0))) for sweep in variant[0].collective]
+    certified = [[curve.certified for curve in sweep.values()] for sweep in variant[0].collective]
     gained = sum(len(a) == 2 and bool((c[-1] > c[0]).any()) for a, c in zip(swept, certified, strict=True))
     together = sum(len(axes) in (1, 2) for axes in swept) + gained
     clusters = variant[0].certificate.smoothing.localized * (1 + (variant[0].links is not None))
@@ -230,5 +228,5 @@ def test_a_report_mixes_neither_votes_nor_dimensions() -> None:
 
 def test_a_localized_scheme_is_described_by_the_ranges_of_its_rates() -> None:
     levels = (BernoulliFlip(0.01, 0.4), BernoulliFlip(0.05, 0.4))
-    assert _noise("features", levels) == "features θ⁺ = 0.01 to 0.05, θ⁻ = 0.4"
+    assert channel_words("features", levels) == "features θ⁺ = 0.01 to 0.05, θ⁻ = 0.4"
     assert "features θ⁺ = 0.05, θ⁻ = 0.6" in PAGE

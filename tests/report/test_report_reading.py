@@ -83,7 +83,7 @@ def test_a_localized_report_leads_with_what_holds_at_once(content: ReportContent
         assert "each target alone" not in heading
     shown = tiles(page)
     assert shown
-    best = [list(ladder.values())[-1] for ladder in content.collective]
+    best = [list(sweep.values())[-1] for sweep in content.collective]
     counts = {percent(int(count), curve.targets) for curve in best for count in curve.certified}
     for name, value, note in shown:
         assert name.startswith("certified at once against ")
@@ -96,8 +96,8 @@ def test_a_localized_report_leads_with_what_holds_at_once(content: ReportContent
 def test_under_selected_rows_no_tile_is_about_nodes_without_bits() -> None:
     votes, truth = make_votes(60, Hierarchical(0.9, BernoulliFlip(0.05, 0.6)))
     content = make_content(votes, truth, grids=())
-    ladder = content.certificate.compare_methods(add=(0, 1), nodes=(1, 2), methods=("naive",), truth=truth)
-    for name, _, _ in tiles(render(replace(content, collective=(ladder,)))):
+    sweep = content.certificate.compare_methods(add=(0, 1), nodes=(1, 2), methods=("naive",), truth=truth)
+    for name, _, _ in tiles(render(replace(content, collective=(sweep,)))):
         assert "feature bit added in at most" in name
     assert tiles(render(selected_norm_content()))
 

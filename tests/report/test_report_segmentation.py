@@ -3,7 +3,6 @@
 import base64
 import io
 import re
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,8 +12,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from graphcert.report.images import (
-    Curves,
-    Piece,
+    ImageClaims,
     SegmentationContent,
     mask_picture,
     overlay_picture,
@@ -22,7 +20,8 @@ from graphcert.report.images import (
     render,
 )
 from graphcert.report.images.pictures import SCALE, VOID
-from graphcert.report.plots.budget_curves import NormAxis
+from graphcert.report.plots.budget_curves import BudgetAxis
+from graphcert.run.settings.image_run import SegmentSettings
 from graphcert.tradeoff.base import norm_words
 
 PALETTE = ((200, 30, 30), (30, 200, 30), (30, 30, 200))
@@ -74,9 +73,9 @@ def test_an_overlay_leaves_colour_only_where_it_is_certified():
 @given(norms=st.lists(st.floats(0, 5), min_size=2, max_size=9, unique=True), seed=st.integers(0, 1000))
 def test_a_line_of_norms_never_claims_more_than_was_computed(norms, seed):
     shares = dict(zip(sorted(norms), np.sort(np.random.default_rng(seed).random(len(norms)))[::-1], strict=True))
-    axis = NormAxis(tuple(norms))
-    line = axis.along(np.array([shares[norm] for norm in norms]))
-    for begin, end, value in zip(axis.whole, axis.whole[1:], line, strict=False):
+    axis = BudgetAxis.of("feature_shift", norms)
+    line = np.array([shares[norm] for norm in norms])[axis.place]
+    for begin, end, value in zip(axis.at, axis.at[1:], line, strict=False):
         # Steps to the right: the value at `begin` lasts until `end`, where it is what was computed.
         assert value == shares[float(end)] <= shares[float(begin)]
 
@@ -94,26 +93,30 @@ def test_the_usual_rounding_would_be_caught():
     assert float(f"{0.1686224:.3g}") > 0.1686224 > float(norm_words(0.1686224, 3))
 
 
-def content(**changes):
-    labels = np.array([[0, 1], [2, -1]])
-    piece = Piece(
-        "street <1>", np.zeros((2, 2, 3), np.uint8), labels, labels.clip(0), (("‖δ‖₂ ≤ 0.1", labels >= 0),), "words"
-    )
-    curves = Curves(
-        np.array([0.0, 0.1, 0.2]),
-        {"isotropic": np.array([40, 20, 0]), "alone": np.array([41, 20, 1]), "together": np.array([41, 30, 20])},
-        {"alone": np.array([30, 20, 1]), "together": np.array([30, 25, 15])},
-        44,
-        40,
-        (1,),
-    )
-    given = {
-        "title": "T", "subtitle": ["one image"], "notices": [], "facts": [("90.0%", "pixel accuracy", "note")],
-        "names": ("a", "b", "c"), "palette": PALETTE, "pieces": (piece,), "curves": curves,
-        "guarantee": ["With probability"], "conditions": ["Every image"], "header": ["image", "claimed"],
-        "rows": [["street <1>", "75.0%"]],
-    }  # fmt: skip
-    return SegmentationContent(**{**given, **changes})
+NORMS = (0.0, 0.1, 0.2)
+COUNTS = {"per_pixel": np.array([41, 20, 1]), "collective": np.array([41, 30, 20])}
+ISOTROPIC = np.array([40, 20, 0]), np.array([30, 10, 0])
+CORRECT = {"per_pixel": np.array([30, 20, 1]), "collective": np.array([30, 25, 15])}
+
+
+def claimed(labels, truth=None, kept=None, per_pixel=None, certified=COUNTS, correct=CORRECT, name="street <1>"):
+    """Claims about one image; without masks, everything is certified."""
+    everything = np.ones(labels.shape, np.bool_)
+    kept = everything if kept is None else kept
+    per_pixel = np.array([everything] * len(NORMS) if per_pixel is None else per_pixel)
+    return ImageClaims(name, labels, truth, kept, 0.5, 0.1, per_pixel, certified, correct, "0" * 64)
+
+
+def content(*claims, settings=None, isotropic=(ISOTROPIC,), **changes):
+    """44 pixels, 40 of them with a class, under localized noise."""
+    labels = np.zeros((4, 11), np.int64)
+    labels[0, :2] = 1, 2
+    truth = labels.copy()
+    truth[3, :4] = -1
+    claims = claims or (claimed(labels, truth, per_pixel=[labels < 2] * 3),)
+    settings = settings or SegmentSettings(images="a", model="b", sigma=(0.1, 0.3), cells=(2, 2), budgets=NORMS)
+    pictures = [np.zeros((*one.labels.shape, 3), np.uint8) for one in claims]
+    return SegmentationContent(pictures, claims, ("a", "b", "c"), PALETTE, settings, isotropic, **changes)
 
 
 def test_the_page_shows_what_it_was_given_and_escapes_it():
@@ -127,16 +130,18 @@ def test_the_page_shows_what_it_was_given_and_escapes_it():
     assert page.count("<img ") == 4
 
 
-@pytest.mark.parametrize("pieces", [5, 9])
-def test_many_images_are_folded_away(pieces):
-    page = render(content(pieces=content().pieces * pieces))
-    assert f"{pieces - 4} more images" in page
+@pytest.mark.parametrize("images", [5, 9])
+def test_many_images_are_folded_away(images):
+    page = render(content(*content().claims * images))
+    assert f"{images - 4} more images" in page
 
 
 def test_one_budget_has_no_curve():
-    curves = Curves(np.array([0.0]), {"alone": np.array([3])}, {}, 4, 0, ())
-    page = render(content(curves=curves))
-    assert "By the size of the change" not in page
+    settings = SegmentSettings(images="a", model="b", sigma=(0.1,), budgets=(0.0,))
+    labels = np.zeros((2, 2), np.int64)
+    alone = claimed(labels, per_pixel=[labels == 0], certified={"per_pixel": np.array([3])}, correct={})
+    page = render(content(alone, settings=settings, isotropic=()))
+    assert "<h2>By the size of the change" not in page
 
 
 def legend_of(page):
@@ -156,8 +161,7 @@ def picture_colours(page):
 
 @given(truth=CLASSES, labels=arrays(np.int64, (6, 9), elements=st.integers(0, 2)), certified=MASKS)
 def test_the_legend_names_every_colour_of_the_pictures_and_no_other(truth, labels, certified):
-    piece = Piece("street", np.zeros((6, 9, 3), np.uint8), truth, labels, (("‖δ‖₂ ≤ 0.1", certified),), "words")
-    page = render(content(pieces=(piece,)))
+    page = render(content(claimed(labels, truth, certified, [certified] * 3)))
     named, hatched = legend_of(page)
     ground = {(238, 240, 243), (170, 178, 187)}
     drawn = picture_colours(page)
@@ -169,19 +173,17 @@ def test_the_legend_names_every_colour_of_the_pictures_and_no_other(truth, label
 @given(labels=arrays(np.int64, (3, 4), elements=st.integers(0, 2)))
 def test_no_picture_of_an_image_is_shown_twice(labels):
     everything, nothing = np.ones(labels.shape, np.bool_), np.zeros(labels.shape, np.bool_)
-    masks = (("a", everything), ("b", everything), ("c", nothing), ("d", nothing))
-    piece = Piece("street", np.zeros((3, 4, 3), np.uint8), labels, labels, masks, "words")
-    page = render(content(pieces=(piece,)))
+    page = render(content(claimed(labels, labels, nothing, [everything, everything, nothing])))
     addresses = re.findall(r'<img src="([^"]+)"', page)
     assert len(addresses) == len(set(addresses)) == 3
-    for caption in ("truth · prediction under noise · a: 100.0% · b: 100.0%", "c: 0.0% · d: 0.0%"):
+    shown = ("truth · prediction under noise · ‖δ‖₂ ≤ 0.1: 100.0%", "SegCertify, ‖δ‖₂ ≤ 0.1: 0.0% · ‖δ‖₂ ≤ 0.2: 0.0%")
+    for caption in shown:
         assert f"<figcaption>{caption}</figcaption>" in page
 
 
 def test_images_without_any_true_class_have_no_accuracy_and_no_nan():
     labels = np.zeros((2, 2), np.int64)
-    piece = replace(content().pieces[0], truth=np.full((2, 2), -1), labels=labels)
-    page = render(content(pieces=(piece,), curves=replace(content().curves, correct={}, labelled=0)))
+    page = render(content(claimed(labels, np.full((2, 2), -1))))
     assert "no class" in legend_of(page)[0].values()
     assert "nan" not in page.partition("<main>")[2].partition("data:")[0].lower()
     assert "Certified and correct" not in page

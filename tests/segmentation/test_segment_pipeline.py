@@ -16,7 +16,7 @@ from shape_pictures import NAMES, pictures
 
 import graphcert as gc
 from graphcert.errors import DataError, InputError, VotesError
-from graphcert.report.images.results import _spread
+from graphcert.report.images.content import spread
 from graphcert.run.image_claims import certify_image
 from graphcert.run.image_network import train_segmenter
 from graphcert.run.images import SegmentRun
@@ -126,7 +126,7 @@ def test_more_images_may_match_another_isotropic_noise(
     for limit, sigma in ((1, 0.15), (2, 0.2)):
         monkeypatch.setattr("graphcert.run.images.strongest_noise", lambda *_, found=sigma: found)
         content = SegmentRun(tmp_path).certify(settings(shapes, limit=limit, **wanted))
-        assert len(content.pieces) == limit
+        assert len(content.images) == limit
 
 
 def test_votes_of_another_run_are_never_mixed_in(shapes: Path, tmp_path: Path) -> None:
@@ -155,8 +155,8 @@ def test_claims_are_those_of_the_library(data: st.DataObject, seed: int) -> None
     assert found.radius <= 0.2 * 0.25334710313579983
     alone = gc.certify(votes, wanted.alpha)
     for k, norm in enumerate(wanted.norms()):
-        assert np.array_equal(found.alone[k].ravel(), alone.robust(shift=norm))
-        assert found.correct["alone"][k] == (found.alone[k] & (truth == 0)).sum()
+        assert np.array_equal(found.per_pixel[k].ravel(), alone.robust(shift=norm))
+        assert found.correct["per_pixel"][k] == (found.per_pixel[k] & (truth == 0)).sum()
 
 
 def test_an_isotropic_run_without_masks(shapes: Path, tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ def test_a_mask_of_unknown_classes_is_refused(shapes: Path, tmp_path: Path) -> N
 
 @given(alive=st.lists(st.booleans(), min_size=1, max_size=30), count=st.integers(1, 6))
 def test_shown_budgets_are_alive_and_reach_the_last_one(alive: list[bool], count: int) -> None:
-    chosen = _spread(np.array(alive), count)
+    chosen = spread(np.array(alive), count)
     places = [k for k, lives in enumerate(alive) if lives and k]
     assert set(chosen) <= set(places)
     assert len(chosen) == min(count, len(places))

@@ -7,6 +7,7 @@ from math import comb
 import numpy as np
 import oracles_enumeration as oracle
 import pytest
+from cases import FLIPS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,8 +24,6 @@ from graphcert.tradeoff import (
     with_disjoint_support,
 )
 
-RATES = st.one_of(st.sampled_from([0.0, 1.0, 0.5, 0.25, 0.01, 0.6, 1e-300]), st.floats(0, 1))
-LAWS = st.builds(BernoulliFlip, RATES, RATES)
 SELECT = st.one_of(st.sampled_from([1.0, 0.5, 0.75, 0.9, 1 - 2.0**-53, 2.0**-40]), st.floats(0.01, 1))
 EIGHTHS = st.integers(0, 8).map(lambda k: k / 8)
 GRID = [0.0, 5e-324, 1e-200, 1e-9, 0.1, 0.5, 0.75, 0.9, 0.999, 1 - 1e-9, 1 - 2.0**-53, 1.0]
@@ -77,7 +76,7 @@ ROWS = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 1)).filter(any), min
 
 
 @settings(max_examples=60)
-@given(LAWS, SELECT, ROWS)
+@given(FLIPS, SELECT, ROWS)
 def test_selected_rows(law: BernoulliFlip, select: float, rows: list[tuple[int, int]]) -> None:
     """However the bits lie in r rows, the trade-off is the one that knows r and the numbers of bits."""
     add, delete = (sum(bits) for bits in zip(*rows, strict=True))
@@ -86,7 +85,7 @@ def test_selected_rows(law: BernoulliFlip, select: float, rows: list[tuple[int, 
 
 
 @settings(max_examples=40)
-@given(LAWS, SELECT, ROWS, LAWS, st.tuples(*[st.integers(0, 2)] * 2))
+@given(FLIPS, SELECT, ROWS, FLIPS, st.tuples(*[st.integers(0, 2)] * 2))
 def test_disjoint_support_commutes_with_independent_parts(f, select, rows, e, edges) -> None:
     """D(features) · edges = D(features · edges), in either order, against enumeration of both."""
     add, delete = (sum(bits) for bits in zip(*rows, strict=True))
@@ -99,7 +98,7 @@ def test_disjoint_support_commutes_with_independent_parts(f, select, rows, e, ed
 
 
 @settings(max_examples=40)
-@given(LAWS, SELECT, SELECT, st.integers(1, 2), st.integers(1, 2))
+@given(FLIPS, SELECT, SELECT, st.integers(1, 2), st.integers(1, 2))
 def test_two_disjoint_supports_are_one(law, s, t, add, delete) -> None:
     joint = with_disjoint_support(trade_off(law, add, 0), selection_mass(s, 1)) * with_disjoint_support(
         trade_off(law, 0, delete), selection_mass(t, 1)
@@ -109,7 +108,7 @@ def test_two_disjoint_supports_are_one(law, s, t, add, delete) -> None:
         assert joint == DisjointSupport(trade_off(law, add, delete), 1 - Fraction(s) * Fraction(t))
 
 
-@given(LAWS, st.integers(0, 3), st.integers(0, 3), st.integers(0, 3))
+@given(FLIPS, st.integers(0, 3), st.integers(0, 3), st.integers(0, 3))
 def test_everything_selected_is_the_lower_trade_off_number_for_number(law, add, delete, nodes) -> None:
     assert trade_off(Selected(1.0, law), add, delete) == trade_off(law, add, delete)
     assert trade_off(Selected(1.0, law), add, delete, nodes + 1) == trade_off(law, add, delete)

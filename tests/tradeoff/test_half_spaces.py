@@ -7,6 +7,7 @@ from itertools import product
 import mpmath
 import numpy as np
 import pytest
+from cases import FLIPS
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -15,9 +16,7 @@ from graphcert.noise import BernoulliFlip
 from graphcert.tradeoff import trade_off
 from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, mean_variance_eta, order_eta, order_weight
 
-RATES = st.one_of(st.sampled_from([0.0, 1.0, 0.5, 0.05, 0.8]), st.floats(0, 1))
 SIXTEENTHS = st.integers(0, 16).map(lambda k: k / 16)
-LAWS = st.builds(BernoulliFlip, RATES, RATES)
 ALPHAS = st.one_of(st.sampled_from([1.0, math.inf, 2.0, 0.5]), st.floats(0.01, 50))
 LEVELS = st.one_of(st.just(0.5), st.floats(0.5, 1, exclude_max=True))
 ORDERS = st.one_of(st.sampled_from(DEFAULT_ORDERS), st.builds(Order, ALPHAS, st.booleans()))
@@ -47,7 +46,7 @@ def coin(p):
 
 
 @settings(max_examples=300)
-@given(LAWS, ORDERS)
+@given(FLIPS, ORDERS)
 def test_weights_are_the_divergence_of_one_flip_rounded_up(law, order) -> None:
     zero, one = coin(law.add), coin(law.delete)[::-1]
     for weight, moved, clean in zip(order_weight(law, *order), (one, zero), (zero, one), strict=True):
@@ -81,7 +80,7 @@ def test_the_eight_default_orders() -> None:
 @given(st.data())
 def test_no_half_space_certifies_what_the_exact_trade_off_does_not(data) -> None:
     """Any order, any laws on up to three blocks, any allocation: Σ w·b < η(p) implies lower(p) > q."""
-    blocks = data.draw(st.lists(st.tuples(LAWS, st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=3))
+    blocks = data.draw(st.lists(st.tuples(FLIPS, st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=3))
     whole = trade_off(*blocks[0])
     for block in blocks[1:]:
         whole = whole * trade_off(*block)

@@ -5,6 +5,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from cases import DYADIC, DYADIC_FLIPS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,8 +13,6 @@ from graphcert.noise import BernoulliFlip, Budget, Partition, Smoothing
 from graphcert.noise.law import undominated
 from graphcert.tradeoff import budget_trade_offs, trade_off
 
-RATES = st.integers(0, 16).map(lambda k: k / 16)
-LAWS = st.builds(BernoulliFlip, RATES, RATES)
 GRID = [Fraction(k, 64) for k in range(65)]
 
 
@@ -28,7 +27,7 @@ def below(one, two) -> bool:
 
 
 @pytest.mark.filterwarnings("ignore:the features noise falls")
-@given(LAWS, LAWS)
+@given(DYADIC_FLIPS, DYADIC_FLIPS)
 @settings(max_examples=300)
 def test_the_order_of_laws_is_the_order_of_the_trade_offs_of_one_bit(strong, weak) -> None:
     """A bit has two outcomes: there one law post-processes another iff its trade-off is below everywhere (Blackwell)."""
@@ -37,7 +36,7 @@ def test_the_order_of_laws_is_the_order_of_the_trade_offs_of_one_bit(strong, wea
     assert strong.dominates(weak) == ordered
 
 
-@given(LAWS, LAWS, st.integers(0, 2), st.integers(0, 2), st.integers(0, 2), st.integers(0, 2))
+@given(DYADIC_FLIPS, DYADIC_FLIPS, st.integers(0, 2), st.integers(0, 2), st.integers(0, 2), st.integers(0, 2))
 @settings(max_examples=200)
 def test_the_order_survives_products(strong, weak, add, delete, more, fewer) -> None:
     if strong.dominates(weak):
@@ -55,7 +54,7 @@ def test_levels_beyond_one_need_not_form_a_chain() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:the features noise falls")
-@given(st.lists(LAWS, min_size=2, max_size=3), st.integers(0, 3), st.integers(0, 2), RATES, st.integers(0, 1))
+@given(st.lists(DYADIC_FLIPS, min_size=2, max_size=3), st.integers(0, 3), st.integers(0, 2), DYADIC, st.integers(0, 1))
 @settings(max_examples=150)
 def test_no_allocation_over_levels_is_worse_than_the_worst_trade_off(laws, add, delete, rate, edge_delete) -> None:
     edges = BernoulliFlip(0.0, rate)

@@ -1,7 +1,8 @@
 """What a report is made from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,10 @@ from graphcert.collective import CollectiveCurve
 from graphcert.collective.curve import SHIFT
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import AXES, Partition, Smoothing
+from graphcert.report.graphs.sweep import Sweep
 from graphcert.votes import Votes
+
+MEAN_SCORE = "mean score"
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,7 @@ class Isotropic:
         smoothing: the isotropic scheme.
         accuracy: smoothed accuracy on the targets under it.
         localized_accuracy: the same under the localized scheme.
-        curves: one per ladder, over its budgets.
+        curves: one per sweep, over its budgets.
     """
 
     smoothing: Smoothing
@@ -45,21 +49,21 @@ class ReportContent:
             "collective" without a collective certificate.
         timings: seconds per stage.
         warnings: sentences the reader must know before believing a number.
-        collective: one ladder per sweep of budgets: curves by method ("naive", "lp", "milp", …), the weakest first, over
+        collective: per sweep of budgets the curves by method ("naive", "lp", "milp", …), the weakest first, over
             the same (B, 4) budgets in the order of `AXES`, with "nodes" (B, 5); under continuous noise over norms,
             "feature_shift" (B, 1), with "nodes" (B, 2). Sweeps of one axis become curves, all combinations over two axes
             heat maps, and every sweep a table.
-        isotropic: the same model under isotropic noise at equal accuracy, one curve per ladder; None if not compared.
-        mean_score: the classifier of the largest mean score, one curve per ladder; empty if votes carry no scores.
-        scores: the claims about that classifier, each node alone; None if votes carry no scores.
+        isotropic: the same model under isotropic noise at equal accuracy, one curve per sweep; None if not compared.
+        mean_score: the classifier of the largest mean score, one curve per sweep; empty if votes carry no scores.
+        scores: the claims about that classifier, per node; None if votes carry no scores.
         links: (C, C) undirected edges between clusters, inside them on the diagonal; None without clusters, or if they
             are not known.
 
     Raises:
         InputError: if the certificate is not one of these votes, `truth` is not one integer per node, the methods of a
-            ladder differ in their budgets or count other targets than the certificate, `scores` are about other targets,
+            sweep differ in their budgets or count other targets than the certificate, `scores` are about other targets,
             or `links` is no such matrix.
-        UnsupportedError: if a grid varies no axis or more than two, or the budgets of a ladder are neither over `AXES` nor,
+        UnsupportedError: if a grid varies no axis or more than two, or the budgets of a sweep are neither over `AXES` nor,
             under Gaussian or uniform noise, norms.
     """
 
@@ -90,8 +94,8 @@ class ReportContent:
                 )
         if self.scores is not None and not np.array_equal(self.scores.targets, claimed.targets):
             raise InputError("the mean scores of a report must be about the targets of its certificate")
-        for ladder in self.collective:
-            _check_ladder(ladder, claimed)
+        for methods in self.collective:
+            _check_sweep(methods, claimed)
         for curves in (self.mean_score, () if self.isotropic is None else self.isotropic.curves):
             if curves and len(curves) != len(self.collective):
                 raise InputError(
@@ -101,29 +105,59 @@ class ReportContent:
 
     @property
     def curves(self) -> tuple[BudgetGrid, ...]:
-        """The grids over one axis."""
-        return tuple(grid for grid in self.grids if len(grid.axes) == 1)
+        """The grids over one axis; without an accuracy that no label supports."""
+        return self._over(1)
 
     @property
     def heat_maps(self) -> tuple[BudgetGrid, ...]:
-        """The grids over two axes."""
-        return tuple(grid for grid in self.grids if len(grid.axes) == 2)
+        """The grids over two axes; without an accuracy that no label supports."""
+        return self._over(2)
+
+    def _over(self, axes: int) -> tuple[BudgetGrid, ...]:
+        grids = [grid for grid in self.grids if len(grid.axes) == axes]
+        return tuple(grid if self.has_truth else replace(grid, accuracy=None) for grid in grids)
 
     @property
     def has_truth(self) -> bool:
         """Whether the true label of any target is known; without one there is no accuracy to speak of."""
         return bool((self.truth[self.certificate.targets] >= 0).any())
 
+    @property
+    def norm(self) -> str:
+        """The norm that measures changes of features, "ℓ2" or "ℓ1"; empty if they are counted."""
+        return self.certificate.smoothing.norm
 
-def _check_ladder(ladder: Mapping[str, CollectiveCurve], certificate: Certificate) -> None:
+    @property
+    def node_limits(self) -> tuple[int | None, ...]:
+        """Limits of touched nodes for norms of changes; only where rows are selected do they make a difference."""
+        return (1, 2, 3) if self.certificate.smoothing.selects_rows else (None,)
+
+    @property
+    def partition(self) -> Partition | None:
+        """The clusters of a localized scheme; None under other schemes."""
+        smoothing = self.certificate.smoothing
+        return smoothing.partition if smoothing.localized else None
+
+    @cached_property
+    def sweeps(self) -> list[Sweep]:
+        """The sweeps of the collective certificate."""
+        return [Sweep(curves, self.norm, self.has_truth) for curves in self.collective]
+
+    def other_classifiers(self, sweep: int) -> dict[str, CollectiveCurve]:
+        """The curves of other classifiers over the budgets of one sweep."""
+        found = {} if self.isotropic is None else {"isotropic": self.isotropic.curves[sweep]}
+        return found | ({MEAN_SCORE: self.mean_score[sweep]} if self.mean_score else {})
+
+
+def _check_sweep(curves: Mapping[str, CollectiveCurve], certificate: Certificate) -> None:
     """Curves that can be compared, about the targets of the certificate."""
-    if not ladder:
-        raise InputError("a ladder of collective methods is empty; leave it out of collective=…")
-    first, claims = next(iter(ladder.values())), certificate.claims
+    if not curves:
+        raise InputError("a sweep of collective methods is empty; leave it out of collective=…")
+    first, claims = next(iter(curves.values())), certificate.claims
     shown = [AXES, (*AXES, "nodes")]
     if certificate.smoothing.norm:
         shown += [(SHIFT,), (SHIFT, "nodes")]
-    for method, curve in ladder.items():
+    for method, curve in curves.items():
         if not len(curve) or curve.axes not in shown or curve.budgets.shape[1] != len(curve.axes):
             raise UnsupportedError(
                 f"a report shows collective certificates over the axes {', '.join(AXES)} or, under continuous noise, over "
@@ -136,7 +170,7 @@ def _check_ladder(ladder: Mapping[str, CollectiveCurve], certificate: Certificat
                 f"call collective without targets=…"
             )
         if curve.axes != first.axes or not np.array_equal(curve.budgets, first.budgets):
-            raise InputError(f"the budgets of {method} differ from those of {next(iter(ladder))}; sweep the same ones")
+            raise InputError(f"the budgets of {method} differ from those of {next(iter(curves))}; sweep the same ones")
 
 
 def _check_links(links: NDArray[np.int64] | None, partition: Partition | None) -> None:

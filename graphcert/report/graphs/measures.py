@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from graphcert.certificates import BudgetGrid, Certificate, certify
 from graphcert.noise import BernoulliFlip, Budget, Smoothing
+from graphcert.report.frame.wording import NOTHING, budget_words, number, percent
 from graphcert.report.graphs.content import ReportContent
 from graphcert.votes import Votes
 
@@ -15,6 +16,12 @@ MILESTONES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 """Round budgets, for tables."""
 
 _ROWS = 8
+
+_SCALES = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
+"""Norms of changes, in σ or λ of the noise."""
+
+_ANY_NOISE = Smoothing(features=BernoulliFlip(0.5, 0.5))
+"""Bounds of probabilities and claims about the unchanged graph do not depend on the noise."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,13 @@ class Reach:
     budget: int | None
     beyond: bool
 
+    @property
+    def words(self) -> str:
+        """ "12", "≥ 20" where the evaluated budgets end before the targets do, or a dash."""
+        if self.budget is None:
+            return NOTHING
+        return f"≥ {number(self.budget)}" if self.beyond else number(self.budget)
+
 
 def standing(content: ReportContent, budget: Budget) -> Standing:
     """Counts at `budget`, straight from the certificate."""
@@ -51,9 +65,19 @@ def headline(content: ReportContent) -> list[Standing]:
     budgets = [Budget()]
     per_axis = max(2, _ROWS // max(1, len(content.curves)))
     for grid in content.curves:
-        budgets += [budget_at(grid, (value,)) for value in _milestones(grid, per_axis)]
-    budgets += [budget_at(grid, (1, 1)) for grid in content.heat_maps]
+        budgets += [budget_at(grid, value) for value in _milestones(grid, per_axis)]
+    budgets += [budget_at(grid, 1, 1) for grid in content.heat_maps]
     return [standing(content, budget) for budget in dict.fromkeys(budgets)]
+
+
+def headline_table(content: ReportContent) -> list[list[str]]:
+    """A header, and a row per budget of the headline; without an accuracy that no label supports."""
+    claims = content.certificate.claims
+    rows = [["budget", "certified", "ratio", "accuracy"]]
+    for row in headline(content):
+        shares = [percent(row.certified, claims), percent(row.correct, claims)]
+        rows.append([budget_words(row.budget), number(row.certified), *shares])
+    return rows if content.has_truth else [row[:3] for row in rows]
 
 
 def _milestones(grid: BudgetGrid, at_most: int) -> list[int]:
@@ -64,7 +88,7 @@ def _milestones(grid: BudgetGrid, at_most: int) -> list[int]:
     return [steps[i] for i in chosen]
 
 
-def budget_at(grid: BudgetGrid, values: tuple[int, ...]) -> Budget:
+def budget_at(grid: BudgetGrid, *values: int) -> Budget:
     """The budget of a grid's fixed part with `values` on its axes."""
     return replace(grid.fixed, **dict(zip(grid.axes, values, strict=True)))
 
@@ -77,6 +101,17 @@ def reach(grid: BudgetGrid, targets: int, share: tuple[int, int]) -> Reach:
     return Reach(max(values), max(values) == max(grid.values[0])) if values else Reach(None, False)
 
 
+def at_norms(content: ReportContent) -> dict[str, list[int]]:
+    """Certified targets by `content.node_limits` at norms of the change, as they are written; empty for counted changes."""
+    certificate = content.certificate
+    scale = certificate.smoothing.smallest_scale
+    if scale is None:
+        return {}
+    radii = [certificate.radius(limit) for limit in content.node_limits]
+    norms = [f"{share * scale:.3g}" for share in _SCALES]
+    return {norm: [int((radius > float(norm)).sum()) for radius in radii] for norm in norms}
+
+
 def class_counts(content: ReportContent, labels: NDArray[np.int64]) -> list[tuple[int, int]]:
     """Per class, the targets that `labels` (N,) puts there and how many of them abstain; label −1 counts nowhere."""
     certificate, classes = content.certificate, content.votes.classes
@@ -84,10 +119,6 @@ def class_counts(content: ReportContent, labels: NDArray[np.int64]) -> list[tupl
     everyone = np.bincount(labels[chosen], minlength=classes)
     silent = np.bincount(labels[chosen & certificate.abstained], minlength=classes)
     return list(zip(everyone.tolist(), silent.tolist(), strict=True))
-
-
-_ANY_NOISE = Smoothing(features=BernoulliFlip(0.5, 0.5))
-"""Bounds of probabilities and claims about the unchanged graph do not depend on the noise."""
 
 
 def abstention_threshold(content: ReportContent) -> float | None:
@@ -117,7 +148,7 @@ def out_of_reach(content: ReportContent, grid: BudgetGrid) -> Budget | None:
         p_lower=np.full(certificate.nodes, best.p_lower[0]),
         p_other_upper=np.full(certificate.nodes, best.p_other_upper[0]),
     )
-    budgets = [budget_at(grid, (value,)) for value in sorted(grid.values[0])]
+    budgets = [budget_at(grid, value) for value in sorted(grid.values[0])]
     first = bisect_left(budgets, True, key=lambda budget: not bool(unanimous._kept(budget).any()))
     return budgets[first] if first < len(budgets) else None
 

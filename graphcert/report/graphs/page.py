@@ -1,16 +1,15 @@
-"""The report as one self-contained HTML page."""
+"""The page about the nodes of a graph: its sections, and those in words."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
-from graphcert.noise import CHANNELS, Law
+from graphcert.noise import CHANNELS
 from graphcert.report.frame.html import Page, Section, block, settings_section
 from graphcert.report.frame.wording import number
 from graphcert.report.graphs.clusters import attack, clusters
 from graphcert.report.graphs.collective import collective
 from graphcert.report.graphs.content import ReportContent
+from graphcert.report.graphs.noise_words import channel_words
 from graphcert.report.graphs.other_classifiers import mean_score, others
 from graphcert.report.graphs.per_node import abstentions, curves, heat_maps
 from graphcert.report.graphs.result import per_node, result
@@ -28,35 +27,16 @@ def write_report(path: Path, content: ReportContent) -> None:
 
 def graph_page(content: ReportContent) -> Page:
     """What is certified about the nodes of a graph; what holds for all targets at once comes first."""
-    sections = [section for build in SECTIONS if (section := build(content)) is not None]
-    return Page(content.title, _subtitle(content), notices(content), sections)
-
-
-def _subtitle(content: ReportContent) -> list[str]:
-    """What was certified against what, in a few words each."""
     certificate = content.certificate
     smoothing = certificate.smoothing
-    noise = [_noise(channel, smoothing.levels(channel)) for channel in CHANNELS if smoothing.perturbs(channel)]
-    return [f"{number(certificate.claims)} targets", *noise, f"α = {certificate.alpha:g}"]
+    noise = [channel_words(channel, smoothing.levels(channel)) for channel in CHANNELS if smoothing.perturbs(channel)]
+    subtitle = [f"{number(certificate.claims)} targets", *noise, f"α = {certificate.alpha:g}"]
+    sections = [section for build in SECTIONS if (section := build(content)) is not None]
+    return Page(content.title, subtitle, _notices(content), sections)
 
 
-def _noise(channel: str, levels: Sequence[Law]) -> str:
-    """The parameters of a channel's noise, or their ranges over the levels of a localized scheme."""
-    rows = [level.row for level in levels]
-    shown = [f"{symbol} = {_range([getattr(law, field) for law in rows])}" for field, symbol in rows[0].symbols]
-    words = f"{channel} {', '.join(shown) or 'hidden'}"
-    if not levels[0].selects:
-        return words
-    return f"{words}, in rows selected with probability {_range([level.select for level in levels])}"
-
-
-def _range(rates: Sequence[float]) -> str:
-    low, high = min(rates), max(rates)
-    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
-
-
-def notices(content: ReportContent) -> list[str]:
-    """Sentences, the caller's first."""
+def _notices(content: ReportContent) -> list[str]:
+    """What the reader must know before believing a number: the caller's warnings, and what the content implies."""
     certificate = content.certificate
     unknown = int((content.truth[certificate.targets] < 0).sum())
     found = list(content.warnings)
@@ -65,7 +45,7 @@ def notices(content: ReportContent) -> list[str]:
             f"Each claim is made at α = {certificate.alpha:g} for itself: counts, ratios and curves on this page add "
             "up single claims and are no joint guarantee."
         )
-    if bool(np.all(certificate.abstained)):
+    if certificate.abstained.all():
         found.append(
             "Every target abstains, so nothing is certified; take more samples, weaker noise, or train the model under "
             "the noise it is smoothed with."
@@ -81,48 +61,30 @@ def notices(content: ReportContent) -> list[str]:
 
 
 def reading(content: ReportContent) -> Section:
-    """Four sentences for a reader who sees such a report for the first time."""
-    targets = number(content.certificate.claims)
+    """A few sentences for a reader who sees such a report for the first time."""
+    budget = "how many feature bits or edges an adversary may add or delete"
+    if content.certificate.smoothing.hides_rows:
+        budget = "how many nodes an adversary may touch, changing their features at will"
+    elif content.norm:
+        budget = f"how far an adversary may move the features, in {content.norm} norm over all of them together"
     sentences = [
-        f"A budget says {_threat(content)}, wherever in the graph it",
-        f"hurts most; the certified ratio is the share of the {targets} targets whose predicted label provably",
-        "survives every such change, and the certified accuracy counts only those whose label is also correct.",
-        *_scope(content),
-        *_limits(content),
+        f"A budget says {budget}, wherever in the graph it hurts most; the certified ratio is the share of the "
+        f"{number(content.certificate.claims)} targets whose predicted label provably survives every such change, and the "
+        "certified accuracy counts only those whose label is also correct.",
+        "Every target is judged by itself against the whole budget, so one attack that has to serve against many targets "
+        "at once may well change fewer of them.",
         "A target that is not certified is not proved to be fragile: nothing is known about it at that budget.",
         "A target abstains if its votes do not even prove the label of the unchanged graph.",
     ]
-    return Section("How to read this", block("paragraphs", [" ".join(sentences)]))
-
-
-def _scope(content: ReportContent) -> list[str]:
-    """Whether a change is made against one target or against all of them."""
     if content.collective:
-        return [
-            "Certified at once means that whichever single change is made, at least so many targets keep their labels;",
-            "each target alone is judged by itself against the whole budget.",
-        ]
-    return [
-        "Every target is judged by itself against the whole budget, so one attack that has to serve against many",
-        "targets at once may well change fewer of them.",
-    ]
-
-
-def _threat(content: ReportContent) -> str:
-    """What a budget counts."""
-    smoothing = content.certificate.smoothing
-    if smoothing.hides_rows:
-        return "how many nodes an adversary may touch, changing their features at will"
-    if norm := smoothing.norm:
-        return f"how far an adversary may move the features, in {norm} norm over all of them together"
-    return "how many feature bits or edges an adversary may add or delete"
-
-
-def _limits(content: ReportContent) -> list[str]:
-    """What a limit of touched nodes means, if a grid has one."""
-    if all(grid.fixed.nodes is None for grid in content.grids):
-        return []
-    return ["A budget in at most r nodes may change the features of no more than r nodes, whichever they are."]
+        sentences[1] = (
+            "Certified at once means that whichever single change is made, at least so many targets keep their labels; "
+            "each target alone is judged by itself against the whole budget."
+        )
+    if any(grid.fixed.nodes is not None for grid in content.grids):
+        limited = "A budget in at most r nodes may change the features of no more than r nodes, whichever they are."
+        sentences.insert(2, limited)
+    return Section("How to read this", block("paragraphs", [" ".join(sentences)]))
 
 
 def guarantee(content: ReportContent) -> Section:
@@ -130,9 +92,8 @@ def guarantee(content: ReportContent) -> Section:
     certificate = content.certificate
     scope = "any of these claims" if certificate.simultaneous else "a given one of these claims"
     rate = f"So α = {certificate.alpha:g} bounds the probability that the sampling made {scope} wrong."
-    return Section(
-        "What exactly is guaranteed", block("statement", certificate.guarantee()) + block("paragraphs", [rate])
-    )
+    words = block("statement", certificate.guarantee()) + block("paragraphs", [rate])
+    return Section("What exactly is guaranteed", words)
 
 
 def limits(content: ReportContent) -> Section:

@@ -1,4 +1,4 @@
-"""The sections with plots."""
+"""The sections about each target by itself: curves and maps over budgets, votes and abstentions."""
 
 import numpy as np
 from markupsafe import Markup
@@ -10,22 +10,20 @@ from graphcert.report.frame.theme import ACCURACY_CELL, CORRECT, RATIO_CELL, UNK
 from graphcert.report.frame.wording import alternatives, axis_words, besides, budget_words, number, percent
 from graphcert.report.graphs.content import ReportContent
 from graphcert.report.graphs.measures import abstention_threshold, class_counts, out_of_reach
-from graphcert.report.plots import curve_plot, has_border, has_numbers, heat_map_plot, margin_plot
+from graphcert.report.plots import Panel, curve_plot, has_border, has_numbers, heat_map_plot, margin_plot
 
 
 def curves(content: ReportContent) -> Section | None:
     """One panel per axis, and the numbers behind them."""
     if not content.curves:
         return None
-    captions = [f"{axis_words(grid.axes[0]).capitalize()}{besides(grid.fixed)}" for grid in content.curves]
-    plots = [Markup(curve_plot(_shown(content, grid), f"curve{i}")) for i, grid in enumerate(content.curves)]
-    numbers = block("columns", [_numbers(content, grid) for grid in content.curves])
-    parts = [
-        gallery(list(zip(captions, plots, strict=True))),
-        _unreachable(content),
-        block("folded", "The numbers behind the curves", numbers),
+    plots = [
+        (f"{axis_words(grid.axes[0]).capitalize()}{besides(grid.fixed)}", Markup(curve_plot(grid, f"curve{i}")))
+        for i, grid in enumerate(content.curves)
     ]
-    return Section(f"Certified ratio and accuracy by budget{_alone(content)}", Markup().join(parts))
+    numbers = block("columns", [_numbers(content, grid) for grid in content.curves])
+    parts = [gallery(plots), _unreachable(content), block("folded", "The numbers behind the curves", numbers)]
+    return Section(f"Certified ratio and accuracy by budget{_scope(content)}", Markup().join(parts))
 
 
 def heat_maps(content: ReportContent) -> Section | None:
@@ -33,14 +31,16 @@ def heat_maps(content: ReportContent) -> Section | None:
     items: list[tuple[str, Markup]] = []
     bordered = False
     for i, grid in enumerate(content.heat_maps):
-        for what, shares, colour in _maps(content, grid):
-            svg = Markup(heat_map_plot(grid, shares, colour, f"map{i}-{len(items)}", what))
-            items.append((f"{what}{map_unit(shares)}{_channel(grid)}{besides(grid.fixed)}", svg))
+        channels = {axis.partition("_")[0] for axis in grid.axes}
+        channel = f", {channels.pop()}s" if len(channels) == 1 else ""
+        for what, shares, colour in _maps(grid):
+            svg = Markup(heat_map_plot(Panel(grid.axes, grid.values, shares), colour, f"map{i}-{len(items)}", what))
+            items.append((f"{what}{map_unit(shares)}{channel}{besides(grid.fixed)}", svg))
             bordered |= has_border(shares)
     if not items:
         return None
     notes = ["The line marks where the share falls below one half."] * bordered
-    return Section(f"Two kinds of change together{_alone(content)}", gallery(items) + block("notes", notes))
+    return Section(f"Two kinds of change together{_scope(content)}", gallery(items) + block("notes", notes))
 
 
 def map_unit(shares: NDArray[np.float64], unit: str = "percents") -> str:
@@ -48,16 +48,16 @@ def map_unit(shares: NDArray[np.float64], unit: str = "percents") -> str:
     return f" in whole {unit}, rounded down" if has_numbers(shares) else ""
 
 
-def _maps(content: ReportContent, grid: BudgetGrid) -> list[tuple[str, NDArray[np.float64], Colour]]:
+def _maps(grid: BudgetGrid) -> list[tuple[str, NDArray[np.float64], Colour]]:
     """Name, values and colour of the maps of a grid; one map if every certified target is correct."""
-    if grid.accuracy is None or not content.has_truth:
+    if grid.accuracy is None:
         return [("Certified ratio", grid.ratio, RATIO_CELL)]
     if np.array_equal(grid.accuracy, grid.ratio):
         return [("Certified ratio, which is the accuracy,", grid.ratio, RATIO_CELL)]
     return [("Certified ratio", grid.ratio, RATIO_CELL), ("Certified accuracy", grid.accuracy, ACCURACY_CELL)]
 
 
-def _alone(content: ReportContent) -> str:
+def _scope(content: ReportContent) -> str:
     """Marks sections about single targets where others are about all of them at once."""
     return ", each target alone" if content.collective else ""
 
@@ -71,22 +71,9 @@ def _unreachable(content: ReportContent) -> Markup:
     return block("notes", [f"{reason} against {alternatives([budget_words(budget) for budget in ends])}."])
 
 
-def _shown(content: ReportContent, grid: BudgetGrid) -> BudgetGrid:
-    """The grid without an accuracy that no label supports."""
-    if content.has_truth:
-        return grid
-    return BudgetGrid(grid.axes, grid.values, grid.fixed, grid.ratio, None)
-
-
-def _channel(grid: BudgetGrid) -> str:
-    """The channel of both axes, if it is one."""
-    channels = {axis.partition("_")[0] for axis in grid.axes}
-    return f", {channels.pop()}s" if len(channels) == 1 else ""
-
-
 def _numbers(content: ReportContent, grid: BudgetGrid) -> Markup:
     claims = content.certificate.claims
-    shares = [grid.ratio] if grid.accuracy is None or not content.has_truth else [grid.ratio, grid.accuracy]
+    shares = [grid.ratio] if grid.accuracy is None else [grid.ratio, grid.accuracy]
     counts = [np.rint(share * claims).astype(np.int64).tolist() for share in shares]
     rows = [
         [number(value), number(row[0]), *(percent(count, claims) for count in row)]
@@ -98,25 +85,27 @@ def _numbers(content: ReportContent, grid: BudgetGrid) -> Markup:
 
 def abstentions(content: ReportContent) -> Section:
     """The histogram of votes beside the abstentions in words, then the counts per class."""
-    figure = ("Targets by their votes", _histogram(content))
-    beside = block("columns", [gallery([figure]), block("paragraphs", _sentences(content))])
-    return Section("Votes and abstentions", beside + _per_class(content))
-
-
-def _histogram(content: ReportContent) -> Markup:
     certificate, votes = content.certificate, content.votes
-    shares, targets = votes.successes / votes.samples, certificate.targets
-    known = content.truth >= 0
+    shares, targets, known = votes.successes / votes.samples, certificate.targets, content.truth >= 0
     correct = certificate.correct(content.truth) & known
     groups = [
         ("correct", shares[targets & correct], CORRECT),
         ("wrong", shares[targets & known & ~correct], WRONG),
         ("label unknown", shares[targets & ~known], UNKNOWN),
     ]
-    return Markup(margin_plot(groups, abstention_threshold(content), votes.samples, "votes"))
+    svg = Markup(margin_plot(groups, abstention_threshold(content), votes.samples, "votes"))
+    figure = gallery([("Targets by their votes", svg)])
+    beside = block("columns", [figure, block("paragraphs", _abstention_words(content))])
+    labels = {"predicted": certificate.labels} | ({"true": content.truth} if content.has_truth else {})
+    tables = []
+    for name, classes in labels.items():
+        counts = enumerate(class_counts(content, classes))
+        rows = [[str(label), number(all_), number(silent), percent(silent, all_)] for label, (all_, silent) in counts]
+        tables.append(block("table", f"Abstentions by {name} label", ["class", "targets", "abstain", "share"], rows))
+    return Section("Votes and abstentions", beside + block("columns", tables))
 
 
-def _sentences(content: ReportContent) -> list[str]:
+def _abstention_words(content: ReportContent) -> list[str]:
     certificate, votes = content.certificate, content.votes
     silent, claims = certificate.abstained & certificate.targets, certificate.claims
     count = int(silent.sum())
@@ -125,7 +114,11 @@ def _sentences(content: ReportContent) -> list[str]:
         f"{number(votes.samples)} votes went to the predicted label than a proof needs. They count as not certified at "
         "every budget, and not even their label is claimed.",
     ]
-    rates = [_correct_share(content, part) for part in (silent, certificate.targets & ~silent)]
+    known, right = content.truth >= 0, certificate.correct(content.truth)
+    rates = [
+        percent(int((part & known & right).sum()), int((part & known).sum()))
+        for part in (silent, certificate.targets & ~silent)
+    ]
     if content.has_truth and count:
         among = f"Among the abstaining targets, {rates[0]} are labelled correctly"
         found.append(f"{among}; among the others, {rates[1]}." if count < claims else f"{among}.")
@@ -134,21 +127,3 @@ def _sentences(content: ReportContent) -> list[str]:
         "the votes shown here; so a share below one half can occur."
     )
     return found
-
-
-def _correct_share(content: ReportContent, nodes: np.ndarray) -> str:
-    """The share of correct labels among those nodes whose true label is known."""
-    known = nodes & (content.truth >= 0)
-    return percent(int((known & content.certificate.correct(content.truth)).sum()), int(known.sum()))
-
-
-def _per_class(content: ReportContent) -> Markup:
-    labels = {"predicted": content.certificate.labels}
-    if content.has_truth:
-        labels["true"] = content.truth
-    tables = []
-    for name, classes in labels.items():
-        counts = enumerate(class_counts(content, classes))
-        rows = [[str(label), number(all_), number(silent), percent(silent, all_)] for label, (all_, silent) in counts]
-        tables.append(block("table", f"Abstentions by {name} label", ["class", "targets", "abstain", "share"], rows))
-    return block("columns", tables)

@@ -1,48 +1,38 @@
 """A sweep of the collective certificate by several methods, as plots, tables and the terminal read it."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 from numpy.typing import NDArray
 
 from graphcert.collective import CollectiveCurve
 from graphcert.collective.curve import SHIFT
 from graphcert.noise import Budget
-from graphcert.report.frame.wording import axis_words, besides, budget_words, number, shift_words
-from graphcert.report.graphs.content import ReportContent
+from graphcert.report.frame.wording import NOTHING, axis_words, besides, budget_words, number, shift_words
+from graphcert.report.plots import Panel, counts_plot
 from graphcert.tradeoff.base import norm_words
 
 Counts = NDArray[np.int64]
 
 
-class Panel(NamedTuple):
-    """Numbers over the axes of a sweep.
-
-    Attributes:
-        axes: their names, one or two out of `AXES`, "nodes" and `SHIFT`.
-        values: the budgets along each of them, ascending; whole numbers but for norms.
-        numbers: of the shape given by `values`.
-    """
-
-    axes: tuple[str, ...]
-    values: tuple[tuple[float, ...], ...]
-    numbers: NDArray[np.float64]
-
-
 @dataclass(frozen=True, eq=False)
-class Ladder:
+class Sweep:
     """Methods of rising strength over the same B budgets.
 
     Attributes:
         curves: one per method, the weakest first.
         norm: what measures a change, "ℓ2" or "ℓ1", if the budgets are norms.
+        has_truth: whether any true label is known.
     """
 
     curves: Mapping[str, CollectiveCurve]
     norm: str = ""
+    has_truth: bool = True
 
     @property
     def weakest(self) -> str:
@@ -58,6 +48,24 @@ class Ladder:
     def best(self) -> CollectiveCurve:
         """What the strongest method certifies."""
         return self.curves[self.strongest]
+
+    @property
+    def correct(self) -> Counts | None:
+        """(B,) targets that stay correct by the strongest method, or None where no true label is known."""
+        best = self.best
+        if best.correct_upper is None or best.correct_targets is None or not self.has_truth:
+            return None
+        return best.correct_targets - best.correct_upper
+
+    @property
+    def gain(self) -> Counts:
+        """(B,) how many targets the strongest method certifies beyond the weakest."""
+        return self.best.certified - self.curves[self.weakest].certified
+
+    @property
+    def peak(self) -> int:
+        """The place of the budget with the largest gain; of several, the first."""
+        return int(np.argmax(self.gain))
 
     @cached_property
     def budgets(self) -> list[Budget]:
@@ -84,15 +92,10 @@ class Ladder:
         value = self.best.budgets[i, self.best.axes.index(self.axes[0])]
         return norm_words(value) if self.axes == (SHIFT,) else number(int(value))
 
-    @property
-    def gain(self) -> Counts:
-        """(B,) how many targets the strongest method certifies beyond the weakest."""
-        return self.best.certified - self.curves[self.weakest].certified
-
-    @property
-    def peak(self) -> int:
-        """The place of the budget with the largest gain; of several, the first."""
-        return int(np.argmax(self.gain))
+    def gap(self, i: int) -> str:
+        """At most how many more targets could be certified, rounded up."""
+        gap = float(self.best.gap[i])
+        return number(math.ceil(gap)) if math.isfinite(gap) else NOTHING
 
     @cached_property
     def axes(self) -> tuple[str, ...]:
@@ -116,30 +119,32 @@ class Ladder:
             return fixed
         return f"{fixed}, {shift_words(self.norm, self.shifts[0])}"
 
-    def panel(self, numbers: NDArray[np.float64]) -> Panel | None:
+    def panel(self, numbers: NDArray[Any]) -> Panel | None:
         """Numbers per budget (B,) over the axes; None if the budgets are not all combinations over 1 or 2 of them."""
         columns = [self.best.budgets[:, self.best.axes.index(axis)] for axis in self.axes]
         values = [np.unique(column) for column in columns]
         shape = tuple(len(along) for along in values)
         if len(self.axes) not in (1, 2) or np.prod(shape) != len(np.unique(self.best.budgets, axis=0)):
             return None
-        filled = np.zeros(shape)
+        filled = np.zeros(shape, numbers.dtype)
         filled[tuple(np.searchsorted(*pair) for pair in zip(values, columns, strict=True))] = numbers
         kinds = [np.float64 if axis == SHIFT else np.int64 for axis in self.axes]
         along = tuple(tuple(found.astype(kind).tolist()) for found, kind in zip(values, kinds, strict=True))
         return Panel(self.axes, along, filled)
 
+    def plots(self, certified: Mapping[str, Counts], name: str) -> list[tuple[str, Markup]]:
+        """Heading and plot of certified targets (B,) by method, the weakest first; empty unless there is one axis."""
+        panels = {method: panel for method, counts in certified.items() if (panel := self.panel(counts))}
+        if len(self.axes) != 1 or not panels:
+            return []
+        values = next(iter(panels.values())).values[0]
+        counts = {method: panel.numbers for method, panel in panels.items()}
+        svg = counts_plot(self.axes[0], values, counts, self.best.targets, name, self.norm)
+        return [(self.heading, Markup(svg))]
 
-def ladders(content: ReportContent) -> list[Ladder]:
-    """All sweeps of a report."""
-    norm = content.certificate.smoothing.norm
-    return [Ladder(curves, norm) for curves in content.collective]
 
-
-def largest_gain(content: ReportContent) -> tuple[Ladder, int] | None:
+def largest_gain(sweeps: Sequence[Sweep]) -> tuple[Sweep, int] | None:
     """The sweep and the place of its budget at which most is gained; None if no sweep compares two methods."""
-    compared = [ladder for ladder in ladders(content) if len(ladder.curves) > 1]
-    if not compared:
-        return None
-    best = max(compared, key=lambda ladder: int(ladder.gain.max()))
-    return best, best.peak
+    compared = [sweep for sweep in sweeps if len(sweep.curves) > 1]
+    best = max(compared, key=lambda sweep: int(sweep.gain.max()), default=None)
+    return None if best is None else (best, best.peak)

@@ -1,152 +1,50 @@
-"""What a report of segmentations shows, as plain values."""
+"""What a report of segmentations shows."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from functools import cached_property, reduce
+from operator import add
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from graphcert.report.frame.wording import number, percent
+from graphcert.report.images.claims import Counts, ImageClaims, ImageSettings, Isotropic, Match
+from graphcert.report.images.pictures import Colour3
 from graphcert.segmentation import PixelCounts
+from graphcert.segmentation.checkpoint import Segmenter
+from graphcert.tradeoff.base import norm_words
 
-Counts = NDArray[np.int64]
-Mask = NDArray[np.bool_]
-Colour3 = tuple[int, int, int]
+_MOST_PICTURES = 12
+"""Images whose pictures are put into the page."""
+_LINES = 5
+"""Budgets in the table."""
 
-
-class ImageSettings(Protocol):
-    """The part of the settings of a run that its report speaks about; `SegmentSettings` explains them."""
-
-    @property
-    def sigma(self) -> tuple[float, ...]:
-        """Standard deviations of the noise; (near, far) with cells."""
-
-    @property
-    def cells(self) -> tuple[int, int] | None:
-        """Rows and columns of the cells of localized noise."""
-
-    @property
-    def elasticity(self) -> float | None:
-        """r of noise that depends on the image."""
-
-    @property
-    def neighbours(self) -> int | None:
-        """How many training images the distance of such noise is averaged over."""
-
-    @property
-    def lattice(self) -> bool:
-        """Whether the noise is rounded to 8-bit pixel values."""
-
-    @property
-    def tau(self) -> float:
-        """τ of SegCertify, the probability that a claimed class exceeds."""
-
-    @property
-    def alpha(self) -> float:
-        """Error rate of each family of claims about one image."""
-
-    @property
-    def errors(self) -> int:
-        """How many claims of SegCertify about an image may be wrong all the same."""
-
-    @property
-    def model(self) -> str:
-        """File of the network, or "unet"."""
-
-    def norms(self) -> tuple[float, ...]:
-        """The ℓ2 norms of the curves, 0 first."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """All settings as plain values without None."""
+_METHODS = {
+    "isotropic": "isotropic",
+    "elastic": "depends on the image",
+    "per_pixel": "each pixel alone",
+    "collective": "all pixels together",
+}
 
 
-class Match(NamedTuple):
-    """Isotropic noise at equal pixel accuracy: its deviation, and the accuracies under it and under localized noise."""
-
-    sigma: float
-    isotropic: float
-    localized: float
-
-
-@dataclass(frozen=True, eq=False)
-class ImageClaims:
-    """What votes say about one image (H, W), over B budgets.
+class Curves(NamedTuple):
+    """Pixels of all images that survive changes of some norm, by several methods under their names, the weakest first.
 
     Attributes:
-        name: of the image.
-        labels: (H, W) classes of the smoothed network, chosen by the pilot votes.
-        truth: (H, W) classes, −1 where there is none, or None.
-        kept: (H, W) pixels that SegCertify claims, each with a probability above τ.
-        sigma: the smallest standard deviation of the noise.
-        radius: the ℓ2 norm that all kept pixels survive together; rounded down.
-        alone: (B, H, W) pixels that survive a change of that norm, all of these claims together at one α.
-        certified: method → (B,) numbers of certified pixels; "alone", and "together" under localized noise.
-        correct: method → (B,) numbers of pixels that are certified and have the right class; empty without a truth.
-        digest: of the votes.
+        certified: (B,) numbers of certified pixels.
+        correct: (B,) numbers of certified pixels that have the right class; empty without masks.
     """
 
-    name: str
-    labels: Counts
-    truth: Counts | None
-    kept: Mask
-    sigma: float
-    radius: float
-    alone: Mask
     certified: Mapping[str, Counts]
     correct: Mapping[str, Counts]
-    digest: str
 
     @property
-    def void(self) -> bool:
-        """Whether there is a mask in which no pixel has a class."""
-        return self.truth is not None and not (self.truth >= 0).any()
-
-    def counts(self, shown: Mask, classes: int) -> PixelCounts | None:
-        """Pixels by class with the certified ones among them; None where no pixel has a true class."""
-        if self.truth is None or self.void:
-            return None
-        return PixelCounts.of(self.labels, shown, self.truth, classes)
-
-
-@dataclass(frozen=True, eq=False)
-class Piece:
-    """One image and what is certified about it.
-
-    Attributes:
-        name: of the file.
-        image: (H, W, 3) 8 bits.
-        truth: (H, W) classes, −1 where there is none, or None.
-        labels: (H, W) classes of the smoothed network.
-        certified: (caption, mask (H, W)) of the pixels that are certified at some budgets.
-        words: what to say about it in one line.
-    """
-
-    name: str
-    image: NDArray[np.uint8]
-    truth: Counts | None
-    labels: Counts
-    certified: tuple[tuple[str, NDArray[np.bool_]], ...]
-    words: str
-
-
-@dataclass(frozen=True, eq=False)
-class Curves:
-    """Pixels of all images that survive changes of some norm, by several methods, the weakest first.
-
-    Attributes:
-        budgets: (B,) ascending ℓ2 norms.
-        certified: method → (B,) numbers of certified pixels.
-        correct: method → (B,) numbers of certified pixels that have the right class; empty without masks.
-        pixels, labelled: how many there are, and how many of them have a class in the masks.
-        milestones: places of a few budgets, for a table.
-    """
-
-    budgets: NDArray[np.float64]
-    certified: Mapping[str, Counts]
-    correct: Mapping[str, Counts]
-    pixels: int
-    labelled: int
-    milestones: tuple[int, ...]
+    def strongest(self) -> str:
+        """The method that certifies most."""
+        return list(self.certified)[-1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,28 +52,155 @@ class SegmentationContent:
     """Everything that the page shows.
 
     Attributes:
-        title, subtitle, notices: of the header.
-        facts: (value, name, note) to remember.
+        images: (H, W, 3) 8 bits, those that are shown with the first of the claims.
+        claims: about every image.
         names, palette: of the classes.
-        pieces: images, in the order in which they are shown.
-        curves: over the budgets.
-        guarantee: statements that hold, each a claim of its own.
-        conditions: what they rest on and what they do not say.
-        header, rows: the table of all images.
-        settings, timings: how the results were obtained.
+        settings: what was asked for.
+        isotropic: counts of every image under isotropic noise; empty without a comparison.
+        match: the noise of the comparison, or None.
+        particulars: sections of names and values for the table of settings.
+        timings: seconds per stage.
     """
 
-    title: str
-    subtitle: list[str]
-    notices: list[str]
-    facts: list[tuple[str, str, str]]
+    images: Sequence[NDArray[np.uint8]]
+    claims: Sequence[ImageClaims]
     names: tuple[str, ...]
     palette: tuple[Colour3, ...]
-    pieces: tuple[Piece, ...]
-    curves: Curves
-    guarantee: list[str]
-    conditions: list[str]
-    header: list[str]
-    rows: list[list[str]]
-    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    settings: ImageSettings
+    isotropic: Isotropic = ()
+    match: Match | None = None
+    particulars: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)
+
+    @cached_property
+    def norms(self) -> NDArray[np.float64]:
+        """(B,) ascending ℓ2 norms of changes, 0 first."""
+        return np.array(self.settings.norms())
+
+    @property
+    def pixels(self) -> int:
+        """How many pixels there are."""
+        return sum(one.labels.size for one in self.claims)
+
+    @property
+    def labelled(self) -> int:
+        """How many pixels have a class in the masks."""
+        return sum(int((one.truth >= 0).sum()) for one in self.claims if one.truth is not None)
+
+    @cached_property
+    def curves(self) -> Curves:
+        """Counts over all images."""
+        names, found = dict(_METHODS), []
+        if self.settings.cells is None:
+            names["per_pixel"] = _METHODS["isotropic" if self.settings.elasticity is None else "elastic"]
+        for k, counts in enumerate(([one.certified for one in self.claims], [one.correct for one in self.claims])):
+            by_method = {method: _summed([one[method] for one in counts]) for method in counts[0]}
+            if self.isotropic:
+                by_method = {"isotropic": _summed([pair[k] for pair in self.isotropic]), **by_method}
+            found.append({names[method]: line for method, line in by_method.items()})
+        certified, correct = found
+        return Curves(certified, correct if self.labelled else {})
+
+    @property
+    def milestones(self) -> tuple[int, ...]:
+        """Places of a few budgets, for a table."""
+        return spread(np.any([counts > 0 for counts in self.curves.certified.values()], axis=0), _LINES)
+
+    @property
+    def per_pixel(self) -> Counts:
+        """(B,) pixels that are certified each alone."""
+        return _summed([one.certified["per_pixel"] for one in self.claims])
+
+    def counts(self, found: ImageClaims) -> PixelCounts | None:
+        """Pixels of an image by class with those that SegCertify claims; None where no pixel has a true class."""
+        return found.counts(found.kept, len(self.names))
+
+    @property
+    def facts(self) -> list[tuple[str, str, str]]:
+        """Value, name and note of the numbers to remember."""
+        return [*self._at_budgets(), *self._claimed()]
+
+    def _at_budgets(self) -> list[tuple[str, str, str]]:
+        """What the strongest method certifies at the first budget above 0 and, if collective, where it gains most."""
+        curves, strongest = self.curves.certified, self.curves.strongest
+        changed = np.flatnonzero(self.norms > 0)
+        if not changed.size:
+            return []
+        places = [int(changed[0])]
+        if strongest == _METHODS["collective"]:
+            places.append(int(changed[(curves[strongest] - self.per_pixel)[changed].argmax()]))
+        facts = []
+        for k in dict.fromkeys(places):
+            count = int(curves[strongest][k])
+            note = f"{number(count)} of {number(self.pixels)}"
+            if len(curves) > 1:
+                others = [f"{m} {percent(int(line[k]), self.pixels)}" for m, line in curves.items() if m != strongest]
+                note += f", {strongest}; {', '.join(others)}"
+            name = f"of the pixels certified against ‖δ‖₂ ≤ {norm_words(float(self.norms[k]))}"
+            facts.append((percent(count, self.pixels), name, note))
+        return facts
+
+    def _claimed(self) -> list[tuple[str, str, str]]:
+        """What SegCertify claims, and how much of that is right."""
+        kept = percent(sum(int(one.kept.sum()) for one in self.claims), self.pixels)
+        radius = radius_words([one.radius for one in self.claims])
+        note = f"at τ = {self.settings.tau:g}; no change with ‖δ‖₂ ≤ {radius} alters these classes"
+        facts = [(kept, "claimed by SegCertify", note)]
+        known = [counts for one in self.claims if (counts := self.counts(one)) is not None]
+        if known:
+            total: PixelCounts = reduce(add, known)
+            right, both = percent(int(total.hits.sum()), total.pixels), int(total.certified_hits.sum())
+            note = f"of {number(total.pixels)} pixels with a true class; pixel accuracy {right}"
+            note += f", mean IoU {rounded_down(total.mean_iou)}"
+            facts.append((percent(both, total.pixels), "claimed and correct", note))
+        return facts
+
+
+def report_content(
+    images: Sequence[NDArray[np.uint8]], claims: Sequence[ImageClaims], segmenter: Segmenter, settings: ImageSettings,
+    isotropic: Isotropic, match: Match | None, provenance: Mapping[str, Any], timings: Mapping[str, float],
+) -> SegmentationContent:  # fmt: skip
+    """What the report of a run shows, `images` and `claims` being about the same images."""
+    described, network = settings.to_dict(), segmenter.model
+    cells = None if settings.cells is None else f"{settings.cells[0]} × {settings.cells[1]}"
+    names = ("elasticity", "neighbours", "train_images") if settings.elasticity is not None else ()
+    elastic = {str(key): described[key] for key in names}
+    particulars = {
+        "images": {key: described.get(key) for key in ("images", "masks", "limit")},
+        "noise": {"σ": described["sigma"], "cells": cells, "on the 8-bit lattice": settings.lattice, **elastic},
+        "network": {
+            "file": described["model"], "width": network.width, "depth": network.depth,
+            "trained up to σ": segmenter.sigma, "sha256": provenance["model"],
+        },
+        "sampling": {key: described[key] for key in ("samples", "pilot_samples", "seed")},
+        "certificate": {
+            **{key: described[key] for key in ("tau", "alpha", "method")}, "errors tolerated": settings.errors or None,
+        },
+        "environment": {key: provenance[key] for key in ("graphcert", "python", "torch", "numpy", "machine")},
+    }  # fmt: skip
+    return SegmentationContent(
+        tuple(images[:_MOST_PICTURES]), claims, segmenter.names, segmenter.palette, settings, isotropic, match,
+        particulars, timings,
+    )  # fmt: skip
+
+
+def spread(alive: NDArray[np.bool_], count: int) -> tuple[int, ...]:
+    """Places of so many budgets above 0, evenly spread over those that are alive, the last of them included."""
+    places = np.flatnonzero(alive[1:]) + 1
+    chosen = np.arange(1, count + 1) * len(places) // count - 1
+    return tuple(sorted({int(places[k]) for k in chosen if k >= 0}))
+
+
+def radius_words(radii: Sequence[float], digits: int = 4) -> str:
+    """The radius of all images, or the smallest one if they differ."""
+    words = norm_words(min(radii), digits)
+    return words if min(radii) == max(radii) else f"{words} (or more, by image)"
+
+
+def rounded_down(share: float) -> str:
+    """Three decimals of a share."""
+    return f"{math.floor(1000 * share) / 1000:.3f}"
+
+
+def _summed(counts: Sequence[Counts]) -> Counts:
+    return np.asarray(np.sum(counts, axis=0))

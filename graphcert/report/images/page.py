@@ -1,198 +1,203 @@
-"""The sections of the page, each a function of its content."""
+"""The page about images: pictures beside pictures, and what holds under which change of an image."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from markupsafe import Markup
+from numpy.typing import NDArray
 
 from graphcert.collective.curve import SHIFT
 from graphcert.report.frame.html import Page, Section, block, gallery, settings_section
-from graphcert.report.frame.wording import number, percent, points
-from graphcert.report.images.content import Counts, ImageSettings, Match, Piece, SegmentationContent
+from graphcert.report.frame.wording import NOTHING, number, percent
+from graphcert.report.images.claims import ImageClaims, Mask
+from graphcert.report.images.content import SegmentationContent, radius_words, rounded_down, spread
 from graphcert.report.images.pictures import VOID, drawing, mask_picture, photograph
-from graphcert.report.plots import ladder_plot
+from graphcert.report.plots import counts_plot
+from graphcert.segmentation.void import NO_LABELLED_PIXEL
 from graphcert.statistics import confidence_words
 from graphcert.tradeoff.base import norm_words
 
 _OPEN = 4
 """Images that are shown at once; the others are folded away."""
-
-_METHODS = {
-    "isotropic": "isotropic",
-    "elastic": "depends on the image",
-    "alone": "each pixel alone",
-    "together": "all pixels together",
-}
+_BESIDE = 2
+"""Budgets shown as pictures besides the radius of SegCertify."""
 
 
-def method_name(method: str) -> str:
-    """The name of a curve where there is little room."""
-    return _METHODS.get(method, method)
+def render(content: SegmentationContent) -> str:
+    """The page as HTML text."""
+    return image_page(content).html()
+
+
+def write_report(path: Path, content: SegmentationContent) -> None:
+    """Write the page to `path`, whole or not at all."""
+    image_page(content).write(path)
+
+
+def image_page(content: SegmentationContent) -> Page:
+    """What is certified about the pixels of images."""
+    settings, count = content.settings, len(content.claims)
+    noise = f"Gaussian noise, σ = {settings.sigma[0]:g}"
+    if settings.elasticity is not None:
+        noise = (
+            f"Gaussian noise that depends on the image, around σ = {settings.sigma[0]:g}, r = {settings.elasticity:g}"
+        )
+    elif settings.cells is not None:
+        (near, far), (rows, columns) = settings.sigma, settings.cells
+        noise = f"Gaussian noise, σ = {near:g} (near) to {far:g} (far), {rows} × {columns} cells"
+    images = f"{number(count)} image{'s' * (count > 1)}"
+    subtitle = [images, noise, f"τ = {settings.tau:g}", f"α = {settings.alpha:g} per image"]
+    unrounded = (
+        "The noise was not rounded to pixel values of 8 bits: the claims assume that the rounding of floating point "
+        "numbers tells the network nothing about the image."
+    )
+    sections = [section for build in SECTIONS if (section := build(content)) is not None]
+    return Page("Certified segmentation", subtitle, [unrounded] * (not settings.lattice), sections, pictures=True)
 
 
 def result(content: SegmentationContent) -> Section:
     """The numbers to remember, and those of a few budgets."""
-    parts = [block("facts", content.facts)]
-    if content.curves.certified:
-        parts.append(_at_budgets(content))
-    return Section("Result", Markup().join(parts))
+    curves, rows = content.curves, []
+    for k in content.milestones:
+        cells = [percent(int(line[k]), content.pixels) for line in curves.certified.values()]
+        cells += [percent(int(line[k]), content.labelled) for line in curves.correct.values()]
+        rows.append([norm_words(float(content.norms[k])), *cells])
+    header = ["‖δ‖₂ at most", *curves.certified, *(f"{method}, correct" for method in curves.correct)]
+    caption = f"Certified, of {number(content.pixels)} pixels"
+    return Section(
+        "Result", block("facts", content.facts) + (block("table", caption, header, rows) if rows else Markup())
+    )
 
 
 def pictures(content: SegmentationContent) -> Section:
     """The images side by side with what is known about them."""
-    shown = [_piece(piece, content) for piece in content.pieces]
-    rest = [block("folded", f"{number(len(shown) - _OPEN)} more images", Markup().join(shown[_OPEN:]))]
-    body = [_legend(content), *shown[:_OPEN], *(rest if len(shown) > _OPEN else [])]
-    return Section("Pictures", Markup().join(body))
+    drawn = spread(content.per_pixel > 0, _BESIDE)
+    shown, masks = [], []
+    for image, found in zip(content.images, content.claims, strict=False):
+        certified = [(f"SegCertify, ‖δ‖₂ ≤ {norm_words(found.radius)}", found.kept)]
+        certified += [(f"‖δ‖₂ ≤ {norm_words(float(content.norms[k]))}", found.per_pixel[k]) for k in drawn]
+        shown.append(_pictures_of(content, found, image, certified))
+        masks += [mask for _, mask in certified]
+    parts = [_legend(content, not all(mask.all() for mask in masks)), *shown[:_OPEN]]
+    if len(shown) > _OPEN:
+        parts.append(block("folded", f"{number(len(shown) - _OPEN)} more images", Markup().join(shown[_OPEN:])))
+    return Section("Pictures", Markup().join(parts))
 
 
 def curves(content: SegmentationContent) -> Section | None:
     """What survives changes of a norm, by every method."""
-    swept = content.curves
-    if len(swept.budgets) < 2 or not swept.certified:
+    if len(content.norms) < 2 or not content.curves.certified:
         return None
-    found = [("Certified pixels", swept.certified, swept.pixels)]
-    if swept.correct:
-        found.append(("Certified and correct", swept.correct, swept.labelled))
-    items = []
+    found = [("Certified pixels", content.curves.certified, content.pixels)]
+    if content.curves.correct:
+        found.append(("Certified and correct", content.curves.correct, content.labelled))
+    figures, tables = [], []
     for k, (caption, counts, total) in enumerate(found):
-        lines = {method_name(method): shares / total for method, shares in counts.items()}
-        weakest, *_, strongest = (*counts.values(), *counts.values())
-        gain = f"{points(int((strongest - weakest).max()), total)} points"
-        items.append((caption, Markup(ladder_plot(SHIFT, swept.budgets.tolist(), lines, gain, f"norm{k}"))))
-    numbers = [_numbers(content, caption, counts, total) for caption, counts, total in found]
-    note = "Between two budgets the lines show what holds at the larger one."
+        figures.append((caption, Markup(counts_plot(SHIFT, content.norms.tolist(), counts, total, f"norm{k}"))))
+        rows = [
+            [norm_words(norm), *(percent(int(line[k]), total) for line in counts.values())]
+            for k, norm in enumerate(content.norms.tolist())
+        ]
+        tables.append(block("table", f"{caption}, of {number(total)} pixels", ["ℓ2 norm", *counts], rows))
     parts = [
-        gallery(items),
-        block("notes", [note]),
-        block("folded", "The numbers behind the curves", Markup().join(numbers)),
+        gallery(figures),
+        block("notes", ["Between two budgets the lines show what holds at the larger one."]),
+        block("folded", "The numbers behind the curves", Markup().join(tables)),
     ]
     return Section("By the size of the change", Markup().join(parts))
 
 
 def guarantee(content: SegmentationContent) -> Section:
-    """Statements, and what they rest on."""
-    parts = [block("statement", text) for text in content.guarantee] + [block("points", content.conditions)]
+    """The families of claims about every image, and what they rest on."""
+    settings, collective = content.settings, any("collective" in one.certified for one in content.claims)
+    sure = f"with probability at least {confidence_words(settings.alpha)} over the samples"
+    spared = "" if settings.errors == 0 else f" but at most {number(settings.errors)} of the"
+    radius = radius_words([one.radius for one in content.claims], 6)
+    statements = [
+        f"SegCertify, for each image by itself: {sure}, all{spared} pixels that are not hatched have the class that is "
+        f"shown with a probability above {settings.tau:g} under the noise, and the smoothed network keeps it under every "
+        f"change of the image whose ℓ2 norm is at most {radius}.",
+        f"By the size of the change, for each image by itself: {sure}, the bounds of all its pixels hold at the same time, "
+        f"and with them the masks {'and numbers ' * collective}at all budgets.",
+    ]
+    if collective:
+        statements.append(
+            "All pixels together: whichever single change of the image within a budget is made, at least so many of its "
+            "pixels keep their class. Which ones these are depends on the change."
+        )
+    parts = [block("statement", text) for text in statements] + [block("points", _conditions(content))]
     return Section("What is guaranteed", Markup().join(parts))
 
 
 def images(content: SegmentationContent) -> Section:
-    """Numbers of every image."""
-    return Section("Image by image", block("table", "SegCertify, image by image", content.header, content.rows))
+    """What SegCertify says about every image; accuracies where masks have classes, radii where they differ."""
+    known, elastic, rows = content.labelled > 0, content.settings.elasticity is not None, []
+    for found in content.claims:
+        kept, pixels, counts = int(found.kept.sum()), found.kept.size, content.counts(found)
+        noise = [f"{found.sigma:.4g}", norm_words(found.radius)] * elastic
+        cells = [found.name, *noise, percent(pixels - kept, pixels), percent(kept, pixels)]
+        if counts is None:
+            cells += [NOTHING] * 3 * known
+        else:
+            cells += [percent(int(part.sum()), counts.pixels) for part in (counts.hits, counts.certified_hits)]
+            cells.append(rounded_down(counts.mean_iou))
+        rows.append(cells)
+    header = ["image", *["σ", "radius"] * elastic, "abstained", "claimed"]
+    header += ["pixel accuracy", "claimed and correct", "mean IoU"] * known
+    return Section("Image by image", block("table", "SegCertify, image by image", header, rows))
 
 
 def particulars(content: SegmentationContent) -> Section:
     """The settings that had a use, and the seconds of each stage."""
-    return settings_section(content.settings, content.timings)
-
-
-def _legend(content: SegmentationContent) -> Markup:
-    """Every colour that occurs in the pictures, and the hatching if it does."""
-    masks = [mask for piece in content.pieces for mask in (piece.labels, piece.truth) if mask is not None]
-    present = sorted({int(k) for mask in masks for k in np.unique(mask)})
-    colours = [(content.names[k], content.palette[k]) for k in present if k >= 0]
-    if present and present[0] < 0:
-        colours.append(("no class", VOID))
-    hatched = any(not mask.all() for piece in content.pieces for _, mask in piece.certified)
-    return block("classes", [(name, "#{:02x}{:02x}{:02x}".format(*colour)) for name, colour in colours], hatched)
+    return settings_section(content.particulars, content.timings)
 
 
 SECTIONS = (result, pictures, curves, guarantee, images, particulars)
 
 
-def _piece(piece: Piece, content: SegmentationContent) -> Markup:
+def _legend(content: SegmentationContent, hatched: bool) -> Markup:
+    """Every colour that occurs in the pictures, and the hatching if it does."""
+    shown = content.claims[: len(content.images)]
+    masks = [mask for one in shown for mask in (one.labels, one.truth) if mask is not None]
+    present = sorted({int(k) for mask in masks for k in np.unique(mask)})
+    colours = [(content.names[k], content.palette[k]) for k in present if k >= 0]
+    if present and present[0] < 0:
+        colours.append(("no class", VOID))
+    return block("classes", [(name, "#{:02x}{:02x}{:02x}".format(*colour)) for name, colour in colours], hatched)
+
+
+def _pictures_of(
+    content: SegmentationContent, found: ImageClaims, image: NDArray[np.uint8], certified: Sequence[tuple[str, Mask]]
+) -> Markup:
     """One image beside its masks; masks that look the same are one picture under all their captions."""
     palette = content.palette
-    rows = [("image", photograph(piece.image), f"The image {piece.name}")]
-    if piece.truth is not None:
-        rows.append(("truth", drawing(mask_picture(piece.truth, palette)), "Its true classes"))
-    rows.append(("prediction under noise", drawing(mask_picture(piece.labels, palette)), "The predicted classes"))
-    for caption, certified in piece.certified:
-        picture = drawing(mask_picture(piece.labels, palette, certified))
-        share = percent(int(certified.sum()), certified.size)
+    rows = [("image", photograph(image), f"The image {found.name}")]
+    if found.truth is not None:
+        rows.append(("truth", drawing(mask_picture(found.truth, palette)), "Its true classes"))
+    rows.append(("prediction under noise", drawing(mask_picture(found.labels, palette)), "The predicted classes"))
+    for caption, mask in certified:
+        picture = drawing(mask_picture(found.labels, palette, mask))
+        share = percent(int(mask.sum()), mask.size)
         rows.append((f"{caption}: {share}", picture, f"Classes of certified pixels, {caption}; the rest is hatched"))
     merged: dict[str, tuple[list[str], list[str]]] = {}
     for caption, address, description in rows:
         captions, descriptions = merged.setdefault(address, ([], []))
         captions.append(caption)
         descriptions.append(description)
-    found = [(" · ".join(captions), address, ". ".join(words)) for address, (captions, words) in merged.items()]
-    return block("piece", piece.name, piece.words, found)
+    shown = [(" · ".join(captions), address, ". ".join(words)) for address, (captions, words) in merged.items()]
+    words = f"{percent(int(found.kept.sum()), found.kept.size)} of the pixels claimed at τ = {content.settings.tau:g}"
+    counts = content.counts(found)
+    if found.void:
+        words = f"{NO_LABELLED_PIXEL}; {words}"
+    elif counts is not None:
+        right = percent(int(counts.hits.sum()), counts.pixels)
+        words = f"{right} of the labelled pixels right, mean IoU {rounded_down(counts.mean_iou)}; {words}"
+    return block("piece", found.name, words, shown)
 
 
-def _at_budgets(content: SegmentationContent) -> Markup:
-    """Every curve at a few budgets."""
-    swept = content.curves
-    header = ["‖δ‖₂ at most", *map(method_name, swept.certified)]
-    header += [f"{method_name(method)}, correct" for method in swept.correct]
-    rows = []
-    for k in swept.milestones:
-        cells = [percent(int(line[k]), swept.pixels) for line in swept.certified.values()]
-        cells += [percent(int(line[k]), swept.labelled) for line in swept.correct.values()]
-        rows.append([norm_words(float(swept.budgets[k])), *cells])
-    return block("table", f"Certified, of {number(swept.pixels)} pixels", header, rows) if rows else Markup()
-
-
-def _numbers(content: SegmentationContent, caption: str, counts: Mapping[str, Counts], total: int) -> Markup:
-    budgets = content.curves.budgets
-    header = ["ℓ2 norm", *map(method_name, counts)]
-    rows = [
-        [norm_words(budget), *(percent(int(line[k]), total) for line in counts.values())]
-        for k, budget in enumerate(budgets.tolist())
-    ]
-    return block("table", f"{caption}, of {number(total)} pixels", header, rows)
-
-
-def noise_words(settings: ImageSettings) -> str:
-    """The noise in a few words."""
-    if settings.elasticity is not None:
-        return (
-            f"Gaussian noise that depends on the image, around σ = {settings.sigma[0]:g}, r = {settings.elasticity:g}"
-        )
-    if settings.cells is None:
-        return f"Gaussian noise, σ = {settings.sigma[0]:g}"
-    rows, columns = settings.cells
-    return f"Gaussian noise, σ = {settings.sigma[0]:g} (near) to {settings.sigma[1]:g} (far), {rows} × {columns} cells"
-
-
-def notices(settings: ImageSettings) -> list[str]:
-    """What a reader must know first."""
-    if settings.lattice:
-        return []
-    return [
-        "The noise was not rounded to pixel values of 8 bits: the claims assume that the rounding of floating point "
-        "numbers tells the network nothing about the image."
-    ]
-
-
-def radius_words(radii: Sequence[float], digits: int = 4) -> str:
-    """The radius of all images, or the smallest one if they differ."""
-    words = norm_words(min(radii), digits)
-    return words if min(radii) == max(radii) else f"{words} (or more, by image)"
-
-
-def guarantees(settings: ImageSettings, radii: Sequence[float], together: bool) -> list[str]:
-    """The families of claims about every image, whose claims of SegCertify have these radii."""
-    sure = f"with probability at least {confidence_words(settings.alpha)} over the samples"
-    spared = "" if settings.errors == 0 else f" but at most {number(settings.errors)} of the"
-    found = [
-        f"SegCertify, for each image by itself: {sure}, all{spared} pixels that are not hatched have the class that is "
-        f"shown with a probability above {settings.tau:g} under the noise, and the smoothed network keeps it under every "
-        f"change of the image whose ℓ2 norm is at most {radius_words(radii, 6)}.",
-        f"By the size of the change, for each image by itself: {sure}, the bounds of all its pixels hold at the same time, "
-        f"and with them the masks {'and numbers ' * together}at all budgets.",
-    ]
-    if together:
-        found.append(
-            "All pixels together: whichever single change of the image within a budget is made, at least so many of its "
-            "pixels keep their class. Which ones these are depends on the change."
-        )
-    return found
-
-
-def conditions(settings: ImageSettings, sigmas: Sequence[float], match: Match | None) -> list[str]:
-    """What the statements rest on, and what they do not say; `sigmas` are the smallest deviations on the images."""
+def _conditions(content: SegmentationContent) -> list[str]:
+    """What the statements rest on, and what they do not say."""
+    settings, match = content.settings, content.match
     found = [
         f"Every image has error rates of its own: {settings.alpha:g} for SegCertify and {settings.alpha:g} for the bounds; "
         "they add up in a statement that rests on both. Nothing is said about all images being right at the same time.",
@@ -212,6 +217,7 @@ def conditions(settings: ImageSettings, sigmas: Sequence[float], match: Match | 
             "change may lie there as a whole."
         )
     if settings.elasticity is not None:
+        sigmas = [one.sigma for one in content.claims]
         found.append(
             f"The noise depends on the image: σ grows by exp(r · distance), r = {settings.elasticity:g}, with the average "
             f"distance to the {settings.neighbours} nearest training images. It is {settings.sigma[0]:g} where that is the "
@@ -227,19 +233,3 @@ def conditions(settings: ImageSettings, sigmas: Sequence[float], match: Match | 
             "per image again."
         )
     return found
-
-
-def render(content: SegmentationContent) -> str:
-    """The page as HTML text."""
-    return image_page(content).html()
-
-
-def write_report(path: Path, content: SegmentationContent) -> None:
-    """Write the page to `path`, whole or not at all."""
-    image_page(content).write(path)
-
-
-def image_page(content: SegmentationContent) -> Page:
-    """Pictures beside pictures, and what holds under which change of an image."""
-    sections = [section for build in SECTIONS if (section := build(content)) is not None]
-    return Page(content.title, content.subtitle, content.notices, sections, pictures=True)

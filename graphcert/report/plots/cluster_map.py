@@ -1,4 +1,4 @@
-"""The clusters of a graph as circles, and the edges between them as lines."""
+"""The clusters of a graph as circles with lines between them, and what one perturbation does to them."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -29,6 +29,14 @@ _CIRCULAR = 3
 _MOST_COUNTED = 20
 _MOST_NAMED = 60
 _SEED = 0
+
+_MARGIN = 3.0
+_THICKEST, _THINNEST = 7.0, 0.25
+"""Widths of lines in points; thinner ones are left out."""
+_RING = 4.5
+"""Width of the ring around a circle, in points, where there is room for it."""
+TINT = 0.15
+"""How much colour a circle has, of the full one."""
 
 
 class Disk(NamedTuple):
@@ -133,17 +141,8 @@ def _pushed_apart(centres: Reals, boxes: Reals, width: float, height: float) -> 
     return centres, False
 
 
-_MARGIN = 3.0
-_THICKEST = 7.0
-_THINNEST = 0.25
-TINT = 0.15
-"""How much colour a circle has, of the full one."""
-
-
-def cluster_plot(sizes: NDArray[np.int64], links: NDArray[np.int64], name: str) -> str:
+def cluster_plot(sizes: Integers, links: Integers, name: str) -> str:
     """Circles as SVG, their area by the nodes, and lines between them, their width by the edges.
-
-    Lines under 1/28 of the thickest are left out.
 
     Args:
         sizes: (C,) nodes per cluster.
@@ -152,30 +151,48 @@ def cluster_plot(sizes: NDArray[np.int64], links: NDArray[np.int64], name: str) 
     """
 
     def draw(figure: Figure) -> None:
-        disks, axes = place(sizes, links), open_space(figure)
-        draw_links(axes, disks, links)
+        axes, disks = _clusters(figure, sizes, links)
         for disk in disks:
-            draw_circle(axes, disk)
-            draw_name(axes, disk)
+            _write(axes, disk)
 
     return picture(draw, RANK_HEIGHT, name, f"{len(sizes)} clusters of nodes and the edges between them")
 
 
-def place(sizes: NDArray[np.int64], links: NDArray[np.int64]) -> list[Disk]:
-    """Where the clusters stand in every picture of them."""
-    return place_clusters(sizes, links, WIDTH - 2 * _MARGIN, RANK_HEIGHT - 2 * _MARGIN)
+def attack_plot(
+    sizes: Integers, links: Integers, changed: Sequence[str], between: Integers, share: Reals, name: str
+) -> str:
+    """The clusters where `cluster_plot` puts them; rings are filled as far as targets may fall. As SVG.
+
+    Args:
+        sizes, links, name: as for `cluster_plot`.
+        changed: (C,) what changes in each cluster, in a few signs, such as "+3"; empty for nothing.
+        between: (C, C) edges that change between two clusters, entry [j, k] with j < k.
+        share: (C,) share of the targets that may fall, in [0, 1]; nan where there are none.
+    """
+
+    def draw(figure: Figure) -> None:
+        axes, disks = _clusters(figure, sizes, links)
+        for j, k in np.argwhere(between).tolist():
+            _changed_edges(axes, disks[j], disks[k], int(between[j, k]))
+        for cluster, disk in enumerate(disks):
+            _ring(axes, disk, float(share[cluster]))
+            full = (str(cluster), changed[cluster]) if disk.inside else (f"{cluster} · {changed[cluster]}",)
+            room = len(disk.lines) == 2 if disk.inside else len(full[0]) <= max(map(len, disk.lines), default=0)
+            # Where there is no room for what changes, the number of the cluster is coloured.
+            lines = full if changed[cluster] and room else (str(cluster),) if disk.lines else ()
+            _write(axes, disk._replace(lines=lines), INK if room or not changed[cluster] else WRONG, WRONG, TEXT)
+
+    description = f"what changes in {len(sizes)} clusters, and the share of each that may fall"
+    return picture(draw, RANK_HEIGHT, name, description)
 
 
-def open_space(figure: Figure) -> Axes:
-    """Axes in points, on which clusters are placed."""
+def _clusters(figure: Figure, sizes: Integers, links: Integers) -> tuple[Axes, list[Disk]]:
+    """Axes in points with the circles and the lines between them, the same in every picture of these clusters."""
+    width, height = WIDTH - 2 * _MARGIN, RANK_HEIGHT - 2 * _MARGIN
     axes = panel(figure, RANK_HEIGHT, _MARGIN, _MARGIN, _MARGIN, _MARGIN)
-    axes.set(xlim=(0, WIDTH - 2 * _MARGIN), ylim=(0, RANK_HEIGHT - 2 * _MARGIN))
+    axes.set(xlim=(0, width), ylim=(0, height))
     axes.set_axis_off()
-    return axes
-
-
-def draw_links(axes: Axes, disks: list[Disk], links: NDArray[np.int64]) -> None:
-    """Lines between circles, their width by the edges."""
+    disks = place_clusters(sizes, links, width, height)
     between = np.triu(links, 1)
     widths = _THICKEST * between / max(1, int(between.max()))
     for i, j in np.argwhere(widths >= _THINNEST).tolist():
@@ -183,17 +200,15 @@ def draw_links(axes: Axes, disks: list[Disk], links: NDArray[np.int64]) -> None:
             [disks[i].x, disks[j].x], [disks[i].y, disks[j].y],
             color=MUTED.light, alpha=0.35, linewidth=widths[i, j], solid_capstyle="butt",
         )  # fmt: skip
+    for disk in disks:
+        centre = (disk.x, disk.y)
+        axes.add_patch(Circle(centre, disk.radius, facecolor=PAGE.light, linewidth=0, zorder=3))
+        axes.add_patch(Circle(centre, disk.radius, facecolor=(RANK_CELL.light, TINT), linewidth=0, zorder=4))
+        axes.add_patch(Circle(centre, disk.radius, fill=False, edgecolor=RANK_CELL.light, linewidth=1, zorder=5))
+    return axes, disks
 
 
-def draw_circle(axes: Axes, disk: Disk) -> None:
-    """A circle without its name."""
-    centre = (disk.x, disk.y)
-    axes.add_patch(Circle(centre, disk.radius, facecolor=PAGE.light, linewidth=0, zorder=3))
-    axes.add_patch(Circle(centre, disk.radius, facecolor=(RANK_CELL.light, TINT), linewidth=0, zorder=4))
-    axes.add_patch(Circle(centre, disk.radius, fill=False, edgecolor=RANK_CELL.light, linewidth=1, zorder=5))
-
-
-def draw_name(axes: Axes, disk: Disk, first: Colour = INK, second: Colour = MUTED, size: float = NUMBER) -> None:
+def _write(axes: Axes, disk: Disk, first: Colour = INK, second: Colour = MUTED, size: float = NUMBER) -> None:
     """The name of a cluster, below its circle or inside, there with a second line of its own colour and size."""
     style: dict[str, Any] = {"ha": "center", "va": "center", "color": first.light, "zorder": 6}
     if not disk.inside:
@@ -209,63 +224,15 @@ def draw_name(axes: Axes, disk: Disk, first: Colour = INK, second: Colour = MUTE
         axes.text(disk.x, disk.y - TEXT / 2, text, **{**style, "color": second.light, "fontsize": size})
 
 
-_RING = 4.5
-"""Width of the ring around a circle, in points, where there is room for it."""
-
-
-def attack_plot(
-    sizes: NDArray[np.int64],
-    links: NDArray[np.int64],
-    changed: Sequence[str],
-    between: NDArray[np.int64],
-    share: NDArray[np.float64],
-    name: str,
-) -> str:
-    """The clusters where `cluster_plot` puts them; rings are filled as far as targets may fall. As SVG.
-
-    Args:
-        sizes: (C,) nodes per cluster.
-        links: (C, C) symmetric, edges between clusters.
-        changed: (C,) what changes in each cluster, in a few signs, such as "+3"; empty for nothing.
-        between: (C, C) edges that change between two clusters, entry [j, k] with j < k.
-        share: (C,) share of the targets that may fall, in [0, 1]; nan where there are none.
-        name: unique in the page.
-    """
-
-    def draw(figure: Figure) -> None:
-        disks, axes = place(sizes, links), open_space(figure)
-        draw_links(axes, disks, links)
-        for j, k in np.argwhere(between).tolist():
-            _changed_edges(axes, disks[j], disks[k], int(between[j, k]))
-        for cluster, disk in enumerate(disks):
-            draw_circle(axes, disk)
-            _ring(axes, disk, float(share[cluster]))
-            _name(axes, disk, cluster, changed[cluster])
-
-    return picture(
-        draw, RANK_HEIGHT, name, f"what changes in {len(sizes)} clusters, and the share of each that may fall"
-    )
-
-
-def _name(axes: Axes, disk: Disk, cluster: int, changed: str) -> None:
-    """The number of a cluster and what changes in it; where there is no room for that, a coloured number."""
-    full = (str(cluster), changed) if disk.inside else (f"{cluster} · {changed}",)
-    room = len(disk.lines) == 2 if disk.inside else len(full[0]) <= max(map(len, disk.lines), default=0)
-    names = full if changed and room else (str(cluster),) if disk.lines else ()
-    plain = INK if room or not changed else WRONG
-    draw_name(axes, disk._replace(lines=names), plain, WRONG, TEXT)
-
-
 def _ring(axes: Axes, disk: Disk, share: float) -> None:
     """A ring inside the edge of a circle, filled clockwise from the top."""
     width = min(_RING, disk.radius)
     centre = (disk.x, disk.y)
     axes.add_patch(Wedge(centre, disk.radius, 0, 360, width=width, facecolor=RULE.light, linewidth=0, zorder=5))
     if share > 0:
-        start = 90 - 360 * share
-        axes.add_patch(
-            Wedge(centre, disk.radius, start, 90, width=width, facecolor=WRONG.light, linewidth=0, zorder=5.5)
-        )
+        filled = Wedge(centre, disk.radius, 90 - 360 * share, 90, width=width, facecolor=WRONG.light, linewidth=0)
+        filled.set_zorder(5.5)
+        axes.add_patch(filled)
 
 
 def _changed_edges(axes: Axes, one: Disk, other: Disk, count: int) -> None:

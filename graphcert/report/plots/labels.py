@@ -86,16 +86,13 @@ def _chosen(
         if cheapest is not None and cost[k] > cost[cheapest] + _DETOUR:
             return cheapest
         leader = _leader(boxes[k], aim)
-        if not unclear[k] or (_free(leader, taken) and _free(_shortened(leader), others)):
+        # At its end, other curves may be as near as its own.
+        shortened = np.concatenate([leader[:2], leader[:2] + _SHORTENED * (leader[2:] - leader[:2])])
+        if not unclear[k] or (_free(leader, taken) and _free(shortened, others)):
             return k
         if cheapest is None and _free(leader, taken):
             cheapest = k
     return order[0] if cheapest is None else cheapest
-
-
-def _shortened(leader: Boxes) -> Boxes:
-    """A leader without its end, where other curves may be as near as its own."""
-    return np.concatenate([leader[:2], leader[:2] + _SHORTENED * (leader[2:] - leader[:2])])
 
 
 def _layouts(text: str, longest: int) -> list[tuple[str, ...]]:

@@ -1,0 +1,168 @@
+"""What is claimed about images, and its rows in results.csv."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphcert.segmentation import PixelCounts
+
+Counts = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+Isotropic = Sequence[tuple[Counts, Counts]]
+"""(B,) certified pixels of every image under isotropic noise, and those of them that are correct."""
+
+
+class ImageSettings(Protocol):
+    """The part of the settings of a run that its report speaks about; `SegmentSettings` explains them."""
+
+    @property
+    def sigma(self) -> tuple[float, ...]:
+        """Standard deviations of the noise; (near, far) with cells."""
+
+    @property
+    def cells(self) -> tuple[int, int] | None:
+        """Rows and columns of the cells of localized noise."""
+
+    @property
+    def elasticity(self) -> float | None:
+        """r of noise that depends on the image."""
+
+    @property
+    def neighbours(self) -> int | None:
+        """How many training images the distance of such noise is averaged over."""
+
+    @property
+    def lattice(self) -> bool:
+        """Whether the noise is rounded to 8-bit pixel values."""
+
+    @property
+    def tau(self) -> float:
+        """τ of SegCertify, the probability that a claimed class exceeds."""
+
+    @property
+    def alpha(self) -> float:
+        """Error rate of each family of claims about one image."""
+
+    @property
+    def errors(self) -> int:
+        """How many claims of SegCertify about an image may be wrong all the same."""
+
+    def norms(self) -> tuple[float, ...]:
+        """The ℓ2 norms of the curves, 0 first."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """All settings as plain values without None."""
+
+
+class Match(NamedTuple):
+    """Isotropic noise at equal pixel accuracy: its deviation, and the accuracies under it and under localized noise."""
+
+    sigma: float
+    isotropic: float
+    localized: float
+
+
+@dataclass(frozen=True, eq=False)
+class ImageClaims:
+    """What votes say about one image (H, W), over B budgets.
+
+    Attributes:
+        name: of the image.
+        labels: (H, W) classes of the smoothed network, chosen by the pilot votes.
+        truth: (H, W) classes, −1 where there is none, or None.
+        kept: (H, W) pixels that SegCertify claims, each with a probability above τ.
+        sigma: the smallest standard deviation of the noise.
+        radius: the ℓ2 norm that all kept pixels survive together; rounded down.
+        per_pixel: (B, H, W) pixels that survive a change of that norm, all of these claims at once at one α.
+        certified: method → (B,) numbers of certified pixels; "per_pixel", and "collective" under localized noise.
+        correct: method → (B,) numbers of pixels that are certified and have the right class; empty without a truth.
+        digest: of the votes.
+    """
+
+    name: str
+    labels: Counts
+    truth: Counts | None
+    kept: Mask
+    sigma: float
+    radius: float
+    per_pixel: Mask
+    certified: Mapping[str, Counts]
+    correct: Mapping[str, Counts]
+    digest: str
+
+    @property
+    def void(self) -> bool:
+        """Whether there is a mask in which no pixel has a class."""
+        return self.truth is not None and not (self.truth >= 0).any()
+
+    def counts(self, shown: Mask, classes: int) -> PixelCounts | None:
+        """Pixels by class with the certified ones among them; None where no pixel has a true class."""
+        if self.truth is None or self.void:
+            return None
+        return PixelCounts.of(self.labels, shown, self.truth, classes)
+
+
+HEADER = (
+    "image", "sigma", "budget", "claim", "pixels", "labelled", "pixel_accuracy", "miou", "abstained", "certified",
+    "certified_accuracy", "certified_miou", "together_certified", "together_accuracy", "together_miou",
+    "isotropic_certified", "isotropic_accuracy",
+)  # fmt: skip
+
+
+def results_table(
+    claims: Sequence[ImageClaims], settings: ImageSettings, classes: int, isotropic: Isotropic = ()
+) -> str:
+    """CSV text; shares are of all pixels, accuracies of those with a true class, empty where nothing is known.
+
+    The certified mean IoU is the smallest that a change within the budget can bring about (`PixelCounts`); `sigma` is the
+    smallest deviation of the noise on the image. The first row of an image is about SegCertify at its own radius, the
+    others about the bounds of all pixels.
+    """
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, HEADER, lineterminator="\n")
+    writer.writeheader()
+    for k, found in enumerate(claims):
+        writer.writerow(_row(found, found.radius, "segcertify", found.kept, classes))
+        for b, budget in enumerate(settings.norms()):
+            row = _row(found, budget, "simultaneous", found.per_pixel[b], classes)
+            if "collective" in found.certified:
+                correct = int(found.correct["collective"][b]) if "collective" in found.correct else None
+                row |= _shares(row, "together", int(found.certified["collective"][b]), correct)
+                counts = found.counts(found.per_pixel[b], classes)
+                if counts is not None:
+                    changes = found.labels.size - int(found.certified["collective"][b])
+                    row["together_miou"] = counts.mean_iou_after(changes)
+            if isotropic:
+                row |= _shares(row, "isotropic", int(isotropic[k][0][b]), int(isotropic[k][1][b]))
+            writer.writerow(row)
+    return stream.getvalue()
+
+
+def _shares(row: dict[str, Any], method: str, certified: int, correct: int | None) -> dict[str, Any]:
+    """The columns of another method about the same pixels."""
+    found: dict[str, Any] = {f"{method}_certified": certified / row["pixels"]}
+    if correct is not None and "labelled" in row:
+        found[f"{method}_accuracy"] = correct / row["labelled"]
+    return found
+
+
+def _row(found: ImageClaims, budget: float, claim: str, shown: Mask, classes: int) -> dict[str, Any]:
+    pixels, certified = shown.size, int(shown.sum())
+    row: dict[str, Any] = {
+        "image": found.name,
+        "sigma": found.sigma,
+        "budget": budget,
+        "claim": claim,
+        "pixels": pixels,
+    }
+    row |= {"abstained": (pixels - certified) / pixels, "certified": certified / pixels}
+    counts = found.counts(shown, classes)
+    if counts is not None:
+        row |= {"labelled": counts.pixels, "pixel_accuracy": counts.accuracy, "miou": counts.mean_iou}
+        row |= {"certified_accuracy": counts.certified_accuracy, "certified_miou": counts.mean_iou_lower}
+    return row
