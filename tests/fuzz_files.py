@@ -40,6 +40,7 @@ from fuzz_mutations import (
 from PIL import Image
 
 from graphcert.certificates import Certificate, ScoreCertificate, certify, certify_scores
+from graphcert.certificates.method_hierarchy import MethodComparison
 from graphcert.collective import CollectiveCurve
 from graphcert.core.arrays import seal, to_json
 from graphcert.core.reading import read_bytes, read_json
@@ -53,7 +54,7 @@ from graphcert.models import build_model, load_model, save_model
 from graphcert.models.registry import MODELS
 from graphcert.noise import BernoulliFlip, Gaussian, Hierarchical, Partition, Smoothing
 from graphcert.run.collective_results import Collective
-from graphcert.run.settings import RunConfig
+from graphcert.run.settings.graph_run import RunConfig
 from graphcert.run.settings.image_run import SegmentSettings, read_settings
 from graphcert.votes import BINS, UNIT, Scores, Votes
 from graphcert.voting.shard_store import ShardStore
@@ -221,13 +222,15 @@ def curves() -> bytes:
         gap=np.array([0.0, np.nan, 1.0]), correct_upper=np.array([0, 1, 3]), correct_targets=3,
         attacks=np.array([[0, 0], [1, 0], [1, 2]]),
     )  # fmt: skip
-    return Collective(({"naive": curve, "lp": curve},), None, (curve,)).to_json("votes", 0.01).encode()
+    return (
+        Collective((MethodComparison({"naive": curve, "lp": curve}),), None, (curve,)).to_json("votes", 0.01).encode()
+    )
 
 
 def read_curves(path: Path) -> None:
     found = Collective.from_json(read_bytes(path).decode("latin-1"), "votes", 0.01, 4)
     if found is not None:
-        for curve in [*found.ladders[0].values(), *found.mean_score] if found.ladders else []:
+        for curve in [*found.comparisons[0].values(), *found.mean_score] if found.comparisons else []:
             assert ((curve.certified >= 0) & (curve.certified <= curve.targets)).all()
             assert (curve.attacked_upper >= np.floor(np.minimum(curve.bound, curve.targets))).all()
             list(curve.rows())

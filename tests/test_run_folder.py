@@ -16,7 +16,8 @@ from graphcert.core.locks import LOCK
 from graphcert.errors import DataError
 from graphcert.run.images import SegmentRun
 from graphcert.run.nodes import Run
-from graphcert.run.settings import DatasetConfig, RatesConfig, RunConfig, SmoothingConfig
+from graphcert.run.settings.graph_run import DatasetConfig, RunConfig
+from graphcert.run.settings.noise import RatesConfig, SmoothingConfig
 
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs locks of files")

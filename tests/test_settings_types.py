@@ -11,8 +11,8 @@ from seeds import fresh_rng
 
 from graphcert.cli import main
 from graphcert.errors import DataError, InputError
-from graphcert.run.settings import RunConfig, SegmentSettings
-from graphcert.run.settings.image_run import read_settings
+from graphcert.run.settings.graph_run import RunConfig
+from graphcert.run.settings.image_run import SegmentSettings, read_settings
 
 EXPERIMENTS = sorted((Path(__file__).parents[1] / "experiments").glob("*.toml"))
 WRONG = [

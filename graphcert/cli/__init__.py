@@ -21,8 +21,9 @@ def main() -> None:
         try:
             _settle_caches()
             # Imported here, so that an interrupt of this is handled too.
-            from graphcert.cli.nodes import app
+            from graphcert.cli.nodes import build_app
 
+            app = build_app()
             with stop.resources:
                 app()
         except SystemExit as end:
@@ -61,7 +62,7 @@ def _answer(error: BaseException) -> int:
 
 def __getattr__(name: str) -> Any:
     if name == "app":
-        from graphcert.cli.nodes import app
+        from graphcert.cli.nodes import build_app
 
-        return app
+        return build_app()
     raise AttributeError(f"module 'graphcert.cli' has no attribute {name!r}")

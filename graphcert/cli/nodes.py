@@ -4,52 +4,87 @@ import json
 import sys
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-import graphcert.cli.options as option
 from graphcert._version import __version__
 from graphcert.cli import interrupts
-from graphcert.cli.given import refuse
-from graphcert.cli.segment import app as segment_app
-from graphcert.cli.settings import noise_config, read_settings, rows_of_noise, run_config, with_split
+from graphcert.cli.model_options import model_options, run_config
+from graphcert.cli.options import (
+    DATA_ROOT,
+    LOOK_AGAIN,
+    WORKERS,
+    argument,
+    chosen,
+    option,
+    options_of,
+    refuse,
+    say,
+    with_options,
+)
+from graphcert.cli.segment import build_segment_app
 from graphcert.errors import InputError
-from graphcert.noise import settings_of_laws
+from graphcert.run.settings.stages import CertificateConfig, CollectiveConfig, SamplingConfig
 
 if TYPE_CHECKING:
     from graphcert.run.nodes import Run
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    help="Prove how robust node classifiers on graphs are, by randomised smoothing.",
-)
-
-app.add_typer(segment_app, name="segment")
-
-_OF_MODEL = (
-    "model", "add", "delete", "edge_add", "edge_delete", "select", "lattice",
-    "clusters", "levels", "partition", "affinity", "seed", "split", "dataset_option", "model_option", "training_option",
-)  # fmt: skip
-"""What determines a trained model and its noise, beside the data set and a file of settings."""
+_HELP = "Prove how robust node classifiers on graphs are, by randomised smoothing."
 _OF_VOTES = ("samples", "pilot_samples", "scores", "batch_size", "look_again")
 _OF_COLLECTIVE = ("time_limit", "receptive_field")
+_SWEPT = ("add", "delete", "edge_add", "edge_delete", "nodes", "shift")
 
 
-@app.callback(invoke_without_command=True)
-def root(version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False) -> None:
+def build_app() -> typer.Typer:
+    """All commands, with the models and laws of noise that are registered now among their options."""
+    app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=_HELP)
+    app.add_typer(build_segment_app(), name="segment")
+    version = option("version", bool, "Print the version and leave.", "--version", default=False)
+    app.callback(invoke_without_command=True)(with_options(root, version))
+    dataset = option("dataset", str | None, "Name of a data set (see `graphcert datasets`) or path of an .npz graph.")
+    batch_size = option("batch_size", int | None, "Samples a thread takes at a time; never changes the result.")
+    votes = [*options_of(SamplingConfig), LOOK_AGAIN]
+    run_folder = argument("run_folder", Path, "Folder of the run.")
+    voting = WORKERS, batch_size, DATA_ROOT
+    budgets = 'Budgets of the sweep: "5", "0:20", "0:20:5" or "1,2,5".'
+    settings = "A file of settings (TOML, see experiments/) in place of --dataset …."
+    for name, command, *options in (
+        ("datasets", datasets, DATA_ROOT, option("as_json", bool, "Print JSON.", "--json", default=False)),
+        (
+            "train", train, argument("out", Path, "Folder of the run; an interrupted run continues there.", "--out"),
+            dataset, model_options(), DATA_ROOT,
+        ),
+        ("sample", sample, run_folder, votes, voting),
+        (
+            "certify", certify, argument("run_folder", Path | None, "Folder of a run that has votes.", default=None),
+            option("out", Path | None, "Folder of a new run: the whole chain, with --dataset."),
+            option("settings", Path | None, settings, "--config"), dataset, model_options(), votes,
+            options_of(CertificateConfig),
+            options_of(CollectiveConfig, ("method", *_OF_COLLECTIVE), method="collective"), voting,
+        ),
+        (
+            "collective", collective, run_folder,
+            [option(axis, str | None, budgets, metavar="BUDGETS") for axis in _SWEPT[:-1]],
+            option("shift", str | None, 'Norms under continuous noise: "0.5", "0:1:0.1" or "0.1,0.2".', metavar="NORMS"),
+            option("method", str, "naive, lp, milp, tight-lp, tight, or all of them.", default="tight"),
+            options_of(CollectiveConfig, _OF_COLLECTIVE), options_of(CollectiveConfig, ("isotropic",), shown=True),
+            WORKERS, DATA_ROOT,
+        ),
+        ("report", report, run_folder, DATA_ROOT),
+    ):  # fmt: skip
+        app.command(name)(with_options(command, *options))
+    return app
+
+
+def root(_: typer.Context, version: bool) -> None:
     """Prove how robust node classifiers on graphs are, by randomised smoothing."""
     if version:
         typer.echo(f"graphcert {__version__}")
         raise typer.Exit
 
 
-@app.command()
-def datasets(
-    data_root: option.DataRoot = None, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
-) -> None:
+def datasets(_: typer.Context, data_root: str | None, as_json: bool) -> None:
     """List the data sets and where their files are; downloads nothing."""
     from graphcert.data import describe_datasets
 
@@ -59,200 +94,73 @@ def datasets(
         return
     typer.echo(f"{'name':<20}{'nodes':>8}{'edges':>8}{'features':>10}{'classes':>9}  found in")
     for row in rows:
-        numbers = [
-            f"{'any' if n is None else format(n, ',')}" for n in (row.nodes, row.edges, row.features, row.classes)
-        ]
+        numbers = ["any" if n is None else f"{n:,}" for n in (row.nodes, row.edges, row.features, row.classes)]
         typer.echo(f"{row.name:<20}{numbers[0]:>8}{numbers[1]:>8}{numbers[2]:>10}{numbers[3]:>9}  {row.where}")
 
 
-@app.command("train")
-@option.LawOptions
-def train_command(
-    out: option.Out,
-    dataset: option.DatasetName = None,
-    model: option.ModelName = "gcn",
-    add: option.Add = "0",
-    delete: option.Delete = "0",
-    edge_add: option.EdgeAdd = "0",
-    edge_delete: option.EdgeDelete = "0",
-    select: option.Select = None,
-    laws: Any = None,
-    lattice: option.Lattice = None,
-    clusters: option.Clusters = 1,
-    levels: option.Levels = None,
-    partition: option.PartitionMethod = "metis",
-    affinity: option.Affinity = "edges",
-    seed: option.Seed = 0,
-    dataset_option: option.DatasetOption = None,
-    split: option.Split = None,
-    model_option: option.ModelOption = None,
-    training_option: option.TrainingOption = None,
-    data_root: option.DataRoot = None,
-) -> None:
+def train(_: typer.Context, **given: Any) -> None:
     """Train a model under the noise it will be certified with."""
-    run = _run(out, data_root)
-    noise = noise_config(
-        (add, delete),
-        (edge_add, edge_delete),
-        rows_of_noise(select, laws, lattice),
-        clusters,
-        levels,
-        partition,
-        affinity,
-    )
-    run.train(run_config(dataset, model, noise, seed, with_split(dataset_option, split), model_option, training_option))
+    _run(given["out"], given).train(run_config(given))
 
 
-@app.command("sample")
-def sample_command(
-    run_folder: option.RunFolder,
-    samples: option.Samples = None,
-    pilot_samples: option.PilotSamples = None,
-    scores: option.Scores = None,
-    look_again: option.LookAgain = False,
-    workers: option.Workers = None,
-    batch_size: option.BatchSize = None,
-    data_root: option.DataRoot = None,
-) -> None:
+def sample(_: typer.Context, **given: Any) -> None:
     """Take votes with a trained model; an interrupted call continues where it was."""
-    _run(run_folder, data_root, workers, batch_size).sample(samples, pilot_samples, scores, look_again=look_again)
+    run = _run(given["run_folder"], given)
+    run.sample(given["samples"], given["pilot_samples"], given["scores"], look_again=given["look_again"])
 
 
-@app.command("certify")
-@option.LawOptions
-def certify_command(
-    context: typer.Context,
-    run_folder: Annotated[Path | None, typer.Argument(help="Folder of a run that has votes.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of a new run: the whole chain, with --dataset.")] = None,
-    settings: Annotated[
-        Path | None,
-        typer.Option("--config", help="A file of settings (TOML, see experiments/) in place of --dataset …."),
-    ] = None,
-    dataset: option.DatasetName = None,
-    model: option.ModelName = "gcn",
-    add: option.Add = "0",
-    delete: option.Delete = "0",
-    edge_add: option.EdgeAdd = "0",
-    edge_delete: option.EdgeDelete = "0",
-    select: option.Select = None,
-    laws: Any = None,
-    lattice: option.Lattice = None,
-    clusters: option.Clusters = 1,
-    levels: option.Levels = None,
-    partition: option.PartitionMethod = "metis",
-    affinity: option.Affinity = "edges",
-    samples: option.Samples = None,
-    pilot_samples: option.PilotSamples = None,
-    scores: option.Scores = None,
-    look_again: option.LookAgain = False,
-    seed: option.Seed = 0,
-    alpha: option.Alpha = None,
-    method: option.Method = None,
-    per_node: option.PerNode = None,
-    max_add: option.MaxAdd = None,
-    max_delete: option.MaxAdd = None,
-    max_edge_add: option.MaxAdd = None,
-    max_edge_delete: option.MaxAdd = None,
-    nodes: option.Nodes = None,
-    collective: option.CollectiveMethod = None,
-    time_limit: option.TimeLimit = None,
-    receptive_field: option.ReceptiveField = None,
-    dataset_option: option.DatasetOption = None,
-    split: option.Split = None,
-    model_option: option.ModelOption = None,
-    training_option: option.TrainingOption = None,
-    workers: option.Workers = None,
-    batch_size: option.BatchSize = None,
-    data_root: option.DataRoot = None,
-) -> None:
+def certify(context: typer.Context, **given: Any) -> None:
     """Certify the votes of RUN_FOLDER; or, with --dataset (or --config) and --out, do everything in one go.
 
     Everything is: train, sample, certify each node alone and all together, and report.
     """
-    from dataclasses import asdict
-
     from graphcert.report import summary_lines
 
-    if (run_folder is None) == (out is None):
+    folder, out = given["run_folder"], given["out"]
+    if (folder is None) == (out is None):
         raise InputError(
             "give either the folder of a run that has votes, or --dataset … --out FOLDER for the whole chain"
         )
-    run = _run(run_folder or out, data_root, workers, batch_size)
-    claims: dict[str, Any] = {"alpha": alpha, "method": method, "max_add": max_add, "max_delete": max_delete}
-    claims |= {"max_edge_add": max_edge_add, "max_edge_delete": max_edge_delete, "nodes": nodes}
-    claims["simultaneous"] = None if per_node is None else not per_node
-    claims = {key: value for key, value in claims.items() if value is not None}
-    asked = {"method": collective, "time_limit": time_limit, "receptive_field": receptive_field}
-    together: dict[str, Any] = {key: value for key, value in asked.items() if value is not None}
-    if run_folder is not None:
+    run = _run(folder or out, given)
+    claims = chosen(given, CertificateConfig)
+    together = chosen(given, CollectiveConfig, method="collective")
+    of_model = [parameter.name for parameter in model_options()]
+    if folder is not None:
         config = run.load_config()
-        idle = () if config.collective.isotropic else ("workers",)
         refuse(
-            context, ("dataset", "settings", *_OF_MODEL, *settings_of_laws(), *_OF_VOTES, *idle),
+            context, ("dataset", "settings", *of_model, *_OF_VOTES, *(() if config.collective.isotropic else ("workers",))),
             "{flags} cannot change the votes of "
-            f"the run in {run_folder}, which is certified as it is; use `graphcert "
-            f"sample {run_folder}`, or start a new run with --out in place of the folder",
+            f"the run in {folder}, which is certified as it is; use `graphcert "
+            f"sample {folder}`, or start a new run with --out in place of the folder",
         )  # fmt: skip
-        config = replace(
-            config,
-            certificate=replace(config.certificate, **claims),
-            collective=replace(config.collective, **together),
-        )
-        _refuse_idle_collective(context, config)
+    elif given["settings"] is None:
+        config = run_config(given)
+    else:
+        refuse(
+            context, ("dataset", *of_model),
+            "--config names data set, model and noise; leave {flags} out, or change that file",
+        )  # fmt: skip
+        config = _read_settings(given["settings"])
+    config = replace(
+        config,
+        sampling=config.sampling if folder is not None else replace(config.sampling, **chosen(given, SamplingConfig)),
+        certificate=replace(config.certificate, **claims),
+        collective=replace(config.collective, **together),
+    )
+    _refuse_idle_collective(context, config)
+    if folder is None:
+        content = run.all_stages(config, given["look_again"])
+    else:
         _say_kept("certificate", config.certificate, claims)
         _say_kept("collective", config.collective, together)
-        run.certify(**asdict(config.certificate))
-        run.collective(config.collective)
-        content = run.report()
-    else:
-        if settings is None:
-            rows = rows_of_noise(select, laws, lattice)
-            noise = noise_config((add, delete), (edge_add, edge_delete), rows, clusters, levels, partition, affinity)
-            options = with_split(dataset_option, split), model_option, training_option
-            config = run_config(dataset, model, noise, seed, *options)
-        else:
-            refuse(
-                context, ("dataset", *_OF_MODEL, *settings_of_laws()),
-                "--config names data set, model and noise; leave {flags} out, or change that file",
-            )  # fmt: skip
-            config = read_settings(settings)
-        counts = {"samples": samples, "pilot_samples": pilot_samples, "scores": scores}
-        chosen: dict[str, Any] = {key: value for key, value in counts.items() if value is not None}
-        config = replace(
-            config,
-            sampling=replace(config.sampling, **chosen),
-            certificate=replace(config.certificate, **claims),
-            collective=replace(config.collective, **together),
-        )
-        _refuse_idle_collective(context, config)
-        content = run.all_stages(config, look_again)
+        certified = run.certify(config.certificate)
+        content = run.report(certified, run.collective(config.collective, certified))
     for line in summary_lines(content):
         typer.echo(line)
     typer.echo(f"report: {run.path('report.html')}")
 
 
-@app.command("collective")
-def collective_command(
-    context: typer.Context,
-    run_folder: option.RunFolder,
-    add: option.Budgets = None,
-    delete: option.Budgets = None,
-    edge_add: option.Budgets = None,
-    edge_delete: option.Budgets = None,
-    nodes: option.Budgets = None,
-    shift: Annotated[
-        str | None,
-        typer.Option(help='Norms under continuous noise: "0.5", "0:1:0.1" or "0.1,0.2".', metavar="NORMS"),
-    ] = None,
-    method: Annotated[str, typer.Option(help="naive, lp, milp, tight-lp, tight, or all of them.")] = "tight",
-    time_limit: option.TimeLimit = None,
-    compare: Annotated[
-        bool, typer.Option("--compare", help="Also vote under isotropic noise at equal accuracy, and show its curve.")
-    ] = False,
-    receptive_field: option.ReceptiveField = None,
-    workers: option.Workers = None,
-    data_root: option.DataRoot = None,
-) -> None:
+def collective(context: typer.Context, **given: Any) -> None:
     """Certify all targets of a certified run together, against one perturbation within a budget.
 
     Several axes make a grid; --nodes limits how many nodes an adversary touches, under hierarchical noise. Without any,
@@ -261,50 +169,52 @@ def collective_command(
     """
     from graphcert.report import collective_lines
 
-    if method == "none":
+    if given["method"] == "none":
         raise InputError("name a method: naive, lp, milp, tight-lp, tight or all")
-    if not compare:
+    if not given["isotropic"]:
         refuse(context, ("workers",), "{flags} speeds up voting, and only --compare takes votes; leave it out")
-    if method == "naive":
+    if given["method"] == "naive":
         refuse(context, ("time_limit",), "{flags} ends solves, and naive solves nothing; leave it out")
-    run = _run(run_folder, data_root, workers)
+    run = _run(given["run_folder"], given)
     config = run.load_config()
-    old = config.collective
-    if compare and config.smoothing.clusters == 1:
+    if given["isotropic"] and config.smoothing.clusters == 1:
         raise InputError(
             "--compare sets localized noise beside isotropic noise, and this run's noise is isotropic; leave it out"
         )
-    sweep = {"add": add, "delete": delete, "edge_add": edge_add, "edge_delete": edge_delete}
-    sweep |= {"nodes": nodes, "shift": shift}
-    asked: dict[str, Any] = {axis: text for axis, text in sweep.items() if text is not None}
-    sweeps = (*(kept for kept in old.sweeps if set(kept) != set(asked)), asked) if asked else old.sweeps
-    limits = {"time_limit": time_limit, "receptive_field": receptive_field}
-    options: dict[str, Any] = {key: value for key, value in limits.items() if value is not None}
-    new = replace(old, method=method, sweeps=sweeps, isotropic=compare, **options)
+    asked = {axis: given[axis] for axis in _SWEPT if given[axis] is not None}
+    old = config.collective.sweeps
+    kept = tuple(sweep for sweep in old if not asked or set(sweep) != set(asked))
+    options = chosen(given, CollectiveConfig)
+    new = replace(config.collective, **options, sweeps=(*kept, asked) if asked else old)
     replace(config, collective=new)  # refuses what does not fit the noise before anything is said
-    _say_kept(
-        "collective",
-        replace(new, sweeps=tuple(kept for kept in sweeps if kept != asked)),
-        {**options, "method": method, "isotropic": compare},
-    )
-    if not run.collective(new).ladders:
+    _say_kept("collective", replace(new, sweeps=kept), options)
+    certified = run.certified()
+    found = run.collective(new, certified)
+    if not found.comparisons:
         raise InputError(
             "there is nothing to sweep: only localized noise of every row is swept without being asked, because the same "
             "noise everywhere gains nothing; give budgets such as --add 0:20, or --shift 0:1:0.1 under --sigma, "
             "and --nodes 1:3 under hierarchical noise"
         )
-    for line in collective_lines(run.report()):
+    for line in collective_lines(run.report(certified, found)):
         typer.echo(line)
     typer.echo(f"table: {run.path('collective.csv')}")
     typer.echo(f"report: {run.path('report.html')}")
 
 
-@app.command("report")
-def report_command(run_folder: option.RunFolder, data_root: option.DataRoot = None) -> None:
+def report(_: typer.Context, **given: Any) -> None:
     """Write report.html of a certified run."""
-    run = _run(run_folder, data_root)
+    run = _run(given["run_folder"], given)
     run.report()
     typer.echo(f"report: {run.path('report.html')}")
+
+
+def _read_settings(path: Path) -> Any:
+    """The settings in a file."""
+    from graphcert.run.settings.graph_run import RunConfig
+    from graphcert.run.settings.typed import read_toml
+
+    return RunConfig.from_dict(read_toml(path, f"there is no file of settings at {path}; experiments/ holds examples"))
 
 
 def _refuse_idle_collective(context: typer.Context, config: Any) -> None:
@@ -333,7 +243,7 @@ def _say_kept(section: str, settings: Any, asked: dict[str, Any]) -> None:
         if setting.name not in asked and getattr(settings, setting.name) != getattr(usual, setting.name)
     ]
     if kept:
-        _say(f"{section}: kept from this run's settings: {'; '.join(kept)}")
+        say(f"{section}: kept from this run's settings: {'; '.join(kept)}")
 
 
 def _plain_words(value: Any) -> str:
@@ -343,15 +253,9 @@ def _plain_words(value: Any) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
-def _run(
-    folder: Path | None, data_root: str | None, workers: int | None = None, batch_size: int | None = None
-) -> "Run":
-    assert folder is not None
+def _run(folder: Path, given: dict[str, Any]) -> "Run":
     interrupts.current.writes(folder)
     from graphcert.run.nodes import Run
 
-    return Run(folder, data_root, workers, batch_size, progress=sys.stderr.isatty(), say=_say)
-
-
-def _say(line: str) -> None:
-    typer.echo(line, err=True)
+    options = {name: given.get(name) for name in ("data_root", "workers", "batch_size")}
+    return Run(folder, **options, progress=sys.stderr.isatty(), say=say)

@@ -1,147 +1,106 @@
-"""Options that several commands share, as typer reads them; those of laws of noise come from their registry."""
+"""Options of commands, generated from the fields of settings, as typer reads them."""
 
 import inspect
-from collections.abc import Callable
-from functools import update_wrapper
-from pathlib import Path
-from typing import Annotated, Any
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import MISSING, Field, fields
+from functools import wraps
+from inspect import Parameter
+from types import NoneType
+from typing import Annotated, Any, get_args, get_type_hints
 
 import typer
 
 from graphcert.errors import InputError
-from graphcert.noise import Setting, settings_of_laws
 
-DatasetName = Annotated[
-    str | None,
-    typer.Option("--dataset", help="Name of a data set (see `graphcert datasets`) or path of an .npz graph."),
-]
-DatasetOption = Annotated[
-    list[str] | None, typer.Option(help="key=value for the data set, for example nodes=5000; may be repeated.")
-]
-Split = Annotated[
-    int | None, typer.Option(help="Which split, from 0 on, where the masks of an .npz graph hold several.")
-]
-ModelName = Annotated[str, typer.Option("--model", help="gcn, appnp, gat, sgc, sage, or a registered model.")]
-ModelOption = Annotated[
-    list[str] | None, typer.Option(help="key=value for the model, for example hidden=32; repeatable.")
-]
-TrainingOption = Annotated[
-    list[str] | None, typer.Option(help="key=value for training, for example epochs=300; repeatable.")
-]
-Add = Annotated[
-    str,
-    typer.Option(help="θ⁺ of features: probability that a zero becomes one; near:far with --clusters.", metavar="RATE"),
-]
-Delete = Annotated[str, typer.Option(help="θ⁻ of features: probability that a one becomes zero.", metavar="RATE")]
-EdgeAdd = Annotated[str, typer.Option(help="θ⁺ of undirected edges.", metavar="RATE")]
-EdgeDelete = Annotated[str, typer.Option(help="θ⁻ of undirected edges.", metavar="RATE")]
-Select = Annotated[
-    str | None,
-    typer.Option(
-        help="Hierarchical noise: probability that a node's row gets the feature noise; near:far with --clusters.",
-        metavar="RATE",
-    ),
-]
-Lattice = Annotated[
-    str | None,
-    typer.Option(help="Features and continuous noise are whole multiples of this step, e.g. 1/255.", metavar="STEP"),
-]
-Clusters = Annotated[int, typer.Option(help="Clusters of localized smoothing; 1 is isotropic.")]
-Levels = Annotated[int | None, typer.Option(help="Noise levels of localized smoothing (default: one per cluster).")]
-PartitionMethod = Annotated[str, typer.Option("--partition", help="metis, spectral, louvain or label_propagation.")]
-Affinity = Annotated[str, typer.Option(help="Rank clusters by edges or pagerank.")]
-Samples = Annotated[int | None, typer.Option(help="Final samples, which bound the probabilities (default: 10000).")]
-PilotSamples = Annotated[int | None, typer.Option(help="Independent samples that choose the labels (default: 1000).")]
-Scores = Annotated[
-    bool | None,
-    typer.Option("--scores/--no-scores", help="Count class scores too, for the classifier of the largest mean score."),
-]
-LookAgain = Annotated[
-    bool,
-    typer.Option(
-        "--look-again",
-        help="Take other numbers of samples although a certificate was seen; the error rates of both looks add up.",
-    ),
-]
-Seed = Annotated[int, typer.Option(help="Of the split, the weights and the noise; same seed, same result.")]
-Out = Annotated[Path, typer.Option(help="Folder of the run; an interrupted run continues there.")]
-DataRoot = Annotated[str | None, typer.Option(help="Folder with data files, looked at before GRAPHCERT_DATA.")]
-Workers = Annotated[int | None, typer.Option(help="Threads (default: one per processor).")]
-BatchSize = Annotated[int | None, typer.Option(help="Samples a thread takes at a time; never changes the result.")]
-Alpha = Annotated[float | None, typer.Option(help="Error rate of all claims together (default: 0.01).")]
-Method = Annotated[str | None, typer.Option(help="binary or multiclass (default: binary).")]
-PerNode = Annotated[
-    bool | None,
-    typer.Option("--per-node/--simultaneous", help="Spend alpha on each node instead of on all claims together."),
-]
-Nodes = Annotated[
-    str | None,
-    typer.Option(
-        help='Most nodes that an adversary touches, with --select: "2", "1:3" or "1,2,5"; curves for each of them.',
-        metavar="NODES",
-    ),
-]
-MaxAdd = Annotated[int | None, typer.Option(help="End of the budget axis (default: where nothing is certified).")]
-CollectiveMethod = Annotated[
-    str | None,
-    typer.Option(
-        "--collective",
-        help="All targets at once: naive, lp, milp, tight-lp, tight, all or none (default: tight if localized).",
-    ),
-]
-ReceptiveField = Annotated[
-    bool | None,
-    typer.Option(
-        "--receptive-field/--everywhere",
-        help="Count only changes within a node's receptive field (edge noise without additions).",
-    ),
-]
-Budgets = Annotated[
-    str | None, typer.Option(help='Budgets of the sweep: "5", "0:20", "0:20:5" or "1,2,5".', metavar="BUDGETS")
-]
-TimeLimit = Annotated[float | None, typer.Option(help="Seconds per budget and solve (default: 20).")]
-RunFolder = Annotated[Path, typer.Argument(help="Folder of the run.")]
+Command = Callable[..., None]
+_PLAIN = (bool, int, float, str)
 
 
-class LawOptions:
-    """A command with one option per law that a number or choice asks for, in place of its parameter `laws`.
+def option(name: str, kind: Any, help: str, *flags: str, default: Any = None, metavar: str | None = None) -> Parameter:
+    """One option that need not be given."""
+    read = Annotated[kind, typer.Option(*flags, help=help, metavar=metavar)]
+    return Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=read)
 
-    The registry is read anew whenever the command line is built, so that a law that a user has registered has its option.
-    The command gets {setting: value} of the options that were given.
+
+def argument(name: str, kind: Any, help: str, flag: str | None = None, default: Any = Parameter.empty) -> Parameter:
+    """What stands without a name; or, with a flag, an option that must be given."""
+    info = typer.Argument(help=help) if flag is None else typer.Option(flag, help=help)
+    return Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=Annotated[kind, info])
+
+
+def options_of(section: type, only: Collection[str] = (), *, shown: bool = False, **names: str) -> list[Parameter]:
+    """Options for the fields of a section of settings that have one.
+
+    Args:
+        section: the dataclass.
+        only: names of fields; none for all that have an option.
+        shown: whether the default is that of the setting and stands in the help; otherwise an option that is not given is
+            None, and leaves the setting as it is.
+        names: what the option of a field is called among the parameters of a command.
     """
-
-    def __init__(self, command: Callable[..., None]) -> None:
-        update_wrapper(self, command, assigned=("__module__", "__name__", "__qualname__", "__doc__"))
-        self._command = command
-
-    def __call__(self, **values: Any) -> None:
-        """Call the command with the values of its parameters and of the options of laws."""
-        given = {name: values.pop(name) for name in settings_of_laws()}
-        self._command(
-            **values, laws={name: value for name, value in given.items() if value is not None and value is not False}
-        )
-
-    @property
-    def __signature__(self) -> inspect.Signature:
-        parameters: list[inspect.Parameter] = []
-        for parameter in inspect.signature(self._command).parameters.values():
-            found = [_option(law.setting) for law in settings_of_laws().values()] if parameter.name == "laws" else []
-            parameters += found or [parameter]
-        if len({parameter.name for parameter in parameters}) < len(parameters):
-            raise InputError("a law of noise is asked for by the name of another option; give its setting another name")
-        return inspect.Signature(parameters)
-
-    @property
-    def __annotations__(self) -> dict[str, Any]:  # type: ignore[override]
-        return {parameter.name: parameter.annotation for parameter in self.__signature__.parameters.values()}
+    hints = get_type_hints(section)
+    return [
+        _option_of(field, names.get(field.name, field.name), hints[field.name], shown)
+        for field in fields(section)
+        if field.metadata and (not only or field.name in only)
+    ]
 
 
-def _option(setting: Setting | None) -> inspect.Parameter:
-    """The option of one law, as typer reads it."""
-    assert setting is not None  # `settings_of_laws`
-    kind: Any = {float: str | None, int: int | None, bool: bool}[setting.kind]
-    option = typer.Option(setting.option, help=setting.help, metavar=setting.metavar)
-    default = False if setting.kind is bool else None
-    return inspect.Parameter(
-        setting.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=Annotated[kind, option]
-    )
+def _option_of(field: "Field[Any]", name: str, hint: Any, shown: bool) -> Parameter:
+    kinds = [kind for kind in get_args(hint) or (hint,) if kind is not NoneType]
+    kind: Any = field.metadata["kind"] or (kinds[0] if len(kinds) == 1 and kinds[0] in _PLAIN else str)
+    default = field.default if shown and field.default is not MISSING else None
+    if isinstance(default, float) and kind is str:
+        default = f"{default:g}"
+    help, flags, metavar = (field.metadata[key] for key in ("help", "flags", "metavar"))
+    return option(name, kind if default is not None else kind | None, help, *flags, default=default, metavar=metavar)
+
+
+def chosen(given: Mapping[str, Any], section: type, **names: str) -> dict[str, Any]:
+    """The fields of a section that were given as options; see `options_of`."""
+    values = {field.name: given.get(names.get(field.name, field.name)) for field in fields(section)}
+    return {name: value for name, value in values.items() if value not in (None, [], ())}
+
+
+def with_options(function: Command, *options: Parameter | Iterable[Parameter]) -> Command:
+    """A function (context, **given) with a signature that typer reads: the context, then these options."""
+    context = Parameter("context", Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+    listed = [context]
+    for part in options:
+        listed += [part] if isinstance(part, Parameter) else part
+
+    @wraps(function)
+    def called(context: typer.Context, **given: Any) -> None:
+        function(context, **given)
+
+    called.__signature__ = inspect.Signature(listed)  # type: ignore[attr-defined]
+    called.__annotations__ = {parameter.name: parameter.annotation for parameter in listed}
+    return called
+
+
+def refuse(context: typer.Context, unusable: Collection[str], sentence: str) -> None:
+    """Raise `InputError` if an option was given that the command cannot use here.
+
+    Args:
+        unusable: names of parameters.
+        sentence: why, and what to do; "{flags}" stands for the options that were given.
+    """
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    given = {name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}
+    flags = [option.opts[0] for option in context.command.params if option.name in given.intersection(unusable)]
+    if flags:
+        raise InputError(sentence.replace("{flags}", ", ".join(flags)))
+
+
+def say(line: str) -> None:
+    """A line of a command on its way, beside its results."""
+    typer.echo(line, err=True)
+
+
+DATA_ROOT = option("data_root", str | None, "Folder with data files, looked at before GRAPHCERT_DATA.")
+WORKERS = option("workers", int | None, "Threads (default: one per processor).")
+LOOK_AGAIN = option(
+    "look_again", bool,
+    "Take other numbers of samples although a certificate was seen; the error rates of both looks add up.",
+    "--look-again", default=False,
+)  # fmt: skip

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from graphcert.certificates import Attack, Certificate
 from graphcert.certificates.attack_allocation import allocation, changed_rows
+from graphcert.certificates.method_hierarchy import MethodComparison
 from graphcert.collective import CollectiveCurve
 from graphcert.collective.curve import SHIFT, csv_text
 from graphcert.core.reading import damage_refused, parse_json
@@ -23,22 +24,19 @@ _QUICK_ATOMS = 4096
 _DIGITS = 12
 """Of the norms in collective.csv; collective.json has them as they are."""
 
-Ladder = dict[str, CollectiveCurve]
-"""One sweep by several methods, the weakest first."""
-
 
 @dataclass(frozen=True)
 class Collective:
     """All sweeps of one certificate.
 
     Attributes:
-        ladders: one per sweep.
+        comparisons: of the methods, one per sweep.
         isotropic: what they are compared with, if asked for.
-        mean_score: one curve per ladder about the classifier of the largest mean score, if the votes carry scores. That is
+        mean_score: one curve per sweep about the classifier of the largest mean score, if the votes carry scores. That is
             another classifier; the two are never mixed.
     """
 
-    ladders: tuple[Ladder, ...] = ()
+    comparisons: tuple[MethodComparison, ...] = ()
     isotropic: Isotropic | None = None
     mean_score: tuple[CollectiveCurve, ...] = ()
 
@@ -48,7 +46,7 @@ class Collective:
         content = {
             "votes": votes,
             "alpha": alpha,
-            "ladders": [{method: curve.to_dict() for method, curve in ladder.items()} for ladder in self.ladders],
+            "ladders": [comparison.to_dict() for comparison in self.comparisons],
             "isotropic": None
             if other is None
             else {
@@ -70,16 +68,16 @@ class Collective:
         """
         with damage_refused("this is not a collective certificate", "run `graphcert collective` again"):
             content = parse_json(text)
-            ladders = tuple({m: CollectiveCurve.from_dict(c) for m, c in one.items()} for one in content["ladders"])
+            comparisons = tuple(MethodComparison.from_dict(one) for one in content["ladders"])
             other = None if content["isotropic"] is None else _isotropic(content["isotropic"])
             mean_score = tuple(CollectiveCurve.from_dict(curve) for curve in content["mean_score"])
-            if not all(len(curves) in (0, len(ladders)) for curves in (mean_score, other.curves if other else ())):
+            if not all(len(curves) in (0, len(comparisons)) for curves in (mean_score, other.curves if other else ())):
                 raise ValueError("its sweeps and what is beside them differ in number")
             same = content["votes"] == votes and content["alpha"] == alpha
-        counted = {curve.targets for ladder in ladders for curve in ladder.values()}
-        return cls(ladders, other, mean_score) if same and counted <= {targets} else None
+        counted = {curve.targets for comparison in comparisons for curve in comparison.values()}
+        return cls(comparisons, other, mean_score) if same and counted <= {targets} else None
 
-    def beside(self, sweep: int) -> Ladder:
+    def beside(self, sweep: int) -> dict[str, CollectiveCurve]:
         """The curves of other classifiers over the budgets of one sweep."""
         found = {} if self.isotropic is None else {"isotropic": self.isotropic.curves[sweep]}
         return found | ({"mean_score": self.mean_score[sweep]} if self.mean_score else {})
@@ -87,8 +85,8 @@ class Collective:
     def table(self) -> str:
         """collective.csv: one row per sweep, method asked for and budget."""
         rows: list[dict[str, Any]] = []
-        for i, ladder in enumerate(self.ladders):
-            named = {**ladder, **self.beside(i)}
+        for i, comparison in enumerate(self.comparisons):
+            named = {**comparison, **self.beside(i)}
             rows += [{"sweep": i, "asked": name, **row} for name, curve in named.items() for row in curve.rows()]
         # Not every sweep limits the nodes, and norms are no counts.
         found = {name for row in rows for name in row}
@@ -108,8 +106,8 @@ class Collective:
             return None
         rows = [
             {"sweep": i, "asked": name, **row}
-            for i, ladder in enumerate(self.ladders)
-            for name, curve in ladder.items()
+            for i, comparison in enumerate(self.comparisons)
+            for name, curve in comparison.items()
             if curve.attacks is not None
             for index in range(len(curve))
             for row in _attack_rows(certificate, scheme.partition.labels, curve, index)

@@ -1,20 +1,138 @@
-"""Certificates that were seen: to sample until one pleases spends the error rate of every look (theory, section 10)."""
+"""A run folder: its files, its manifest, and the certificates that were seen in it.
 
-from collections.abc import Mapping
+Files appear whole or not at all. To sample until a certificate pleases spends the error rate of every look (theory,
+section 10), so a run remembers what it was certified with.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from graphcert.errors import InputError
+from graphcert.core.files import atomic_write_text
+from graphcert.core.reading import read_json
+from graphcert.errors import DataError, InputError
+from graphcert.run.provenance import environment
+
+MANIFEST, MODEL, REPORT = "manifest.json", "model.pt", "report.html"
 
 COUNTED = ("samples", "pilot_samples")
 """The settings of sampling that change the votes of a certificate."""
 
 
-def refuse_other_samples(folder: Path, seen: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
-    """Raise `InputError` for other numbers of samples than those of the certificate that was seen in `folder`."""
-    changed = [f"{seen[name]} {name}" for name in COUNTED if seen[name] != asked[name]]
-    if changed:
-        raise InputError(
-            f"{folder} was certified with {' and '.join(changed)}; to sample until a certificate pleases costs the error "
-            f"rate of every look, so start a new run with another seed, or say --look-again to spend it"
+def silence(_: str) -> None:
+    """Say nothing."""
+
+
+@dataclass
+class RunFolder:
+    """A run folder and how to talk about it.
+
+    Attributes:
+        folder: where everything goes; created by the first stage. While a stage runs, no other process may write there.
+        workers: threads of voting; results do not depend on them.
+        progress: show bars.
+        say: receives one line per step.
+    """
+
+    folder: Path
+    _: KW_ONLY
+    workers: int | None = None
+    progress: bool = False
+    say: Callable[[str], None] = silence
+
+    def __post_init__(self) -> None:
+        self.folder = Path(self.folder)
+        if self.folder.exists() and not self.folder.is_dir():
+            raise InputError(f"the output {self.folder} is a file; name a folder")
+        for name in ("workers", "batch_size"):
+            value = getattr(self, name, None)
+            if value is not None and value < 1:
+                raise InputError(f"{name} must be at least 1, got {value}")
+
+    def path(self, name: str) -> Path:
+        """A file of this run."""
+        return self.folder / name
+
+    def write(self, name: str, content: str | None) -> None:
+        """Write a text file, or remove it if there is nothing to write."""
+        if content is None:
+            self.path(name).unlink(missing_ok=True)
+        else:
+            atomic_write_text(self.path(name), content)
+
+    def manifest(self) -> dict[str, Any]:
+        """What manifest.json says; nothing if it is absent or damaged."""
+        try:
+            content = read_json(self.path(MANIFEST), "the manifest of a run", "remove it")
+        except (FileNotFoundError, DataError):
+            return {}
+        content = content if isinstance(content, dict) else {}
+        timings = content.get("timings", {})
+        numbers = isinstance(timings, dict) and all(type(value) in (int, float) for value in timings.values())
+        return content if numbers else {**content, "timings": {}}
+
+    def record(self, facts: Mapping[str, Any]) -> None:
+        """Merge facts into manifest.json."""
+        manifest = {**self.manifest(), **environment()}
+        timings = {**manifest.get("timings", {}), **facts.get("timings", {})}
+        self.write(MANIFEST, json.dumps({**manifest, **facts, "timings": timings}, indent=1) + "\n")
+
+    def looks(self) -> list[dict[str, Any]]:
+        """The certificates that were seen, the oldest first: their numbers of samples, error rate and other claims.
+
+        Raises:
+            DataError: if the manifest lists something else.
+        """
+        looks = self.manifest().get("looks", [])
+        if not isinstance(looks, list) or not all(map(_is_look, looks)):
+            raise DataError(f"{self.path(MANIFEST)} does not list this run's certificates; start a new run")
+        return looks
+
+    def refuse_second_look(self, sampling: Mapping[str, Any], look_again: bool) -> None:
+        """Raise `InputError` for other numbers of samples than those of the last certificate, unless that is meant."""
+        looks = self.looks()
+        if not looks or look_again:
+            return
+        changed = [f"{looks[-1][name]} {name}" for name in COUNTED if looks[-1][name] != sampling[name]]
+        if changed:
+            raise InputError(
+                f"{self.folder} was certified with {' and '.join(changed)}; to sample until a certificate pleases costs "
+                f"the error rate of every look, so start a new run with another seed, or say --look-again to spend it"
+            )
+
+    def record_look(self, sampling: Mapping[str, Any], alpha: float, **claims: Any) -> None:
+        """Add a certificate to those that were seen."""
+        look = {**{name: sampling[name] for name in COUNTED}, "alpha": float(alpha), **claims}
+        looks = self.looks()
+        if not looks or looks[-1] != look:
+            self.record({"looks": [*(other for other in looks if other != look), look]})
+        for sentence in self.spent():
+            self.say(sentence)
+
+    def spent(self) -> tuple[str, ...]:
+        """What looking at several certificates costs, if there were several."""
+        looks = self.looks()
+        if len(looks) < 2:
+            return ()
+        total = sum((Decimal(str(look["alpha"])) for look in looks), Decimal(0))
+        each = ", ".join(f"α = {look['alpha']} ({_claims(look)}, {look['samples']:,} samples)" for look in looks)
+        return (
+            f"These votes were certified {len(looks)} times: {each}. Whoever chooses among these certificates after seeing "
+            f"them has spent all their error rates, together {total.normalize():f}.",
         )
+
+
+def _is_look(value: Any) -> bool:
+    """Whether this is an entry of the list of certificates that were seen: of nodes, or of images."""
+    if not isinstance(value, dict):
+        return False
+    kinds = {**dict.fromkeys(COUNTED, int), "alpha": float}
+    kinds |= {"tau": float} if "tau" in value else {"method": str, "simultaneous": bool}
+    return all(type(value.get(name)) is kind for name, kind in kinds.items())
+
+
+def _claims(look: Mapping[str, Any]) -> str:
+    return f"τ = {look['tau']}" if "tau" in look else str(look["method"])

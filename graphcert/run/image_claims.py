@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from graphcert.certificates import Certificate, certify, seg_certify
-from graphcert.collective import CollectiveCurve
 from graphcert.errors import InputError
 from graphcert.images import ImageFolder
 from graphcert.noise import Budget, elastic_sigma
@@ -45,7 +44,6 @@ def certify_image(
     correct = {} if flat is None else {"per_pixel": (per_pixel & claims.correct(flat)).sum(axis=1)}
     if settings.cells is not None and settings.collective:
         curve = claims.collective(shift=norms, method="lp", truth=flat, time_limit=SECONDS_PER_BUDGET)
-        assert isinstance(curve, CollectiveCurve)
         certified["collective"] = curve.certified
         if curve.correct_upper is not None and curve.correct_targets is not None:
             correct["collective"] = curve.correct_targets - curve.correct_upper

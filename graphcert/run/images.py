@@ -6,7 +6,6 @@ Votes are kept image by image, so that a killed run goes on; all results appear 
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from itertools import islice
@@ -17,8 +16,7 @@ import numpy as np
 import tomli_w
 from numpy.typing import NDArray
 
-from graphcert.core.files import alone, atomic_write, atomic_write_text
-from graphcert.core.reading import read_json
+from graphcert.core.files import alone, atomic_write
 from graphcert.errors import InputError
 from graphcert.images import ImageFolder, ImageModel, sample_image_votes
 from graphcert.images.image_files import check_classes, labelled, void_labels
@@ -36,21 +34,19 @@ from graphcert.report.images import (
     results_table,
     write_report,
 )
-from graphcert.run.folder import refuse_other_samples
+from graphcert.run.folder import MANIFEST, MODEL, REPORT, RunFolder
 from graphcert.run.image_claims import Integers, certify_image, image_sigmas, isotropic_counts
 from graphcert.run.image_network import network_of
-from graphcert.run.isotropic import matched_sigma
+from graphcert.run.isotropic import strongest_noise
 from graphcert.run.provenance import environment
-from graphcert.run.settings.image_run import UNET, SegmentSettings, isotropic, read_settings
+from graphcert.run.settings.image_run import UNET, SegmentSettings, isotropic
 from graphcert.votes import Votes
 
 Say = Callable[[str], None]
 Curve = tuple[Integers, Integers]
 """(B,) certified pixels, and those of them that are correct."""
 
-SETTINGS, RESULTS, MANIFEST, REPORT = "settings.toml", "results.csv", "manifest.json", "report.html"
-NETWORK = "model.pt"
-"""A network that the run trained itself."""
+SETTINGS, RESULTS = "settings.toml", "results.csv"
 
 
 class Loaded(NamedTuple):
@@ -62,36 +58,8 @@ class Loaded(NamedTuple):
     sigma: float
 
 
-def silence(_: str) -> None:
-    """Say nothing."""
-
-
-@dataclass
-class SegmentRun:
-    """A run folder and how to talk about it.
-
-    Attributes:
-        folder: where everything goes; created if absent. While `certify` runs, no other process may write there.
-        workers: threads of voting; results do not depend on them.
-        progress: show a bar per image.
-        say: receives one line per step.
-    """
-
-    folder: Path
-    workers: int | None = None
-    progress: bool = False
-    say: Say = silence
-
-    def __post_init__(self) -> None:
-        self.folder = Path(self.folder)
-        if self.folder.exists() and not self.folder.is_dir():
-            raise InputError(f"the output {self.folder} is a file; name a folder")
-        if self.workers is not None and self.workers < 1:
-            raise InputError(f"workers must be at least 1, got {self.workers}")
-
-    def path(self, name: str) -> Path:
-        """A file of this run."""
-        return self.folder / name
+class SegmentRun(RunFolder):
+    """A run over the pixels of images; votes are kept image by image, so that a killed run goes on."""
 
     def certify(self, settings: SegmentSettings, look_again: bool = False) -> SegmentationContent:
         """Take votes of every image, certify them, and write pictures, results.csv, manifest.json and report.html.
@@ -105,62 +73,35 @@ class SegmentRun:
             VotesError: if the folder holds votes of another run.
         """
         began = time.perf_counter()
-        looks = self._looks(settings, look_again)
-        images = self._load(settings)
-        return self._certify(settings, images, looks, began)
+        self.refuse_second_look(settings.to_dict(), look_again)
+        return self._certify(settings, self._load(settings), began)
 
     @alone(new=True)
-    def _certify(
-        self, settings: SegmentSettings, images: list[Loaded], looks: list[dict[str, Any]], began: float
-    ) -> SegmentationContent:
+    def _certify(self, settings: SegmentSettings, images: list[Loaded], began: float) -> SegmentationContent:
         """The same of images that are loaded, by a call that began at this time."""
-        segmenter = network_of(settings, self.path(NETWORK), self.progress, self.say)
+        segmenter = network_of(settings, self.path(MODEL), self.progress, self.say)
         model = ImageModel(segmenter.model, segmenter.model.classes)
         images = [one._replace(truth=_truth(one, segmenter, settings.void)) for one in images]
         timings, isotropic_curves, match = {"images and network": time.perf_counter() - began}, list[Curve](), None
         began = time.perf_counter()
-        judgements = [self._certify_image(model, loaded, settings, k, len(images)) for k, loaded in enumerate(images)]
+        claims = [self._certify_image(model, loaded, settings, k, len(images)) for k, loaded in enumerate(images)]
         timings["votes and certificates"] = time.perf_counter() - began
         if settings.compare:
             began = time.perf_counter()
-            match, isotropic_curves = self._compare(model, images, judgements, settings)
+            match, isotropic_curves = self._compare(model, images, claims, settings)
             timings["isotropic noise"] = time.perf_counter() - began
-        provenance = self._provenance(segmenter, images, judgements, match)
+        provenance = self._provenance(segmenter, images, claims, match)
         content = report_content(
-            [one.image for one in images], judgements, segmenter, settings, isotropic_curves, match, provenance, timings
+            [one.image for one in images], claims, segmenter, settings, isotropic_curves, match, provenance, timings
         )
-        for one, found in zip(images, judgements, strict=True):
+        self.record_look(settings.to_dict(), settings.alpha, tau=settings.tau)
+        for one, found in zip(images, claims, strict=True):
             self._draw(one, found, segmenter, settings)
-        table = results_table(judgements, settings, segmenter.model.classes, isotropic_curves)
-        atomic_write_text(self.path(SETTINGS), tomli_w.dumps({"segment": settings.to_dict()}))
-        atomic_write_text(self.path(RESULTS), table)
-        atomic_write_text(
-            self.path(MANIFEST), json.dumps(provenance | {"timings": timings, "looks": looks}, indent=1) + "\n"
-        )
+        self.write(SETTINGS, tomli_w.dumps({"segment": settings.to_dict()}))
+        self.write(RESULTS, results_table(claims, settings, segmenter.model.classes, isotropic_curves))
+        self.write(MANIFEST, json.dumps(provenance | {"timings": timings, "looks": self.looks()}, indent=1) + "\n")
         write_report(self.path(REPORT), content)
         return content
-
-    def _looks(self, settings: SegmentSettings, look_again: bool) -> list[dict[str, Any]]:
-        """What this folder was certified with, this time included; other numbers of samples must be asked for."""
-        now = {name: getattr(settings, name) for name in ("samples", "pilot_samples", "alpha", "tau")}
-        if not self.path(RESULTS).is_file():
-            return [now]
-        old = SegmentSettings.from_dict(read_settings(self.path(SETTINGS)))
-        if not look_again:
-            refuse_other_samples(self.folder, old.to_dict(), now)
-        known = self._known_looks() or [{name: getattr(old, name) for name in now}]
-        looks = known if now in known else [*known, now]
-        if len(looks) > 1:
-            self.say(f"this folder was certified {len(looks)} times; the error rates of these certificates add up")
-        return looks
-
-    def _known_looks(self) -> list[dict[str, Any]]:
-        try:
-            stored = read_json(self.path(MANIFEST), "the manifest of a run", "name a new folder")
-        except FileNotFoundError:
-            return []
-        looks = stored.get("looks") if isinstance(stored, dict) else None
-        return looks if isinstance(looks, list) else []
 
     def _load(self, settings: SegmentSettings) -> list[Loaded]:
         """All images that are wanted with their masks as they are, after all checks that need no network."""
@@ -193,10 +134,10 @@ class SegmentRun:
         return found
 
     def _compare(
-        self, model: ImageModel, images: list[Loaded], judgements: list[ImageClaims], settings: SegmentSettings
+        self, model: ImageModel, images: list[Loaded], claims: list[ImageClaims], settings: SegmentSettings
     ) -> tuple[Match, list[Curve]]:
         """Bisect the deviation with pilot votes, then vote and certify."""
-        localized = _accuracy(images, [found.labels for found in judgements])
+        localized = _accuracy(images, [found.labels for found in claims])
         sample = partial(self._isotropic, model, images, settings)
 
         def accuracy(sigma: float) -> float:
@@ -206,7 +147,7 @@ class SegmentRun:
             return _accuracy(images, labels)
 
         near, far = settings.sigma
-        sigma = matched_sigma(near, far, localized, accuracy)
+        sigma = strongest_noise(near, far, localized, accuracy)
         found = sample(sigma, settings.samples, self.path("votes") / f"isotropic-{sigma:.6f}")
         labels = [votes.labels.reshape(one.image.shape[:2]) for one, votes in zip(images, found, strict=True)]
         self.say(f"isotropic noise at equal pixel accuracy: sigma = {sigma:.4g}")
@@ -237,7 +178,7 @@ class SegmentRun:
         ]  # fmt: skip
 
     def _provenance(
-        self, segmenter: Segmenter, images: list[Loaded], judgements: list[ImageClaims], match: Match | None
+        self, segmenter: Segmenter, images: list[Loaded], claims: list[ImageClaims], match: Match | None
     ) -> dict[str, Any]:
         """Everything that the results were made of."""
         found: dict[str, Any] = {
@@ -245,7 +186,7 @@ class SegmentRun:
             "model": model_fingerprint(segmenter.model),
             "images": {one.name: sha256(one.image.tobytes()).hexdigest() for one in images},
             "sigma": {one.name: one.sigma for one in images},
-            "votes": {judgement.name: judgement.digest for judgement in judgements},
+            "votes": {one.name: one.digest for one in claims},
         }
         if match is not None:
             found["isotropic"] = match._asdict()

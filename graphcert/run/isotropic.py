@@ -1,43 +1,27 @@
 """The same model under isotropic noise, as strong as leaves it as accurate: what localized noise is compared with."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from torch import nn
-
-from graphcert.errors import InputError, UnsupportedError
+from graphcert.errors import InputError
 from graphcert.noise import CHANNELS, BernoulliFlip, Smoothing
-from graphcert.votes import Votes
-from graphcert.voting import sample_votes
 
 STEPS = 6
-"""Bisections of the way from the nearest to the farthest level: noise is matched to 1/64 of it."""
+"""Bisections of the way from the near to the far strength: noise is matched to 1/64 of it."""
 
 
-@dataclass(frozen=True)
-class Accuracy:
-    """Smoothed accuracy on some nodes, as a function of a scheme; only pilot votes are taken."""
+def strongest_noise(near: float, far: float, least: float, accuracy: Callable[[float], float]) -> float:
+    """The largest strength from `near` to `far` that is at least as accurate as `least`; `near` if none is.
 
-    model: nn.Module
-    data: Any
-    nodes: NDArray[np.bool_]
-    pilot_samples: int
-    seed: int
-    workers: int | None = None
-
-    def __call__(self, smoothing: Smoothing) -> float:
-        """Take pilot votes and look at their labels."""
-        votes = sample_votes(self.model, self.data, smoothing, 1, self.pilot_samples, self.seed, workers=self.workers)
-        return self.of(votes)
-
-    def of(self, votes: Votes) -> float:
-        """The accuracy of the labels that the pilot votes chose."""
-        right = votes.labels == self.data.y.numpy()
-        return float(right[self.nodes].mean())
+    Args:
+        accuracy: under isotropic noise of a strength; taken to fall as it rises.
+    """
+    if accuracy(far) >= least:
+        return far
+    low, high = near, far
+    for _ in range(STEPS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if accuracy(middle) >= least else (low, middle)
+    return low
 
 
 def matched_isotropic(smoothing: Smoothing, least: float, accuracy: Callable[[Smoothing], float]) -> Smoothing:
@@ -56,13 +40,7 @@ def matched_isotropic(smoothing: Smoothing, least: float, accuracy: Callable[[Sm
     """
     if not smoothing.localized:
         raise InputError("only localized noise is compared with isotropic noise; set --clusters")
-    if accuracy(between(smoothing, 1.0)) >= least:
-        return between(smoothing, 1.0)
-    low, high = 0.0, 1.0
-    for _ in range(STEPS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if accuracy(between(smoothing, middle)) >= least else (low, middle)
-    return between(smoothing, low)
+    return between(smoothing, strongest_noise(0.0, 1.0, least, lambda share: accuracy(between(smoothing, share))))
 
 
 def between(smoothing: Smoothing, share: float) -> Smoothing:
@@ -74,33 +52,3 @@ def between(smoothing: Smoothing, share: float) -> Smoothing:
             rates = [(1 - share) * a + share * b for a, b in ((near.add, far.add), (near.delete, far.delete))]
             laws[channel] = BernoulliFlip(*rates)
     return Smoothing(laws.get("features"), laws.get("edges"))
-
-
-def isotropic_votes(
-    accuracy: Accuracy, localized: Votes, samples: int, store: Path, progress: bool = False
-) -> tuple[Smoothing, Votes, dict[str, float]]:
-    """The matched isotropic noise, votes of the same model under it, and both accuracies."""
-    own, noise = accuracy.of(localized), localized.smoothing
-    if noise.selects_rows:
-        raise UnsupportedError("the comparison with isotropic noise takes localized flips, not hierarchical noise")
-    scheme = matched_isotropic(noise.unselected, own, accuracy)
-    votes = sample_votes(
-        accuracy.model, accuracy.data, scheme, samples, accuracy.pilot_samples, accuracy.seed, workers=accuracy.workers,
-        store=store, progress=progress,
-    )  # fmt: skip
-    return scheme, votes, {"localized": own, "isotropic": accuracy.of(votes)}
-
-
-def matched_sigma(near: float, far: float, least: float, accuracy: Callable[[float], float]) -> float:
-    """The largest deviation from `near` to `far` that is at least as accurate as `least`; `near` if none is.
-
-    Args:
-        accuracy: pixel accuracy under isotropic noise of a deviation; taken to fall as it rises.
-    """
-    if accuracy(far) >= least:
-        return far
-    low, high = near, far
-    for _ in range(STEPS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if accuracy(middle) >= least else (low, middle)
-    return low

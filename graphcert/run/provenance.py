@@ -1,8 +1,7 @@
-"""What a run says about itself: the content of certificate.json, the environment, and the settings shown in the report."""
+"""What a run says about itself: the environment, and the settings shown in the report."""
 
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -11,49 +10,9 @@ from numpy.typing import NDArray
 from torch_geometric.data import Data
 
 from graphcert._version import __version__
-from graphcert.certificates import BudgetGrid, Certificate
 from graphcert.noise import Partition, settings_of_laws
-from graphcert.run.settings import RunConfig, SmoothingConfig
-from graphcert.votes import Votes
-
-
-def certificate_summary(
-    certificate: Certificate,
-    votes: Votes,
-    truth: NDArray[np.int64] | None,
-    grids: tuple[BudgetGrid, ...],
-    radii: tuple[tuple[int | None, NDArray[np.float64]], ...] = (),
-) -> dict[str, Any]:
-    """The content of certificate.json; `radii` per limit of touched nodes, under continuous noise."""
-    return {
-        "guarantee": certificate.guarantee(),
-        "alpha": certificate.alpha,
-        "simultaneous": certificate.simultaneous,
-        "method": certificate.method,
-        "claims": certificate.claims,
-        "samples": votes.samples,
-        "pilot_samples": votes.pilot_samples,
-        "votes": votes.digest,
-        "abstained": int((certificate.abstained & certificate.targets).sum()),
-        "smoothed_accuracy": None if truth is None else float(certificate.correct(truth)[certificate.targets].mean()),
-        "grids": [
-            {
-                "axes": grid.axes,
-                "values": grid.values,
-                "fixed": asdict(grid.fixed),
-                "certified_ratio": grid.ratio.tolist(),
-                "certified_accuracy": None if grid.accuracy is None else grid.accuracy.tolist(),
-            }
-            for grid in grids
-        ],
-        "radii": [{"nodes": limit, "radius": radius.tolist()} for limit, radius in radii],
-        "nodes": {
-            "label": certificate.labels.tolist(),
-            "p_lower": certificate.p_lower.tolist(),
-            "target": certificate.targets.tolist(),
-            "abstained": certificate.abstained.tolist(),
-        },
-    }
+from graphcert.run.settings.graph_run import RunConfig
+from graphcert.run.settings.noise import SmoothingConfig
 
 
 def environment() -> dict[str, str]:

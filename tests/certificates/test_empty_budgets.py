@@ -7,7 +7,7 @@ import graphcert as gc
 from graphcert.certificates import Certificate
 from graphcert.errors import InputError
 from graphcert.run.budget_choice import budget_grids
-from graphcert.run.settings import CertificateConfig
+from graphcert.run.settings.stages import CertificateConfig
 
 N = 4
 PILOT, COUNTS = np.tile([9, 1], (N, 1)), np.tile([9_990, 10], (N, 1))

@@ -7,7 +7,7 @@ from torch_geometric.data import Data
 
 import graphcert as gc
 from graphcert.errors import InputError, OutOfReachWarning, UnsupportedError, VotesError
-from graphcert.run.settings import CertificateConfig
+from graphcert.run.settings.stages import CertificateConfig
 
 FLIPS = gc.Smoothing(gc.BernoulliFlip(0.1, 0.4))
 N = 6

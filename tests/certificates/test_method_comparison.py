@@ -10,7 +10,7 @@ from graphcert.certificates import certify, norm_family
 from graphcert.certificates.method_hierarchy import ALL, BESIDE, HIERARCHY, METHODS, PUBLISHED, MethodComparison
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Ablation, BernoulliFlip, Gaussian, Hierarchical, Partition, Smoothing
-from graphcert.run.settings import COLLECTIVE_METHODS
+from graphcert.run.settings.stages import COLLECTIVE_METHODS
 from graphcert.votes import Votes
 
 NODES = 60

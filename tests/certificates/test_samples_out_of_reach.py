@@ -12,7 +12,7 @@ from graphcert.certificates.confidence_bounds import unanimous_scores
 from graphcert.certificates.samples_needed import MOST_SAMPLES, out_of_reach
 from graphcert.errors import OutOfReachWarning
 from graphcert.run.budget_choice import budget_grids, too_few_samples
-from graphcert.run.settings import CertificateConfig
+from graphcert.run.settings.stages import CertificateConfig
 
 N = 50
 FLIP = gc.BernoulliFlip(0.01, 0.6)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from typed import call
 
-from graphcert.run.settings import RunConfig, SegmentSettings
+from graphcert.run.settings.graph_run import RunConfig
+from graphcert.run.settings.image_run import SegmentSettings
 from graphcert.votes import Votes
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"

@@ -8,7 +8,8 @@ import pytest
 
 from graphcert.errors import InputError
 from graphcert.noise import Gaussian, Hierarchical, Smoothing, SubsetAblation, Uniform
-from graphcert.run.settings import CollectiveConfig, RunConfig
+from graphcert.run.settings.graph_run import RunConfig
+from graphcert.run.settings.stages import CollectiveConfig
 from graphcert.votes import Votes
 
 FEW = ["--training-option", "epochs=20", "--samples", "300", "--pilot-samples", "30"]

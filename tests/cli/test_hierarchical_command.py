@@ -9,7 +9,8 @@ import pytest
 from graphcert.errors import InputError
 from graphcert.models import load_model
 from graphcert.noise import Ablation, BernoulliFlip, Gaussian, Hierarchical, Smoothing
-from graphcert.run.settings import CertificateConfig, RunConfig
+from graphcert.run.settings.graph_run import RunConfig
+from graphcert.run.settings.stages import CertificateConfig
 from graphcert.votes import Votes
 
 SMALL = [

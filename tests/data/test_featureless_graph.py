@@ -11,7 +11,8 @@ from graphcert.data import load_npz_graph, validate
 from graphcert.errors import DataError
 from graphcert.models import Training
 from graphcert.run.nodes import Run
-from graphcert.run.settings import DatasetConfig, RatesConfig, RunConfig, SmoothingConfig
+from graphcert.run.settings.graph_run import DatasetConfig, RunConfig
+from graphcert.run.settings.noise import RatesConfig, SmoothingConfig
 
 
 def without_features(layout):
@@ -79,6 +80,6 @@ def test_a_run_says_so_and_certifies_edges(tmp_path):
     run = Run(tmp_path / "run", say=said.append)
     run.train(config)
     assert any("no features" in line and "--edge-delete" in line for line in said)
-    votes = run.sample(1000, 100)
+    votes = run.sample(1000, 100).votes
     certificate = gc.certify(votes, targets=run.load_data(config).test_mask.numpy())
     assert certificate.certified_ratio(gc.Budget(edge_delete=1)) > 0.5

@@ -18,8 +18,7 @@ from graphcert.images.unet_training import UNetTraining
 from graphcert.run.image_claims import certify_image, elastic_radii, image_sigmas
 from graphcert.run.image_network import train_segmenter
 from graphcert.run.images import SegmentRun
-from graphcert.run.settings import SegmentSettings
-from graphcert.run.settings.image_run import isotropic
+from graphcert.run.settings.image_run import SegmentSettings, isotropic
 
 NORMS = (0.0, 0.05, 0.1, 0.15)
 

@@ -22,9 +22,8 @@ from graphcert.report.images.content import spread
 from graphcert.run.image_claims import certify_image
 from graphcert.run.image_network import train_segmenter
 from graphcert.run.images import SegmentRun
-from graphcert.run.isotropic import STEPS, matched_sigma
-from graphcert.run.settings import SegmentSettings
-from graphcert.run.settings.image_run import isotropic, read_settings
+from graphcert.run.isotropic import STEPS, strongest_noise
+from graphcert.run.settings.image_run import SegmentSettings, isotropic, read_settings
 
 SIZE = (24, 32)
 NORMS = (0.0, 0.05, 0.1, 0.2, 0.3)
@@ -125,7 +124,7 @@ def test_more_images_may_match_another_isotropic_noise(
 ) -> None:
     wanted = {"sigma": (0.1, 0.3), "cells": (1, 2), "compare": True, "samples": 80, "pilot_samples": 5, "tau": 0.6}
     for limit, sigma in ((1, 0.15), (2, 0.2)):
-        monkeypatch.setattr("graphcert.run.images.matched_sigma", lambda *_, found=sigma: found)
+        monkeypatch.setattr("graphcert.run.images.strongest_noise", lambda *_, found=sigma: found)
         content = SegmentRun(tmp_path).certify(settings(shapes, limit=limit, **wanted))
         assert len(content.images) == limit
 
@@ -230,7 +229,7 @@ def test_matched_noise_is_as_accurate_as_it_must_be(least: float, near: float, m
     def accuracy(sigma: float) -> float:
         return math.exp(-slope * sigma)
 
-    found = matched_sigma(near, near + more, least, accuracy)
+    found = strongest_noise(near, near + more, least, accuracy)
     assert near <= found <= near + more
     if accuracy(near) >= least:
         assert accuracy(found) >= least

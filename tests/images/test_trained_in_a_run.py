@@ -14,7 +14,7 @@ from graphcert.images.unet_training import UNetTraining
 from graphcert.models.checkpoint import model_fingerprint
 from graphcert.run.image_network import train_segmenter
 from graphcert.run.images import SegmentRun
-from graphcert.run.settings import SegmentSettings
+from graphcert.run.settings.image_run import SegmentSettings
 
 
 @pytest.fixture(scope="module")

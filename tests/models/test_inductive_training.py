@@ -10,7 +10,7 @@ from graphcert.models import Training, build_model, load_model, train
 from graphcert.models.checkpoint import model_fingerprint
 from graphcert.noise import Ablation, BernoulliFlip, Gaussian, Hierarchical, Smoothing
 from graphcert.run.nodes import Run
-from graphcert.run.settings import RunConfig
+from graphcert.run.settings.graph_run import RunConfig
 from graphcert.voting.noisy_graph import Problem
 
 OPTIONS = {"nodes": 200, "classes": 3, "features": 30, "test_share": 0.5}
@@ -78,7 +78,7 @@ def test_a_run_trains_on_that_graph_and_votes_on_the_whole_one(tmp_path):
     model = build_model("gcn", problem.x.shape[1], 3, seed=0)
     train(model, problem.sampler, graph.y, graph.train_mask, graph.val_mask, Training(epochs=20, inductive=True), 0)
     assert model_fingerprint(load_model(run.path("model.pt"))) == model_fingerprint(model)
-    assert run.sample().nodes == 200
+    assert run.sample().votes.nodes == 200
     other = settings(tmp_path / "transductive", False)
     assert other.path("model.pt").read_bytes() != run.path("model.pt").read_bytes()
 

@@ -8,6 +8,7 @@ import pytest
 from report_contents import Page, default_content, norm_content, selected_norm_content
 from svg_reading import texts
 
+from graphcert.certificates.method_hierarchy import MethodComparison
 from graphcert.collective import CollectiveCurve
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import AXES, Uniform
@@ -99,12 +100,12 @@ def test_norms_and_limits_of_nodes_make_a_map_a_curve_each_and_tables() -> None:
 
 def test_curves_over_norms_survive_their_files_and_the_table_is_a_text_that_is_read_back() -> None:
     for content in (CONTENTS["ℓ2"], SELECTED):
-        kept = Collective(tuple(dict(sweep) for sweep in content.collective))
+        kept = Collective(tuple(MethodComparison(ladder) for ladder in content.collective))
         claims = content.certificate.claims
         again = Collective.from_json(kept.to_json("votes", 0.01), "votes", 0.01, claims)
         assert again is not None
-        assert [list(sweep) for sweep in again.ladders] == [list(sweep) for sweep in kept.ladders]
-        for one, other in zip(kept.ladders, again.ladders, strict=True):
+        assert [list(ladder) for ladder in again.comparisons] == [list(ladder) for ladder in kept.comparisons]
+        for one, other in zip(kept.comparisons, again.comparisons, strict=True):
             for method, curve in one.items():
                 assert curve.to_dict() == other[method].to_dict()
                 assert other[method].budgets.dtype == np.float64
@@ -112,7 +113,9 @@ def test_curves_over_norms_survive_their_files_and_the_table_is_a_text_that_is_r
         assert Collective.from_json(kept.to_json("votes", 0.01), "others", 0.01, claims) is None
         rows = [line.split(",") for line in kept.table().splitlines()]
         column, limit = rows[0].index("feature_shift"), rows[0].index("nodes") if "nodes" in rows[0] else None
-        exact = [budget for sweep in kept.ladders for curve in sweep.values() for budget in curve.budgets.tolist()]
+        exact = [
+            budget for ladder in kept.comparisons for curve in ladder.values() for budget in curve.budgets.tolist()
+        ]
         for row, budget in zip(rows[1:], exact, strict=True):
             assert Fraction(row[column]) <= Fraction(budget[0])
             assert float(row[column]) == pytest.approx(budget[0], rel=1e-11)

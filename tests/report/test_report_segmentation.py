@@ -21,7 +21,7 @@ from graphcert.report.images import (
 )
 from graphcert.report.images.pictures import SCALE, VOID
 from graphcert.report.plots.budget_curves import BudgetAxis
-from graphcert.run.settings import SegmentSettings
+from graphcert.run.settings.image_run import SegmentSettings
 from graphcert.tradeoff.base import norm_words
 
 PALETTE = ((200, 30, 30), (30, 200, 30), (30, 30, 200))

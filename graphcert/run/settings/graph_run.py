@@ -12,8 +12,7 @@ from graphcert.errors import InputError
 from graphcert.models import Training
 from graphcert.noise import CHANNELS, settings_of_laws
 from graphcert.noise.law import measured_options
-from graphcert.run.settings.noise import SmoothingConfig
-from graphcert.run.settings.rates import RatesConfig
+from graphcert.run.settings.noise import RatesConfig, SmoothingConfig
 from graphcert.run.settings.stages import CertificateConfig, CollectiveConfig, SamplingConfig
 from graphcert.run.settings.typed import check_types, check_values, read_toml
 from graphcert.sampling.philox import seed_key

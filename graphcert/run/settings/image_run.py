@@ -2,21 +2,22 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from itertools import pairwise
-from numbers import Integral, Real
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from graphcert.core.arguments import half_open, real
 from graphcert.errors import DataError, InputError
 from graphcert.images import GridGraph
 from graphcert.images.image_files import void_labels
 from graphcert.noise import Gaussian, Smoothing
 from graphcert.run.settings.stages import MOST_SAMPLES
 from graphcert.run.settings.sweeps import norm_values
-from graphcert.run.settings.typed import check_types, read_toml
+from graphcert.run.settings.typed import check_types, option, read_toml
 from graphcert.statistics import check_errors, check_level, check_sample_size
 
 LATTICE = 1 / 255
@@ -36,107 +37,115 @@ _NAMES = ("holm", "bonferroni")
 class SegmentSettings:
     """What to certify, and how.
 
-    Norms and deviations are in units of pixel values in [0, 1].
-
-    Attributes:
-        images, masks: folders; masks may be None.
-        model: file of a network (`Segmenter`), or "unet" to train one under noise up to the largest deviation.
-        sigma: standard deviation of the noise; (near, far) with cells.
-        cells: rows and columns of the cells of localized noise, or None for isotropic noise.
-        train_images, train_masks, val_images, val_masks: folders for "unet"; the first one also for an elasticity.
-        steps: of training "unet"; None for the default.
-        elasticity: r of noise that depends on the image, `sigma` where the distance to the training images is average; None
-            for the same noise on all images.
-        neighbours: how many training images, the nearest ones, that distance is averaged over.
-        lattice: round the noise to 8-bit pixel values, so that the sampled law is exactly that of the certificate.
-        samples, pilot_samples: noisy images that bound the probabilities, and that choose the classes.
-        tau: τ of SegCertify, the probability that a claimed class exceeds.
-        alpha: error rate of each family of claims about one image.
-        method: "holm" or "bonferroni", of SegCertify.
-        errors: how many claims of SegCertify about an image may be wrong all the same.
-        budgets: ascending ℓ2 norms of the curves and pictures; empty for steps of an eighth of the largest deviation.
-        collective: certify all pixels of an image together, under localized noise.
-        compare: also take votes under isotropic noise at equal pixel accuracy.
-        limit: the first so many images by name; None for all.
-        void: labels of masks that say nothing, besides those of the network.
-        seed: of the noise.
+    Norms and deviations are in units of pixel values in [0, 1]. `model` is the file of a network (`Segmenter`), or "unet" to
+    train one under noise up to the largest deviation; `sigma` is (near, far) with cells, and the noise where the distance
+    to the training images is average with an elasticity. `budgets` ascend; none stand for steps of an eighth of the largest
+    deviation. `void` adds to the void labels of the network.
 
     Raises:
         InputError: if a value is out of its domain or two do not fit together.
     """
 
-    images: str
-    model: str
-    sigma: tuple[float, ...]
-    masks: str | None = None
-    cells: tuple[int, int] | None = None
-    train_images: str | None = None
-    train_masks: str | None = None
-    val_images: str | None = None
-    val_masks: str | None = None
-    steps: int | None = None
-    elasticity: float | None = None
-    neighbours: int | None = None
-    lattice: bool = True
-    samples: int = 1000
-    pilot_samples: int = 100
-    tau: float = 0.75
-    alpha: float = 0.01
-    method: str = "holm"
-    errors: int = 0
-    budgets: tuple[float, ...] = ()
-    collective: bool = True
-    compare: bool = False
-    limit: int | None = None
-    void: tuple[int, ...] = ()
-    seed: int = 0
+    images: str = field(metadata=option("Folder of images."))
+    model: str = field(
+        metadata=option('File of a network from `graphcert segment train`; "unet" trains one first, with --train-….')
+    )
+    sigma: tuple[float, ...] = field(
+        metadata=option("Deviation of the noise, pixel values in [0, 1]; near:far with --cells.", metavar="SIGMA")
+    )
+    masks: str | None = field(
+        default=None, metadata=option("Folder of masks of the same names: one 8-bit class per pixel.")
+    )
+    cells: tuple[int, int] | None = field(
+        default=None,
+        metadata=option("Cells of localized noise, rows × columns such as 3x5.", metavar="ROWSxCOLUMNS"),
+    )
+    train_images: str | None = field(
+        default=None, metadata=option("Training images, for --model unet and --elasticity.")
+    )
+    train_masks: str | None = field(default=None, metadata=option("Their masks, for --model unet."))
+    val_images: str | None = field(default=None, metadata=option("Images that choose the weights to keep."))
+    val_masks: str | None = field(default=None, metadata=option("Their masks."))
+    steps: int | None = field(default=None, metadata=option("Steps of training, for --model unet (default: 2000)."))
+    elasticity: float | None = field(
+        default=None,
+        metadata=option("r of noise that grows with the distance to the training images, such as 0.003; see the docs."),
+    )
+    neighbours: int | None = field(
+        default=None, metadata=option("Training images whose distances count, with --elasticity (default: 20).")
+    )
+    lattice: bool = field(
+        default=True,
+        metadata=option("Noise in whole 8-bit steps (default): exact claims.", "--lattice/--no-lattice"),
+    )
+    samples: int = field(default=1000, metadata=option("Noisy images that bound probabilities (default: 1000)."))
+    pilot_samples: int = field(default=100, metadata=option("Noisy images that choose classes (default: 100)."))
+    tau: float = field(default=0.75, metadata=option("τ of SegCertify, from 1/2 to 1 (default: 0.75)."))
+    alpha: float = field(default=0.01, metadata=option("Error rate of each family of claims, per image."))
+    method: str = field(default="holm", metadata=option("SegCertify by holm (default) or bonferroni."))
+    errors: int = field(default=0, metadata=option("Wrong claims of SegCertify to tolerate per image."))
+    budgets: tuple[float, ...] = field(
+        default=(), metadata=option('ℓ2 norms of the curves: "0.1,0.2,0.5" or first:last:step "0:1:0.1".')
+    )
+    collective: bool = field(
+        default=True, metadata=option("Certify all pixels together (with --cells).", "--collective/--alone")
+    )
+    compare: bool = field(
+        default=False, metadata=option("Also vote under isotropic noise at equal pixel accuracy.", "--compare")
+    )
+    limit: int | None = field(default=None, metadata=option("Only the first so many images by name."))
+    void: tuple[int, ...] = field(
+        default=(),
+        metadata=option(
+            "Labels of masks that say nothing: 255, or 11,255; may be repeated.", "--void", "--ignore", kind=list[str]
+        ),
+    )
+    seed: int = field(default=0, metadata=option("Of the noise; same seed, same result."))
 
     def __post_init__(self) -> None:
-        if _real(self.sigma):
-            object.__setattr__(self, "sigma", (float(self.sigma),))  # type: ignore[arg-type]
+        given: object = self.sigma
+        if isinstance(given, Real):
+            object.__setattr__(self, "sigma", (given,))
         check_types(self, "segment")
+        for name in ("sigma", "budgets"):
+            object.__setattr__(self, name, tuple(map(float, getattr(self, name))))
         self._check_void()
         self._check_noise()
         self._check_elasticity()
         self._check_training()
         check_level(self.alpha)
         check_errors(self.errors)
-        optional = ("limit", "steps", "neighbours")
-        for name in ("samples", "pilot_samples", *optional):
+        half_open("tau", self.tau, 0.5, 1)
+        for name in ("samples", "pilot_samples", "limit", "steps", "neighbours"):
             value = getattr(self, name)
-            if not (name in optional and value is None) and not 1 <= value <= MOST_SAMPLES:
+            if value is not None and not 1 <= value <= MOST_SAMPLES:
                 raise InputError(f"{name} must be a whole number from 1 to {MOST_SAMPLES:,}, got {value!r}")
-        if not _real(self.tau) or not 0.5 <= self.tau < 1:
-            raise InputError(f"tau must lie in [1/2, 1), got {self.tau!r}")
         if self.method not in _NAMES:
             raise InputError(f"the method of SegCertify is one of {', '.join(_NAMES)}, got {self.method!r}")
-        budgets = tuple(self.budgets)
-        rising = all(a < b for a, b in pairwise(budgets))
-        if not all(_real(budget) and 0 <= budget < math.inf for budget in budgets) or not rising:
+        if any(a >= b for a, b in pairwise((-math.ulp(0), *self.budgets))):
             raise InputError(f"the budgets must be ascending ℓ2 norms of at least 0, got {self.budgets!r}")
-        object.__setattr__(self, "budgets", tuple(map(float, budgets)))
         if self.compare and (self.cells is None or self.masks is None):
             raise InputError("a comparison at equal accuracy needs localized noise and masks; give --cells and --masks")
 
     def _check_noise(self) -> None:
-        sigma = tuple(self.sigma) if isinstance(self.sigma, (list, tuple)) else (self.sigma,)
-        for deviation in sigma:
+        for deviation in self.sigma:
             Gaussian(deviation)
         if self.cells is not None:
-            cells = tuple(self.cells)
-            if len(cells) != 2 or not all(_whole(size) and size >= 1 for size in cells) or cells == (1, 1):
+            object.__setattr__(self, "cells", tuple(self.cells))
+            if min(self.cells) < 1 or self.cells == (1, 1):
                 raise InputError(f"cells are rows × columns such as 3x5, more than one in all, got {self.cells!r}")
-            object.__setattr__(self, "cells", cells)
-        if len(sigma) != (1 if self.cells is None else 2):
+        if len(self.sigma) != (1 if self.cells is None else 2):
             raise InputError(
                 "isotropic noise has one sigma, localized noise has near:far and --cells ROWSxCOLUMNS; got "
-                f"sigma {':'.join(f'{deviation:g}' for deviation in sigma)} and cells {self.cells}"
+                f"sigma {':'.join(f'{deviation:g}' for deviation in self.sigma)} and cells {self.cells}"
             )
-        if self.cells is not None and sigma[0] > sigma[-1]:
-            raise InputError(f"localized noise rises with the distance: near ≤ far, got {sigma[0]:g}:{sigma[1]:g}")
-        object.__setattr__(self, "sigma", tuple(map(float, sigma)))
+        if self.sigma[0] > self.sigma[-1]:
+            raise InputError(
+                f"localized noise rises with the distance: near ≤ far, got {self.sigma[0]:g}:{self.sigma[1]:g}"
+            )
 
     def _check_void(self) -> None:
+
         object.__setattr__(self, "void", void_labels(self.void))
         if self.void and self.masks is None:
             raise InputError("void labels are labels of masks, and there are none; give --masks, or leave --void out")
@@ -161,13 +170,11 @@ class SegmentSettings:
             if self.neighbours is not None:
                 raise InputError("neighbours say how noise depends on the image; give --elasticity too")
             return
-        if not _real(self.elasticity) or not 0 <= self.elasticity < math.inf:
-            raise InputError(f"the elasticity must be a finite number of at least 0, got {self.elasticity!r}")
         if self.cells is not None:
             raise InputError("noise that depends on the image is isotropic; give --elasticity or --cells, not both")
         if self.train_images is None:
             raise InputError("noise that depends on the image is measured from training images; give --train-images")
-        object.__setattr__(self, "elasticity", float(self.elasticity))
+        object.__setattr__(self, "elasticity", real("the elasticity", self.elasticity, 0))
         object.__setattr__(self, "neighbours", _NEIGHBOURS if self.neighbours is None else self.neighbours)
 
     def training_folders(self) -> tuple[tuple[str, str], tuple[str, str] | None]:
@@ -185,6 +192,7 @@ class SegmentSettings:
         """
         if self.cells is None:
             return isotropic(self.sigma[0] if sigma is None else sigma, self.lattice)
+
         partition = GridGraph(height, width).cells(*self.cells)
         levels = np.linspace(self.sigma[0], self.sigma[1], partition.clusters).tolist()
         return Smoothing(features=tuple(_law(level, self.lattice) for level in levels), partition=partition)
@@ -228,8 +236,6 @@ class SegmentSettings:
         }
         if isinstance(plain.get("budgets"), str):
             plain["budgets"] = norm_values("budgets", plain["budgets"])
-        if _real(plain["sigma"]):
-            plain["sigma"] = (plain["sigma"],)
         return cls(**plain)
 
 
@@ -253,11 +259,3 @@ def isotropic(sigma: float, lattice: bool) -> Smoothing:
 
 def _law(sigma: float, lattice: bool) -> Gaussian:
     return Gaussian(sigma, LATTICE if lattice else None)
-
-
-def _whole(value: object) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
-
-
-def _real(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)

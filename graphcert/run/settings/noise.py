@@ -3,12 +3,60 @@
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+import numpy as np
+
 from graphcert.errors import InputError
-from graphcert.noise import Ablation, Hierarchical, Law, Partition, Selected, Smoothing, settings_of_laws
+from graphcert.noise import Ablation, BernoulliFlip, Hierarchical, Law, Partition, Selected, Smoothing, settings_of_laws
 from graphcert.noise.budget import count
 from graphcert.noise.law import measured_options
-from graphcert.run.settings.rates import Rate, RatesConfig, ends, near_far, per_level
-from graphcert.run.settings.typed import check_types, check_value
+from graphcert.run.settings.typed import check_types, check_value, option
+
+Rate = float | tuple[float, ...]
+
+
+def near_far(what: str, value: Any) -> Rate:
+    """One number, or (level 0, last level) of a localized scheme."""
+    rates = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+    if len(rates) not in (1, 2):
+        raise InputError(f"{what} is one number or the two numbers first:last, got {value!r}")
+    return rates[0] if len(rates) == 1 else rates
+
+
+def per_level(rate: Rate, levels: int) -> list[float]:
+    """So many numbers, rising linearly from the first to the last."""
+    near, far = rate if isinstance(rate, tuple) else (rate, rate)
+    return [float(number) for number in np.linspace(near, far, levels)]
+
+
+def ends(rate: Rate) -> tuple[float, ...]:
+    """The numbers as they were given, one or two."""
+    return rate if isinstance(rate, tuple) else (rate,)
+
+
+@dataclass(frozen=True)
+class RatesConfig:
+    """Flip rates of one channel: a number each, or (level 0, last level) of a localized scheme."""
+
+    add: Rate = 0.0
+    delete: Rate = 0.0
+
+    def __post_init__(self) -> None:
+        check_types(self, "smoothing rate")
+        for name in ("add", "delete"):
+            value = near_far("a flip rate", getattr(self, name))
+            for rate in ends(value):
+                BernoulliFlip(rate, 0.0)
+            object.__setattr__(self, name, value)
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing is ever flipped."""
+        return all(not np.any(rate) for rate in (self.add, self.delete))
+
+    def laws(self, levels: int) -> tuple[BernoulliFlip, ...]:
+        """The laws of so many levels, rates rising linearly from the first to the last."""
+        adds, deletes = (per_level(rate, levels) for rate in (self.add, self.delete))
+        return tuple(BernoulliFlip(a, d) for a, d in zip(adds, deletes, strict=True))
 
 
 @dataclass(frozen=True)
@@ -32,12 +80,25 @@ class SmoothingConfig:
 
     features: RatesConfig = field(default_factory=RatesConfig)
     edges: RatesConfig = field(default_factory=RatesConfig)
-    clusters: int = 1
-    levels: int | None = None
-    partition: str = "metis"
-    affinity: str = "edges"
-    select: Rate | None = None
-    lattice: float | None = None
+    clusters: int = field(default=1, metadata=option("Clusters of localized smoothing; 1 is isotropic."))
+    levels: int | None = field(
+        default=None, metadata=option("Noise levels of localized smoothing (default: one per cluster).")
+    )
+    partition: str = field(default="metis", metadata=option("metis, spectral, louvain or label_propagation."))
+    affinity: str = field(default="edges", metadata=option("Rank clusters by edges or pagerank."))
+    select: Rate | None = field(
+        default=None,
+        metadata=option(
+            "Hierarchical noise: probability that a node's row gets the feature noise; near:far with --clusters.",
+            metavar="RATE",
+        ),
+    )
+    lattice: float | None = field(
+        default=None,
+        metadata=option(
+            "Features and continuous noise are whole multiples of this step, e.g. 1/255.", metavar="STEP", kind=str
+        ),
+    )
     laws: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

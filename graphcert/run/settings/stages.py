@@ -1,13 +1,13 @@
 """The settings of what is done with a model: votes and certificates."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from graphcert.certificates import METHODS
 from graphcert.certificates.method_hierarchy import BESIDE
 from graphcert.errors import InputError
 from graphcert.noise.budget import count
 from graphcert.run.settings.sweeps import MOST_BUDGETS, SWEEP_AXES, budget_values, sweep_values
-from graphcert.run.settings.typed import check_types
+from graphcert.run.settings.typed import check_types, option
 from graphcert.statistics import check_level
 
 MOST_SAMPLES = 2**31 - 1
@@ -15,14 +15,25 @@ MOST_SAMPLES = 2**31 - 1
 
 COLLECTIVE_METHODS = ("none", *BESIDE)
 
+_END = "End of the budget axis (default: where nothing is certified)."
+
 
 @dataclass(frozen=True)
 class SamplingConfig:
     """How many votes, and whether class scores are counted with them."""
 
-    samples: int = 10_000
-    pilot_samples: int = 1_000
-    scores: bool = False
+    samples: int = field(
+        default=10_000, metadata=option("Final samples, which bound the probabilities (default: 10000).")
+    )
+    pilot_samples: int = field(
+        default=1_000, metadata=option("Independent samples that choose the labels (default: 1000).")
+    )
+    scores: bool = field(
+        default=False,
+        metadata=option(
+            "Count class scores too, for the classifier of the largest mean score.", "--scores/--no-scores"
+        ),
+    )
 
     def __post_init__(self) -> None:
         check_types(self, "sampling")
@@ -39,14 +50,23 @@ class CertificateConfig:
     curves of its own. Without it a budget of r bits may touch r nodes.
     """
 
-    alpha: float = 0.01
-    method: str = "binary"
-    simultaneous: bool = True
-    max_add: int | None = None
-    max_delete: int | None = None
-    max_edge_add: int | None = None
-    max_edge_delete: int | None = None
-    nodes: str | int | None = None
+    alpha: float = field(default=0.01, metadata=option("Error rate of all claims together (default: 0.01)."))
+    method: str = field(default="binary", metadata=option("binary or multiclass (default: binary)."))
+    simultaneous: bool = field(
+        default=True,
+        metadata=option("Spend alpha on all claims together, or on each node.", "--simultaneous/--per-node"),
+    )
+    max_add: int | None = field(default=None, metadata=option(_END))
+    max_delete: int | None = field(default=None, metadata=option(_END))
+    max_edge_add: int | None = field(default=None, metadata=option(_END))
+    max_edge_delete: int | None = field(default=None, metadata=option(_END))
+    nodes: str | int | None = field(
+        default=None,
+        metadata=option(
+            'Most nodes that an adversary touches, with --select: "2", "1:3" or "1,2,5"; curves for each of them.',
+            metavar="NODES",
+        ),
+    )
 
     def __post_init__(self) -> None:
         check_types(self, "certificate")
@@ -78,11 +98,26 @@ class CollectiveConfig:
         isotropic: also take votes of the same model under isotropic noise at equal accuracy, and show its curve.
     """
 
-    method: str = "tight"
-    time_limit: float = 20.0
+    method: str = field(
+        default="tight",
+        metadata=option(
+            "All targets at once: naive, lp, milp, tight-lp, tight, all or none (default: tight if localized).",
+            "--collective",
+        ),
+    )
+    time_limit: float = field(default=20.0, metadata=option("Seconds per budget and solve (default: 20)."))
     sweeps: tuple[dict[str, str | int | float], ...] = ()
-    receptive_field: bool = False
-    isotropic: bool = False
+    receptive_field: bool = field(
+        default=False,
+        metadata=option(
+            "Count only changes within a node's receptive field (edge noise without additions).",
+            "--receptive-field/--everywhere",
+        ),
+    )
+    isotropic: bool = field(
+        default=False,
+        metadata=option("Also vote under isotropic noise at equal accuracy, and show its curve.", "--compare"),
+    )
 
     def __post_init__(self) -> None:
         check_types(self, "collective")

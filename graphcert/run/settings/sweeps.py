@@ -1,5 +1,6 @@
 """Budgets read from text; a norm is never read smaller than it is written."""
 
+import math
 import re
 from fractions import Fraction
 
@@ -69,7 +70,7 @@ def norm_values(axis: str, text: str | int | float) -> tuple[float, ...]:
         values = tuple(rounded_up(norm.numerator, norm.denominator) for norm in norms)
     except (ValueError, ArithmeticError):
         values = ()
-    if not 1 <= len(values) <= _MOST_NORMS or min(values) < 0:
+    if not 1 <= len(values) <= _MOST_NORMS or not 0 <= min(values) <= max(values) < math.inf:
         raise InputError(
             f'{axis} takes up to {_MOST_NORMS} norms of at least 0 such as "0.5", "0:1:0.1" or "0.1,0.2,0.5", got '
             f"{_short(words)}"

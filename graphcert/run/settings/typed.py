@@ -20,6 +20,18 @@ _WORDS = {
 }  # fmt: skip
 
 
+def option(help: str, *flags: str, metavar: str | None = None, kind: Any = None) -> dict[str, Any]:
+    """The metadata of a field of settings that is an option of the command line too.
+
+    Args:
+        help: what it does, in one sentence.
+        flags: how it is written; by default like the field, with dashes.
+        metavar: what stands for its value in the help; None for the usual word.
+        kind: the type that the command line reads; by default that of the field, or a text.
+    """
+    return {"help": help, "flags": flags, "metavar": metavar, "kind": kind}
+
+
 def check_types(section: Any, name: str) -> None:
     """Raise `InputError` naming the first field of a dataclass whose value is not of the declared type.
 

@@ -1,0 +1,135 @@
+"""What certifying leaves: the claims of a run, and certificate.json, which is compared with the votes when it is read."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch_geometric.data import Data
+
+from graphcert.certificates import BudgetGrid, Certificate, ScoreCertificate, certify, certify_scores
+from graphcert.core.reading import read_json
+from graphcert.errors import DataError
+from graphcert.run.budget_choice import budget_grids, certified_radii
+from graphcert.run.settings.stages import CertificateConfig
+from graphcert.votes import Votes
+
+CERTIFICATE = "certificate.json"
+
+
+class Voted(NamedTuple):
+    """What voting leaves to the next stages: the graph of the run, split, and the votes about it."""
+
+    data: Data
+    votes: Votes
+
+    def claims(self, settings: CertificateConfig) -> Certificate:
+        """The claims about the test nodes."""
+        targets = self.data.test_mask.numpy()
+        return certify(self.votes, settings.alpha, settings.simultaneous, method=settings.method, targets=targets)
+
+
+class Certified(NamedTuple):
+    """What certifying leaves to the next stages.
+
+    Attributes:
+        data, votes: see `Voted`.
+        certificate: the claims about the test nodes.
+        scores: claims as strict about the same targets and the classifier of the largest mean score; None if the votes
+            carry no scores.
+        grids: the budgets that the certificate was evaluated at.
+        warnings: how certificate.json differs from these claims.
+    """
+
+    data: Data
+    votes: Votes
+    certificate: Certificate
+    scores: ScoreCertificate | None
+    grids: tuple[BudgetGrid, ...]
+    warnings: tuple[str, ...] = ()
+
+
+def certify_votes(voted: Voted, settings: CertificateConfig) -> Certified:
+    """All claims of a run, and the budgets at which they are shown."""
+    (data, votes), certificate, scores = voted, voted.claims(settings), None
+    if votes.scores is not None:
+        # A copy: the report itself says that the error rates of both kinds of claims add up.
+        level = certificate.alpha, certificate.simultaneous
+        scores = certify_scores(replace(votes), *level, targets=certificate.targets)
+    return Certified(data, votes, certificate, scores, budget_grids(certificate, data.y.numpy(), settings))
+
+
+def certificate_text(found: Certified, settings: CertificateConfig) -> str:
+    """The content of certificate.json; under continuous noise with the radii per limit of touched nodes."""
+    certificate, truth = found.certificate, found.data.y.numpy()
+    claims = _claims(found)
+    content = {
+        "guarantee": certificate.guarantee(),
+        **{name: value for name, value in claims.items() if name != "nodes"},
+        "abstained": int((certificate.abstained & certificate.targets).sum()),
+        "smoothed_accuracy": float(certificate.correct(truth)[certificate.targets].mean()),
+        "grids": [
+            {
+                "axes": grid.axes,
+                "values": grid.values,
+                "fixed": asdict(grid.fixed),
+                "certified_ratio": grid.ratio.tolist(),
+                "certified_accuracy": None if grid.accuracy is None else grid.accuracy.tolist(),
+            }
+            for grid in found.grids
+        ],
+        "radii": [
+            {"nodes": limit, "radius": radius.tolist()} for limit, radius in certified_radii(certificate, settings)
+        ],
+        "nodes": {**claims["nodes"], "p_lower": certificate.p_lower.tolist()},
+    }
+    return json.dumps(content, indent=1)
+
+
+def compare_with_file(path: Path, certified: Certified) -> tuple[str, ...]:
+    """Compare a certificate.json with what these votes prove under the settings of the run now.
+
+    Returns:
+        One sentence if it states claims of another kind or error rate, none if it states the same ones.
+
+    Raises:
+        DataError: if there is no such file, or it was made from other votes.
+    """
+    again = f"run `graphcert certify {path.parent}`"
+    try:
+        stored = read_json(path, "the certificate of a run", f"{again} again")
+    except FileNotFoundError:
+        raise DataError(f"there is no {path}; {again} first") from None
+    found = stored if isinstance(stored, dict) else {}
+    nodes = found.get("nodes")
+    found = {**found, **(nodes if isinstance(nodes, dict) else {})}
+    claims = json.loads(json.dumps(_claims(certified)))
+    wanted = claims | claims.pop("nodes")
+    differing = [name for name, value in wanted.items() if found.get(name) != value]
+    asked = [name for name in ("alpha", "simultaneous", "method") if name in differing]
+    if asked:
+        differing = [name for name in differing if name not in (*asked, "abstained")]
+    if differing:
+        raise DataError(
+            f"{path} was made from other votes than those of this run ({', '.join(differing)} differ); {again}"
+        )
+    return (f"{path.name} states claims of another {' and '.join(asked)}; {again} again.",) if asked else ()
+
+
+def _claims(certified: Certified) -> dict[str, Any]:
+    """What a certificate states and rests on, but for numbers that another library might round otherwise."""
+    certificate, votes = certified.certificate, certified.votes
+    return {
+        "alpha": certificate.alpha,
+        "simultaneous": certificate.simultaneous,
+        "method": certificate.method,
+        "claims": certificate.claims,
+        "samples": votes.samples,
+        "pilot_samples": votes.pilot_samples,
+        "votes": votes.digest,
+        "nodes": {
+            "label": certificate.labels.tolist(),
+            "target": certificate.targets.tolist(),
+            "abstained": certificate.abstained.tolist(),
+        },
+    }
