@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from graphcert.noise import SubsetAblation as SubsetAblation
     from graphcert.noise import Uniform as Uniform
     from graphcert.noise import elastic_sigma as elastic_sigma
-    from graphcert.sampling.own_law import register_law as register_law
+    from graphcert.sampling.unit_noise import register_law as register_law
     from graphcert.tradeoff import TradeOff as TradeOff
     from graphcert.tradeoff import input_dependent_radius as input_dependent_radius
     from graphcert.tradeoff import input_dependent_threshold as input_dependent_threshold
@@ -97,7 +97,7 @@ _HOMES = {
     "predict": "graphcert.certificates",
     "receptive_field": "graphcert.collective",
     "register_dataset": "graphcert.data",
-    "register_law": "graphcert.sampling.own_law",
+    "register_law": "graphcert.sampling.unit_noise",
     "register_model": "graphcert.models",
     "sample_image_votes": "graphcert.images",
     "sample_votes": "graphcert.voting",

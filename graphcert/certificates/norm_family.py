@@ -1,18 +1,113 @@
 """Changes measured by a norm, under Gaussian and uniform noise: half-spaces in real shares (theory, sections 5 and 8)."""
 
-from dataclasses import replace
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from itertools import product
+from math import prod
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
+from graphcert.certificates.budget_grid import Floats
 from graphcert.certificates.method_hierarchy import Method
-from graphcert.certificates.norms import BlockScales
 from graphcert.certificates.per_node_family import per_node_curve
 from graphcert.certificates.query import Evidence, Family, Query
-from graphcert.collective import CollectiveCurve, collective_norm
+from graphcert.collective import CollectiveCurve, NormProblem, collective_norm
 from graphcert.collective.curve import SHIFT
 from graphcert.errors import InputError, UnsupportedError
-from graphcert.noise import Budget
+from graphcert.noise import Budget, RealLaw, Scheme, Views
+from graphcert.noise.law import measured_laws
+from graphcert.tradeoff import TradeOff, trade_off
+from graphcert.tradeoff.base import checked_shift, rounded_up
+from graphcert.tradeoff.discrete import IDENTITY
+
+
+@dataclass(frozen=True, eq=False)
+class BlockScales:
+    """The scale of the noise that a group of outputs sees on the features of a block.
+
+    Axes: N nodes, G groups of equal scales, J input blocks. G = J = 1 under isotropic smoothing.
+
+    Attributes:
+        group: (N,) the group of every node.
+        scale: (G, J).
+        unit: the noise at scale 1.
+    """
+
+    group: NDArray[np.int64]
+    scale: Floats
+    unit: RealLaw
+
+    @classmethod
+    def of(cls, smoothing: Scheme, nodes: int) -> "BlockScales":
+        """The scales of a scheme over `nodes` nodes.
+
+        Raises:
+            InputError: if the partition is one of another number of nodes.
+            UnsupportedError: unless changes of features are measured by a norm, without selection of rows.
+        """
+        views = Views.of(smoothing, nodes)
+        unit = unit_law(smoothing)
+        if unit is None:
+            raise UnsupportedError(
+                f"shifts are placed on blocks under {measured_laws()} feature noise without selection of rows; ask "
+                f"robust(shift=…) about every node alone"
+            )
+        laws: Any = views.feature_laws
+        scales = np.array([law.scale for law in laws])
+        distinct, group = np.unique(scales[views.feature_law], axis=0, return_inverse=True)
+        return cls(group.ravel()[views.of_node], distinct, unit)
+
+    def problem(self, distances: Floats) -> NormProblem:
+        """The collective problem of nodes that withstand `distances` (N,) under noise of scale 1 (theory, sections 5 and 8).
+
+        ℓ2: Σ_j b_j/s_ij² against the squared distance, b_j the squared norm in block j. ℓ1: Σ_j b_j/s_ij against the
+        distance, b_j the norm in block j. What is seen depends on the changes in units of their scales alone (`RealLaw`).
+        Weights are rounded up, η down.
+        """
+        squared = self.unit.norm == "ℓ2"
+        power = 2 if squared else 1
+        powers = {scale: Fraction(scale) ** power for scale in np.unique(self.scale).tolist()}
+        weight = {scale: rounded_up(exact.denominator, exact.numerator) for scale, exact in powers.items()}
+        eta = np.nextafter(distances * distances, 0.0) if squared else distances
+        weights = np.vectorize(weight.__getitem__, otypes=[np.float64])(self.scale)
+        return NormProblem(self.group, eta, weights, squared=squared)
+
+    def trade_offs(self, shift: ArrayLike) -> tuple[TradeOff, ...]:
+        """What every group sees of one allocation: changes of norm `shift` (J,), one per block; exact trade-offs.
+
+        Under uniform noise the worst change of a block moves one entry.
+
+        Raises:
+            InputError: unless there is one finite norm of at least 0 per block.
+        """
+        norms = np.asarray(shift)
+        blocks = self.scale.shape[1]
+        if norms.shape != (blocks,):
+            raise InputError(f"the shift of an allocation must be {blocks} norms, one per block, got {norms.shape}")
+        moved = [checked_shift(norm) for norm in norms.tolist()]
+        return tuple(self._seen(moved, row) for row in self.scale.tolist())
+
+    def _seen(self, moved: Sequence[float], scales: Sequence[float]) -> TradeOff:
+        parts = [trade_off(self.unit.at_scale(scale), shift=norm) for norm, scale in zip(moved, scales, strict=True)]
+        try:
+            return prod(parts, start=IDENTITY)
+        except (
+            UnsupportedError
+        ):  # where the parts do not compose, the norm in units of the scales bounds them (`RealLaw`)
+            shares = [norm / scale for norm, scale in zip(moved, scales, strict=True)]
+            total = math.hypot(*shares) if self.unit.norm == "ℓ2" else math.fsum(shares)
+            return trade_off(self.unit, shift=math.nextafter(total * (1 + 2.0**-50), math.inf) if total else 0.0)
+
+
+def unit_law(smoothing: Scheme) -> RealLaw | None:
+    """The feature noise at scale 1, if changes are measured by a norm and no rows are selected."""
+    law: Any = smoothing.feature_law
+    return law.at_scale(1.0) if smoothing.norm and not smoothing.selects_rows else None
+
 
 _REFUSAL = (
     "against a shift there are method='naive', and 'lp' and 'milp' for votes under Gaussian or uniform noise without "

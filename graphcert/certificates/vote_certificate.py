@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from graphcert.certificates.claims import Claims, Floats, Mask
 from graphcert.certificates.confidence_bounds import RULES, claimed, note_claims, unanimous_votes
-from graphcert.certificates.norms import BlockScales, unit_law
+from graphcert.certificates.norm_family import BlockScales, unit_law
 from graphcert.core.arguments import one_of, whole
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Budget, Smoothing, Views

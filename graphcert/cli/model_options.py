@@ -11,7 +11,7 @@ from graphcert.cli.options import chosen, option, options_of
 from graphcert.errors import InputError
 from graphcert.noise import Setting, settings_of_laws
 from graphcert.run.settings.noise import RatesConfig, SmoothingConfig
-from graphcert.run.settings.sweeps import fraction
+from graphcert.run.settings.stages import fraction
 
 if TYPE_CHECKING:
     from graphcert.run.settings.graph_run import RunConfig

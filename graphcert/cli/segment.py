@@ -11,7 +11,7 @@ from graphcert.cli import interrupts
 from graphcert.cli.options import LOOK_AGAIN, WORKERS, argument, chosen, option, options_of, refuse, say, with_options
 from graphcert.errors import InputError
 from graphcert.run.settings.image_run import SegmentSettings, read_settings
-from graphcert.run.settings.sweeps import norm_values
+from graphcert.run.settings.stages import norm_values
 
 _SCHEDULE, _SHAPE = ("steps", "batch", "learning_rate"), ("width", "depth", "cell")
 

@@ -8,12 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from graphcert.collective.solvers.program import FloatArray, IntArray, Sparse
+from graphcert.collective.solvers.program import UNLIMITED, FloatArray, IntArray, Sparse
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import AXES, Budget
-
-UNLIMITED = 2**31
-"""Stands for "no local budget": no budget may be larger, and sums over all columns of a graph stay exact."""
 
 
 @dataclass(frozen=True, eq=False)

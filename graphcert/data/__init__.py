@@ -1,8 +1,7 @@
 """Graphs: loading, standardising, splitting and checking them."""
 
-from graphcert.data.load import load_dataset, load_npz_graph
+from graphcert.data.load import load_dataset, load_npz_graph, register_dataset
 from graphcert.data.partition import partition_graph
-from graphcert.data.registered import register_dataset
 from graphcert.data.registry import REGISTRY, DatasetRow, describe_datasets
 from graphcert.data.splits import split_nodes, without_test_nodes
 from graphcert.data.validate import check_binary_features, check_features, check_undirected, data_fingerprint, validate

@@ -6,12 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, SupportsIndex
 
-from graphcert.data.digits import digits_graph
 from graphcert.data.npz import read_npz
 from graphcert.data.planetoid import read_planetoid
 from graphcert.data.published_files import RemoteFile, Root, locate, read_file
 from graphcert.data.raw import RawGraph
-from graphcert.data.synthetic import synthetic_graph
+from graphcert.data.synthetic import digits_graph, synthetic_graph
 from graphcert.errors import DataError, InputError
 
 

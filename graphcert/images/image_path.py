@@ -12,8 +12,7 @@ from torch import Tensor, nn
 
 from graphcert.errors import ModelError
 from graphcert.images.image_model import ImageModel
-from graphcert.models.base import Floats
-from graphcert.models.tensors import single_torch_thread
+from graphcert.models.base import Floats, single_torch_thread
 from graphcert.sampling.philox import CHECK
 from graphcert.voting.cache_detection import Input, Pair, copied, refuse_memory
 from graphcert.voting.model_checks import NAN_LOGITS

@@ -16,7 +16,7 @@ from graphcert.core.arguments import positive, real, whole
 from graphcert.errors import InputError, ModelError
 from graphcert.images.image_files import Void, check_classes, labelled, void_labels
 from graphcert.images.unet import UNet
-from graphcert.models.tensors import single_torch_thread
+from graphcert.models.base import single_torch_thread
 from graphcert.sampling.philox import seed_key
 
 _MOST_CELLS = 6

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from graphcert.core.arguments import positive, real, whole
 from graphcert.errors import InputError, ModelError
-from graphcert.models.base import SparseFirstModel
-from graphcert.models.tensors import edge_index_tensor, feature_tensor, single_torch_thread
+from graphcert.models.base import SparseFirstModel, edge_index_tensor, feature_tensor, single_torch_thread
 from graphcert.sampling.philox import TRAIN, VALIDATION, seed_key
 from graphcert.sampling.sampler import Sampler
 

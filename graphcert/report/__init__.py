@@ -1,7 +1,7 @@
 """The report of a certificate: one self-contained HTML page, and a few lines for the terminal."""
 
+from graphcert.report.frame.wording import flip_words
 from graphcert.report.graphs.content import ReportContent
-from graphcert.report.graphs.noise_words import flip_words
 from graphcert.report.graphs.page import render, write_report
 from graphcert.report.graphs.summary import collective_lines, summary_lines
 

@@ -12,8 +12,7 @@ from graphcert.certificates import BudgetGrid, Certificate
 from graphcert.certificates.budget_grid import budget_sweep, evaluate_grid, refuse_vacuous
 from graphcert.certificates.samples_needed import out_of_reach
 from graphcert.errors import InputError, UnsupportedError
-from graphcert.run.settings.stages import CertificateConfig, CollectiveConfig
-from graphcert.run.settings.sweeps import norm_values, sweep_values
+from graphcert.run.settings.stages import CertificateConfig, CollectiveConfig, norm_values, sweep_values
 
 LONGEST_AXIS = 512
 LONGEST_SWEEP = 64

@@ -26,8 +26,7 @@ from graphcert.report.graphs.content import Isotropic
 from graphcert.run.budget_choice import collective_sweeps, too_few_samples
 from graphcert.run.certified import CERTIFICATE, Certified, Voted, certificate_text, certify_votes, compare_with_file
 from graphcert.run.collective_results import Collective
-from graphcert.run.folder import MODEL, REPORT
-from graphcert.run.graph_folder import CONFIG, PARTITION, VOTES, GraphFolder
+from graphcert.run.folder import CONFIG, MODEL, PARTITION, REPORT, VOTES, GraphFolder
 from graphcert.run.isotropic import matched_isotropic
 from graphcert.run.provenance import cluster_links, settings_table
 from graphcert.run.settings.graph_run import RunConfig

@@ -21,8 +21,8 @@ from tqdm import tqdm
 from graphcert._version import __version__
 from graphcert.core.arguments import whole
 from graphcert.core.arrays import to_json
+from graphcert.models.base import single_torch_thread
 from graphcert.models.checkpoint import model_fingerprint
-from graphcert.models.tensors import single_torch_thread
 from graphcert.noise import Scheme
 from graphcert.sampling.philox import MAIN, PILOT
 from graphcert.votes import Scores, Votes, mean_score_labels

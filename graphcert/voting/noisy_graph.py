@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from graphcert.data import check_binary_features, check_features, check_undirected
 from graphcert.errors import DataError, InputError
-from graphcert.models.tensors import sparse_features, upper_triangle
+from graphcert.models.base import sparse_features, upper_triangle
 from graphcert.noise import Scheme, as_scheme
 from graphcert.sampling.philox import CHECK
 from graphcert.sampling.sampler import Sampler

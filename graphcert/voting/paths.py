@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from graphcert.errors import ModelError
-from graphcert.models.base import Floats, SparseFirstModel, padded, side_by_side
-from graphcert.models.tensors import edge_index_tensor
+from graphcert.models.base import Floats, SparseFirstModel, edge_index_tensor, padded, side_by_side
 from graphcert.sampling.csr import CSR
 from graphcert.sampling.philox import CHECK
 from graphcert.sampling.rows import rectified_rows

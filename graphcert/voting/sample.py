@@ -10,8 +10,7 @@ from torch import nn
 from graphcert.core.arguments import whole
 from graphcert.data import data_fingerprint
 from graphcert.errors import InputError, UnsupportedError
-from graphcert.models.base import SparseFirstModel
-from graphcert.models.tensors import single_torch_thread
+from graphcert.models.base import SparseFirstModel, single_torch_thread
 from graphcert.noise import Law, Scheme, as_scheme
 from graphcert.statistics import check_sample_size
 from graphcert.votes import Votes

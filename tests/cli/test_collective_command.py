@@ -10,7 +10,7 @@ from typed import call
 from graphcert.errors import InputError
 from graphcert.noise import AXES
 from graphcert.run.settings.graph_run import RunConfig
-from graphcert.run.settings.sweeps import budget_values
+from graphcert.run.settings.stages import budget_values
 
 SMALL = [
     "--dataset", "synthetic", "--dataset-option", "nodes=300", "--dataset-option", "classes=3",

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphcert.errors import InputError
-from graphcert.run.settings.sweeps import norm_values, sweep_values
+from graphcert.run.settings.stages import norm_values, sweep_values
 from graphcert.tradeoff.base import norm_words
 
 DECIMALS = st.decimals(min_value=0, max_value=1000, places=3).map(str)

@@ -10,10 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from graphcert.collective import collective_strictly_local, receptive_field, undirected_edges
-from graphcert.collective.adversary import UNLIMITED
 from graphcert.collective.base_certificates.grid_program import group_nodes, verified
-from graphcert.collective.solvers.column_reduction import reduce_columns
-from graphcert.collective.solvers.program import LinearProgram
+from graphcert.collective.solvers.program import UNLIMITED, LinearProgram, reduce_columns
 
 binary = hnp.arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(1, 4)), elements=st.sampled_from([0.0, 1.0]))
 

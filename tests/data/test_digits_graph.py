@@ -5,7 +5,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from graphcert.data import load_dataset, validate
-from graphcert.data.digits import digits_graph
+from graphcert.data.synthetic import digits_graph
 from graphcert.errors import InputError
 
 

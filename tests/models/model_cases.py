@@ -5,7 +5,7 @@ import torch
 from scipy import sparse
 
 from graphcert.models import build_model
-from graphcert.models.tensors import edge_index_tensor
+from graphcert.models.base import edge_index_tensor
 from graphcert.sampling.csr import CSR
 
 FEATURES = 23

@@ -7,8 +7,7 @@ from model_cases import CASES, assert_close, case_name, random_graph, random_mod
 from scipy import sparse
 
 from graphcert.models import MODELS, SparseFirstModel
-from graphcert.models.base import padded
-from graphcert.models.tensors import feature_tensor, sparse_features, upper_triangle
+from graphcert.models.base import feature_tensor, padded, sparse_features, upper_triangle
 from graphcert.sampling.csr import CSR
 
 every_model = pytest.mark.parametrize(("name", "options"), CASES, ids=[case_name(case) for case in CASES])

@@ -11,7 +11,7 @@ from graphcert.certificates import BudgetGrid, Certificate, certify
 from graphcert.collective import CollectiveCurve
 from graphcert.noise import BernoulliFlip, Gaussian, Hierarchical, Partition, Smoothing, Uniform
 from graphcert.report import ReportContent
-from graphcert.run.settings.sweeps import norm_values
+from graphcert.run.settings.stages import norm_values
 from graphcert.votes import Votes
 
 FEATURES, EDGES = BernoulliFlip(0.05, 0.6), BernoulliFlip(0.02, 0.5)

@@ -13,7 +13,7 @@ from graphcert.collective import CollectiveCurve
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import AXES, Uniform
 from graphcert.report import ReportContent, render, summary_lines
-from graphcert.report.frame.theme import RATIO_CELL
+from graphcert.report.frame.html import RATIO_CELL
 from graphcert.report.frame.wording import number, percent, shift_words, size_of_change
 from graphcert.report.graphs.sweep import largest_gain
 from graphcert.report.plots import heat_map_plot, shares_plot

@@ -15,8 +15,7 @@ from report_contents import BOTH, Page, default_content, make_content, make_vote
 from graphcert.errors import DataError, InputError, UnsupportedError
 from graphcert.noise import BernoulliFlip, Budget
 from graphcert.report import ReportContent, render, write_report
-from graphcert.report.frame.wording import budget_words, number, percent
-from graphcert.report.graphs.noise_words import channel_words
+from graphcert.report.frame.wording import budget_words, channel_words, number, percent
 
 VARIANTS = variants()
 DEFAULT = VARIANTS["default"]

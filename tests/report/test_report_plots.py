@@ -11,7 +11,7 @@ from svg_reading import apart, assert_apart, elements, paths, text_boxes, texts,
 
 from graphcert.certificates import BudgetGrid
 from graphcert.noise import Budget
-from graphcert.report.frame.theme import (
+from graphcert.report.frame.html import (
     ACCURACY,
     CORRECT,
     INK,

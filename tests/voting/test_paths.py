@@ -18,7 +18,7 @@ from voting_cases import NOISE as COMMON_NOISE
 
 from graphcert.errors import ModelError, UnsupportedError
 from graphcert.models import GCN
-from graphcert.models.tensors import edge_index_tensor
+from graphcert.models.base import edge_index_tensor
 from graphcert.noise import Smoothing
 from graphcert.sampling.philox import CHECK, MAIN, PILOT
 from graphcert.voting import sample_votes

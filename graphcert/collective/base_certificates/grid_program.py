@@ -18,8 +18,15 @@ import numpy as np
 import scipy.sparse as sp
 
 from graphcert.collective.adversary import Adversary
-from graphcert.collective.solvers.column_reduction import reduce_columns
-from graphcert.collective.solvers.program import BoolArray, FloatArray, IntArray, LinearProgram, Rows, Sparse
+from graphcert.collective.solvers.program import (
+    BoolArray,
+    FloatArray,
+    IntArray,
+    LinearProgram,
+    Rows,
+    Sparse,
+    reduce_columns,
+)
 
 _POINTS, _TOUCHED = -1, -2
 """Names of the blocks of columns that are no axis: the indicators q of points and s of touched nodes."""

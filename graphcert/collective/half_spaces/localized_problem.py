@@ -7,8 +7,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from graphcert.collective.adversary import UNLIMITED, whole
-from graphcert.collective.solvers.program import Amounts, BoolArray, FloatArray, IntArray
+from graphcert.collective.adversary import whole
+from graphcert.collective.solvers.program import UNLIMITED, Amounts, BoolArray, FloatArray, IntArray
 from graphcert.errors import InputError
 from graphcert.noise import AXES, BernoulliFlip
 from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, order_weight

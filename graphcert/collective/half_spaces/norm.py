@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from graphcert.collective.adversary import UNLIMITED, check_amounts
+from graphcert.collective.adversary import check_amounts
 from graphcert.collective.bound_loop import Answer, CountedOutputs, bound_loop, solver_of
 from graphcert.collective.curve import SHIFT, CollectiveCurve
 from graphcert.collective.half_spaces.localized import BINS, LocalizedFamily
 from graphcert.collective.half_spaces.localized_problem import LocalizedProblem
 from graphcert.collective.solvers import Solver
-from graphcert.collective.solvers.program import Amounts, BoolArray, FloatArray, IntArray
+from graphcert.collective.solvers.program import UNLIMITED, Amounts, BoolArray, FloatArray, IntArray
 from graphcert.core.arguments import whole
 from graphcert.errors import InputError
 

@@ -15,12 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from graphcert.collective.adversary import UNLIMITED
 from graphcert.collective.half_spaces.receptive_problem import ReceptiveProblem
 from graphcert.collective.half_spaces.thresholds import Staircases, build_staircases, find_kinds
 from graphcert.collective.half_spaces.whole_changes import supported
-from graphcert.collective.solvers.column_reduction import reduce_columns
-from graphcert.collective.solvers.program import BoolArray, FloatArray, IntArray, Sparse
+from graphcert.collective.solvers.program import UNLIMITED, BoolArray, FloatArray, IntArray, Sparse, reduce_columns
 
 
 @dataclass(frozen=True, eq=False)

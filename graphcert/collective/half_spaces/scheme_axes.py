@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from graphcert.collective.adversary import UNLIMITED
 from graphcert.collective.half_spaces.localized_problem import LocalizedProblem, axis_weights
 from graphcert.collective.half_spaces.receptive_problem import check_reach
 from graphcert.collective.receptive_field import receptive_field, undirected_edges
-from graphcert.collective.solvers.program import BoolArray, FloatArray, IntArray, Sparse
+from graphcert.collective.solvers.program import UNLIMITED, BoolArray, FloatArray, IntArray, Sparse
 from graphcert.errors import InputError
 from graphcert.noise import AXES, BernoulliFlip, Scheme, Views
 from graphcert.tradeoff.half_spaces import Order

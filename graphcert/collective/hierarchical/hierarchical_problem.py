@@ -16,10 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from graphcert.collective.adversary import UNLIMITED
 from graphcert.collective.exact import TightProblem
 from graphcert.collective.half_spaces.scheme_axes import SchemeAxes, scheme_axes
-from graphcert.collective.solvers.program import BoolArray, FloatArray, IntArray
+from graphcert.collective.solvers.program import UNLIMITED, BoolArray, FloatArray, IntArray
 from graphcert.noise import AXES, Budget, Scheme, Views
 from graphcert.tradeoff.disjoint_support import selection_mass
 

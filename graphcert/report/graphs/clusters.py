@@ -10,9 +10,8 @@ from graphcert.certificates import Attack
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import CHANNELS, Partition
 from graphcert.report.frame.html import Section, block, gallery
-from graphcert.report.frame.wording import NOTHING, number, percent
+from graphcert.report.frame.wording import NOTHING, number, parameters, percent
 from graphcert.report.graphs.content import ReportContent
-from graphcert.report.graphs.noise_words import parameters
 from graphcert.report.graphs.sweep import Sweep
 from graphcert.report.plots import attack_plot, cluster_plot, rank_plot
 

@@ -6,8 +6,7 @@ import numpy as np
 from markupsafe import Markup
 
 from graphcert.collective.curve import SHIFT
-from graphcert.report.frame.html import Section, block, gallery
-from graphcert.report.frame.theme import GAIN_CELL, RATIO_CELL
+from graphcert.report.frame.html import GAIN_CELL, RATIO_CELL, Section, block, gallery
 from graphcert.report.frame.wording import NOTHING, method_name, method_words, number, percent, points, size_of_change
 from graphcert.report.graphs.content import ReportContent
 from graphcert.report.graphs.measures import MILESTONES

@@ -12,10 +12,18 @@ from graphcert.collective.curve import SHIFT
 from graphcert.errors import UnsupportedError
 from graphcert.noise import Budget
 from graphcert.report.frame.html import Section, block, gallery
-from graphcert.report.frame.wording import axis_words, besides, budget_words, method_name, number, percent, shift_words
+from graphcert.report.frame.wording import (
+    axis_words,
+    besides,
+    budget_words,
+    flip_words,
+    method_name,
+    number,
+    percent,
+    shift_words,
+)
 from graphcert.report.graphs.content import MEAN_SCORE, ReportContent
 from graphcert.report.graphs.measures import budget_at
-from graphcert.report.graphs.noise_words import flip_words
 from graphcert.report.plots import counts_plot
 from graphcert.tradeoff.base import rounded_up
 

@@ -5,11 +5,10 @@ from pathlib import Path
 
 from graphcert.noise import CHANNELS
 from graphcert.report.frame.html import Page, Section, block, settings_section
-from graphcert.report.frame.wording import number
+from graphcert.report.frame.wording import channel_words, number
 from graphcert.report.graphs.clusters import attack, clusters
 from graphcert.report.graphs.collective import collective
 from graphcert.report.graphs.content import ReportContent
-from graphcert.report.graphs.noise_words import channel_words
 from graphcert.report.graphs.other_classifiers import mean_score, others
 from graphcert.report.graphs.per_node import abstentions, curves, heat_maps
 from graphcert.report.graphs.result import per_node, result

@@ -5,8 +5,17 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from graphcert.certificates import BudgetGrid
-from graphcert.report.frame.html import Section, block, gallery
-from graphcert.report.frame.theme import ACCURACY_CELL, CORRECT, RATIO_CELL, UNKNOWN, WRONG, Colour
+from graphcert.report.frame.html import (
+    ACCURACY_CELL,
+    CORRECT,
+    RATIO_CELL,
+    UNKNOWN,
+    WRONG,
+    Colour,
+    Section,
+    block,
+    gallery,
+)
 from graphcert.report.frame.wording import alternatives, axis_words, besides, budget_words, number, percent
 from graphcert.report.graphs.content import ReportContent
 from graphcert.report.graphs.measures import abstention_threshold, class_counts, out_of_reach

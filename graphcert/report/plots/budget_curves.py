@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from graphcert.certificates import BudgetGrid
 from graphcert.collective.curve import SHIFT
-from graphcert.report.frame.theme import ACCURACY, INK, LINES, MUTED, RATIO, RULE, Colour
+from graphcert.report.frame.html import ACCURACY, INK, LINES, MUTED, RATIO, RULE, Colour
 from graphcert.report.frame.wording import axis_words, points
 from graphcert.report.plots.canvas import TEXT, WIDTH, panel, picture
 from graphcert.report.plots.labels import ROW, Boxes, Named, place_names

@@ -9,7 +9,7 @@ import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from graphcert.report.frame.theme import MUTED, PALETTE, RULE
+from graphcert.report.frame.html import MUTED, PALETTE, RULE
 
 WIDTH = 320.0
 """Width of every plot in points; a phone shows it about 1:1."""

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Wedge
 from numpy.typing import NDArray
 
-from graphcert.report.frame.theme import INK, MUTED, PAGE, RANK_CELL, RULE, WRONG, Colour
+from graphcert.report.frame.html import INK, MUTED, PAGE, RANK_CELL, RULE, WRONG, Colour
 from graphcert.report.frame.wording import number
 from graphcert.report.plots.canvas import LETTER, TEXT, WIDTH, panel, picture
 from graphcert.report.plots.matrices import NUMBER, RANK_HEIGHT

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
 from numpy.typing import NDArray
 
-from graphcert.report.frame.theme import INK, MUTED, RULE, Colour
+from graphcert.report.frame.html import INK, MUTED, RULE, Colour
 from graphcert.report.plots.canvas import LETTER, TEXT, WIDTH, panel, picture
 
 _HEIGHT = 216.0

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from graphcert.report.frame.theme import INK, MUTED, ON_CELL, RANK_CELL, RULE, Colour
+from graphcert.report.frame.html import INK, MUTED, ON_CELL, RANK_CELL, RULE, Colour
 from graphcert.report.frame.wording import axis_words
 from graphcert.report.plots.canvas import LETTER, TEXT, WIDTH, panel, picture
 from graphcert.tradeoff.base import norm_words

@@ -15,8 +15,7 @@ from graphcert.errors import DataError, InputError
 from graphcert.images import GridGraph
 from graphcert.images.image_files import void_labels
 from graphcert.noise import Gaussian, Smoothing
-from graphcert.run.settings.stages import MOST_SAMPLES
-from graphcert.run.settings.sweeps import norm_values
+from graphcert.run.settings.stages import MOST_SAMPLES, norm_values
 from graphcert.run.settings.typed import check_types, option, read_toml
 from graphcert.statistics import check_errors, check_level, check_sample_size
 
