@@ -148,8 +148,7 @@ def _alone(evidence: Evidence, query: Query, shifts: list[float]) -> CollectiveC
     """Every node by itself, over shifts and limits of nodes, the last one running fastest."""
     sweep = list(product(shifts, query.budgets))
     robust = np.array([evidence.robust(budget, shift) for shift, budget in sweep])
-    right = None if query.correct is None else query.targets & query.correct
-    curve = per_node_curve([budget for _, budget in sweep], robust, query.targets, right)
+    curve = per_node_curve([budget for _, budget in sweep], robust, query)
     rows = [(shift,) if budget.nodes is None else (shift, float(budget.nodes)) for shift, budget in sweep]
     axes = (SHIFT, "nodes") if "nodes" in curve.axes else (SHIFT,)
     return replace(curve, axes=axes, budgets=np.array(rows, np.float64))
