@@ -73,15 +73,7 @@ def one_of(name: str, value: str, known: Iterable[str]) -> str:
 
 
 def target_mask(targets: ArrayLike | None, nodes: int) -> NDArray[np.bool_]:
-    """Targets as a mask (N,) with at least one node.
-
-    Args:
-        targets: a mask of booleans (N,), or node numbers, each once; None for all nodes.
-        nodes: N.
-
-    Raises:
-        InputError: for anything else, such as a mask of zeros and ones.
-    """
+    """Targets as a mask (N,) with at least one node, from a mask of booleans, node numbers (each once), or None for all."""
     if targets is None:
         return np.ones(nodes, dtype=bool)
     try:

@@ -22,8 +22,7 @@ class Setting:
     Attributes:
         name: the key in the section [smoothing]; the option is the same with dashes.
         kind: float for a number above 0 (one, or two for the first and the last level), int or bool.
-        help: what the option does, in one sentence.
-        metavar: what stands for the number in the help; None for the usual word.
+        help, metavar: what the option does, in one sentence, and what stands for the number; None for the usual word.
         shown: the row of a report's table of settings.
     """
 
@@ -221,11 +220,7 @@ def measured_options() -> str:
 
 
 class Interpreter(Generic[Found]):
-    """What one part of the package does with a law: one entry per law, found by its exact type.
-
-    Args:
-        what: what is known of a law with an entry, such as "trade-off".
-    """
+    """What one part of the package does with a law, such as its "trade-off": one entry per law, found by its exact type."""
 
     def __init__(self, what: str) -> None:
         self._what = what
@@ -245,12 +240,7 @@ class Interpreter(Generic[Found]):
         return self._entries.get(type(law))
 
     def of(self, law: object) -> Found:
-        """The entry of a law.
-
-        Raises:
-            InputError: for a subclass of a law with an entry.
-            UnsupportedError: if there is none, naming the laws that have one.
-        """
+        """The entry of a law; a law without one is refused by naming those that have one, a subclass of these as well."""
         found = self.get(law)
         if found is None:
             refuse_subclass(law, self._entries)
@@ -260,10 +250,7 @@ class Interpreter(Generic[Found]):
 
 
 def refuse_subclass(value: object, kinds: Iterable[type]) -> None:
-    """Raise `InputError` for an object of a subclass of one of the kinds, unless that is one of the kinds too.
-
-    Samplers and certificates would treat it as its parent, whatever it changes.
-    """
+    """Raise `InputError` for an object of a subclass of one of the kinds, unless that is one of the kinds too."""
     parents = [base for base in type(value).__mro__ if base in kinds]
     if parents and parents[0] is not type(value):
         raise InputError(
@@ -273,16 +260,11 @@ def refuse_subclass(value: object, kinds: Iterable[type]) -> None:
 
 
 def undominated(laws: Iterable[AnyLaw]) -> tuple[AnyLaw, ...]:
-    """The distinct laws of which no other dominates them: an adversary gains nothing by changing bits elsewhere.
-
-    Of laws that dominate each other the first is kept.
-    """
+    """The distinct laws that no other dominates, the first of equals: elsewhere an adversary gains nothing."""
     kept: list[AnyLaw] = []
     for law in dict.fromkeys(laws):
-        if any(other.dominates(law) for other in kept):
-            continue
-        kept = [other for other in kept if not law.dominates(other)]
-        kept.append(law)
+        if not any(other.dominates(law) for other in kept):
+            kept = [*(other for other in kept if not law.dominates(other)), law]
     return tuple(kept)
 
 

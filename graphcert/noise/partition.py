@@ -47,9 +47,8 @@ class Partition:
         if self.rank.shape != (clusters, clusters) or clusters < 1:
             raise InputError(f"the rank matrix must be square, got shape {self.rank.shape}")
         if self.labels.min() < 0 or self.labels.max() >= clusters:
-            raise InputError(
-                f"cluster labels must lie in 0 … {clusters - 1}, as the rank matrix has {clusters} clusters"
-            )
+            domain = f"cluster labels must lie in 0 … {clusters - 1}"
+            raise InputError(f"{domain}, as the rank matrix has {clusters} clusters")
         empty = np.flatnonzero(np.bincount(self.labels, minlength=clusters) == 0)
         if empty.size:
             raise InputError(f"cluster {empty[0]} has no nodes; ask for fewer clusters or leave it out")

@@ -16,8 +16,6 @@ from graphcert.sampling.simd.vectors import DIGITS, GROUP, WORD
 
 _BLOCK_WORDS = 4096
 """Random words of a block of rows: what follows from them stays in the caches."""
-
-
 _STRIPS = 32
 """Strips whose deletions are drawn together."""
 
@@ -57,18 +55,14 @@ class Channel:
         adds, deletes = sorted({law.add for law in laws}), sorted({law.delete for law in laws})
         digits = [bit_threshold(rate) for rate in deletes]
         shares = [int(Fraction(rate) / Fraction(adds[-1]) * 2**GAP_BITS) for rate in adds[:-1]]
+        del_high, del_low = (np.array([getattr(d, half) for d in digits], np.uint64) for half in ("high", "low"))
+        level_high = np.array([share >> 64 for share in shares], np.uint32)
+        level_low = np.array([share & (2**64 - 1) for share in shares], np.uint64)
+        ranks = np.array([(deletes.index(law.delete), adds.index(law.add)) for law in laws], np.int64)
+        gaps, error = gap_table(adds[-1], elements), max(d.total_variation for d in digits)
         return cls(
-            gap_table(adds[-1], elements),
-            np.array([d.high for d in digits], np.uint64),
-            np.array([d.low for d in digits], np.uint64),
-            np.array([share >> 64 for share in shares], np.uint32),
-            np.array([share & (2**64 - 1) for share in shares], np.uint64),
-            np.array([(deletes.index(law.delete), adds.index(law.add)) for law in laws], np.int64),
-            adds[-1],
-            add_channel,
-            delete_channel,
-            max(d.total_variation for d in digits),
-        )
+            gaps, del_high, del_low, level_high, level_low, ranks, adds[-1], add_channel, delete_channel, error
+        )  # fmt: skip
 
     def streams(self, purpose: int) -> tuple[int, int]:
         """Counter words of the additions and of the deletions."""
@@ -82,11 +76,7 @@ class Channel:
 
     @property
     def sums_of_laws(self) -> NDArray[np.int64]:
-        """(laws, 2) the rows of `RowScratch.sums` that make up X̃W at each law.
-
-        Survivors of all classes from the law's own on, which are summed last class first, and
-        additions of all classes up to the law's own.
-        """
+        """(laws, 2) the rows of `RowScratch.sums` that make up X̃W: survivors from a law's class on, additions up to it."""
         kept, added = self.ranks.T
         return np.stack([self.deletions - kept, self.deletions + 1 + added], axis=1)
 
@@ -110,8 +100,7 @@ class Channel:
 
     def _likely(self, elements: int, deviations: float) -> float:
         """Mean number of additions plus so many standard deviations."""
-        mean = self.add_rate * elements
-        return mean + deviations * math.sqrt(mean)
+        return (mean := self.add_rate * elements) + deviations * math.sqrt(mean)
 
     def total_variation(self, rows: int, elements: int, ones: int) -> float:
         """Every row draws at most elements + 1 gaps, each with its level; every one draws one lane."""
@@ -120,12 +109,7 @@ class Channel:
 
 
 class RowScratch:
-    """Scratch memory for blocks of feature rows, of one thread; results never depend on it.
-
-    Args:
-        channel: the channel of the features.
-        elements: length of a row; longest: the most clean ones in a row.
-    """
+    """Scratch memory for blocks of rows of `elements` features, at most `longest` of them ones, of one thread."""
 
     def __init__(self, channel: Channel, elements: int, longest: int) -> None:
         draws = channel.draws(elements)
@@ -151,12 +135,7 @@ class RowScratch:
 
 
 class StripScratch:
-    """Scratch memory for one strip of pairs of nodes, of one thread; results never depend on it.
-
-    Args:
-        channel: the channel of the edges.
-        elements: the most pairs in a strip; longest: the most clean edges in a strip.
-    """
+    """Scratch memory for one strip of at most `elements` pairs of nodes, `longest` of them clean edges, of one thread."""
 
     def __init__(self, channel: Channel, elements: int, longest: int) -> None:
         self.words = np.empty((1, WORD), np.uint32)

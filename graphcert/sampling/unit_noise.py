@@ -110,10 +110,7 @@ def two_sided_exponential(word):  # type: ignore[no-untyped-def]
 def draw_units(key, stream, sample, row, branch, given, words, out):  # type: ignore[no-untyped-def]
     """Write the noise of scale 1 of one address to `out` (D,) float64: uniform on [−1, 1), standard normal …
 
-    Args:
-        branch: `NORMAL`, `UNIFORM`, `LAPLACE` or `GIVEN`.
-        given: (N, D) the noise of all rows, for `GIVEN`.
-        words: (1, a multiple of four) uint32 scratch for random words.
+    `given` (N, D) is the noise of all rows for the branch `GIVEN`; `words` (1, a multiple of four) uint32 is scratch.
     """
     if branch == GIVEN:
         for c in range(out.size):
@@ -149,13 +146,9 @@ def draw_units(key, stream, sample, row, branch, given, words, out):  # type: ig
 
 
 def register_law(
-    law: type[RealLaw],
-    *,
-    trade_off: Callable[[Any, float], TradeOff],
-    draw: Draw,
-    rounded_error: float | None = None,
-    radius: Radius | None = None,
-) -> None:
+    law: type[RealLaw], *, trade_off: Callable[[Any, float], TradeOff], draw: Draw,
+    rounded_error: float | None = None, radius: Radius | None = None,
+) -> None:  # fmt: skip
     """Make a law of real features known: to samplers, certificates, reports, files of settings and the command line.
 
     The law says what every law says (`RealLaw`): a frozen dataclass, its scale first, `lattice` second, with the class

@@ -33,11 +33,6 @@ def refuse_beyond_exact(atoms: int, bits: int) -> None:
         )
 
 
-def product(left: Sequence[Atom], right: Sequence[Atom]) -> list[Atom]:
-    """The atoms of two independent parts together, in no particular order: their ratios must be sorted again."""
-    return [(c * c2, d * d2) for c, d in left for c2, d2 in right]
-
-
 def merge(atoms: Iterable[Atom]) -> list[Atom]:
     """Sort by decreasing ratio d/c (atoms without clean mass first), join equal ratios, drop null atoms. Exact."""
     merged: list[Atom] = []
@@ -58,10 +53,7 @@ def _compare_ratios(left: Atom, right: Atom) -> int:
 
 
 def _coarse_ratio(atom: Atom) -> tuple[float, int]:
-    """A sort key that never contradicts the exact order: exponent and leading 64 bits of the ratio d/c.
-
-    Comparing long integers crosswise at every step of a sort is slow; only equal keys need it.
-    """
+    """A fast sort key that never contradicts the exact order: exponent and leading 64 bits of the ratio d/c."""
     c, d = atom
     if c == 0:
         return (float("inf"), 0)
@@ -90,11 +82,8 @@ class Reach:
     u of the ordinate. That holds for `start` and for a rounded q alike. The difference from the vertex, its quotient by
     `width` (itself rounded), the product with `gain` (rounded) and the sum with `base` (rounded) add at most 7u.
 
-    Attributes:
-        start: abscissae of the vertices, lifted by 2^900.
-        width: clean masses of the atoms, lifted; positive.
-        base: ordinates of the vertices.
-        gain: perturbed masses of the atoms.
+    Vertices are (start, base); `width` and `gain` are the clean and the perturbed masses of the atoms. Clean masses are
+    lifted by 2^900.
     """
 
     start: Floats
@@ -225,7 +214,7 @@ class DiscreteTradeOff(TradeOff):
             return None
         bits = self.bits + other.bits
         refuse_beyond_exact(len(self.atoms) * len(other.atoms), bits)
-        return self.from_atoms(product(self.atoms, other.atoms), bits)
+        return self.from_atoms([(c * c2, d * d2) for c, d in self.atoms for c2, d2 in other.atoms], bits)
 
     @cached_property
     def _reach(self) -> Reach:

@@ -19,7 +19,6 @@ GUARD = 2.0**-38
 """Relative allowance for the library's Φ and Φ⁻¹, a hundred times their largest error seen against 60 digits above
 `FLOOR` (the tests repeat the comparison)."""
 
-
 _FARTHEST = 80.0
 """Beyond any distance that a probability below 1 withstands: Φ⁻¹ of a float is less than 9 from 0 on that side."""
 
@@ -79,14 +78,8 @@ def gaussian_radius(p_lower: ArrayLike, sigma: float, delta: Fraction = Fraction
     R = σ (Φ⁻¹((p − δ)/(1 − δ)) − Φ⁻¹(1/(2(1 − δ)))), which is σ Φ⁻¹(p) for δ = 0. Quantiles are taken of the
     complements, which floats hold to full relative accuracy; a relative error e there moves a quantile by at most 1.26e.
 
-    Args:
-        p_lower: lower bounds of the label's probability, any shape.
-        sigma: standard deviation of the noise on every entry.
-        delta: the probability that some perturbed row is not noised, see `DisjointSupport`.
-
-    Returns:
-        Radii ≥ 0 of the same shape; 0 where nothing is certified, inf where p_lower = 1. Sound side: below the exact
-        radius, so that the label survives every shift of at most so much.
+    δ is the probability that some perturbed row is not noised, see `DisjointSupport`. Radii ≥ 0 have the shape of `p_lower`;
+    0 where nothing is certified, inf where p_lower = 1. Sound side: below the exact radius.
     """
     p = probabilities(p_lower)
     if delta >= Fraction(1, 2):
@@ -104,15 +97,7 @@ def gaussian_radius_multiclass(
     """The same by the multi-class rule, lower(pA) > upper(pB); σ/2 (Φ⁻¹(pA) − Φ⁻¹(pB)) for δ = 0.
 
     With δ > 0 there is no closed form. The rule holds up to some distance and not beyond, so that is bisected; the
-    answer is a distance at which the rule was seen to hold with a margin above every rounding error.
-
-    Args:
-        p_lower: lower bounds of the label's probability.
-        p_other_upper: upper bounds of every other class's, of the same shape.
-        sigma, delta: as in `gaussian_radius`.
-
-    Returns:
-        Radii as there, but finite.
+    answer is a distance at which the rule was seen to hold with a margin above every rounding error. Radii are finite.
     """
     first, second = probabilities(p_lower), probabilities(p_other_upper)
     share, disjoint = float(1 - delta), float(delta)

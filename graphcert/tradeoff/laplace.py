@@ -49,9 +49,8 @@ class LaplaceTradeOff(TradeOff):
         q = probabilities(p)
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             rise, fall = np.exp(self.epsilon), np.exp(-self.epsilon)
-            reached = np.where(
-                q >= 0.5, 1 - fall * (1 - q), np.where(q > fall / 2, 1 - fall / 4 / np.maximum(q, fall / 2), rise * q)
-            )
+            below = np.where(q > fall / 2, 1 - fall / 4 / np.maximum(q, fall / 2), rise * q)
+            reached = np.where(q >= 0.5, 1 - fall * (1 - q), below)
         bound: Floats = np.where(q > 0, np.minimum(reached * (1 + _GUARD), 1.0), 0.0)[()]
         return bound
 

@@ -40,13 +40,9 @@ _TINY = 1e-280
 
 
 class _Family(NamedTuple):
-    """η = finish(E[φ]) + offset, for all a at once.
+    """η = finish(E[φ]) + offset for all a at once; `phi` (B + 1, a) holds φ at the ends of the bins.
 
-    Attributes:
-        phi: (B + 1, a) values of φ at the ends of the bins.
-        finish: from the mean of φ.
-        offset: (a,).
-        steepness: how often an error of one rounding is magnified, in φ or afterwards.
+    `steepness` says how often an error of one rounding is magnified, in φ or afterwards.
     """
 
     phi: Floats
@@ -60,15 +56,11 @@ def score_eta(tails: ArrayLike, order: float, mirrored: bool = False) -> Floats:
 
     Args:
         tails: (N, B) lower bounds of P(s ≥ (b + 1)/B), falling in b.
-        order: α > 0, math.inf included.
-        mirrored: the divergence of the clean law from the perturbed one.
+        order, mirrored: as in `order_weight`.
 
     Returns:
         (N,) finite η ≥ 0: 0 where the mean is not known to exceed 1/2. Sound side: never above the exact value, which is
         the largest over all a; some values of a are tried.
-
-    Raises:
-        InputError: if the order is no positive number, or `tails` no probabilities that fall along the bins.
     """
     alpha, array = float(order), probabilities(tails)
     if not alpha > 0:
@@ -151,16 +143,11 @@ class ScoreTails:
 
     @classmethod
     def of(cls, tails: ArrayLike) -> "ScoreTails":
-        """Find the distinct tails.
-
-        Raises:
-            InputError: if `tails` is no (N, B) array of probabilities, B ≤ 1,024.
-        """
+        """Find the distinct tails of (N, B) probabilities, B ≤ 1,024."""
         array = probabilities(tails)
         if array.ndim != 2 or not 1 <= array.shape[1] <= _MOST_BINS:
-            raise InputError(
-                f"tails of scores need the shape (nodes, bins) with up to {_MOST_BINS} bins, got {array.shape}"
-            )
+            shape = f"the shape (nodes, bins) with up to {_MOST_BINS} bins"
+            raise InputError(f"tails of scores need {shape}, got {array.shape}")
         values, place = np.unique(array, return_inverse=True)
         return cls(values, place.reshape(array.shape).astype(np.int64))
 
@@ -169,10 +156,7 @@ class ScoreTails:
         return ScoreTails(self.values, self.place[nodes])
 
     def perturbed_mean(self, trade_off: TradeOff) -> Floats:
-        """(N,) lower bounds of the mean score under the perturbed law.
-
-        Sound side: never above the exact value of the sum; at most 2⁻⁴¹ below it, and what `trade_off.lower` loses.
-        """
+        """(N,) lower bounds of the perturbed mean: at most 2⁻⁴¹ below the exact sum, and what `trade_off.lower` loses."""
         return self.mean_of(trade_off.lower(self.values))
 
     def mean_of(self, lower: Floats) -> Floats:

@@ -61,10 +61,8 @@ class Scores:
             raise VotesError(f"all arrays of scores need one row per node, got {nodes}")
         totals = self.histogram.sum(axis=1)
         if totals.min() != totals.max() or not 1 <= totals[0] <= _MOST_SAMPLES:
-            raise VotesError(
-                f"every row of the histogram must hold the same number of samples, from 1 to 2^30, but the rows hold "
-                f"{totals.min()} to {totals.max()}"
-            )
+            needed = "every row of the histogram must hold the same number of samples, from 1 to 2^30"
+            raise VotesError(f"{needed}, but the rows hold {totals.min()} to {totals.max()}")
         self._check_moments()
 
     def _check_moments(self) -> None:
@@ -127,9 +125,8 @@ def _read_only(name: str, values: ArrayLike, dimensions: int, largest: int) -> C
     """Copy and check one array."""
     array = np.asarray(values)
     if array.ndim != dimensions or not np.issubdtype(array.dtype, np.integer):
-        raise VotesError(
-            f"{name} of scores must be {dimensions}-dimensional integers, got {array.dtype} of {array.shape}"
-        )
+        found = f"{array.dtype} of {array.shape}"
+        raise VotesError(f"{name} of scores must be {dimensions}-dimensional integers, got {found}")
     if array.size and (array.min() < 0 or array.max() > largest):
         raise VotesError(f"{name} of scores holds impossible values, from {array.min()} to {array.max()}")
     copy = np.array(array, dtype=np.int64, order="C")
