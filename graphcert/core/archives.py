@@ -99,7 +99,6 @@ class _Guarded(io.BufferedIOBase):
         self._source = source
 
     def read(self, size: int | None = -1) -> bytes:
-        """At most `_MOST_DIRECTORY` bytes."""
         # Without a size it is the end of the file that is asked for, which is short.
         found = self._source.read(_CHUNK if size is None or size < 0 else min(size, _MOST_DIRECTORY + 1))
         if len(found) > _MOST_DIRECTORY:
@@ -107,15 +106,12 @@ class _Guarded(io.BufferedIOBase):
         return found
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """As the source does."""
         return self._source.seek(offset, whence)
 
     def tell(self) -> int:
-        """As the source does."""
         return self._source.tell()
 
     def seekable(self) -> bool:
-        """As zipfile needs it."""
         return True
 
 

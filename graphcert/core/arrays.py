@@ -15,8 +15,18 @@ from graphcert.core.files import atomic_write
 from graphcert.core.reading import damage_refused, open_regular, parse_json
 from graphcert.errors import DataError
 
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
 _SPARE = 2**30
 """Sealed files are written uncompressed. If one was compressed since, it may unpack to so many bytes more than it has."""
+
+
+def read_only(array: Integers) -> Integers:
+    """The same array, which can no longer be written."""
+    array.flags.writeable = False
+    return array
 
 
 def to_json(value: Mapping[str, Any]) -> str:

@@ -4,13 +4,12 @@ import math
 from typing import SupportsFloat, SupportsIndex
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 
+from graphcert.core.arrays import Floats
 from graphcert.errors import InputError, UnsupportedError
-
-Floats = NDArray[np.float64]
 
 SLACK = 2.0**-32
 """By so much, in ln σ and for two inputs together, a computed σ(x) may break semi-elasticity; certificates allow for it."""

@@ -120,18 +120,16 @@ class RealLaw(Law):
 
     A change by a vector v is as hard to see as v/s at scale 1, so all that matters of a change is its norm in units of the
     scale, and a smaller scale hides less: a shift that is spread over parts with scales s_j is bounded by the trade-off at
-    scale 1 of the norm Σ‖v_j‖/s_j (ℓ1) or √Σ(‖v_j‖/s_j)² (ℓ2), and that by the one of the whole norm at the least s_j. The
-    trade-off of a norm is the worst of all changes of at most that norm.
+    scale 1 of the norm Σ‖v_j‖/s_j (ℓ1) or √Σ(‖v_j‖/s_j)² (ℓ2), and that by the one of the whole norm at the least s_j.
 
     A subclass is a frozen dataclass with the scale as its first field, `lattice` as its second, and `norm`, `name`,
     `symbols`, `title` and `setting` as class attributes; see `register_law`.
 
     *Lattice.* With `lattice` = h the noise is rounded to whole multiples of h, for clean *and perturbed* features that are
     whole multiples of h (h = 1/255 for images of 8 bits). For such x, round(x + ε) = x + round(ε): what the classifier sees
-    is a post-processing of x + ε, so the trade-off of ε is a sound lower bound. And x + round(ε) is a sum of whole numbers,
-    which a computer adds exactly. Nothing is claimed about perturbed features off the lattice. Without `lattice`, noisy
-    features are floats, and the certificate assumes that their rounding tells the classifier nothing about x (theory,
-    section 11, trap 12; Voráček & Hein 2023).
+    is a post-processing of x + ε, so the trade-off of ε is a sound lower bound, and x + round(ε) is added exactly. Nothing
+    is claimed about perturbed features off the lattice. Without `lattice`, noisy features are floats, and the certificate
+    assumes that their rounding tells the classifier nothing about x (theory, section 11, trap 12; Voráček & Hein 2023).
     """
 
     element = "reals"
@@ -253,10 +251,9 @@ def refuse_subclass(value: object, kinds: Iterable[type]) -> None:
     """Raise `InputError` for an object of a subclass of one of the kinds, unless that is one of the kinds too."""
     parents = [base for base in type(value).__mro__ if base in kinds]
     if parents and parents[0] is not type(value):
-        raise InputError(
-            f"{type(value).__name__} is a subclass of {parents[0].__name__} and would be treated as its parent, "
-            f"whatever it changes; give {parents[0].__name__} itself"
-        )
+        name, parent = type(value).__name__, parents[0].__name__
+        treated = f"{name} is a subclass of {parent} and would be treated as its parent, whatever it changes"
+        raise InputError(f"{treated}; give {parent} itself")
 
 
 def undominated(laws: Iterable[AnyLaw]) -> tuple[AnyLaw, ...]:

@@ -255,8 +255,5 @@ def _warn_about_order(channel: str, levels: tuple[Law, ...]) -> None:
     """Legal but unwise: noise that falls with the distance."""
     rates = [[getattr(law, field) for field, _ in law.symbols] for law in levels]
     if any(f < n for near, far in pairwise(rates) for n, f in zip(near, far, strict=True)):
-        warnings.warn(
-            f"the {channel} noise falls from one level to the next; level 0 is a group's own cluster, which should have "
-            f"the least noise",
-            stacklevel=4,
-        )
+        nearest = "level 0 is a group's own cluster, which should have the least noise"
+        warnings.warn(f"the {channel} noise falls from one level to the next; {nearest}", stacklevel=4)

@@ -5,15 +5,14 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from graphcert.core.arrays import Integers
 from graphcert.errors import UnsupportedError
 from graphcert.noise.bernoulli_flip import CLEAN, HIDDEN, BernoulliFlip
 from graphcert.noise.hierarchical import Selected
 from graphcert.noise.law import AnyLaw, Law
 from graphcert.noise.smoothing import Scheme
 
-Integers = NDArray[np.int64]
 RowLaw = TypeVar("RowLaw", bound=Law, covariant=True)
 
 
@@ -25,12 +24,9 @@ class Views(Generic[RowLaw]):
     share a view, so that equal levels are isotropic smoothing, vote for vote.
 
     Attributes:
-        of_node: (N,) the view of every output.
-        block: (N,) the input block of every node.
-        feature_laws: the distinct laws of features, of any kind (`Selected` under hierarchical smoothing).
-        edge_laws: the distinct laws of edges.
-        feature_law: (V, J) index into `feature_laws`.
-        edge_law: (V, J, J) index into `edge_laws`, symmetric in the blocks.
+        of_node, block: (N,) the view of every output, and the input block of every node.
+        feature_laws, edge_laws: the distinct laws, those of features of any kind (`Selected` under hierarchical smoothing).
+        feature_law, edge_law: (V, J) and (V, J, J) indices into them, the latter symmetric in the blocks.
     """
 
     of_node: Integers

@@ -25,12 +25,10 @@ class Channel:
     """The laws of a channel over rows (or strips) of a given number of elements.
 
     Attributes:
-        gaps: table of the largest addition rate.
+        gaps: table of the largest addition rate, `add_rate`.
         del_high, del_low: (deletion rates,) 128 digits of each distinct rate, ascending.
         level_high, level_low: (addition rates − 1,) 96-bit thresholds θ_a / θ_max of the smaller rates, ascending.
         ranks: (laws, 2) the place of each law's deletion rate and addition rate in these lists.
-        add_rate: the largest addition rate.
-        add_channel, delete_channel: where their random bits come from.
         threshold_error: bound on the total-variation error of one deletion.
     """
 
@@ -119,7 +117,7 @@ class RowScratch:
         self.words, self.steps = np.empty((rows, width), np.uint32), np.empty((rows, draws), np.uint32)
         self.begins, self.counts = (np.empty(rows, np.int64) for _ in range(2))
         self.hits, self.added = np.empty(room * WORD, np.int32), np.empty((channel.additions, room), np.uint64)
-        self.lanes = LaneScratch(channel, rows, rows * _whole_words(longest))
+        self._lanes = _lane_scratch(channel, rows, rows * _whole_words(longest))
         self._sums = aligned(channel.deletions + channel.additions + 1, LANES)
 
     def sums(self, width: int) -> NDArray[np.float32]:
@@ -131,7 +129,7 @@ class RowScratch:
     @property
     def arrays(self) -> tuple[Any, ...]:
         """What the row kernels take."""
-        return self.words, self.steps, self.begins, self.counts, self.hits, self.added, *self.lanes.arrays
+        return self.words, self.steps, self.begins, self.counts, self.hits, self.added, *self._lanes
 
 
 class StripScratch:
@@ -140,7 +138,7 @@ class StripScratch:
     def __init__(self, channel: Channel, elements: int, longest: int) -> None:
         self.words = np.empty((1, WORD), np.uint32)
         self.begins, self.counts = (np.empty(1, np.int64) for _ in range(2))
-        self.lanes = LaneScratch(channel, _STRIPS, _STRIPS * _whole_words(longest))
+        self._lanes = _lane_scratch(channel, _STRIPS, _STRIPS * _whole_words(longest))
         self._additions = channel.additions
         self.grow(channel.room(elements))
 
@@ -151,21 +149,14 @@ class StripScratch:
     @property
     def arrays(self) -> tuple[Any, ...]:
         """What the edge kernel takes."""
-        return self.words, self.begins, self.counts, self.hits, self.added, *self.lanes.arrays
+        return self.words, self.begins, self.counts, self.hits, self.added, *self._lanes
 
 
-class LaneScratch:
-    """The part of it that deletions need, for so many rows and words of lanes."""
-
-    def __init__(self, channel: Channel, rows: int, words: int) -> None:
-        self.places, self.units = np.empty(rows, np.int64), np.empty((words, 2), np.int64)
-        self.digits, self.numbers = np.empty((words, 2 * DIGITS), np.uint32), np.empty((1, WORD), np.uint16)
-        self.kept = np.empty((channel.deletions, words), np.uint64)
-
-    @property
-    def arrays(self) -> tuple[Any, ...]:
-        """What `draw_kept` takes."""
-        return self.places, self.units, self.digits, self.numbers, self.kept
+def _lane_scratch(channel: Channel, rows: int, words: int) -> tuple[NDArray[Any], ...]:
+    """What `draw_kept` takes for the deletions of so many rows and words of lanes, from `places` to `kept`."""
+    digits, numbers = np.empty((words, 2 * DIGITS), np.uint32), np.empty((1, WORD), np.uint16)
+    kept = np.empty((channel.deletions, words), np.uint64)
+    return np.empty(rows, np.int64), np.empty((words, 2), np.int64), digits, numbers, kept
 
 
 def _whole_words(lanes: int) -> int:

@@ -19,15 +19,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from graphcert.core.arrays import Floats as Floats64
+from graphcert.core.arrays import Integers, Mask
 from graphcert.core.compiled import kernel
 from graphcert.errors import DataError, InputError
 from graphcert.noise import RealLaw
 from graphcert.sampling.csr import CSR, Floats
 from graphcert.sampling.unit_noise import UnitNoise, draw_units, unit_noise
-
-Integers = NDArray[np.int64]
-Mask = NDArray[np.bool_]
-Floats64 = NDArray[np.float64]
 
 LARGEST_WHOLE = 2**20
 """Features on a lattice, and the scale of their noise, are at most so many steps."""

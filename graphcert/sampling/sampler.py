@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from graphcert.core.arrays import Mask
 from graphcert.noise import CLEAN, Scheme, Views
 from graphcert.sampling import philox
 from graphcert.sampling.channel import Channel, RowScratch, StripScratch
@@ -14,7 +15,7 @@ from graphcert.sampling.csr import CSR, Floats
 from graphcert.sampling.dense import DenseNoise
 from graphcert.sampling.edges import STRIP, adjacency, edge_marks, noisy_edges, seen_edges
 from graphcert.sampling.rows import RowLayer, first_layer, noisy_rows
-from graphcert.sampling.selection import Mask, selection_of, show_selection, with_selection_column
+from graphcert.sampling.selection import selection_of, show_selection, with_selection_column
 
 _NO_LAYER: RowLayer = (np.empty(0, np.float32), np.empty((0, 0), np.float32))
 

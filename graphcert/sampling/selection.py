@@ -12,24 +12,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from graphcert.core.arrays import Mask
 from graphcert.core.compiled import kernel
 from graphcert.noise import Interpreter, Law, SubsetAblation
 from graphcert.sampling import philox
 from graphcert.sampling.csr import CSR, Floats
 from graphcert.sampling.flips import bit_threshold, draw_bits
 
-Mask = NDArray[np.bool_]
-
 
 @dataclass(frozen=True, eq=False)
 class Selection:
     """The selection probabilities of every view and block.
 
-    Attributes:
-        high, low: (L,) 128 digits of each distinct probability.
-        level: (V, J) the place in these lists of the probability with which a view selects the rows of a block.
-        block: (N,) the block of every row.
-        threshold_error: bound on the total-variation error of selecting one row.
+    `high`, `low` (L,) are 128 digits of each distinct probability, `level` (V, J) the place in these lists of the one with
+    which a view selects the rows of a block; `block` is (N,), `threshold_error` bounds the total variation of one selection.
     """
 
     high: NDArray[np.uint64]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from graphcert.core.arrays import Floats as Floats64
 from graphcert.core.compiled import kernel
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Gaussian, Interpreter, Laplace, RealLaw, Uniform
@@ -19,7 +19,6 @@ from graphcert.sampling.philox import fill_blocks
 from graphcert.tradeoff.base import TradeOff
 from graphcert.tradeoff.real_laws import Radius, radius_of_law, real_trade_off
 
-Floats64 = NDArray[np.float64]
 Draw = Callable[[np.random.Generator, tuple[int, int]], Floats64]
 
 NORMAL, UNIFORM, GIVEN, LAPLACE = range(4)
@@ -31,10 +30,9 @@ class UnitNoise:
     """How the noise ε of a law of real features is drawn at scale 1.
 
     Attributes:
-        branch: of `draw_units`; `GIVEN` for a law with a `draw` of its own.
+        branch, channel: of `draw_units` (`GIVEN` for a law with a `draw` of its own), and which random bits, see `philox`.
         error: bound on the total variation between round(S ε) as drawn and as described, for one number, over S + 1; None
             if none is known. See `rounded_error`.
-        channel: which random bits, see `philox`.
         draw: the noise of a whole sample (N, D) from a generator that belongs to the sample alone; for `GIVEN`.
     """
 

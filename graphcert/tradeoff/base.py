@@ -11,12 +11,11 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from graphcert.core.arrays import Floats as Floats
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise.law import Interpreter, Law
-
-Floats = NDArray[np.float64]
 
 
 class TradeOff(ABC):
@@ -82,10 +81,8 @@ class TradeOff(ABC):
             return other if self.uninformative else self
         joint = self._joint(other) or other._joint(self)
         if joint is None:
-            raise UnsupportedError(
-                f"{self!r} and {other!r} are not certified together: noise of real features and discrete noise do not "
-                f"compose; give a budget of one of them, shift or counts"
-            )
+            why = "noise of real features and discrete noise do not compose; give a budget of one of them, shift or counts"
+            raise UnsupportedError(f"{self!r} and {other!r} are not certified together: {why}")
         return joint
 
     def _joint(self, other: "TradeOff") -> "TradeOff | None":
@@ -104,6 +101,12 @@ def probabilities(p: ArrayLike) -> Floats:
     if not np.all((array >= 0) & (array <= 1)):
         raise InputError("a trade-off is evaluated at probabilities between 0 and 1, and NaN is not one")
     return array
+
+
+def lower_of_upper(pair: TradeOff, p: ArrayLike) -> Floats:
+    """1 − upper(1 − p), rounded down: 1 − p is exact for p ≥ 1/2, and below the slope of `upper` is small."""
+    bound: Floats = np.maximum(np.nextafter(1.0 - pair.upper(1.0 - probabilities(p)), -1.0), 0.0)
+    return bound
 
 
 def rounded_up(numerator: int, denominator: int) -> float:

@@ -8,15 +8,14 @@ from math import comb, prod
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from graphcert.core.arrays import Integers
 from graphcert.errors import InputError
 from graphcert.noise import AXES, CLEAN, BernoulliFlip, Budget, Law, Scheme, Selected, Views
 from graphcert.noise.law import undominated
 from graphcert.tradeoff.base import TradeOff, trade_off
 from graphcert.tradeoff.disjoint_support import selection_mass, with_disjoint_support
-
-Integers = NDArray[np.int64]
 
 MOST_ALLOCATIONS = 256
 """How many ways to spread a budget over incomparable levels are tried one by one."""

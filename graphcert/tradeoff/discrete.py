@@ -33,6 +33,11 @@ def refuse_beyond_exact(atoms: int, bits: int) -> None:
         )
 
 
+def product(left: Sequence[Atom], right: Sequence[Atom]) -> list[Atom]:
+    """The atoms of two independent parts together, in no particular order: their ratios must be sorted again."""
+    return [(c * c2, d * d2) for c, d in left for c2, d2 in right]
+
+
 def merge(atoms: Iterable[Atom]) -> list[Atom]:
     """Sort by decreasing ratio d/c (atoms without clean mass first), join equal ratios, drop null atoms. Exact."""
     merged: list[Atom] = []
@@ -130,9 +135,7 @@ covers the reader who means 1/100 where the law holds the float 0.01, as long as
 class DiscreteTradeOff(TradeOff):
     """A trade-off whose atoms are known exactly; equal atoms mean equal trade-offs.
 
-    Attributes:
-        atoms: (clean, perturbed) masses times 2^bits, sorted by decreasing ratio and merged; build with `from_atoms`.
-        bits: the power of two by which all masses are divided.
+    `atoms` are (clean, perturbed) masses times 2^bits, sorted by decreasing ratio and merged; build with `from_atoms`.
     """
 
     atoms: tuple[Atom, ...]
@@ -214,7 +217,7 @@ class DiscreteTradeOff(TradeOff):
             return None
         bits = self.bits + other.bits
         refuse_beyond_exact(len(self.atoms) * len(other.atoms), bits)
-        return self.from_atoms([(c * c2, d * d2) for c, d in self.atoms for c2, d2 in other.atoms], bits)
+        return self.from_atoms(product(self.atoms, other.atoms), bits)
 
     @cached_property
     def _reach(self) -> Reach:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
 from graphcert.noise import Gaussian
-from graphcert.tradeoff.base import Floats, TradeOff, probabilities
+from graphcert.tradeoff.base import Floats, TradeOff, lower_of_upper, probabilities
 from graphcert.tradeoff.real_laws import radius_of_law, real_trade_off
 
 FLOOR = 2.0**-64
@@ -42,8 +42,7 @@ class GaussianTradeOff(TradeOff):
 
     def lower(self, p: ArrayLike) -> Floats:
         """See `TradeOff.lower`; within 1e-11 of the exact value."""
-        bound: Floats = np.maximum(np.nextafter(1.0 - self.upper(1.0 - probabilities(p)), -1.0), 0.0)
-        return bound
+        return lower_of_upper(self, p)
 
     def upper(self, p: ArrayLike) -> Floats:
         """See `TradeOff.upper`; within 1e-11 of the exact value wherever that is not smaller than p was raised to."""
@@ -87,8 +86,7 @@ def gaussian_radius(p_lower: ArrayLike, sigma: float, delta: Fraction = Fraction
     share, rest = float(1 - delta), float((1 - 2 * delta) / (2 * (1 - delta)))
     outside = np.minimum((1.0 - p) / share, 1.0)
     distance = ndtri(rest) - ndtri(outside) - 4 * GUARD
-    radius: Floats = np.where(outside < rest, np.maximum(distance, 0.0) * sigma * (1 - GUARD), 0.0)
-    return radius
+    return np.where(outside < rest, np.maximum(distance, 0.0) * sigma * (1 - GUARD), 0.0)
 
 
 def gaussian_radius_multiclass(
@@ -115,5 +113,4 @@ def gaussian_radius_multiclass(
         middle = (low + high) / 2
         inside = holds(middle)
         low, high = np.where(inside, middle, low), np.where(inside, high, middle)
-    radius: Floats = np.where(certified, low * sigma * (1 - GUARD), 0.0)
-    return radius
+    return np.where(certified, low * sigma * (1 - GUARD), 0.0)

@@ -81,7 +81,7 @@ def order_weight(law: Law, order: float, mirrored: bool = False) -> tuple[float,
         (w_add, w_delete), each ≥ 0; inf where the divergence is infinite (such as additions under θ⁺ = 0 and α ≥ 1), 0
         where the law hides the change completely (θ⁺ + θ⁻ = 1). Sound side: never below the exact value.
     """
-    alpha = _checked(order)
+    alpha = checked_order(order)
     with localcontext(_DECIMAL):
         zero, one = coins_of_law.of(law)(law)
         from_zero, from_one = _divergence(one, zero, alpha), _divergence(zero, one, alpha)
@@ -102,7 +102,7 @@ def order_eta(p_lower: ArrayLike, order: float, mirrored: bool = False, *, level
         η ≥ 0 of the shape of `p_lower`: 0 where p_lower ≤ level, inf only where p_lower = 1. Sound side: never above the
         exact value.
     """
-    alpha = _checked(order)
+    alpha = checked_order(order)
     p, q = probabilities(p_lower), np.asarray(level, dtype=np.float64)
     if q.shape not in ((), p.shape) or not ((q >= 0.5) & (q < 1)).all():
         raise InputError("level must be one number of at least 1/2 and below 1, or one per majority")
@@ -113,8 +113,7 @@ def order_eta(p_lower: ArrayLike, order: float, mirrored: bool = False, *, level
     between = np.where(inside, p, q)
     coin, target = (np.log(between), np.log1p(-between)), (np.full_like(p, -surprise), np.log1p(np.full_like(p, -q)))
     value = _two_point(coin, target, alpha) if mirrored else _two_point(target, coin, alpha)
-    eta = np.where(inside, value, np.where(p == 1.0, certain * (1 - _FLOAT_GUARD), 0.0))
-    return np.maximum(eta, 0.0)
+    return np.maximum(np.where(inside, value, np.where(p == 1.0, certain * (1 - _FLOAT_GUARD), 0.0)), 0.0)
 
 
 def mean_variance_eta(mean_lower: ArrayLike, variance_upper: ArrayLike) -> Floats:
@@ -136,11 +135,11 @@ def mean_variance_eta(mean_lower: ArrayLike, variance_upper: ArrayLike) -> Float
     cap = majority * (1 - majority) * (1 + _FLOAT_GUARD)
     with np.errstate(divide="ignore"):
         eta = np.log1p((majority - 0.5) ** 2 / np.minimum(variance, cap)) * (1 - _FLOAT_GUARD)
-    bound: Floats = np.where(mean > 0.5, eta, 0.0)
-    return bound
+    return np.where(mean > 0.5, eta, 0.0)
 
 
-def _checked(order: float) -> float:
+def checked_order(order: float) -> float:
+    """Return the order of a divergence as a float above 0 or infinite; raises `InputError` for anything else."""
     alpha = float(order)
     if not alpha > 0:
         raise InputError(f"the order of a divergence must be a positive number or math.inf, got {order!r}")

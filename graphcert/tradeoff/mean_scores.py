@@ -29,6 +29,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from graphcert.errors import InputError
 from graphcert.tradeoff.base import Floats, TradeOff, probabilities
+from graphcert.tradeoff.half_spaces import checked_order
 
 _FREE = 2.0 ** (np.arange(-160, 161) / 16)
 """Values that are tried for a (from 1/2 on, or from 0 on), about 4 % apart; all of them are valid."""
@@ -62,9 +63,7 @@ def score_eta(tails: ArrayLike, order: float, mirrored: bool = False) -> Floats:
         (N,) finite η ≥ 0: 0 where the mean is not known to exceed 1/2. Sound side: never above the exact value, which is
         the largest over all a; some values of a are tried.
     """
-    alpha, array = float(order), probabilities(tails)
-    if not alpha > 0:
-        raise InputError(f"the order of a divergence must be a positive number or math.inf, got {order!r}")
+    alpha, array = checked_order(order), probabilities(tails)
     if array.ndim != 2 or (np.diff(array, axis=1) > 0).any():
         raise InputError("tails of scores must have the shape (nodes, bins) and fall along the bins")
     if mirrored and alpha < 1:
@@ -78,8 +77,7 @@ def score_eta(tails: ArrayLike, order: float, mirrored: bool = False) -> Floats:
         values = family.finish(mass @ family.phi) + family.offset
         slack = _ROUNDING * (bins + 16 + 8 * np.abs(family.offset)) * (1 + family.steepness)
         best = np.fmax.reduce(values - slack, axis=1)  # what overflows proves nothing
-    eta: Floats = np.where(best > 0, best, 0.0)
-    return eta
+    return np.where(best > 0, best, 0.0)
 
 
 def _minus_log(mean: Floats) -> Floats:
@@ -133,9 +131,7 @@ class ScoreTails:
     mean is at least μ − σ√χ², χ² the divergence of the two laws: so wherever μ − σ√χ² > 1/2, the sum exceeds 1/2. The same
     holds for every other divergence, whose bounds hold for this score too.
 
-    Attributes:
-        values: (V,) the distinct tails; a trade-off is evaluated at each of them once.
-        place: (N, B) which of them stands where.
+    `values` (V,) are the distinct tails, at which a trade-off is evaluated once, `place` (N, B) which of them stands where.
     """
 
     values: Floats

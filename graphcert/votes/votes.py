@@ -13,13 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from graphcert.core.arguments import half_open
-from graphcert.core.arrays import read_sealed, seal, to_json, write_sealed
+from graphcert.core.arrays import Integers as Counts
+from graphcert.core.arrays import read_only, read_sealed, seal, to_json, write_sealed
 from graphcert.core.reading import damage_refused
 from graphcert.errors import DataError, InputError, VotesError
 from graphcert.noise import Scheme, as_scheme, smoothing_from_dict
 from graphcert.votes import BINS, UNIT, Scores
-
-Counts = NDArray[np.int64]
 
 _FORMAT = 1
 _COUNTS = ("pilot_counts", "counts")
@@ -68,7 +67,7 @@ class Votes:
         try:
             for name in _COUNTS:
                 counts = checked_counts(name, getattr(self, name), "node")
-                object.__setattr__(self, name, _frozen(np.array(counts, dtype=np.int64, order="C")))
+                object.__setattr__(self, name, read_only(np.array(counts, dtype=np.int64, order="C")))
             if self.counts.ndim != 2 or self.pilot_counts.shape != self.counts.shape:
                 raise InputError(
                     f"pilot_counts and counts must agree on nodes and classes, got the shapes "
@@ -124,12 +123,12 @@ class Votes:
     @cached_property
     def labels(self) -> Counts:
         """(N,) class with most pilot votes; the smallest class among equals."""
-        return _frozen(self.pilot_counts.argmax(axis=1).astype(np.int64))
+        return read_only(self.pilot_counts.argmax(axis=1).astype(np.int64))
 
     @cached_property
     def successes(self) -> Counts:
         """(N,) votes, out of `samples`, for the label that the pilot chose."""
-        return _frozen(np.take_along_axis(self.counts, self.labels[:, None], axis=1)[:, 0])
+        return read_only(np.take_along_axis(self.counts, self.labels[:, None], axis=1)[:, 0])
 
     @cached_property
     def digest(self) -> str:
@@ -254,9 +253,4 @@ def checked_counts(name: str, counts: ArrayLike, element: str) -> NDArray[np.int
         raise InputError(f"every {element} needs the same number of votes, but {found}")
     if totals.min() < 1:
         raise InputError(f"{name} holds no votes; take at least one sample")
-    return array
-
-
-def _frozen(array: Counts) -> Counts:
-    array.flags.writeable = False
     return array

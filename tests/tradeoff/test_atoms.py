@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from graphcert.noise import BernoulliFlip
 from graphcert.tradeoff import DiscreteTradeOff, trade_off
-from graphcert.tradeoff.discrete import merge
+from graphcert.tradeoff.discrete import merge, product
 
 MASS = st.one_of(st.integers(0, 5), st.integers(2**200, 2**200 + 3), st.integers(0, 2**2000))
 
@@ -42,8 +42,7 @@ def test_trap_product_atoms_are_sorted_again(number: int) -> None:
     left, right = trade_off(F, 2, 1), trade_off(E, 1, 2)
     pairs = oracle.outcomes((F, 2, 1), (E, 1, 2))
     joint = left * right
-    products = [(c * c2, d * d2) for c, d in left.atoms for c2, d2 in right.atoms]
-    unsorted = DiscreteTradeOff(tuple(products), left.bits + right.bits)
+    unsorted = DiscreteTradeOff(tuple(product(left.atoms, right.atoms)), left.bits + right.bits)
     over_certified = 0
     for p in (Fraction(k, 20) for k in range(1, 20)):
         assert joint.lower_exact(p) == oracle.lower(pairs, p)
