@@ -10,104 +10,51 @@ from typing import TYPE_CHECKING, Any
 from graphcert._version import __version__
 
 if TYPE_CHECKING:
-    from graphcert import errors as errors
-    from graphcert import statistics as statistics
-    from graphcert.certificates import Attack as Attack
-    from graphcert.certificates import Certificate as Certificate
-    from graphcert.certificates import MethodComparison as MethodComparison
-    from graphcert.certificates import Prediction as Prediction
-    from graphcert.certificates import ScoreCertificate as ScoreCertificate
-    from graphcert.certificates import SegmentationCertificate as SegmentationCertificate
-    from graphcert.certificates import certify as certify
-    from graphcert.certificates import certify_scores as certify_scores
-    from graphcert.certificates import predict as predict
-    from graphcert.certificates import seg_certify as seg_certify
-    from graphcert.collective import CollectiveCurve as CollectiveCurve
-    from graphcert.collective import collective_strictly_local as collective_strictly_local
-    from graphcert.collective import naive_bound as naive_bound
-    from graphcert.collective import receptive_field as receptive_field
-    from graphcert.collective import undirected_edges as undirected_edges
-    from graphcert.data import load_dataset as load_dataset
-    from graphcert.data import partition_graph as partition_graph
-    from graphcert.data import register_dataset as register_dataset
-    from graphcert.images import GridGraph as GridGraph
-    from graphcert.images import ImageFolder as ImageFolder
-    from graphcert.images import ImageModel as ImageModel
-    from graphcert.images import PixelCounts as PixelCounts
-    from graphcert.images import sample_image_votes as sample_image_votes
-    from graphcert.models import register_model as register_model
-    from graphcert.noise import Ablation as Ablation
-    from graphcert.noise import BernoulliFlip as BernoulliFlip
-    from graphcert.noise import Budget as Budget
-    from graphcert.noise import Gaussian as Gaussian
-    from graphcert.noise import Hierarchical as Hierarchical
-    from graphcert.noise import Laplace as Laplace
-    from graphcert.noise import Law as Law
-    from graphcert.noise import Partition as Partition
-    from graphcert.noise import RealLaw as RealLaw
-    from graphcert.noise import Smoothing as Smoothing
-    from graphcert.noise import SubsetAblation as SubsetAblation
-    from graphcert.noise import Uniform as Uniform
-    from graphcert.noise import elastic_sigma as elastic_sigma
-    from graphcert.sampling.unit_noise import register_law as register_law
-    from graphcert.tradeoff import TradeOff as TradeOff
-    from graphcert.tradeoff import input_dependent_radius as input_dependent_radius
-    from graphcert.tradeoff import input_dependent_threshold as input_dependent_threshold
-    from graphcert.tradeoff import trade_off as trade_off
-    from graphcert.votes import Scores as Scores
-    from graphcert.votes import Votes as Votes
-    from graphcert.voting import sample_votes as sample_votes
+    from graphcert import errors, statistics
+    from graphcert.certificates import (  # isort: skip
+        Attack, Certificate, MethodComparison, Prediction, ScoreCertificate, SegmentationCertificate, certify,
+        certify_scores, predict, seg_certify,
+    )  # fmt: skip
+    from graphcert.collective import (  # isort: skip
+        CollectiveCurve, collective_strictly_local, naive_bound, receptive_field, undirected_edges,
+    )  # fmt: skip
+    from graphcert.data import load_dataset, partition_graph, register_dataset
+    from graphcert.images import GridGraph, ImageFolder, ImageModel, PixelCounts, sample_image_votes
+    from graphcert.models import register_model
+    from graphcert.noise import (  # isort: skip
+        Ablation, BernoulliFlip, Budget, Gaussian, Hierarchical, Laplace, Law, Partition, RealLaw, Smoothing,
+        SubsetAblation, Uniform, elastic_sigma,
+    )  # fmt: skip
+    from graphcert.sampling.unit_noise import register_law
+    from graphcert.tradeoff import TradeOff, input_dependent_radius, input_dependent_threshold, trade_off
+    from graphcert.votes import Scores, Votes
+    from graphcert.voting import sample_votes
 
-_HOMES = {
-    "Ablation": "graphcert.noise",
-    "Attack": "graphcert.certificates",
-    "BernoulliFlip": "graphcert.noise",
-    "Budget": "graphcert.noise",
-    "Certificate": "graphcert.certificates",
-    "CollectiveCurve": "graphcert.collective",
-    "Gaussian": "graphcert.noise",
-    "GridGraph": "graphcert.images",
-    "Hierarchical": "graphcert.noise",
-    "ImageFolder": "graphcert.images",
-    "ImageModel": "graphcert.images",
-    "Laplace": "graphcert.noise",
-    "Law": "graphcert.noise",
-    "MethodComparison": "graphcert.certificates",
-    "Partition": "graphcert.noise",
-    "PixelCounts": "graphcert.images",
-    "Prediction": "graphcert.certificates",
-    "RealLaw": "graphcert.noise",
-    "ScoreCertificate": "graphcert.certificates",
-    "Scores": "graphcert.votes",
-    "SegmentationCertificate": "graphcert.certificates",
-    "Smoothing": "graphcert.noise",
-    "SubsetAblation": "graphcert.noise",
-    "TradeOff": "graphcert.tradeoff",
-    "Uniform": "graphcert.noise",
-    "Votes": "graphcert.votes",
-    "certify": "graphcert.certificates",
-    "certify_scores": "graphcert.certificates",
-    "collective_strictly_local": "graphcert.collective",
-    "elastic_sigma": "graphcert.noise",
-    "input_dependent_radius": "graphcert.tradeoff",
-    "input_dependent_threshold": "graphcert.tradeoff",
-    "load_dataset": "graphcert.data",
-    "naive_bound": "graphcert.collective",
-    "partition_graph": "graphcert.data",
-    "predict": "graphcert.certificates",
-    "receptive_field": "graphcert.collective",
-    "register_dataset": "graphcert.data",
-    "register_law": "graphcert.sampling.unit_noise",
-    "register_model": "graphcert.models",
-    "sample_image_votes": "graphcert.images",
-    "sample_votes": "graphcert.voting",
-    "seg_certify": "graphcert.certificates",
-    "trade_off": "graphcert.tradeoff",
-    "undirected_edges": "graphcert.collective",
+_NAMES = {
+    "graphcert.certificates": "Attack Certificate MethodComparison Prediction ScoreCertificate SegmentationCertificate "
+    "certify certify_scores predict seg_certify",
+    "graphcert.collective": "CollectiveCurve collective_strictly_local naive_bound receptive_field undirected_edges",
+    "graphcert.data": "load_dataset partition_graph register_dataset",
+    "graphcert.images": "GridGraph ImageFolder ImageModel PixelCounts sample_image_votes",
+    "graphcert.models": "register_model",
+    "graphcert.noise": "Ablation BernoulliFlip Budget Gaussian Hierarchical Laplace Law Partition RealLaw Smoothing "
+    "SubsetAblation Uniform elastic_sigma",
+    "graphcert.sampling.unit_noise": "register_law",
+    "graphcert.tradeoff": "TradeOff input_dependent_radius input_dependent_threshold trade_off",
+    "graphcert.votes": "Scores Votes",
+    "graphcert.voting": "sample_votes",
 }
+_HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
 _MODULES = ("errors", "statistics")
-
-__all__ = ["__version__", *_MODULES, *_HOMES]
+__all__ = [
+    "Ablation", "Attack", "BernoulliFlip", "Budget", "Certificate", "CollectiveCurve", "Gaussian", "GridGraph",
+    "Hierarchical", "ImageFolder", "ImageModel", "Laplace", "Law", "MethodComparison", "Partition", "PixelCounts",
+    "Prediction", "RealLaw", "ScoreCertificate", "Scores", "SegmentationCertificate", "Smoothing", "SubsetAblation",
+    "TradeOff", "Uniform", "Votes", "__version__", "certify", "certify_scores", "collective_strictly_local",
+    "elastic_sigma", "errors", "input_dependent_radius", "input_dependent_threshold", "load_dataset", "naive_bound",
+    "partition_graph", "predict", "receptive_field", "register_dataset", "register_law", "register_model",
+    "sample_image_votes", "sample_votes", "seg_certify", "statistics", "trade_off", "undirected_edges",
+]  # fmt: skip
 
 
 if not TYPE_CHECKING:  # a type checker that saw this would take every name for a public one

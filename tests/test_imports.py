@@ -113,3 +113,13 @@ def test_pure_layers_load_without_torch() -> None:
     ]
     result = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
+
+
+def test_no_module_binds_a_name_twice() -> None:
+    """Functions look their constants up when they run, so a second `_GUARD` below would become that of those above."""
+    for path in ROOT.rglob("*.py"):
+        body = ast.parse(path.read_text()).body
+        plain = [target for node in body if isinstance(node, ast.Assign) for target in node.targets]
+        annotated = [node.target for node in body if isinstance(node, ast.AnnAssign)]
+        bound = [name.id for part in (*plain, *annotated) for name in ast.walk(part) if isinstance(name, ast.Name)]
+        assert len(bound) == len(set(bound)), f"{path} binds a name twice"

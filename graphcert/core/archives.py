@@ -29,16 +29,11 @@ _PLAIN = "biufcSU"
 class Archive:
     """The members of a zip archive, read one at a time and never more than the archive as a whole may take.
 
+    Members named twice, encrypted, compressed by another method than deflation, or of impossible size are refused; a damaged
+    list of members raises exceptions of any kind, see `damage_refused`.
+
     Args:
-        source: opened for reading bytes.
         most: how many bytes all members together may have once unpacked; by default only memory limits them.
-
-    Attributes:
-        size: bytes of the file itself.
-
-    Raises:
-        DataError: if a member is named twice, encrypted, compressed by another method than deflation, or of impossible size.
-        Exception: of any kind, if the list of members is damaged; see `damage_refused`.
     """
 
     def __init__(self, source: BinaryIO, most: int | None = None) -> None:
@@ -65,30 +60,16 @@ class Archive:
         return tuple(self._members)
 
     def read(self, name: str, copies: int = 1) -> NDArray[np.uint8]:
-        """The bytes of one member, checked by the checksum of the archive.
-
-        Args:
-            copies: how many times its size will be taken in memory.
-
-        Raises:
-            DataError: if there is no such member, or it is damaged or too large.
-        """
+        """The bytes of one member, checked by the checksum of the archive; `copies` of its size will be taken in memory."""
         with damage_refused(f"its member {name} is damaged", "write it anew"), self._open(name) as stream:
             size = self._members[name].file_size
             self._take(copies * size, name)
             return _filled(stream, np.empty(size, np.uint8))
 
     def array(self, name: str) -> NDArray[Any]:
-        """One array of numbers or text, from the member `name`.npy.
-
-        Raises:
-            DataError: if there is no such member, or it is damaged, too large, or no plain array: objects would have to be
-                unpickled.
-        """
-        with (
-            damage_refused(f"its member {name} is damaged or not a plain array", "write it anew"),
-            self._open(f"{name}.npy") as stream,
-        ):
+        """One array of numbers or text, from the member `name`.npy; objects, which would be unpickled, are refused."""
+        damage = f"its member {name} is damaged or not a plain array"
+        with damage_refused(damage, "write it anew"), self._open(f"{name}.npy") as stream:
             start = io.BytesIO(stream.read(_MOST_HEADER))
             shape, in_columns, dtype = _header(start)
             count, size = math.prod(shape), self._members[f"{name}.npy"].file_size - start.tell()
@@ -118,7 +99,6 @@ class _Guarded(io.BufferedIOBase):
         self._source = source
 
     def read(self, size: int | None = -1) -> bytes:
-        """At most `_MOST_DIRECTORY` bytes."""
         # Without a size it is the end of the file that is asked for, which is short.
         found = self._source.read(_CHUNK if size is None or size < 0 else min(size, _MOST_DIRECTORY + 1))
         if len(found) > _MOST_DIRECTORY:
@@ -126,20 +106,17 @@ class _Guarded(io.BufferedIOBase):
         return found
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """As the source does."""
         return self._source.seek(offset, whence)
 
     def tell(self) -> int:
-        """As the source does."""
         return self._source.tell()
 
     def seekable(self) -> bool:
-        """As zipfile needs it."""
         return True
 
 
 def _header(start: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, whether columns come first, and type, as the first bytes of a member tell them."""
+    """Shape, whether columns come first, and type, from the first bytes of a member."""
     version = np.lib.format.read_magic(start)
     read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     if version not in read:

@@ -73,15 +73,7 @@ def one_of(name: str, value: str, known: Iterable[str]) -> str:
 
 
 def target_mask(targets: ArrayLike | None, nodes: int) -> NDArray[np.bool_]:
-    """Targets as a mask (N,) with at least one node.
-
-    Args:
-        targets: a mask of booleans (N,), or node numbers, each once; None for all nodes.
-        nodes: N.
-
-    Raises:
-        InputError: for anything else, such as a mask of zeros and ones.
-    """
+    """Targets as a mask (N,) with at least one node, from a mask of booleans, node numbers (each once), or None for all."""
     if targets is None:
         return np.ones(nodes, dtype=bool)
     try:
@@ -110,9 +102,7 @@ def _node_numbers(chosen: NDArray[Any], nodes: int) -> NDArray[np.int64]:
         raise InputError(f"target nodes are numbered from 0 to {nodes - 1}, got {numbers[0]} to {numbers[-1]}")
     if (times > 1).any():
         if chosen.size == nodes and numbers[-1] <= 1:
-            raise InputError(
-                "targets is a mask of zeros and ones, which would be read as the numbers of nodes 0 and 1; give booleans, "
-                "targets=mask.astype(bool)"
-            )
+            mistake = "targets is a mask of zeros and ones, which would be read as the numbers of nodes 0 and 1"
+            raise InputError(f"{mistake}; give booleans, targets=mask.astype(bool)")
         raise InputError(f"node {numbers[times > 1][0]} is named {times.max()} times in targets; name every node once")
     return numbers.astype(np.int64)

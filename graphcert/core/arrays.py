@@ -15,8 +15,18 @@ from graphcert.core.files import atomic_write
 from graphcert.core.reading import damage_refused, open_regular, parse_json
 from graphcert.errors import DataError
 
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
 _SPARE = 2**30
 """Sealed files are written uncompressed. If one was compressed since, it may unpack to so many bytes more than it has."""
+
+
+def read_only(array: Integers) -> Integers:
+    """The same array, which can no longer be written."""
+    array.flags.writeable = False
+    return array
 
 
 def to_json(value: Mapping[str, Any]) -> str:
@@ -63,11 +73,7 @@ def graph_fingerprint(features: NDArray[Any], edges: NDArray[Any] | None, labels
 
 
 def write_sealed(path: Path, description: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write atomically and durably; equal content gives equal bytes.
-
-    Raises:
-        DataError: if the file cannot be written.
-    """
+    """Write atomically and durably; equal content gives equal bytes."""
     text = to_json(description)
     with atomic_write(path) as stream:
         np.savez(stream, description=np.array(text), sha256=np.array(seal(text, arrays)), **arrays)  # type: ignore[arg-type]
@@ -79,12 +85,8 @@ def read_sealed(
     """Read the description and the named integer arrays, verifying the checksum.
 
     Args:
-        path: the file.
         kind: what it should be and `remedy`, what to do if it is not: words for the errors.
         names: the arrays to read; None for all that there are.
-
-    Raises:
-        DataError: if the file is missing, truncated, altered, too large for memory, or not a `kind`.
     """
     try:
         with damage_refused(f"{path} is not a complete {kind}", remedy):

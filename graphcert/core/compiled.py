@@ -19,8 +19,7 @@ Kernel = Callable[..., Any]
 def kernel(function: Kernel) -> Kernel:
     """Compile `function` to machine code that releases the interpreter lock and is cached on disk.
 
-    Arithmetic stays as written (no `fastmath`): a kernel returns the same bits on every run, which is what makes votes
-    reproducible. Kernels never start threads of their own; parallelism lives in `voting`.
+    Arithmetic stays as written (no `fastmath`): the same bits on every run make votes reproducible. No threads start here.
     """
     return _compiled(function)
 
@@ -56,8 +55,7 @@ def _compiled(function: Kernel, **options: Any) -> Kernel:
 def _versioned(function: Kernel) -> Kernel:
     """Give the function a name that changes with the source of any kernel; its cache file is found by that name.
 
-    numba notices that the file of a kernel has changed, but not that another file has whose kernels it calls. It would
-    go on with the old machine code, and the noise drawn would not be the noise certified.
+    numba does not notice that another file has changed whose kernels it calls, and would run the old machine code.
     """
     function.__qualname__ = f"{function.__qualname__}_{_package_digest()}"
     return function
@@ -85,9 +83,8 @@ event.register("numba:compile", _COMPILING)
 def working_time() -> float:
     """Seconds of a clock that only goes forward, without the time in which machine code was made.
 
-    Kernels are compiled the first time they run on a machine, which can take longer than a whole search. A time limit is
-    about the search: the same call must not prove less only because it came first. While other threads compile, it runs
-    on.
+    Kernels are compiled when they first run, which can take longer than a whole search, and a call must not prove less only
+    because it came first. While other threads compile, it runs on.
     """
     compiled = _COMPILING.duration if _COMPILING.done else 0.0
     return time.monotonic() - float(compiled)

@@ -29,10 +29,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """A stream whose content appears at `path` at once and only if the block ends without an exception.
 
     The content is on disk before the name is: a crash at any moment leaves the old file or the new one. What a killed
-    writer of the same file has left behind is removed.
-
-    Raises:
-        DataError: if the file cannot be written, or if its run folder was deleted, which is never made again.
+    writer of the same file has left behind is removed. A run folder that was deleted is never made again.
     """
     refuse_vanished(path)
     try:
@@ -51,9 +48,8 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     except OSError as error:
         refuse_vanished(path)
         reason = error.strerror or str(error)
-        raise DataError(
-            f"{path} cannot be written ({reason}); make room or choose a folder that can be written"
-        ) from None
+        remedy = "make room or choose a folder that can be written"
+        raise DataError(f"{path} cannot be written ({reason}); {remedy}") from None
 
 
 @contextmanager
@@ -109,11 +105,7 @@ def claimed(folder: Path) -> Iterator[None]:
 
 
 def alone(new: bool = False) -> Callable[[Method], Method]:
-    """Let a method run while no other process writes into `self.folder`.
-
-    Args:
-        new: make the folder if it is absent; otherwise the method says what is missing.
-    """
+    """Let a method run while no other process writes into `self.folder`; only if `new` it is made where it is absent."""
 
     def decorate(method: Method) -> Method:
         @wraps(method)

@@ -35,11 +35,7 @@ def locked(folder: Path) -> Iterator[None]:
     """Hold `folder` alone while the block runs; a block within a block of the same thread holds it already.
 
     The folder is created if absent, and removed again if the block leaves nothing in it. Where the file system knows no
-    locks the block runs all the same.
-
-    Raises:
-        DataError: if another process or thread holds the folder, if it cannot be written, or if it was deleted
-            meanwhile.
+    locks the block runs all the same. A folder that another process or thread holds, or that vanishes, is a `DataError`.
     """
     place = folder.resolve()
     if place in _HELD and _HELD[place][1] == threading.get_ident():
@@ -99,9 +95,8 @@ def _take(folder: Path) -> bool:
     try:
         if seize(handle) is False:
             holder = os.read(handle, 10_000).decode(errors="replace").strip() or "another process"
-            raise DataError(
-                f"{folder} is being written by {holder}; wait until that has ended, or choose another output folder"
-            )
+            remedy = "wait until that has ended, or choose another output folder"
+            raise DataError(f"{folder} is being written by {holder}; {remedy}")
         if _is(handle, path):
             os.ftruncate(handle, 0)
             os.write(handle, f"process {os.getpid()} ({shlex.join(['graphcert', *sys.argv[1:]])})\n".encode())

@@ -26,10 +26,7 @@ def damage_refused(what: str, remedy: str) -> Iterator[None]:
     """Turn whatever goes wrong inside into one `DataError`; only a missing file stays a `FileNotFoundError`.
 
     Parsers of damaged files stumble in every way: recursion, overflow, lack of memory, errors of compression libraries.
-
-    Args:
-        what: the first half of the sentence, such as "votes.npz is not a complete file of votes".
-        remedy: what to do about it.
+    `what` is the first half of the sentence, such as "votes.npz is not a complete file of votes".
     """
     try:
         yield
@@ -46,11 +43,7 @@ def problem(error: Exception) -> str:
 
 
 def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
-    """Open a file for reading bytes; pipes, devices, sockets and folders, which may never end, are refused at once.
-
-    Raises:
-        OSError: if there is no file, it cannot be read, or is not a regular one. A link to a regular file is one.
-    """
+    """Open a file for reading bytes; pipes, devices, sockets and folders, which may never end, are an `OSError` at once."""
 
     def opener(name: str, flags: int) -> int:
         if not stat.S_ISREG(os.stat(name).st_mode):  # opening a device may already act
@@ -65,15 +58,7 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
 
 
 def read_bytes(path: str | os.PathLike[str], copies: int = 1) -> bytes:
-    """The content of a regular file.
-
-    Args:
-        copies: how many times its size the content will take in memory.
-
-    Raises:
-        OSError: if it cannot be read, see `open_regular`.
-        DataError: if it does not fit into memory.
-    """
+    """The content of a regular file, which will take `copies` times its size in memory."""
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         check_memory(copies * size, str(path))
@@ -81,25 +66,13 @@ def read_bytes(path: str | os.PathLike[str], copies: int = 1) -> bytes:
 
 
 def read_json(path: Path, what: str, remedy: str) -> Any:
-    """The JSON value in a file.
-
-    Args:
-        what: what the file should be and `remedy`, what to do if it is not: words for the errors.
-
-    Raises:
-        FileNotFoundError: if there is no file.
-        DataError: if it cannot be read or holds no JSON.
-    """
+    """The JSON value in a file; `what` it should be, and the `remedy` if it is not, are words for the `DataError`."""
     with damage_refused(f"{path} is not {what}", remedy):
         return parse_json(read_bytes(path, PER_CHARACTER).decode())
 
 
 def parse_json(text: str) -> Any:
-    """The value of a JSON text; a name that occurs twice in an object is refused, for either value might be meant.
-
-    Raises:
-        ValueError, RecursionError: if this is no JSON, or nested too deeply.
-    """
+    """The value of a JSON text; a name that occurs twice in an object is refused, for either value might be meant."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
@@ -123,11 +96,7 @@ def check_memory(needed: int, what: str) -> None:
 
 
 def memory_limit() -> int:
-    """How many bytes reading one file may take: what GRAPHCERT_MEMORY says, else half of the memory that is free.
-
-    Raises:
-        InputError: if GRAPHCERT_MEMORY is no amount.
-    """
+    """How many bytes reading one file may take: what GRAPHCERT_MEMORY says, else half of the memory that is free."""
     given = os.environ.get(MEMORY)
     if given is None:
         return max(_LEAST, min(_free()) // 2)

@@ -20,10 +20,8 @@ class Ablation(Law):
     name = "ablation"
     element = "rows"
     setting = Setting(
-        "ablate",
-        bool,
-        "Hide selected rows instead of flipping bits; then --select is the probability of being ablated.",
-    )
+        "ablate", bool, "Hide selected rows instead of flipping bits; then --select is the probability of being ablated.",
+    )  # fmt: skip
 
     def dominates(self, weak: Law) -> bool:
         """See `Law.dominates`: nothing is seen under either law."""

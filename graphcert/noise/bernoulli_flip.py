@@ -44,12 +44,8 @@ class BernoulliFlip(Law):
         b, e = Fraction(weak.add), Fraction(weak.delete)
         if a + d == 1:
             return b + e == 1
-        margins = (
-            (1 - d) * b - a * (1 - e),
-            (1 - a) * e - d * (1 - b),
-            (1 - d) * (1 - b) - a * e,
-            (1 - a) * (1 - e) - d * b,
-        )
+        margins = [(1 - d) * b - a * (1 - e), (1 - a) * e - d * (1 - b), (1 - d) * (1 - b) - a * e]
+        margins.append((1 - a) * (1 - e) - d * b)
         return all(m >= 0 for m in margins) if a + d < 1 else all(m <= 0 for m in margins)
 
     @classmethod

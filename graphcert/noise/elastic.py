@@ -4,13 +4,12 @@ import math
 from typing import SupportsFloat, SupportsIndex
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 
+from graphcert.core.arrays import Floats
 from graphcert.errors import InputError, UnsupportedError
-
-Floats = NDArray[np.float64]
 
 SLACK = 2.0**-32
 """By so much, in ln σ and for two inputs together, a computed σ(x) may break semi-elasticity; certificates allow for it."""
@@ -23,13 +22,9 @@ _BLOCK = 1 << 22
 
 
 def elastic_sigma(
-    points: ArrayLike,
-    inputs: ArrayLike,
-    base: SupportsFloat,
-    elasticity: SupportsFloat,
-    neighbours: SupportsIndex = 20,
+    points: ArrayLike, inputs: ArrayLike, base: SupportsFloat, elasticity: SupportsFloat, neighbours: SupportsIndex = 20,
     mean: SupportsFloat | None = None,
-) -> Floats:
+) -> Floats:  # fmt: skip
     """The standard deviation of the noise around each input: much noise far from the known points, little near them.
 
     σ(x) = σ_b · exp(r (d(x) − m)), with d(x) the average distance of x to its k nearest points. An average of k smallest
@@ -61,9 +56,8 @@ def elastic_sigma(
         raise InputError(f"points and inputs must agree in dimension, got {known.shape[1]} and {asked.shape[1]}")
     sigma, rate, k = float(base), float(elasticity), int(neighbours)
     if not 0 < sigma < math.inf or not 0 <= rate < math.inf:
-        raise InputError(
-            f"the base must be finite and above 0, the elasticity finite and at least 0: {base!r}, {elasticity!r}"
-        )
+        domain = "the base must be finite and above 0, the elasticity finite and at least 0"
+        raise InputError(f"{domain}: {base!r}, {elasticity!r}")
     most = len(known) - (mean is None)
     if not 1 <= k <= most:
         raise InputError(f"the number of neighbours must lie between 1 and {most} for {len(known)} points, got {k}")
@@ -75,12 +69,10 @@ def elastic_sigma(
     exponent = rate * (distance - centre)
     # Sums of D squares and of k distances, a root, a difference, a product, exp and a product.
     roundings = known.shape[1] / 2 + k + 8
-    if not np.all(rate * (distance + abs(centre)) * roundings * 2.0**-52 + 2.0**-50 <= SLACK / 2) or np.any(
-        np.abs(exponent) > 600
-    ):
-        raise UnsupportedError(
-            "elasticity times distance is too large for accurate σ(x); rescale, or take a smaller elasticity"
-        )
+    accurate = rate * (distance + abs(centre)) * roundings * 2.0**-52 + 2.0**-50 <= SLACK / 2
+    if not np.all(accurate & (np.abs(exponent) <= 600)):
+        too_large = "elasticity times distance is too large for accurate σ(x)"
+        raise UnsupportedError(f"{too_large}; rescale, or take a smaller elasticity")
     return np.asarray(sigma * np.exp(exponent))
 
 
@@ -91,15 +83,13 @@ def average_distance(points: Floats, inputs: Floats, neighbours: int) -> Floats:
         return np.asarray(np.mean(distance, axis=1))
     rows = max(1, _BLOCK // len(points))
     blocks = (cdist(inputs[first : first + rows], points) for first in range(0, len(inputs), rows))
-    return np.concatenate(
-        [np.partition(block, neighbours - 1, axis=1)[:, :neighbours].mean(axis=1) for block in blocks]
-    )
+    nearest = (np.partition(block, neighbours - 1, axis=1)[:, :neighbours] for block in blocks)
+    return np.concatenate([block.mean(axis=1) for block in nearest])
 
 
 def _rows(name: str, values: ArrayLike) -> Floats:
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 2 or array.size == 0 or not np.all(np.isfinite(array)):
-        raise InputError(
-            f"{name} must be finite numbers of shape (rows ≥ 1, dimensions ≥ 1), got the shape {array.shape}"
-        )
+        shape = "shape (rows ≥ 1, dimensions ≥ 1)"
+        raise InputError(f"{name} must be finite numbers of {shape}, got the shape {array.shape}")
     return array

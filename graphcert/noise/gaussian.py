@@ -15,9 +15,6 @@ class Gaussian(RealLaw):
     Attributes:
         sigma: standard deviation σ before rounding.
         lattice: the step h of rounded noise for features that are whole multiples of h (see `RealLaw`), or None.
-
-    Raises:
-        InputError: unless `sigma` and `lattice` are finite numbers > 0.
     """
 
     sigma: float
@@ -27,12 +24,8 @@ class Gaussian(RealLaw):
     symbols = (("sigma", "σ"),)
     title = "Gaussian noise of standard deviation {}"
     setting = Setting(
-        "sigma",
-        float,
-        "Gaussian feature noise of this deviation in place of --add and --delete.",
-        "SIGMA",
-        "features σ",
-    )
+        "sigma", float, "Gaussian feature noise of this deviation in place of --add and --delete.", "SIGMA", "features σ",
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         self._check("standard deviation")

@@ -31,9 +31,8 @@ class Selected(Law):
     def __post_init__(self) -> None:
         select = probability("the selection probability 'select'", self.select)
         if select == 0:
-            raise InputError(
-                "the selection probability 'select' must be above 0: a row that is never noised hides nothing"
-            )
+            why = "a row that is never noised hides nothing"
+            raise InputError(f"the selection probability 'select' must be above 0: {why}")
         refuse_unknown(self.law)
         object.__setattr__(self, "select", select)
 
@@ -120,11 +119,9 @@ class Hierarchical(Scheme):
         object.__setattr__(self, "select", chosen if len(chosen) > 1 else chosen[0])
         object.__setattr__(self, "lower", lower)
         if any(far < near for near, far in pairwise(chosen)):
-            warnings.warn(
-                "the probability of selection falls from one level to the next; level 0 is a group's own cluster, which "
-                "should have the least noise",
-                stacklevel=2,
-            )
+            falls = "the probability of selection falls from one level to the next"
+            nearest = "level 0 is a group's own cluster, which should have the least noise"
+            warnings.warn(f"{falls}; {nearest}", stacklevel=2)
 
     @property
     def unselected(self) -> Smoothing:

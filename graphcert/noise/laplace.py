@@ -15,9 +15,6 @@ class Laplace(RealLaw):
     Attributes:
         scale: λ before rounding.
         lattice: the step h of rounded noise for features that are whole multiples of h (see `RealLaw`), or None.
-
-    Raises:
-        InputError: unless `scale` and `lattice` are finite numbers > 0.
     """
 
     scale: float = field()  # and no default from `RealLaw`

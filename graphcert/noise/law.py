@@ -22,8 +22,7 @@ class Setting:
     Attributes:
         name: the key in the section [smoothing]; the option is the same with dashes.
         kind: float for a number above 0 (one, or two for the first and the last level), int or bool.
-        help: what the option does, in one sentence.
-        metavar: what stands for the number in the help; None for the usual word.
+        help, metavar: what the option does, in one sentence, and what stands for the number; None for the usual word.
         shown: the row of a report's table of settings.
     """
 
@@ -121,18 +120,16 @@ class RealLaw(Law):
 
     A change by a vector v is as hard to see as v/s at scale 1, so all that matters of a change is its norm in units of the
     scale, and a smaller scale hides less: a shift that is spread over parts with scales s_j is bounded by the trade-off at
-    scale 1 of the norm Σ‖v_j‖/s_j (ℓ1) or √Σ(‖v_j‖/s_j)² (ℓ2), and that by the one of the whole norm at the least s_j. The
-    trade-off of a norm is the worst of all changes of at most that norm.
+    scale 1 of the norm Σ‖v_j‖/s_j (ℓ1) or √Σ(‖v_j‖/s_j)² (ℓ2), and that by the one of the whole norm at the least s_j.
 
     A subclass is a frozen dataclass with the scale as its first field, `lattice` as its second, and `norm`, `name`,
     `symbols`, `title` and `setting` as class attributes; see `register_law`.
 
     *Lattice.* With `lattice` = h the noise is rounded to whole multiples of h, for clean *and perturbed* features that are
     whole multiples of h (h = 1/255 for images of 8 bits). For such x, round(x + ε) = x + round(ε): what the classifier sees
-    is a post-processing of x + ε, so the trade-off of ε is a sound lower bound. And x + round(ε) is a sum of whole numbers,
-    which a computer adds exactly. Nothing is claimed about perturbed features off the lattice. Without `lattice`, noisy
-    features are floats, and the certificate assumes that their rounding tells the classifier nothing about x (theory,
-    section 11, trap 12; Voráček & Hein 2023).
+    is a post-processing of x + ε, so the trade-off of ε is a sound lower bound, and x + round(ε) is added exactly. Nothing
+    is claimed about perturbed features off the lattice. Without `lattice`, noisy features are floats, and the certificate
+    assumes that their rounding tells the classifier nothing about x (theory, section 11, trap 12; Voráček & Hein 2023).
     """
 
     element = "reals"
@@ -221,11 +218,7 @@ def measured_options() -> str:
 
 
 class Interpreter(Generic[Found]):
-    """What one part of the package does with a law: one entry per law, found by its exact type.
-
-    Args:
-        what: what is known of a law with an entry, such as "trade-off".
-    """
+    """What one part of the package does with a law, such as its "trade-off": one entry per law, found by its exact type."""
 
     def __init__(self, what: str) -> None:
         self._what = what
@@ -245,12 +238,7 @@ class Interpreter(Generic[Found]):
         return self._entries.get(type(law))
 
     def of(self, law: object) -> Found:
-        """The entry of a law.
-
-        Raises:
-            InputError: for a subclass of a law with an entry.
-            UnsupportedError: if there is none, naming the laws that have one.
-        """
+        """The entry of a law; a law without one is refused by naming those that have one, a subclass of these as well."""
         found = self.get(law)
         if found is None:
             refuse_subclass(law, self._entries)
@@ -260,29 +248,20 @@ class Interpreter(Generic[Found]):
 
 
 def refuse_subclass(value: object, kinds: Iterable[type]) -> None:
-    """Raise `InputError` for an object of a subclass of one of the kinds, unless that is one of the kinds too.
-
-    Samplers and certificates would treat it as its parent, whatever it changes.
-    """
+    """Raise `InputError` for an object of a subclass of one of the kinds, unless that is one of the kinds too."""
     parents = [base for base in type(value).__mro__ if base in kinds]
     if parents and parents[0] is not type(value):
-        raise InputError(
-            f"{type(value).__name__} is a subclass of {parents[0].__name__} and would be treated as its parent, "
-            f"whatever it changes; give {parents[0].__name__} itself"
-        )
+        name, parent = type(value).__name__, parents[0].__name__
+        treated = f"{name} is a subclass of {parent} and would be treated as its parent, whatever it changes"
+        raise InputError(f"{treated}; give {parent} itself")
 
 
 def undominated(laws: Iterable[AnyLaw]) -> tuple[AnyLaw, ...]:
-    """The distinct laws of which no other dominates them: an adversary gains nothing by changing bits elsewhere.
-
-    Of laws that dominate each other the first is kept.
-    """
+    """The distinct laws that no other dominates, the first of equals: elsewhere an adversary gains nothing."""
     kept: list[AnyLaw] = []
     for law in dict.fromkeys(laws):
-        if any(other.dominates(law) for other in kept):
-            continue
-        kept = [other for other in kept if not law.dominates(other)]
-        kept.append(law)
+        if not any(other.dominates(law) for other in kept):
+            kept = [*(other for other in kept if not law.dominates(other)), law]
     return tuple(kept)
 
 

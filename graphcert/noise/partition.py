@@ -7,11 +7,10 @@ from hashlib import sha256
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from graphcert.core.arrays import Integers, read_only
 from graphcert.errors import InputError
-
-Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,18 +37,15 @@ class Partition:
             array = np.asarray(getattr(self, name))
             if array.size and not np.issubdtype(array.dtype, np.integer):
                 raise InputError(f"the {name} of a partition must be integers, got {array.dtype}")
-            copy = np.array(array, dtype=np.int64)
-            copy.flags.writeable = False
-            object.__setattr__(self, name, copy)
+            object.__setattr__(self, name, read_only(np.array(array, dtype=np.int64)))
         if self.labels.ndim != 1 or not self.labels.size:
             raise InputError(f"a partition needs one cluster per node, got labels of shape {self.labels.shape}")
         clusters = self.rank.shape[0] if self.rank.ndim == 2 else -1
         if self.rank.shape != (clusters, clusters) or clusters < 1:
             raise InputError(f"the rank matrix must be square, got shape {self.rank.shape}")
         if self.labels.min() < 0 or self.labels.max() >= clusters:
-            raise InputError(
-                f"cluster labels must lie in 0 … {clusters - 1}, as the rank matrix has {clusters} clusters"
-            )
+            domain = f"cluster labels must lie in 0 … {clusters - 1}"
+            raise InputError(f"{domain}, as the rank matrix has {clusters} clusters")
         empty = np.flatnonzero(np.bincount(self.labels, minlength=clusters) == 0)
         if empty.size:
             raise InputError(f"cluster {empty[0]} has no nodes; ask for fewer clusters or leave it out")
@@ -93,9 +89,7 @@ class Partition:
     @cached_property
     def sizes(self) -> Integers:
         """(C,) number of nodes per cluster."""
-        sizes = np.bincount(self.labels, minlength=self.clusters).astype(np.int64)
-        sizes.flags.writeable = False
-        return sizes
+        return read_only(np.bincount(self.labels, minlength=self.clusters).astype(np.int64))
 
     @cached_property
     def _identity(self) -> str:

@@ -102,10 +102,8 @@ class Scheme(ABC):
         """Raise `InputError` unless the scheme fits a graph of so many nodes and is of no subclass of a known scheme."""
         refuse_subclass(self, Scheme.__subclasses__())
         if self.partition is not None and self.partition.nodes != nodes:
-            raise InputError(
-                f"the partition of the smoothing has {self.partition.nodes} nodes but the graph has {nodes}; "
-                f"partition this graph"
-            )
+            found = f"the partition of the smoothing has {self.partition.nodes} nodes but the graph has {nodes}"
+            raise InputError(f"{found}; partition this graph")
         for law in self.levels("features"):
             law.among(nodes)
 
@@ -177,15 +175,11 @@ class Smoothing(Scheme):
         if not levels:
             raise InputError(f"Smoothing({channel}=[]) has no level; give at least one law, or None for no noise")
         if len(levels) > 1:
+            several = f"{len(levels)} levels of {channel} noise"
             if self.partition is None:
-                raise InputError(
-                    f"{len(levels)} levels of {channel} noise need a partition; make one with partition_graph"
-                )
-            if len(levels) > self.partition.clusters:
-                raise InputError(
-                    f"{len(levels)} levels of {channel} noise are more than the {self.partition.clusters} clusters; "
-                    f"a level is a rank of clusters"
-                )
+                raise InputError(f"{several} need a partition; make one with partition_graph")
+            if len(levels) > (clusters := self.partition.clusters):
+                raise InputError(f"{several} are more than the {clusters} clusters; a level is a rank of clusters")
         return levels
 
     @property
@@ -219,20 +213,15 @@ class Smoothing(Scheme):
         """Rebuild a scheme from `to_dict`; raises `InputError` on anything else."""
         known = {*CHANNELS, "partition"}
         if not isinstance(description, Mapping) or set(description) - known:
-            raise InputError(
-                f"a smoothing description has the keys {', '.join(sorted(known))}, got {description!r:.200}"
-            )
+            keys = ", ".join(sorted(known))
+            raise InputError(f"a smoothing description has the keys {keys}, got {description!r:.200}")
         laws = {channel: _laws(description[channel]) for channel in CHANNELS if channel in description}
         partition = description.get("partition")
         return cls(**laws, partition=None if partition is None else Partition.from_dict(partition))
 
 
 def as_scheme(smoothing: object) -> Scheme:
-    """The scheme itself, or `Smoothing(features=law)` for a bare law of features.
-
-    Raises:
-        InputError: if it is neither.
-    """
+    """The scheme itself, or `Smoothing(features=law)` for a bare law of features; raises `InputError` if it is neither."""
     if isinstance(smoothing, Scheme):
         return smoothing
     if isinstance(smoothing, Law):
@@ -266,8 +255,5 @@ def _warn_about_order(channel: str, levels: tuple[Law, ...]) -> None:
     """Legal but unwise: noise that falls with the distance."""
     rates = [[getattr(law, field) for field, _ in law.symbols] for law in levels]
     if any(f < n for near, far in pairwise(rates) for n, f in zip(near, far, strict=True)):
-        warnings.warn(
-            f"the {channel} noise falls from one level to the next; level 0 is a group's own cluster, which should have "
-            f"the least noise",
-            stacklevel=4,
-        )
+        nearest = "level 0 is a group's own cluster, which should have the least noise"
+        warnings.warn(f"the {channel} noise falls from one level to the next; {nearest}", stacklevel=4)

@@ -15,9 +15,6 @@ class Uniform(RealLaw):
     Attributes:
         half_width: λ before rounding.
         lattice: the step h of rounded noise for features that are whole multiples of h (see `RealLaw`), or None.
-
-    Raises:
-        InputError: unless `half_width` and `lattice` are finite numbers > 0.
     """
 
     half_width: float

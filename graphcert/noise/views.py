@@ -5,15 +5,14 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from graphcert.core.arrays import Integers
 from graphcert.errors import UnsupportedError
 from graphcert.noise.bernoulli_flip import CLEAN, HIDDEN, BernoulliFlip
 from graphcert.noise.hierarchical import Selected
-from graphcert.noise.law import Law
+from graphcert.noise.law import AnyLaw, Law
 from graphcert.noise.smoothing import Scheme
 
-Integers = NDArray[np.int64]
 RowLaw = TypeVar("RowLaw", bound=Law, covariant=True)
 
 
@@ -25,12 +24,9 @@ class Views(Generic[RowLaw]):
     share a view, so that equal levels are isotropic smoothing, vote for vote.
 
     Attributes:
-        of_node: (N,) the view of every output.
-        block: (N,) the input block of every node.
-        feature_laws: the distinct laws of features, of any kind (`Selected` under hierarchical smoothing).
-        edge_laws: the distinct laws of edges.
-        feature_law: (V, J) index into `feature_laws`.
-        edge_law: (V, J, J) index into `edge_laws`, symmetric in the blocks.
+        of_node, block: (N,) the view of every output, and the input block of every node.
+        feature_laws, edge_laws: the distinct laws, those of features of any kind (`Selected` under hierarchical smoothing).
+        feature_law, edge_law: (V, J) and (V, J, J) indices into them, the latter symmetric in the blocks.
     """
 
     of_node: Integers
@@ -47,47 +43,28 @@ class Views(Generic[RowLaw]):
 
     @staticmethod
     def of(smoothing: Scheme, nodes: int) -> "Views[Law]":
-        """The views of any scheme over `nodes` nodes; a channel without noise has a law that changes nothing.
-
-        Raises:
-            InputError: if the partition is one of another number of nodes.
-        """
-        return _views(smoothing, nodes, smoothing.levels("features"))
+        """The views of any scheme over `nodes` nodes; a channel without noise has a law that changes nothing."""
+        return _views(smoothing, nodes)
 
     @staticmethod
     def of_flips(smoothing: Scheme, nodes: int) -> "Views[BernoulliFlip]":
-        """The same for whoever counts changed bits and edges under flips, and nothing else.
-
-        Raises:
-            InputError: if the partition is one of another number of nodes.
-            UnsupportedError: for hierarchical schemes and laws other than flips: whoever placed changes by flips alone would
-                claim what was not sampled.
-        """
+        """The same for whoever counts changed bits and edges under flips, and nothing else; other noise is refused."""
         smoothing.check_nodes(nodes)
         if not smoothing.flips_only:
             raise UnsupportedError(
                 "this is offered for Smoothing with BernoulliFlip laws, not for hierarchical, continuous or ablation noise"
             )
-        return _views(smoothing, nodes, smoothing.levels("features"))
+        return _views(smoothing, nodes)
 
     @staticmethod
     def of_selected(smoothing: Scheme, nodes: int) -> "Views[Selected]":
-        """The same for whoever counts changed rows under hierarchical noise.
-
-        Raises:
-            InputError: if the partition is one of another number of nodes.
-            UnsupportedError: for schemes that do not select rows.
-        """
+        """The same for whoever counts changed rows under hierarchical noise; other noise is refused."""
         if not smoothing.selects_rows:
             raise UnsupportedError("changed rows are counted under hierarchical noise and ablation only")
-        return _views(smoothing, nodes, smoothing.levels("features"))
+        return _views(smoothing, nodes)
 
     def flips_of_rows(self) -> "Views[BernoulliFlip]":
-        """The same views of the noise within rows, as flips: of a hidden row nothing is seen.
-
-        Raises:
-            UnsupportedError: for noise of real features.
-        """
+        """The same views of the noise within rows, as flips: of a hidden row nothing is seen. Real features are refused."""
         rows = [law.row if law.row.element == "bits" else HIDDEN for law in self.feature_laws]
         if any(law.row.norm for law in self.feature_laws):
             raise UnsupportedError("changed rows are counted under hierarchical flips and ablation; use one of the two")
@@ -95,10 +72,9 @@ class Views(Generic[RowLaw]):
         return Views(self.of_node, self.block, flips, self.edge_laws, self.feature_law, self.edge_law)
 
 
-def _views(smoothing: Scheme, nodes: int, features: tuple[Any, ...]) -> Views[Any]:
-    """The views of a scheme with these levels of features."""
+def _views(smoothing: Scheme, nodes: int) -> Views[Any]:
     smoothing.check_nodes(nodes)
-    feature_laws, feature_of_level = _distinct(features or (CLEAN,))
+    feature_laws, feature_of_level = _distinct(smoothing.levels("features") or (CLEAN,))
     edge_laws, edge_of_level = _distinct(smoothing.levels("edges") or (CLEAN,))
     if smoothing.partition is None or not smoothing.localized:
         nobody = np.zeros(nodes, np.int64)
@@ -111,9 +87,6 @@ def _views(smoothing: Scheme, nodes: int, features: tuple[Any, ...]) -> Views[An
     everything = np.concatenate([feature, edge.reshape(len(edge), -1)], axis=1)
     _, first, view_of_cluster = np.unique(everything, axis=0, return_index=True, return_inverse=True)
     return Views(view_of_cluster.ravel()[labels], labels, feature_laws, edge_laws, feature[first], edge[first])
-
-
-AnyLaw = TypeVar("AnyLaw", bound=Law)
 
 
 def _distinct(levels: Sequence[AnyLaw]) -> tuple[tuple[AnyLaw, ...], Integers]:

@@ -1,16 +1,11 @@
-"""Flips of a block of consecutive rows, in steps that become vector code.
-
-All random words of a block are drawn first, then all that follows from them, step by step: in turns, the steps would push
-each other's tables out of the first-level cache, and calls cost reference counts, which are dear at the scale of a row.
+"""Flips of a block of consecutive rows, in steps that become vector code: first all random words, then each step for all.
 
 *Levels.* All noise levels come from one pass over the elements, and from the same uniform numbers: an element flips at
 a level iff its number is below that level's rate, so the flips at a smaller rate are a subset of those at a larger one.
 Elements are drawn once and sorted into *classes*: a survivor of class d survives the d-th smallest deletion rate and
-all smaller ones; an addition of class a happens at the a-th smallest addition rate and all larger ones. Isotropic noise
-has one class of each. The dependence this makes between outputs is harmless (union bound); samples stay independent
-(theory, section 10).
-
-A class is a set of lanes, bits of 64-bit masks, so that comparing 64 numbers with a rate is a matter of a few instructions.
+all smaller ones; an addition of class a happens at the a-th smallest addition rate and all larger ones. The dependence
+this makes between outputs is harmless (union bound); samples stay independent (theory, section 10). A class is a set of
+lanes, bits of 64-bit masks.
 """
 
 import numpy as np
@@ -46,12 +41,9 @@ def draw_kept(  # type: ignore[no-untyped-def]
 ):
     """Sort the ones of the rows `first` … `first + rows − 1` into classes of survivors; others are deleted always.
 
-    Args:
-        indptr: where the ones of a row begin and end.
-        high, low: (rates,) 128 digits of each deletion rate, ascending.
-        places: (≥ rows,) int64, written: the ones 64·w … of row `first` + k are the lanes of kept[:, places[k] + w].
-        kept: (rates, U) uint64, written; U words of lanes suffice for any block of rows.
-        units, digits, numbers: (U, 2) int64, (U, 32) uint32 and (1, 64) uint16 scratch.
+    `high`, `low` are the 128 digits of each deletion rate, ascending. Written are `places` (≥ rows,) int64 and `kept`
+    (rates, U) uint64: the ones 64·w … of row `first` + k are the lanes of kept[:, places[k] + w]. Scratch: `units` (U, 2)
+    int64, `digits` (U, 32) uint32, `numbers` (1, 64) uint16.
     """
     count = 0
     for k in range(rows):
@@ -91,12 +83,10 @@ def mark_levels(  # type: ignore[no-untyped-def]
 ):
     """Sort the additions of the rows `first` … `first + rows − 1` into classes.
 
-    Args:
-        stream: counter word of the additions; the bits that decide here have an address of their own.
-        high, low: 96-bit thresholds θ_a / θ_max of all addition rates but the largest, ascending.
-        begins, counts: (≥ rows,) where the additions of a row begin, a multiple of 64, and how many there are.
-        words: (≥ rows, W) uint32 scratch, W a multiple of 64.
-        added: (rates, …) uint64, written: addition number i is lane i mod 64 of added[:, i div 64].
+    `high`, `low` are the 96-bit thresholds θ_a / θ_max of all addition rates but the largest, ascending; `begins`, `counts`
+    (≥ rows,) where the additions of a row begin, a multiple of 64, and how many there are; `words` (≥ rows, W) uint32
+    scratch, W a multiple of 64. Written is `added` (rates, …) uint64: addition number i is lane i mod 64 of
+    added[:, i div 64].
     """
     width = words.shape[1]
     if high.size > 0:
@@ -151,13 +141,9 @@ def localized_row(  # type: ignore[no-untyped-def]
 ):
     """Write the columns of the ones that a row has at a law, survivors first; return where they end.
 
-    What finds no room in `out` is counted, not written.
-
-    Args:
-        begin, stop: where the clean ones of the row are in `indices`; kept[:, kept_place] is their first word of lanes.
-        hits, start, count: its additions, see `draw_hits`.
-        kept_rank, added_rank: the ranks of the law's deletion rate and addition rate.
-        bits: (N, ⌈D / 64⌉) the clean ones as bits; row: which row it is.
+    What finds no room in `out` is counted, not written. The clean ones of the row are `indices[begin:stop]`, and
+    kept[:, kept_place] is their first word of lanes; `hits`, `start`, `count` are its additions (`draw_hits`), `bits`
+    (N, ⌈D / 64⌉) all clean ones as bits.
     """
     one = np.uint64(1)
     for first in range(begin, stop, WORD):
@@ -196,18 +182,11 @@ def next_wanted(wanted, row):  # type: ignore[no-untyped-def]
 def draw_block(  # type: ignore[no-untyped-def]
     key, add_stream, delete_stream, sample, first, wanted, elements, indptr, thresholds, scratch
 ):
-    """Draw the flips of the wanted row `first` and of the wanted rows that follow without a gap, as many as find room.
+    """Draw the flips of the wanted row `first` and of the wanted rows that follow without a gap; return how many, ≥ 1.
 
-    Args:
-        key, sample: the address of the sample; add_stream, delete_stream: the two counter words.
-        wanted: (N,) bool, the rows that are drawn at all; it changes the speed, never what is drawn for them.
-        elements: length of a row; indptr: its clean ones in CSR form.
-        thresholds: see `Channel.thresholds`.
-        scratch: see `RowScratch.arrays`; the results are begins, counts, hits (see `draw_hits`), added (see `mark_levels`),
-            places and kept (see `draw_kept`).
-
-    Returns:
-        How many rows, at least one.
+    `wanted` (N,) changes the speed, never what is drawn for a row of `elements` elements. Of `scratch`
+    (`RowScratch.arrays`) the results are begins, counts, hits (see `draw_hits`), added (see `mark_levels`), places and kept
+    (see `draw_kept`); `thresholds` are those of `Channel`.
     """
     high, low, cells, del_high, del_low, level_high, level_low = thresholds
     words, steps, begins, counts, hits, added, places, units, digits, numbers, kept = scratch
@@ -228,13 +207,9 @@ def draw_hits(  # type: ignore[no-untyped-def]
 ):
     """Row by row what `draw_gaps` does, for up to `rows` rows; return for how many there was room.
 
-    Row `first` + k flips at the positions hits[begins[k]] … hits[begins[k] + counts[k] − 1], ascending.
-
-    Args:
-        words, steps: (≥ rows, W) and (≥ rows, ≤ W) uint32 scratch of whole groups of 16; widths change the speed, never the
-            result.
-        begins, counts: (≥ rows,) int64, written; begins are multiples of 64.
-        hits: int32, written; it has room for max(elements, W) + 16 at least.
+    Row `first` + k flips at the positions hits[begins[k]] … hits[begins[k] + counts[k] − 1], ascending; begins are
+    multiples of 64, and `hits` has room for max(elements, W) + 16 at least. `words` (≥ rows, W) and `steps` (≥ rows, ≤ W)
+    are uint32 scratch of whole groups of 16; widths change the speed, never the result.
     """
     begins[:rows], counts[:rows] = 0, 0
     if low.size == 0:

@@ -16,8 +16,6 @@ from graphcert.sampling.simd.vectors import DIGITS, GROUP, WORD
 
 _BLOCK_WORDS = 4096
 """Random words of a block of rows: what follows from them stays in the caches."""
-
-
 _STRIPS = 32
 """Strips whose deletions are drawn together."""
 
@@ -27,12 +25,10 @@ class Channel:
     """The laws of a channel over rows (or strips) of a given number of elements.
 
     Attributes:
-        gaps: table of the largest addition rate.
+        gaps: table of the largest addition rate, `add_rate`.
         del_high, del_low: (deletion rates,) 128 digits of each distinct rate, ascending.
         level_high, level_low: (addition rates − 1,) 96-bit thresholds θ_a / θ_max of the smaller rates, ascending.
         ranks: (laws, 2) the place of each law's deletion rate and addition rate in these lists.
-        add_rate: the largest addition rate.
-        add_channel, delete_channel: where their random bits come from.
         threshold_error: bound on the total-variation error of one deletion.
     """
 
@@ -57,18 +53,14 @@ class Channel:
         adds, deletes = sorted({law.add for law in laws}), sorted({law.delete for law in laws})
         digits = [bit_threshold(rate) for rate in deletes]
         shares = [int(Fraction(rate) / Fraction(adds[-1]) * 2**GAP_BITS) for rate in adds[:-1]]
+        del_high, del_low = (np.array([getattr(d, half) for d in digits], np.uint64) for half in ("high", "low"))
+        level_high = np.array([share >> 64 for share in shares], np.uint32)
+        level_low = np.array([share & (2**64 - 1) for share in shares], np.uint64)
+        ranks = np.array([(deletes.index(law.delete), adds.index(law.add)) for law in laws], np.int64)
+        gaps, error = gap_table(adds[-1], elements), max(d.total_variation for d in digits)
         return cls(
-            gap_table(adds[-1], elements),
-            np.array([d.high for d in digits], np.uint64),
-            np.array([d.low for d in digits], np.uint64),
-            np.array([share >> 64 for share in shares], np.uint32),
-            np.array([share & (2**64 - 1) for share in shares], np.uint64),
-            np.array([(deletes.index(law.delete), adds.index(law.add)) for law in laws], np.int64),
-            adds[-1],
-            add_channel,
-            delete_channel,
-            max(d.total_variation for d in digits),
-        )
+            gaps, del_high, del_low, level_high, level_low, ranks, adds[-1], add_channel, delete_channel, error
+        )  # fmt: skip
 
     def streams(self, purpose: int) -> tuple[int, int]:
         """Counter words of the additions and of the deletions."""
@@ -82,11 +74,7 @@ class Channel:
 
     @property
     def sums_of_laws(self) -> NDArray[np.int64]:
-        """(laws, 2) the rows of `RowScratch.sums` that make up X̃W at each law.
-
-        Survivors of all classes from the law's own on, which are summed last class first, and
-        additions of all classes up to the law's own.
-        """
+        """(laws, 2) the rows of `RowScratch.sums` that make up X̃W: survivors from a law's class on, additions up to it."""
         kept, added = self.ranks.T
         return np.stack([self.deletions - kept, self.deletions + 1 + added], axis=1)
 
@@ -110,8 +98,7 @@ class Channel:
 
     def _likely(self, elements: int, deviations: float) -> float:
         """Mean number of additions plus so many standard deviations."""
-        mean = self.add_rate * elements
-        return mean + deviations * math.sqrt(mean)
+        return (mean := self.add_rate * elements) + deviations * math.sqrt(mean)
 
     def total_variation(self, rows: int, elements: int, ones: int) -> float:
         """Every row draws at most elements + 1 gaps, each with its level; every one draws one lane."""
@@ -120,12 +107,7 @@ class Channel:
 
 
 class RowScratch:
-    """Scratch memory for blocks of feature rows, of one thread; results never depend on it.
-
-    Args:
-        channel: the channel of the features.
-        elements: length of a row; longest: the most clean ones in a row.
-    """
+    """Scratch memory for blocks of rows of `elements` features, at most `longest` of them ones, of one thread."""
 
     def __init__(self, channel: Channel, elements: int, longest: int) -> None:
         draws = channel.draws(elements)
@@ -135,7 +117,7 @@ class RowScratch:
         self.words, self.steps = np.empty((rows, width), np.uint32), np.empty((rows, draws), np.uint32)
         self.begins, self.counts = (np.empty(rows, np.int64) for _ in range(2))
         self.hits, self.added = np.empty(room * WORD, np.int32), np.empty((channel.additions, room), np.uint64)
-        self.lanes = LaneScratch(channel, rows, rows * _whole_words(longest))
+        self._lanes = _lane_scratch(channel, rows, rows * _whole_words(longest))
         self._sums = aligned(channel.deletions + channel.additions + 1, LANES)
 
     def sums(self, width: int) -> NDArray[np.float32]:
@@ -147,21 +129,16 @@ class RowScratch:
     @property
     def arrays(self) -> tuple[Any, ...]:
         """What the row kernels take."""
-        return self.words, self.steps, self.begins, self.counts, self.hits, self.added, *self.lanes.arrays
+        return self.words, self.steps, self.begins, self.counts, self.hits, self.added, *self._lanes
 
 
 class StripScratch:
-    """Scratch memory for one strip of pairs of nodes, of one thread; results never depend on it.
-
-    Args:
-        channel: the channel of the edges.
-        elements: the most pairs in a strip; longest: the most clean edges in a strip.
-    """
+    """Scratch memory for one strip of at most `elements` pairs of nodes, `longest` of them clean edges, of one thread."""
 
     def __init__(self, channel: Channel, elements: int, longest: int) -> None:
         self.words = np.empty((1, WORD), np.uint32)
         self.begins, self.counts = (np.empty(1, np.int64) for _ in range(2))
-        self.lanes = LaneScratch(channel, _STRIPS, _STRIPS * _whole_words(longest))
+        self._lanes = _lane_scratch(channel, _STRIPS, _STRIPS * _whole_words(longest))
         self._additions = channel.additions
         self.grow(channel.room(elements))
 
@@ -172,21 +149,14 @@ class StripScratch:
     @property
     def arrays(self) -> tuple[Any, ...]:
         """What the edge kernel takes."""
-        return self.words, self.begins, self.counts, self.hits, self.added, *self.lanes.arrays
+        return self.words, self.begins, self.counts, self.hits, self.added, *self._lanes
 
 
-class LaneScratch:
-    """The part of it that deletions need, for so many rows and words of lanes."""
-
-    def __init__(self, channel: Channel, rows: int, words: int) -> None:
-        self.places, self.units = np.empty(rows, np.int64), np.empty((words, 2), np.int64)
-        self.digits, self.numbers = np.empty((words, 2 * DIGITS), np.uint32), np.empty((1, WORD), np.uint16)
-        self.kept = np.empty((channel.deletions, words), np.uint64)
-
-    @property
-    def arrays(self) -> tuple[Any, ...]:
-        """What `draw_kept` takes."""
-        return self.places, self.units, self.digits, self.numbers, self.kept
+def _lane_scratch(channel: Channel, rows: int, words: int) -> tuple[NDArray[Any], ...]:
+    """What `draw_kept` takes for the deletions of so many rows and words of lanes, from `places` to `kept`."""
+    digits, numbers = np.empty((words, 2 * DIGITS), np.uint32), np.empty((1, WORD), np.uint16)
+    kept = np.empty((channel.deletions, words), np.uint64)
+    return np.empty(rows, np.int64), np.empty((words, 2), np.int64), digits, numbers, kept
 
 
 def _whole_words(lanes: int) -> int:

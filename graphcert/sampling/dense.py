@@ -19,15 +19,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from graphcert.core.arrays import Floats as Floats64
+from graphcert.core.arrays import Integers, Mask
 from graphcert.core.compiled import kernel
 from graphcert.errors import DataError, InputError
 from graphcert.noise import RealLaw
 from graphcert.sampling.csr import CSR, Floats
 from graphcert.sampling.unit_noise import UnitNoise, draw_units, unit_noise
-
-Integers = NDArray[np.int64]
-Mask = NDArray[np.bool_]
-Floats64 = NDArray[np.float64]
 
 LARGEST_WHOLE = 2**20
 """Features on a lattice, and the scale of their noise, are at most so many steps."""
@@ -39,11 +37,8 @@ class DenseNoise:
     """Continuous noise on the rows of clean features.
 
     Attributes:
-        clean: the clean features, N rows; on a lattice in units of its step.
-        width: D.
-        unit: how the noise at scale 1 is drawn.
+        clean: the clean features (N, D), D the `width`; on a lattice in units of its `step`, which is 0 for none.
         scale: (V, J) the scale that a view puts on a block, in the units of `clean`.
-        step: the step of the lattice, 0 for none.
         block: (N,) the block of every row.
     """
 
@@ -56,21 +51,14 @@ class DenseNoise:
 
     @classmethod
     def of(cls, clean: CSR, width: int, laws: Sequence[RealLaw], view_law: Integers, block: Integers) -> "DenseNoise":
-        """Prepare laws of one kind and one lattice, view_law (V, J) being the index of the one that a view puts on a block.
-
-        Raises:
-            DataError: if the features are not whole multiples of the step of the lattice, up to `LARGEST_WHOLE` of them.
-            InputError: if the noise is wider than `LARGEST_WHOLE` steps.
-            UnsupportedError: if no sampler of the law is known, or none on a lattice.
-        """
+        """Prepare laws of one kind and one lattice, the one of `view_law` (V, J) for every view and block."""
         unit, scales, step = unit_noise.of(laws[0]), [law.scale for law in laws], laws[0].lattice
         if step is None:
             return cls(clean, width, unit, np.array(scales)[view_law], 0.0, block)
         unit.check_lattice(laws[0])
         if max(scales) / step > LARGEST_WHOLE:
-            raise InputError(
-                f"noise of scale {max(scales):g} is too wide for a lattice of step {step:g}; use a larger step"
-            )
+            wide = f"noise of scale {max(scales):g} is too wide for a lattice of step {step:g}"
+            raise InputError(f"{wide}; use a larger step")
         steps = np.array([scale / step for scale in scales])
         return cls(whole_steps(clean, step), width, unit, steps[view_law], step, block)
 
@@ -89,11 +77,7 @@ class DenseNoise:
         one.fill_views(key, purpose, sample, out[None], None if selected is None else selected[None])
 
     def fill_views(self, key: np.uint64, purpose: int, sample: int, out: Floats, selected: Mask | None = None) -> None:
-        """Write the noisy features of all views of one sample, from one draw, to `out` (V, N, ≥ D).
-
-        Args:
-            selected: (V, N) the rows that get noise, the others are the clean ones; None for all.
-        """
+        """The same for all views, from one draw, to `out` (V, N, ≥ D); rows that are not `selected` (V, N) stay clean."""
         units, clean_values, row = np.empty((3, self.width))
         dense_rows(
             *self._address(key, purpose, sample), *self._rows,
@@ -101,22 +85,13 @@ class DenseNoise:
         )  # fmt: skip
 
     def first_layer(
-        self,
-        key: np.uint64,
-        purpose: int,
-        sample: int,
-        weight: Floats,
-        clean_product: Floats,
-        out: Floats,
+        self, key: np.uint64, purpose: int, sample: int, weight: Floats, clean_product: Floats, out: Floats,
         selected: Mask | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """out[v] = X W + s ∘ (ε W) for every view v of one sample; on a lattice the product of what `fill_views` writes.
 
-        Args:
-            weight: (D, H) float32.
-            clean_product: (N, H) X W.
-            out: (V, N, H), overwritten; rows that are not selected are left as they are.
-            selected: (V, N) the rows that get noise; None for all.
+        W is the `weight` (D, H), X W the `clean_product` (N, H); rows of `out` (V, N, H) that are not `selected` (V, N) are
+        left as they are.
         """
         address, chosen, units = self._address(key, purpose, sample), self._chosen(selected), np.empty(self.width)
         scale = self.scale[:, self.block]
@@ -144,10 +119,7 @@ class DenseNoise:
 
 
 def whole_steps(features: CSR, step: float) -> CSR:
-    """Features in units of the step of a lattice, as whole numbers; see `DenseNoise.of` for errors.
-
-    Every feature has to be the float32 nearest to a multiple of the step, which is what the classifier is shown of it.
-    """
+    """Features in whole numbers of steps; each has to be the float32 nearest to one, as the classifier sees it."""
     values = np.ones(features.indices.size, np.float32) if features.values is None else features.values
     whole = np.rint(values.astype(np.float64) / step)
     if not np.array_equal((whole * step).astype(np.float32), values) or np.abs(whole).max(initial=0) > LARGEST_WHOLE:
@@ -183,11 +155,8 @@ def dense_rows(  # type: ignore[no-untyped-def]
 ):
     """out[v, i, :D] = the noisy row i of view v, rounded once to float32, or the clean row where it is not selected.
 
-    Args:
-        key, stream, sample, branch, given: see `draw_units`.
-        indptr, indices, values: the clean features in CSR form, in units of the step.
-        scale, selected: (V, N).
-        units, clean, row: (D,) float64 scratch.
+    `indptr`, `indices`, `values` are the clean features in CSR form, in units of the step; `scale` and `selected` are
+    (V, N); `units`, `clean`, `row` (D,) are float64 scratch.
     """
     words = np.empty((1, 4 * min(_BLOCKS, (units.size + 1) // 2)), np.uint32)
     for i in range(indptr.size - 1):
@@ -210,11 +179,7 @@ def dense_rows(  # type: ignore[no-untyped-def]
 def scaled_first_layer(  # type: ignore[no-untyped-def]
     key, stream, sample, branch, given, scale, selected, clean, weight, units, out
 ):
-    """out[v, i] = clean[i] + scale[v, i] · (ε_i W) for selected rows: one product for all views.
-
-    Args:
-        scale, selected: (V, N); clean: (N, H); weight: (D, H); units: (D,) float64 scratch.
-    """
+    """out[v, i] = clean[i] + scale[v, i] · (ε_i W) for selected rows, W the `weight` (D, H): one product for all views."""
     words = np.empty((1, 4 * min(_BLOCKS, (units.size + 1) // 2)), np.uint32)
     sums = np.empty(weight.shape[1], np.float32)
     for i in range(out.shape[1]):
@@ -236,10 +201,7 @@ def scaled_first_layer(  # type: ignore[no-untyped-def]
 def lattice_first_layer(  # type: ignore[no-untyped-def]
     key, stream, sample, branch, given, indptr, indices, values, scale, step, selected, weight, units, clean, row, out
 ):
-    """out[v, i] = the noisy row i of view v times W for selected rows: a function of what is seen, and of nothing else.
-
-    Args: as in `dense_rows`; weight (D, H).
-    """
+    """out[v, i] = the noisy row i of view v (see `dense_rows`) times W for selected rows: a function of what is seen."""
     words = np.empty((1, 4 * min(_BLOCKS, (units.size + 1) // 2)), np.uint32)
     for i in range(out.shape[1]):
         if not selected[:, i].any():

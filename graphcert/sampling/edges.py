@@ -31,29 +31,15 @@ def is_edge(indptr, indices, marks, i, j):  # type: ignore[no-untyped-def]
 
 @kernel
 def noisy_edges(  # type: ignore[no-untyped-def]
-    key,
-    add_stream,
-    delete_stream,
-    sample,
-    indptr,
-    indices,
-    rows,
-    strips,
-    marks,
-    thresholds,
-    scratch,
-    sources,
-    targets,
+    key, add_stream, delete_stream, sample, indptr, indices, rows, strips, marks, thresholds, scratch, sources, targets,
     classes,
-):
+):  # fmt: skip
     """The undirected edges {sources[e], targets[e]} of a sample at any level, in an order that the address alone fixes.
 
-    Args:
-        indptr, indices: upper triangle of the clean adjacency, CSR, ascending in each row; rows: the row of each index.
-        strips: where the strips of `indices` begin and end; marks: (N,) see `edge_marks`.
-        thresholds: see `Channel.thresholds`; scratch: see `StripScratch.arrays`.
-        sources, targets: written; i < j for every pair.
-        classes: written; the class of a survivor, or the number of deletion rates plus the class of an addition.
+    `indptr`, `indices` are the upper triangle of the clean adjacency (CSR, ascending in each row), `rows` the row of each
+    index, and `strips` says where strips of indices begin and end; see `edge_marks`, `Channel.thresholds` and
+    `StripScratch.arrays`. Written are sources < targets, and as `classes` that of a survivor, or the number of deletion
+    rates plus that of an addition.
 
     Returns:
         The number of edges, which may exceed the room: then enlarge the three arrays and ask again. Or minus the room that
@@ -109,12 +95,9 @@ def noisy_edges(  # type: ignore[no-untyped-def]
 def seen_edges(  # type: ignore[no-untyped-def]
     sources, targets, classes, ranks, deletions, block, laws, seen_sources, seen_targets
 ):
-    """Those edges of `noisy_edges` that one view sees, in the same order; returns how many.
+    """Those edges of `noisy_edges` that one view sees, in the same order; `laws` (J, J) are those of pairs of blocks.
 
-    Args:
-        ranks: see `Channel.ranks`; deletions: number of deletion rates.
-        block: (N,) block of every node; laws: (J, J) law that the view puts on the pairs of two blocks.
-        seen_sources, seen_targets: written; room for all edges.
+    Written to `seen_sources`, `seen_targets`, which have room for all edges; returns how many.
     """
     count = 0
     for e in range(sources.size):

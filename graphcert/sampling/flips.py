@@ -1,8 +1,7 @@
 """Exact independent flips of one row, in time proportional to what changes.
 
-Two ways to draw the same law. Rare flips among many zeros jump from flip to flip (`draw_gaps`). Flips of the few ones
-are drawn 64 at a time, one random word per binary digit of the rate, until every lane has been decided (`draw_bits`);
-that takes about eight words for 64 elements whatever the rate.
+Rare flips among many zeros jump from flip to flip (`draw_gaps`). Flips of the few ones are drawn 64 at a time, one random
+word per binary digit of the rate, until every lane has been decided (`draw_bits`): about eight words whatever the rate.
 
 The thresholds that random bits are compared with come from integer arithmetic on the exact binary fraction that a float
 is, never from floating logarithms, so that the law sampled is the law certified up to a total-variation error that is
@@ -81,10 +80,7 @@ def cells_of(high: NDArray[np.uint32]) -> NDArray[np.uint32]:
 
 @dataclass(frozen=True)
 class BitThreshold:
-    """A probability as 128 binary digits, compared digit by digit with random bits, most significant first.
-
-    Every float of at least 2^−75 is such a number exactly; 1 is taken as 1 − 2^−128.
-    """
+    """A probability as 128 binary digits: every float of at least 2^−75 is one exactly; 1 is taken as 1 − 2^−128."""
 
     high: np.uint64
     low: np.uint64
@@ -113,10 +109,7 @@ def cell_of(u):  # type: ignore[no-untyped-def]
 
 @kernel
 def gap_in(cell, u):  # type: ignore[no-untyped-def]
-    """The gap of a random number that begins with the 32 bits `u` and falls into this cell; made for vector code.
-
-    Where 27 bits do not decide: a gap that is not too large, plus `DOUBTFUL`.
-    """
+    """The gap of a number that begins with the 32 bits `u`; plus `DOUBTFUL`, and not too large, if 27 bits do not decide."""
     rest = (u >> np.uint32(_SPLIT_SHIFT)) & np.uint32(OPEN - 1)
     split = cell & np.uint32(0xFFFF)
     gap = np.uint32((cell >> np.uint32(16)) + np.uint32(rest > split))
@@ -152,11 +145,9 @@ def draw_gaps(  # type: ignore[no-untyped-def]
 ):
     """Write the flipped positions among `position` … elements − 1 to out[at], out[at + 1], …, ascending; return their end.
 
-    An end beyond out.size means that the room did not suffice: what lies beyond was counted, not written.
-
-    Args:
-        words: (≥ 1, a multiple of four) uint32, scratch; its size changes the speed, never the result.
-        drawn: number of draws of the row before `position`, a multiple of four; a row begins with no draws at position 0.
+    An end beyond out.size means that the room did not suffice: what lies beyond was counted, not written. `words` (≥ 1, a
+    multiple of four) is scratch, whose size changes the speed, never the result; `drawn`, a multiple of four, is the number
+    of draws of the row before `position`.
     """
     limit = low.size
     if limit == 0:

@@ -38,13 +38,10 @@ def seed_key(seed: int) -> np.uint64:
 
 @kernel
 def fill_blocks(key, stream, sample, row, rows, first, out, units=None):  # type: ignore[no-untyped-def]
-    """Write the blocks `first`, `first` + 1, … of each of the rows `row` … `row + rows − 1`, four 32-bit words a block.
+    """Write the blocks `first`, `first` + 1, … of the rows `row` … `row + rows − 1` to `out` (≥ rows, 4 · blocks) uint32.
 
-    The loop over blocks carries nothing from one turn to the next, so the compiler turns it into vector code.
-
-    Args:
-        out: (≥ rows, 4 · blocks) uint32, written.
-        units: (≥ rows, 2) int64; if given, line k of `out` is row units[k, 0] from block units[k, 1] on.
+    With `units` (≥ rows, 2) int64, line k of `out` is row units[k, 0] from block units[k, 1] on. The loop over blocks
+    carries nothing from one turn to the next, so the compiler turns it into vector code.
     """
     low = np.uint64(0xFFFFFFFF)
     shift = np.uint64(32)

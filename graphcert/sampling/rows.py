@@ -28,11 +28,9 @@ def first_layer(  # type: ignore[no-untyped-def]
     Args:
         wanted: (N,) bool, the rows that are noised in some view; the others are left as they are.
         indptr, indices, bits: the clean ones in CSR form, ascending in each row, and as packed bits.
-        thresholds: see `Channel.thresholds`.
-        block: (N,) the block of every row.
-        seen: (V, J, 2) the two rows of `sums` that a view adds up for the rows of a block.
+        thresholds, scratch: see `Channel.thresholds` and `RowScratch.arrays`.
+        seen: (V, J, 2) the two rows of `sums` that a view adds up for the rows of a block; block: (N,).
         weight: (D, H) float32, H a multiple of the vector width.
-        scratch: see `RowScratch.arrays`.
         sums: (deletion rates + addition rates + 1, H) float32 scratch; the first row is zero.
         bias, products: (H,) and (K, H) float32, the layer ReLU(· + bias) @ products.T that follows; K may be 0.
         out: (N, ≥ V · K) float32, the results of that layer side by side; if K = 0, (V · N, H), the X̃_v W one below another.
@@ -82,18 +80,12 @@ def _words(lanes):  # type: ignore[no-untyped-def]
 
 @kernel
 def rectified_rows(hidden, bias, products, out):  # type: ignore[no-untyped-def]
-    """The layer that `first_layer` can go on with, for given first layers of all views side by side.
-
-    Args:
-        hidden: (V · N, H) the views one below another; bias, products: (H,) and (K, H); out: (N, ≥ V · K).
-    """
+    """The layer that `first_layer` can go on with, from first layers `hidden` (V · N, H), views one below another."""
     nodes = out.shape[0]
     for v in range(hidden.shape[0] // nodes):
         for i in range(nodes):
-            rectified_products(
-                hidden, np.int64(v * nodes + i), None, bias, products, out, np.int64(i),
-                np.int64(v * products.shape[0]),
-            )  # fmt: skip
+            one, column = np.int64(v * nodes + i), np.int64(v * products.shape[0])
+            rectified_products(hidden, one, None, bias, products, out, np.int64(i), column)
 
 
 @kernel
@@ -101,15 +93,10 @@ def noisy_rows(  # type: ignore[no-untyped-def]
     key, add_stream, delete_stream, sample, wanted, elements, indptr, indices, bits, thresholds, block, ranks, scratch,
     noisy_indptr, noisy_indices,
 ):  # fmt: skip
-    """The ones of one view of one sample in CSR form: in each row survivors, then additions, both ascending.
+    """The ones of one view of one sample in CSR form: in each wanted row survivors, then additions, both ascending.
 
-    Args:
-        wanted: (N,) bool, the rows that are drawn; the others are left empty.
-        ranks: (J, 2) rank of the deletion rate and of the addition rate that the view puts on the rows of a block.
-
-    Returns:
-        How many ones there are, maybe more than `noisy_indices` has room for. Then enlarge it and ask again: the same
-        address gives the same sample.
+    `ranks` (J, 2) are those of the deletion rate and of the addition rate that the view puts on the rows of a block. Returns
+    how many ones there are, maybe more than `noisy_indices` has room for: then enlarge it and ask again.
     """
     _, _, begins, counts, hits, added, places, _, _, _, kept = scratch
     nodes = indptr.size - 1

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from graphcert.core.arrays import Mask
 from graphcert.noise import CLEAN, Scheme, Views
 from graphcert.sampling import philox
 from graphcert.sampling.channel import Channel, RowScratch, StripScratch
@@ -14,7 +15,7 @@ from graphcert.sampling.csr import CSR, Floats
 from graphcert.sampling.dense import DenseNoise
 from graphcert.sampling.edges import STRIP, adjacency, edge_marks, noisy_edges, seen_edges
 from graphcert.sampling.rows import RowLayer, first_layer, noisy_rows
-from graphcert.sampling.selection import Mask, selection_of, show_selection, with_selection_column
+from graphcert.sampling.selection import selection_of, show_selection, with_selection_column
 
 _NO_LAYER: RowLayer = (np.empty(0, np.float32), np.empty((0, 0), np.float32))
 
@@ -41,14 +42,8 @@ class Sampler:
 
     Immutable and shared between threads; every thread brings its own `workspace()`. A localized scheme shows every sample
     in V views, one per kind of output; an isotropic one has V = 1. A hierarchical scheme shows D + 1 columns: the last one
-    marks the rows that are selected in that view.
-
-    Args:
-        features: (N, D) clean features; binary if their bits are flipped.
-        width: D.
-        edges: (N, N) upper triangle of the clean adjacency.
-        smoothing: the scheme. Channels without a law stay clean.
-        seed: whole number from 0 to 2^64 − 1.
+    marks the rows that are selected in that view. The clean features are (N, D), D the `width`, and binary if their bits
+    are flipped; `edges` (N, N) is the upper triangle of the clean adjacency.
     """
 
     def __init__(self, features: CSR, width: int, edges: CSR, smoothing: Scheme, seed: int) -> None:
@@ -141,81 +136,57 @@ class Sampler:
         return Workspace(rows, strips)
 
     def first_layer(
-        self,
-        purpose: int,
-        sample: int,
-        weight: Floats,
-        out: Floats,
-        work: Workspace,
-        clean: Floats | None = None,
+        self, purpose: int, sample: int, weight: Floats, out: Floats, work: Workspace, clean: Floats | None = None,
         layer: RowLayer | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """X̃_v @ weight for every view v of one sample, never building X̃_v; for noisy features.
 
         Args:
-            purpose, sample: the address of the sample.
             weight: (columns, H), H a multiple of `row_sums.LANES`.
             out: (V, N, H), overwritten; or with a layer (N, ≥ V · K), its results for all views side by side.
-            work: this thread's scratch.
             clean: (N, H) the product of the clean features, where the sampler `shows_clean_rows`.
             layer: a layer that follows row by row, where the sampler `takes_layer`.
         """
         lower = weight[: self.width]
-        selected = None if self.selection is None else self.selection.rows(self.key, purpose, sample)
+        selected = self._selected(purpose, sample)
         if self._noise is not None:
             assert clean is not None
             self._noise.first_layer(self.key, purpose, sample, lower, clean, out, selected)
         elif self._hidden:
             out[:] = 0
         else:
-            self._flipped_first_layer(purpose, sample, self._wanted(selected), lower, out, work, layer)
+            channel, ones = self._features, self.clean_features
+            assert channel is not None, "clean features need no sampling: multiply them once"
+            assert work.rows is not None
+            first_layer(
+                self.key, *channel.streams(purpose), sample, self._all if selected is None else selected.any(axis=0),
+                ones.indptr, ones.indices, self._bits, channel.thresholds, self.views.block, self._seen, lower,
+                work.rows.arrays, work.rows.sums(lower.shape[1]), *(layer or _NO_LAYER), out.reshape(-1, out.shape[-1]),
+            )  # fmt: skip
         if selected is not None:
             show_selection(selected, clean, weight[self.width], out)
 
-    def _wanted(self, selected: Mask | None) -> Mask:
-        """(N,) the rows that some view noises, from the selection (V, N) or None for all."""
-        return self._all if selected is None else np.asarray(selected.any(axis=0))
-
-    def _flipped_first_layer(
-        self,
-        purpose: int,
-        sample: int,
-        wanted: Mask,
-        weight: Floats,
-        out: Floats,
-        work: Workspace,
-        layer: RowLayer | None,
-    ) -> None:
-        """The first layer under flips of the wanted rows (N,)."""
-        channel, clean = self._features, self.clean_features
-        assert channel is not None, "clean features need no sampling: multiply them once"
-        assert work.rows is not None
-        first_layer(
-            self.key, *channel.streams(purpose), sample, wanted, clean.indptr, clean.indices, self._bits,
-            channel.thresholds, self.views.block, self._seen, weight, work.rows.arrays, work.rows.sums(weight.shape[1]),
-            *(_NO_LAYER if layer is None else layer), out.reshape(-1, out.shape[-1]),
-        )  # fmt: skip
+    def _selected(self, purpose: int, sample: int) -> Mask | None:
+        """(V, N) the rows that every view of a sample noises; None for all."""
+        return None if self.selection is None else self.selection.rows(self.key, purpose, sample)
 
     def fill_features(self, purpose: int, sample: int, work: Workspace, view: int, out: Floats) -> None:
         """Write the noisy features of one view over the zeros of `out` (N, columns)."""
         if self._noise is None:
             self.features(purpose, sample, work, view).write(out)
             return
-        selected = None if self.selection is None else self.selection.rows(self.key, purpose, sample)[view]
-        self._noise.fill(self.key, purpose, sample, view, out, selected)
+        selected = self._selected(purpose, sample)
+        self._noise.fill(self.key, purpose, sample, view, out, None if selected is None else selected[view])
         if selected is not None:
-            out[selected, self.width] = 1
+            out[selected[view], self.width] = 1
 
     def fill_features_of_all_views(self, purpose: int, sample: int, work: Workspace, out: Floats) -> None:
-        """Write the noisy features of every view over the zeros of `out` (V, N, columns), as `fill_features` would each.
-
-        Continuous noise is drawn once for all views.
-        """
+        """As `fill_features` for every view, over the zeros of `out` (V, N, columns); continuous noise is drawn once."""
         if self._noise is None:
             for view in range(self.views.count):
                 self.fill_features(purpose, sample, work, view, out[view])
             return
-        selected = None if self.selection is None else self.selection.rows(self.key, purpose, sample)
+        selected = self._selected(purpose, sample)
         self._noise.fill_views(self.key, purpose, sample, out, selected)
         if selected is not None:
             out[:, :, self.width] = selected
@@ -226,7 +197,8 @@ class Sampler:
             filled = np.zeros((self.nodes, self.columns), np.float32)
             self.fill_features(purpose, sample, work, view, filled)
             return CSR.of(sparse.csr_array(filled))
-        selected = None if self.selection is None else self.selection.rows(self.key, purpose, sample)[view]
+        of_views = self._selected(purpose, sample)
+        selected = None if of_views is None else of_views[view]
         if self._hidden:
             lower = CSR(np.zeros(self.nodes + 1, np.int32), np.empty(0, np.int32))
         else:
@@ -277,9 +249,8 @@ class Sampler:
         graphs = []
         for laws in self.views.edge_law:
             seen = np.empty((2, count), np.int32)
-            number = seen_edges(
-                *edges, classes[:count], channel.ranks, channel.deletions, self.views.block, laws, *seen
-            )
+            ranks = classes[:count], channel.ranks, channel.deletions
+            number = seen_edges(*edges, *ranks, self.views.block, laws, *seen)
             graphs.append(CSR(*adjacency(*seen[:, :number], self.nodes)))
         return graphs
 

@@ -12,24 +12,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from graphcert.core.arrays import Mask
 from graphcert.core.compiled import kernel
 from graphcert.noise import Interpreter, Law, SubsetAblation
 from graphcert.sampling import philox
 from graphcert.sampling.csr import CSR, Floats
 from graphcert.sampling.flips import bit_threshold, draw_bits
 
-Mask = NDArray[np.bool_]
-
 
 @dataclass(frozen=True, eq=False)
 class Selection:
     """The selection probabilities of every view and block.
 
-    Attributes:
-        high, low: (L,) 128 digits of each distinct probability.
-        level: (V, J) the place in these lists of the probability with which a view selects the rows of a block.
-        block: (N,) the block of every row.
-        threshold_error: bound on the total-variation error of selecting one row.
+    `high`, `low` (L,) are 128 digits of each distinct probability, `level` (V, J) the place in these lists of the one with
+    which a view selects the rows of a block; `block` is (N,), `threshold_error` bounds the total variation of one selection.
     """
 
     high: NDArray[np.uint64]
@@ -44,14 +40,10 @@ class Selection:
         distinct = sorted(set(selects))
         digits = [bit_threshold(select) for select in distinct]
         place = np.array([distinct.index(select) for select in selects], np.int64)
-        return cls(
-            np.array([d.high for d in digits], np.uint64),
-            np.array([d.low for d in digits], np.uint64),
-            place[view_law],
-            block,
-            # A probability of 1 leaves nothing to chance, whatever its digits are.
-            max(0.0 if select == 1 else d.total_variation for select, d in zip(distinct, digits, strict=True)),
-        )
+        high, low = (np.array([getattr(d, half) for d in digits], np.uint64) for half in ("high", "low"))
+        # A probability of 1 leaves nothing to chance, whatever its digits are.
+        error = max(0.0 if select == 1 else d.total_variation for select, d in zip(distinct, digits, strict=True))
+        return cls(high, low, place[view_law], block, error)
 
     def total_variation(self) -> float:
         """Bound on the total-variation error of one sample: every node is selected once."""
@@ -69,12 +61,7 @@ class Selection:
 
 @dataclass(frozen=True, eq=False)
 class SubsetSelection:
-    """All rows but exactly `kept` random ones (Levine & Feizi 2020): every row draws 64 bits, the k smallest are kept.
-
-    Attributes:
-        kept: k ≤ N.
-        nodes: N.
-    """
+    """All rows but `kept` random ones of `nodes` (Levine & Feizi 2020): every row draws 64 bits, the smallest are kept."""
 
     kept: int
     nodes: int
@@ -115,10 +102,7 @@ def selection_of(
 def draw_selection(key, stream, sample, high, low, words, chosen):  # type: ignore[no-untyped-def]
     """chosen[l, i] = whether node i is selected at the l-th probability; all compare the same digits of node i.
 
-    Args:
-        high, low: (L,) 128 digits of the probabilities; all ones stands for 1.
-        words: (1, 32) uint32 scratch.
-        chosen: (L, N) bool, overwritten.
+    `high`, `low` (L,) are 128 digits of the probabilities, all ones standing for 1; `words` (1, 32) is scratch.
     """
     nodes = chosen.shape[1]
     for level in range(high.size):
@@ -155,12 +139,7 @@ def show_selection(selected, clean, token, out):  # type: ignore[no-untyped-def]
 
 
 def with_selection_column(selected: Mask, noisy: CSR, clean: CSR, column: int) -> CSR:
-    """The noisy rows where selected, with a one in the extra `column`, and the clean rows elsewhere.
-
-    Args:
-        selected: (N,) bool.
-        noisy, clean: N rows each.
-    """
+    """The noisy rows where selected (N,), with a one in the extra `column`, and the clean rows elsewhere."""
     parts = (noisy, selected), (clean, ~selected)
     row = [np.repeat(np.arange(ones.rows), np.diff(ones.indptr)) for ones, _ in parts]
     kept = [keep[rows] for rows, (_, keep) in zip(row, parts, strict=True)]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from graphcert.core.arrays import Floats as Floats64
 from graphcert.core.compiled import kernel
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Gaussian, Interpreter, Laplace, RealLaw, Uniform
@@ -19,7 +19,6 @@ from graphcert.sampling.philox import fill_blocks
 from graphcert.tradeoff.base import TradeOff
 from graphcert.tradeoff.real_laws import Radius, radius_of_law, real_trade_off
 
-Floats64 = NDArray[np.float64]
 Draw = Callable[[np.random.Generator, tuple[int, int]], Floats64]
 
 NORMAL, UNIFORM, GIVEN, LAPLACE = range(4)
@@ -31,10 +30,9 @@ class UnitNoise:
     """How the noise ε of a law of real features is drawn at scale 1.
 
     Attributes:
-        branch: of `draw_units`; `GIVEN` for a law with a `draw` of its own.
+        branch, channel: of `draw_units` (`GIVEN` for a law with a `draw` of its own), and which random bits, see `philox`.
         error: bound on the total variation between round(S ε) as drawn and as described, for one number, over S + 1; None
             if none is known. See `rounded_error`.
-        channel: which random bits, see `philox`.
         draw: the noise of a whole sample (N, D) from a generator that belongs to the sample alone; for `GIVEN`.
     """
 
@@ -110,10 +108,7 @@ def two_sided_exponential(word):  # type: ignore[no-untyped-def]
 def draw_units(key, stream, sample, row, branch, given, words, out):  # type: ignore[no-untyped-def]
     """Write the noise of scale 1 of one address to `out` (D,) float64: uniform on [−1, 1), standard normal …
 
-    Args:
-        branch: `NORMAL`, `UNIFORM`, `LAPLACE` or `GIVEN`.
-        given: (N, D) the noise of all rows, for `GIVEN`.
-        words: (1, a multiple of four) uint32 scratch for random words.
+    `given` (N, D) is the noise of all rows for the branch `GIVEN`; `words` (1, a multiple of four) uint32 is scratch.
     """
     if branch == GIVEN:
         for c in range(out.size):
@@ -149,13 +144,9 @@ def draw_units(key, stream, sample, row, branch, given, words, out):  # type: ig
 
 
 def register_law(
-    law: type[RealLaw],
-    *,
-    trade_off: Callable[[Any, float], TradeOff],
-    draw: Draw,
-    rounded_error: float | None = None,
-    radius: Radius | None = None,
-) -> None:
+    law: type[RealLaw], *, trade_off: Callable[[Any, float], TradeOff], draw: Draw,
+    rounded_error: float | None = None, radius: Radius | None = None,
+) -> None:  # fmt: skip
     """Make a law of real features known: to samplers, certificates, reports, files of settings and the command line.
 
     The law says what every law says (`RealLaw`): a frozen dataclass, its scale first, `lattice` second, with the class

@@ -5,11 +5,10 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from graphcert.core.arrays import Floats
 from graphcert.errors import InputError
 from graphcert.statistics.binomial import clopper_pearson_lower
 from graphcert.statistics.level import check_rate, integers
-
-Floats = NDArray[np.float64]
 
 _GUARD = 2.0**-42
 """More than sums over up to 1,024 bins can lose, in whatever order they are added."""
@@ -128,7 +127,7 @@ def _squared_distance(bins: int) -> tuple[Floats, Floats]:
     return left / bins**2, right / bins**2
 
 
-_GUARD = 2.0**-46
+_MOMENT_GUARD = 2.0**-46
 """More than the roundings below can lose together, relative to what they add up."""
 
 
@@ -170,9 +169,11 @@ def bernstein_mean_variance(
         raise InputError("no values have such sums and squares; give those of n values from 0 to unit")
     if n == 1:
         return np.zeros(total.shape), np.full(total.shape, 0.25)
-    variance = np.maximum(spread * (1 + _GUARD) - rest * (rest / n) * (1 - _GUARD), 0) / ((n - 1) * unit**2)
+    variance = np.maximum(spread * (1 + _MOMENT_GUARD) - rest * (rest / n) * (1 - _MOMENT_GUARD), 0) / (
+        (n - 1) * unit**2
+    )
     confidence = math.log(2) - math.log(level)
-    deviation = (np.sqrt(variance) + math.sqrt(2 * confidence / (n - 1))) * (1 + _GUARD)
+    deviation = (np.sqrt(variance) + math.sqrt(2 * confidence / (n - 1))) * (1 + _MOMENT_GUARD)
     less = deviation * math.sqrt(2 * confidence / n) + confidence / (3 * n)
-    mean = total / (n * unit) - less * (1 + _GUARD) - _GUARD
-    return np.maximum(mean, 0.0), np.minimum(deviation**2 * (1 + _GUARD), 0.25)
+    mean = total / (n * unit) - less * (1 + _MOMENT_GUARD) - _MOMENT_GUARD
+    return np.maximum(mean, 0.0), np.minimum(deviation**2 * (1 + _MOMENT_GUARD), 0.25)

@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from graphcert.core.arrays import Floats
 from graphcert.errors import InputError
 from graphcert.statistics.level import check_level, check_rate, integers
-
-Floats = NDArray[np.float64]
 
 _GUARD = 1e-10
 """Relative allowance for the error of a computed binomial tail: a hundred times the largest error seen against

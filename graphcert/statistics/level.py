@@ -26,10 +26,8 @@ def check_level(alpha: SupportsFloat) -> float:
     level = check_rate(alpha)
     if level >= 0.5:
         meant = f"; for {level:.4g} confidence give alpha={1 - level:.4g}" if level > 0.5 else ""
-        raise InputError(
-            f"alpha is the rate at which claims may be wrong and must be below 1/2, got {alpha!r}: it is not the "
-            f"confidence, which is 1 - alpha{meant}"
-        )
+        rate = f"alpha is the rate at which claims may be wrong and must be below 1/2, got {alpha!r}"
+        raise InputError(f"{rate}: it is not the confidence, which is 1 - alpha{meant}")
     return level
 
 

@@ -20,22 +20,8 @@ for _law in LAWS:
         import_module(f"graphcert.tradeoff.{_law.__module__.rpartition('.')[2]}")
 
 __all__ = [
-    "DiscreteTradeOff",
-    "DisjointSupport",
-    "GaussianTradeOff",
-    "TradeOff",
-    "allocation_trade_offs",
-    "box_mass",
-    "budget_trade_offs",
-    "certified_radius",
-    "gaussian_radius",
-    "gaussian_radius_multiclass",
-    "input_dependent_radius",
-    "input_dependent_threshold",
-    "selected_trade_offs",
-    "selection_mass",
-    "subset_mass",
-    "trade_off",
-    "uniform_radius",
+    "DiscreteTradeOff", "DisjointSupport", "GaussianTradeOff", "TradeOff", "allocation_trade_offs", "box_mass",
+    "budget_trade_offs", "certified_radius", "gaussian_radius", "gaussian_radius_multiclass", "input_dependent_radius",
+    "input_dependent_threshold", "selected_trade_offs", "selection_mass", "subset_mass", "trade_off", "uniform_radius",
     "with_disjoint_support",
-]
+]  # fmt: skip

@@ -11,12 +11,11 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from graphcert.core.arrays import Floats as Floats
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise.law import Interpreter, Law
-
-Floats = NDArray[np.float64]
 
 
 class TradeOff(ABC):
@@ -34,13 +33,10 @@ class TradeOff(ABC):
         """Smallest P'-probability of an event of P-probability at least p.
 
         Args:
-            p: probabilities in [0, 1], any shape, taken as the exact numbers they are.
+            p: probabilities in [0, 1], any shape, taken as the exact numbers they are; anything else is an `InputError`.
 
         Returns:
             Values in [0, p] of the same shape, a float for a number; convex and non-decreasing in p.
-
-        Raises:
-            InputError: if a value of p is NaN or outside [0, 1].
         """
 
     def upper(self, p: ArrayLike) -> Floats:
@@ -63,13 +59,10 @@ class TradeOff(ABC):
         return False
 
     def inverse(self, level: Fraction) -> Fraction:
-        """sup {p : lower(p) ≤ level}, rounded up; `critical` is the one at 1/2.
+        """sup {p : lower(p) ≤ level}, rounded up; 1 where no p exceeds the level. `critical` is the one at 1/2.
 
         Found by bisection over the floats: since `lower` is never above the exact value, a p with lower(p) > level lies
-        above the supremum. Sound side: never below the exact value; 1 where no p exceeds the level.
-
-        Args:
-            level: in [0, 1].
+        above the supremum.
         """
 
         def exceeds(p: float) -> bool:
@@ -83,19 +76,13 @@ class TradeOff(ABC):
         return Fraction(high)
 
     def compose(self, other: "TradeOff") -> "TradeOff":
-        """The trade-off of two independent parts together.
-
-        Raises:
-            UnsupportedError: if the two kinds of trade-off do not compose.
-        """
+        """The trade-off of two independent parts together; `UnsupportedError` if the two kinds do not compose."""
         if self.uninformative or other.uninformative:
             return other if self.uninformative else self
         joint = self._joint(other) or other._joint(self)
         if joint is None:
-            raise UnsupportedError(
-                f"{self!r} and {other!r} are not certified together: noise of real features and discrete noise do not "
-                f"compose; give a budget of one of them, shift or counts"
-            )
+            why = "noise of real features and discrete noise do not compose; give a budget of one of them, shift or counts"
+            raise UnsupportedError(f"{self!r} and {other!r} are not certified together: {why}")
         return joint
 
     def _joint(self, other: "TradeOff") -> "TradeOff | None":
@@ -114,6 +101,12 @@ def probabilities(p: ArrayLike) -> Floats:
     if not np.all((array >= 0) & (array <= 1)):
         raise InputError("a trade-off is evaluated at probabilities between 0 and 1, and NaN is not one")
     return array
+
+
+def lower_of_upper(pair: TradeOff, p: ArrayLike) -> Floats:
+    """1 − upper(1 − p), rounded down: 1 − p is exact for p ≥ 1/2, and below the slope of `upper` is small."""
+    bound: Floats = np.maximum(np.nextafter(1.0 - pair.upper(1.0 - probabilities(p)), -1.0), 0.0)
+    return bound
 
 
 def rounded_up(numerator: int, denominator: int) -> float:
@@ -179,7 +172,6 @@ def checked_shift(shift: float | None) -> float:
     except (TypeError, ValueError):
         value = math.nan
     if not 0 <= value < math.inf:
-        raise InputError(
-            f"the shift must be a finite ℓ2 norm of at least 0 (ℓ1 norm under uniform noise), got {shift!r}"
-        )
+        norm = "a finite ℓ2 norm of at least 0 (ℓ1 norm under uniform noise)"
+        raise InputError(f"the shift must be {norm}, got {shift!r}")
     return value

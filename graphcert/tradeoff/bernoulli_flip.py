@@ -20,7 +20,7 @@ def flip_trade_off(
         raise InputError("flips are counted, not measured; give add and delete, no shift")
     counts = count("add", add), count("delete", delete)
     # Bits count the same in whichever rows they are, unless there are no rows.
-    return _flip_trade_off(law, 0, 0) if nodes == 0 else _flip_trade_off(law, *counts)
+    return _flip_trade_off(law, *(counts if nodes != 0 else (0, 0)))
 
 
 @lru_cache(maxsize=4096)
@@ -48,9 +48,8 @@ def _deviations(added: int, deleted: int, unit: int, add: int, delete: int) -> t
     masses = _binomial(added, unit, add)
     for _ in range(delete):
         # One more bit: a short factor times long masses, far cheaper than a convolution of two long rows.
-        masses = tuple(
-            stay * (unit - deleted) + move * deleted for stay, move in zip((*masses, 0), (0, *masses), strict=True)
-        )
+        pairs = zip((*masses, 0), (0, *masses), strict=True)
+        masses = tuple(stay * (unit - deleted) + move * deleted for stay, move in pairs)
     return masses
 
 

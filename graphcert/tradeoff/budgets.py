@@ -8,15 +8,14 @@ from math import comb, prod
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from graphcert.core.arrays import Integers
 from graphcert.errors import InputError
 from graphcert.noise import AXES, CLEAN, BernoulliFlip, Budget, Law, Scheme, Selected, Views
 from graphcert.noise.law import undominated
 from graphcert.tradeoff.base import TradeOff, trade_off
 from graphcert.tradeoff.disjoint_support import selection_mass, with_disjoint_support
-
-Integers = NDArray[np.int64]
 
 MOST_ALLOCATIONS = 256
 """How many ways to spread a budget over incomparable levels are tried one by one."""
@@ -48,14 +47,8 @@ def budget_trade_offs(
     bits at each level, the rows are worst where selection is rarest (theory, section 6).
 
     Args:
-        smoothing: any scheme.
-        budget: counts, and the most nodes whose features change.
-        shift: ℓ2 or ℓ1 norm of the change of features under Gaussian or uniform noise; the whole of it at the worst level.
+        shift: norm of the change of real features; the whole of it at the worst level.
         graph_nodes: N, which only `SubsetAblation` needs to know.
-
-    Raises:
-        InputError: if the budget is no measure of changes under the noise.
-        UnsupportedError: if the budget is too large for exact arithmetic.
     """
     rows = budget.nodes
     bits = (0, 0) if rows == 0 else (budget.feature_add, budget.feature_delete)
@@ -91,10 +84,7 @@ def _allocations(channel: _Channel) -> list[TradeOff]:
 
 
 def _rarest(laws: tuple[Law, ...], bits: list[int], nodes: int | None) -> list[int] | None:
-    """How many rows change at each level, given the bits there; None if there are more levels with bits than rows.
-
-    A level with b bits takes 1 to b rows; those beyond the first go where a row is selected with the smallest probability.
-    """
+    """How many rows change at each level: 1 to b for b bits, more where selection is rarer; None if too few."""
     if nodes is None:
         return bits
     rows = [min(b, 1) for b in bits]
@@ -130,19 +120,11 @@ def _compositions(total: int, parts: int) -> list[tuple[int, ...]]:
 
 
 def allocation_trade_offs(views: Views[BernoulliFlip], changes: tuple[ArrayLike, ...]) -> tuple[TradeOff, ...]:
-    """What every view of a scheme sees of an allocation, features and edges together.
+    """What every view of a scheme of flips sees of an allocation: one exact trade-off of features and edges together.
 
     Args:
-        views: the views of a scheme of flips, over J blocks.
         changes: one array per axis of `AXES`: (J,) for features, (J, J) for edges, entry [j, k] with j ≤ k counting the
             edges between the blocks j and k; or 0 for none.
-
-    Returns:
-        One exact trade-off per view.
-
-    Raises:
-        InputError: for arrays of another shape, or entries that are not whole numbers ≥ 0.
-        UnsupportedError: if the allocation is too large for exact arithmetic.
     """
     blocks = views.feature_law.shape[1]
     counts = [_counts(axis, values, blocks) for axis, values in zip(AXES, changes, strict=True)]
@@ -159,13 +141,8 @@ def selected_trade_offs(
     """The same under hierarchical noise, where changed rows that are not selected show themselves (theory, section 6).
 
     Args:
-        views: the views of a hierarchical scheme over flips or ablation.
         changes: as in `allocation_trade_offs`; bits lie in changed rows. Under ablation they are not looked at.
         rows: (J,) changed rows per block.
-
-    Raises:
-        InputError: as there, and for bits in a block without changed rows.
-        UnsupportedError: as there, and for other lower noise.
     """
     blocks = views.feature_law.shape[1]
     changed = _counts("rows", rows, blocks)

@@ -58,10 +58,7 @@ def _compare_ratios(left: Atom, right: Atom) -> int:
 
 
 def _coarse_ratio(atom: Atom) -> tuple[float, int]:
-    """A sort key that never contradicts the exact order: exponent and leading 64 bits of the ratio d/c.
-
-    Comparing long integers crosswise at every step of a sort is slow; only equal keys need it.
-    """
+    """A fast sort key that never contradicts the exact order: exponent and leading 64 bits of the ratio d/c."""
     c, d = atom
     if c == 0:
         return (float("inf"), 0)
@@ -90,11 +87,8 @@ class Reach:
     u of the ordinate. That holds for `start` and for a rounded q alike. The difference from the vertex, its quotient by
     `width` (itself rounded), the product with `gain` (rounded) and the sum with `base` (rounded) add at most 7u.
 
-    Attributes:
-        start: abscissae of the vertices, lifted by 2^900.
-        width: clean masses of the atoms, lifted; positive.
-        base: ordinates of the vertices.
-        gain: perturbed masses of the atoms.
+    Vertices are (start, base); `width` and `gain` are the clean and the perturbed masses of the atoms. Clean masses are
+    lifted by 2^900.
     """
 
     start: Floats
@@ -141,9 +135,7 @@ covers the reader who means 1/100 where the law holds the float 0.01, as long as
 class DiscreteTradeOff(TradeOff):
     """A trade-off whose atoms are known exactly; equal atoms mean equal trade-offs.
 
-    Attributes:
-        atoms: (clean, perturbed) masses times 2^bits, sorted by decreasing ratio and merged; build with `from_atoms`.
-        bits: the power of two by which all masses are divided.
+    `atoms` are (clean, perturbed) masses times 2^bits, sorted by decreasing ratio and merged; build with `from_atoms`.
     """
 
     atoms: tuple[Atom, ...]

@@ -53,9 +53,6 @@ class DisjointSupport(TradeOff):
     Attributes:
         low: the trade-off given that both laws show the outcome.
         delta: δ, an exact fraction in [0, 1].
-
-    Raises:
-        InputError: if δ is no probability.
     """
 
     low: TradeOff
@@ -105,12 +102,9 @@ def with_disjoint_support(low: TradeOff, delta: Fraction) -> TradeOff:
 
 
 def selection_mass(select: float, rows: int) -> Fraction:
-    """δ = 1 − s^r: some of r rows is not selected, each selected on its own with probability s (theory section 6).
+    """δ = 1 − s^r: some of r perturbed rows is not selected, each selected on its own with probability s (theory section 6).
 
-    Args:
-        select: s in [0, 1], the probability of being noised (of being ablated, under ablation), taken as the exact binary
-            fraction it is.
-        rows: r, the number of perturbed rows. The exact fraction up to 1,024 of them; beyond, rounded up.
+    s is taken as the exact binary fraction it is. The exact fraction up to 1,024 rows; beyond, rounded up.
     """
     s, r = Fraction(select), count("nodes", rows)
     return 1 - (s**r if r <= _EXACT_ROWS else _power_down(s, r))
@@ -119,15 +113,8 @@ def selection_mass(select: float, rows: int) -> Fraction:
 def subset_mass(elements: int, kept: int, changed: int) -> Fraction:
     """δ = 1 − C(d − r, k)/C(d, k): some of r changed elements is among the k of d that are kept (Levine & Feizi 2020).
 
-    All subsets of k elements are equally likely; the others are replaced by a token. An exact fraction.
-
-    Args:
-        elements: d, the number of elements (rows, pixels, bits).
-        kept: k ≤ d, how many of them are kept.
-        changed: r ≤ d, how many of them the adversary changes.
-
-    Raises:
-        InputError: if a number is not a whole number ≥ 0, or exceeds d.
+    All subsets of k elements are equally likely; the others are replaced by a token. An exact fraction; refused unless k and
+    r are whole numbers from 0 to d.
     """
     d, k, r = count("elements", elements), count("kept", kept), count("changed", changed)
     if k > d or r > d:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
 from graphcert.noise import Gaussian
-from graphcert.tradeoff.base import Floats, TradeOff, probabilities
+from graphcert.tradeoff.base import Floats, TradeOff, lower_of_upper, probabilities
 from graphcert.tradeoff.real_laws import radius_of_law, real_trade_off
 
 FLOOR = 2.0**-64
@@ -18,7 +18,6 @@ FLOOR = 2.0**-64
 GUARD = 2.0**-38
 """Relative allowance for the library's Φ and Φ⁻¹, a hundred times their largest error seen against 60 digits above
 `FLOOR` (the tests repeat the comparison)."""
-
 
 _FARTHEST = 80.0
 """Beyond any distance that a probability below 1 withstands: Φ⁻¹ of a float is less than 9 from 0 on that side."""
@@ -43,8 +42,7 @@ class GaussianTradeOff(TradeOff):
 
     def lower(self, p: ArrayLike) -> Floats:
         """See `TradeOff.lower`; within 1e-11 of the exact value."""
-        bound: Floats = np.maximum(np.nextafter(1.0 - self.upper(1.0 - probabilities(p)), -1.0), 0.0)
-        return bound
+        return lower_of_upper(self, p)
 
     def upper(self, p: ArrayLike) -> Floats:
         """See `TradeOff.upper`; within 1e-11 of the exact value wherever that is not smaller than p was raised to."""
@@ -79,14 +77,8 @@ def gaussian_radius(p_lower: ArrayLike, sigma: float, delta: Fraction = Fraction
     R = σ (Φ⁻¹((p − δ)/(1 − δ)) − Φ⁻¹(1/(2(1 − δ)))), which is σ Φ⁻¹(p) for δ = 0. Quantiles are taken of the
     complements, which floats hold to full relative accuracy; a relative error e there moves a quantile by at most 1.26e.
 
-    Args:
-        p_lower: lower bounds of the label's probability, any shape.
-        sigma: standard deviation of the noise on every entry.
-        delta: the probability that some perturbed row is not noised, see `DisjointSupport`.
-
-    Returns:
-        Radii ≥ 0 of the same shape; 0 where nothing is certified, inf where p_lower = 1. Sound side: below the exact
-        radius, so that the label survives every shift of at most so much.
+    δ is the probability that some perturbed row is not noised, see `DisjointSupport`. Radii ≥ 0 have the shape of `p_lower`;
+    0 where nothing is certified, inf where p_lower = 1. Sound side: below the exact radius.
     """
     p = probabilities(p_lower)
     if delta >= Fraction(1, 2):
@@ -94,8 +86,7 @@ def gaussian_radius(p_lower: ArrayLike, sigma: float, delta: Fraction = Fraction
     share, rest = float(1 - delta), float((1 - 2 * delta) / (2 * (1 - delta)))
     outside = np.minimum((1.0 - p) / share, 1.0)
     distance = ndtri(rest) - ndtri(outside) - 4 * GUARD
-    radius: Floats = np.where(outside < rest, np.maximum(distance, 0.0) * sigma * (1 - GUARD), 0.0)
-    return radius
+    return np.where(outside < rest, np.maximum(distance, 0.0) * sigma * (1 - GUARD), 0.0)
 
 
 def gaussian_radius_multiclass(
@@ -104,15 +95,7 @@ def gaussian_radius_multiclass(
     """The same by the multi-class rule, lower(pA) > upper(pB); σ/2 (Φ⁻¹(pA) − Φ⁻¹(pB)) for δ = 0.
 
     With δ > 0 there is no closed form. The rule holds up to some distance and not beyond, so that is bisected; the
-    answer is a distance at which the rule was seen to hold with a margin above every rounding error.
-
-    Args:
-        p_lower: lower bounds of the label's probability.
-        p_other_upper: upper bounds of every other class's, of the same shape.
-        sigma, delta: as in `gaussian_radius`.
-
-    Returns:
-        Radii as there, but finite.
+    answer is a distance at which the rule was seen to hold with a margin above every rounding error. Radii are finite.
     """
     first, second = probabilities(p_lower), probabilities(p_other_upper)
     share, disjoint = float(1 - delta), float(delta)
@@ -130,5 +113,4 @@ def gaussian_radius_multiclass(
         middle = (low + high) / 2
         inside = holds(middle)
         low, high = np.where(inside, middle, low), np.where(inside, high, middle)
-    radius: Floats = np.where(certified, low * sigma * (1 - GUARD), 0.0)
-    return radius
+    return np.where(certified, low * sigma * (1 - GUARD), 0.0)

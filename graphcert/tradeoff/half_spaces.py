@@ -22,13 +22,11 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from graphcert.errors import InputError
 from graphcert.noise import BernoulliFlip, Interpreter, Law
-from graphcert.tradeoff.base import probabilities
-
-Floats = NDArray[np.float64]
+from graphcert.tradeoff.base import Floats, probabilities
 
 
 class Order(NamedTuple):
@@ -50,7 +48,6 @@ _DECIMAL_GUARD = Decimal(10) ** -40
 
 _FLOAT_GUARD = 2.0**-48
 """32 roundings: more than log, product, sum and quotient below can lose together, relative to their largest term."""
-
 
 Coin = tuple[Decimal, Decimal]
 """(P[z = 1], P[z = 0]) of one noisy element."""
@@ -77,19 +74,14 @@ def order_weight(law: Law, order: float, mirrored: bool = False) -> tuple[float,
     places. (Mirrored ∞ is thus the negative of the smallest log-ratio.)
 
     Args:
-        law: the noise of one element.
         order: α > 0, math.inf included.
         mirrored: the divergence of the clean law from the perturbed one.
 
     Returns:
         (w_add, w_delete), each ≥ 0; inf where the divergence is infinite (such as additions under θ⁺ = 0 and α ≥ 1), 0
         where the law hides the change completely (θ⁺ + θ⁻ = 1). Sound side: never below the exact value.
-
-    Raises:
-        InputError: if the order is not a positive number.
-        UnsupportedError: for a law other than `BernoulliFlip`.
     """
-    alpha = _checked(order)
+    alpha = checked_order(order)
     with localcontext(_DECIMAL):
         zero, one = coins_of_law.of(law)(law)
         from_zero, from_one = _divergence(one, zero, alpha), _divergence(zero, one, alpha)
@@ -103,19 +95,14 @@ def order_eta(p_lower: ArrayLike, order: float, mirrored: bool = False, *, level
     for α = ∞. Mirrored, p and q change places, so that ∞ gives ln(p/q). (Theory, section 4; proof at the head of this file.)
 
     Args:
-        p_lower: lower bounds of the majority's probability, any shape.
-        order: α > 0, math.inf included.
-        mirrored: as in `order_weight`; weights and η of one half-space take the same order and side.
+        order, mirrored: as in `order_weight`; weights and η of one half-space take the same ones.
         level: q in [1/2, 1), rounded up; one number, or as many as there are majorities.
 
     Returns:
-        η ≥ 0 of the same shape: 0 where p_lower ≤ level, inf only where p_lower = 1. Sound side: never above the exact
-        value.
-
-    Raises:
-        InputError: if the order is not a positive number, a value of p_lower no probability or a level outside [1/2, 1).
+        η ≥ 0 of the shape of `p_lower`: 0 where p_lower ≤ level, inf only where p_lower = 1. Sound side: never above the
+        exact value.
     """
-    alpha = _checked(order)
+    alpha = checked_order(order)
     p, q = probabilities(p_lower), np.asarray(level, dtype=np.float64)
     if q.shape not in ((), p.shape) or not ((q >= 0.5) & (q < 1)).all():
         raise InputError("level must be one number of at least 1/2 and below 1, or one per majority")
@@ -126,8 +113,7 @@ def order_eta(p_lower: ArrayLike, order: float, mirrored: bool = False, *, level
     between = np.where(inside, p, q)
     coin, target = (np.log(between), np.log1p(-between)), (np.full_like(p, -surprise), np.log1p(np.full_like(p, -q)))
     value = _two_point(coin, target, alpha) if mirrored else _two_point(target, coin, alpha)
-    eta = np.where(inside, value, np.where(p == 1.0, certain * (1 - _FLOAT_GUARD), 0.0))
-    return np.maximum(eta, 0.0)
+    return np.maximum(np.where(inside, value, np.where(p == 1.0, certain * (1 - _FLOAT_GUARD), 0.0)), 0.0)
 
 
 def mean_variance_eta(mean_lower: ArrayLike, variance_upper: ArrayLike) -> Floats:
@@ -136,17 +122,9 @@ def mean_variance_eta(mean_lower: ArrayLike, variance_upper: ArrayLike) -> Float
     η = ln( 1 + (μ − 1/2)² / σ² ), to be used with `order_weight(law, 2)`. By Cauchy and Schwarz a perturbation that
     lowers the mean score from μ to 1/2 has a χ²-divergence of at least (μ − 1/2)²/σ², and D_2 = ln(1 + χ²).
 
-    Args:
-        mean_lower: lower bounds of the mean score of the predicted class; scores are ≥ 0 and sum to at most 1.
-        variance_upper: upper bounds of its variance, holding jointly with `mean_lower`. Values above
-            μ_lower(1 − μ_lower), which no score in [0, 1] of a larger mean exceeds, are lowered to it.
-
-    Returns:
-        η ≥ 0 of the broadcast shape; 0 where mean_lower ≤ 1/2, because there the square would forget the sign. Sound
-        side: never above the exact value.
-
-    Raises:
-        InputError: if a mean is no number from 0 to 1 or a variance is negative or NaN.
+    The two bounds hold jointly; variances above μ_lower(1 − μ_lower), which no score in [0, 1] of a larger mean exceeds, are
+    lowered to it. η ≥ 0 has the broadcast shape; it is 0 where mean_lower ≤ 1/2, because there the square would forget the
+    sign. Sound side: never above the exact value.
     """
     mean = probabilities(mean_lower)
     variance = np.asarray(variance_upper, dtype=np.float64)
@@ -157,11 +135,11 @@ def mean_variance_eta(mean_lower: ArrayLike, variance_upper: ArrayLike) -> Float
     cap = majority * (1 - majority) * (1 + _FLOAT_GUARD)
     with np.errstate(divide="ignore"):
         eta = np.log1p((majority - 0.5) ** 2 / np.minimum(variance, cap)) * (1 - _FLOAT_GUARD)
-    bound: Floats = np.where(mean > 0.5, eta, 0.0)
-    return bound
+    return np.where(mean > 0.5, eta, 0.0)
 
 
-def _checked(order: float) -> float:
+def checked_order(order: float) -> float:
+    """Return the order of a divergence as a float above 0 or infinite; raises `InputError` for anything else."""
     alpha = float(order)
     if not alpha > 0:
         raise InputError(f"the order of a divergence must be a positive number or math.inf, got {order!r}")
@@ -185,24 +163,19 @@ def _divergence(moved: Coin, clean: Coin, alpha: float) -> float:
         value = max(b - a for b, a in shared)
     else:
         value = sum(((order * b + (1 - order) * a).exp() for b, a in shared), Decimal(0)).ln() / (order - 1)
-    return _up(max(value, Decimal(0)) * (1 + _DECIMAL_GUARD) + _DECIMAL_GUARD)
-
-
-def _up(value: Decimal) -> float:
-    """The smallest float that is not below `value`."""
-    nearest = float(value)
-    return nearest if Decimal(nearest) >= value else math.nextafter(nearest, math.inf)
+    bound = max(value, Decimal(0)) * (1 + _DECIMAL_GUARD) + _DECIMAL_GUARD
+    nearest = float(bound)
+    return nearest if Decimal(nearest) >= bound else math.nextafter(nearest, math.inf)
 
 
 def _two_point(top: tuple[Floats, Floats], bottom: tuple[Floats, Floats], alpha: float) -> Floats:
     """d_α(top‖bottom) of two coins given by the logarithms of their two masses, all positive; rounded down."""
     ratios = [t - b for t, b in zip(top, bottom, strict=True)]
+    largest, steepness = 1.0 - top[1] - bottom[1], 1.0
     if alpha == 1:
         value = sum(np.exp(t) * ratio for t, ratio in zip(top, ratios, strict=True))
-        largest, steepness = 1.0 - top[1] - bottom[1], 1.0
     elif math.isinf(alpha):
         value = np.maximum(*ratios)
-        largest, steepness = 1.0 - top[1] - bottom[1], 1.0
     else:
         value = np.logaddexp(*(alpha * t + (1 - alpha) * b for t, b in zip(top, bottom, strict=True))) / (alpha - 1)
         largest, steepness = 1.0 - alpha * top[1] - abs(1 - alpha) * bottom[1], 1.0 / abs(alpha - 1)

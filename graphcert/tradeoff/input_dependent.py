@@ -19,9 +19,8 @@ complement loses mass. So an attack at R succeeds at every larger distance. Henc
 means robust at every x' within R, and the radius falls as r, p_other or the allowance for rounding grow.
 
 *The law of L.* L = U − κ(‖Z‖² − N): Z is standard normal in N dimensions and U its first coordinate. For κ → 0 this is
-U itself; otherwise it is a non-central χ² in disguise, L = 1/(4κ) + κN − κ·χ²_N(λ = 1/(4κ²)), with mean 0 and variance
-1 + 2Nκ² whatever λ is. Library routines for the non-central χ² lose all digits where λ is large, that is, where noise
-hardly depends on the input.
+U itself; otherwise a non-central χ² in disguise, L = 1/(4κ) + κN − κ·χ²_N(λ = 1/(4κ²)), with mean 0 and variance 1 + 2Nκ².
+Library routines for the non-central χ² lose all digits where λ is large, where noise hardly depends on the input.
 
 *Method.* With K(z) = ln E exp(zL) = z²/(2(1 + 2κz)) + N/2 · (2κz − ln(1 + 2κz)),
 
@@ -113,10 +112,7 @@ def input_dependent_radius(
 
 
 def _search(p_other: Floats, upper: Floats, rate: Floats, dimension: int) -> Floats:
-    """Distances in units of σ, from 0 to `upper`, at which `_reserve` was seen to be positive, next to where it ends.
-
-    The reserve is nearly linear in the distance, so regula falsi is quick; every fourth step halves.
-    """
+    """Distances in units of σ up to `upper` at which `_reserve` was seen to be positive, by regula falsi and halvings."""
     low, high = np.zeros_like(upper), upper.copy()
     at_low, at_high = -ndtri(p_other), _reserve(upper, p_other, rate, dimension)
     last = np.zeros(upper.shape, dtype=np.bool_)
@@ -208,14 +204,8 @@ def _dimension(dimension: SupportsIndex) -> int:
 def curved_tail(theta: Floats, kappa: Floats, dimension: int) -> tuple[Floats, Floats]:
     """P(L ≥ θ) and the density of L at θ.
 
-    Args:
-        theta: θ, any shape.
-        kappa: κ, of the same shape, of either sign.
-        dimension: N ≥ 1.
-
-    Returns:
-        The probability and the density, neither rounded to a side; NaN where θ is outside the support of L or |κ| above
-        `MOST_CURVED`. The relative error of the probability is far below `GUARD` where it is above 1e-20.
+    Neither is rounded to a side; NaN where θ is outside the support of L or |κ| above `MOST_CURVED`. The relative error of
+    the probability is far below `GUARD` where it is above 1e-20.
     """
     n = float(dimension)
     variance = 1 + 2 * n * kappa**2
@@ -226,9 +216,8 @@ def curved_tail(theta: Floats, kappa: Floats, dimension: int) -> tuple[Floats, F
     # K is finite on a half-line. Where the saddle point is too near 0, the path goes through the side without an end.
     left = (kappa < 0) & (saddle * np.sqrt(1 / scale**3 + 2 * n * kappa**2 / scale**2) < 1)
     deviation = 1 / np.sqrt(variance)
-    crossing = np.where(
-        left, np.minimum(saddle, -deviation), np.where(kappa < 0, saddle, np.maximum(saddle, deviation))
-    )
+    right = np.where(kappa < 0, saddle, np.maximum(saddle, deviation))
+    crossing = np.where(left, np.minimum(saddle, -deviation), right)
     scale = 1 + 2 * kappa * crossing
     gamma = n * kappa**2 / scale**2
     second = 1 / scale**3 + 2 * gamma

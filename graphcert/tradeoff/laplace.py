@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from graphcert.noise import Laplace
-from graphcert.tradeoff.base import Floats, TradeOff, probabilities
+from graphcert.tradeoff.base import Floats, TradeOff, lower_of_upper, probabilities
 from graphcert.tradeoff.real_laws import radius_of_law, real_trade_off, searched_radius
 
 _GUARD = 2.0**-48
@@ -41,17 +41,15 @@ class LaplaceTradeOff(TradeOff):
 
     def lower(self, p: ArrayLike) -> Floats:
         """See `TradeOff.lower`; within 1e-14 of the exact value."""
-        bound: Floats = np.maximum(np.nextafter(1.0 - self.upper(1.0 - probabilities(p)), -1.0), 0.0)
-        return bound
+        return lower_of_upper(self, p)
 
     def upper(self, p: ArrayLike) -> Floats:
         """See `TradeOff.upper`; within a relative 1e-14 of the exact value."""
         q = probabilities(p)
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             rise, fall = np.exp(self.epsilon), np.exp(-self.epsilon)
-            reached = np.where(
-                q >= 0.5, 1 - fall * (1 - q), np.where(q > fall / 2, 1 - fall / 4 / np.maximum(q, fall / 2), rise * q)
-            )
+            below = np.where(q > fall / 2, 1 - fall / 4 / np.maximum(q, fall / 2), rise * q)
+            reached = np.where(q >= 0.5, 1 - fall * (1 - q), below)
         bound: Floats = np.where(q > 0, np.minimum(reached * (1 + _GUARD), 1.0), 0.0)[()]
         return bound
 

@@ -29,6 +29,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from graphcert.errors import InputError
 from graphcert.tradeoff.base import Floats, TradeOff, probabilities
+from graphcert.tradeoff.half_spaces import checked_order
 
 _FREE = 2.0 ** (np.arange(-160, 161) / 16)
 """Values that are tried for a (from 1/2 on, or from 0 on), about 4 % apart; all of them are valid."""
@@ -40,13 +41,9 @@ _TINY = 1e-280
 
 
 class _Family(NamedTuple):
-    """η = finish(E[φ]) + offset, for all a at once.
+    """η = finish(E[φ]) + offset for all a at once; `phi` (B + 1, a) holds φ at the ends of the bins.
 
-    Attributes:
-        phi: (B + 1, a) values of φ at the ends of the bins.
-        finish: from the mean of φ.
-        offset: (a,).
-        steepness: how often an error of one rounding is magnified, in φ or afterwards.
+    `steepness` says how often an error of one rounding is magnified, in φ or afterwards.
     """
 
     phi: Floats
@@ -60,19 +57,13 @@ def score_eta(tails: ArrayLike, order: float, mirrored: bool = False) -> Floats:
 
     Args:
         tails: (N, B) lower bounds of P(s ≥ (b + 1)/B), falling in b.
-        order: α > 0, math.inf included.
-        mirrored: the divergence of the clean law from the perturbed one.
+        order, mirrored: as in `order_weight`.
 
     Returns:
         (N,) finite η ≥ 0: 0 where the mean is not known to exceed 1/2. Sound side: never above the exact value, which is
         the largest over all a; some values of a are tried.
-
-    Raises:
-        InputError: if the order is no positive number, or `tails` no probabilities that fall along the bins.
     """
-    alpha, array = float(order), probabilities(tails)
-    if not alpha > 0:
-        raise InputError(f"the order of a divergence must be a positive number or math.inf, got {order!r}")
+    alpha, array = checked_order(order), probabilities(tails)
     if array.ndim != 2 or (np.diff(array, axis=1) > 0).any():
         raise InputError("tails of scores must have the shape (nodes, bins) and fall along the bins")
     if mirrored and alpha < 1:
@@ -86,8 +77,7 @@ def score_eta(tails: ArrayLike, order: float, mirrored: bool = False) -> Floats:
         values = family.finish(mass @ family.phi) + family.offset
         slack = _ROUNDING * (bins + 16 + 8 * np.abs(family.offset)) * (1 + family.steepness)
         best = np.fmax.reduce(values - slack, axis=1)  # what overflows proves nothing
-    eta: Floats = np.where(best > 0, best, 0.0)
-    return eta
+    return np.where(best > 0, best, 0.0)
 
 
 def _minus_log(mean: Floats) -> Floats:
@@ -141,9 +131,7 @@ class ScoreTails:
     mean is at least μ − σ√χ², χ² the divergence of the two laws: so wherever μ − σ√χ² > 1/2, the sum exceeds 1/2. The same
     holds for every other divergence, whose bounds hold for this score too.
 
-    Attributes:
-        values: (V,) the distinct tails; a trade-off is evaluated at each of them once.
-        place: (N, B) which of them stands where.
+    `values` (V,) are the distinct tails, at which a trade-off is evaluated once, `place` (N, B) which of them stands where.
     """
 
     values: Floats
@@ -151,16 +139,11 @@ class ScoreTails:
 
     @classmethod
     def of(cls, tails: ArrayLike) -> "ScoreTails":
-        """Find the distinct tails.
-
-        Raises:
-            InputError: if `tails` is no (N, B) array of probabilities, B ≤ 1,024.
-        """
+        """Find the distinct tails of (N, B) probabilities, B ≤ 1,024."""
         array = probabilities(tails)
         if array.ndim != 2 or not 1 <= array.shape[1] <= _MOST_BINS:
-            raise InputError(
-                f"tails of scores need the shape (nodes, bins) with up to {_MOST_BINS} bins, got {array.shape}"
-            )
+            shape = f"the shape (nodes, bins) with up to {_MOST_BINS} bins"
+            raise InputError(f"tails of scores need {shape}, got {array.shape}")
         values, place = np.unique(array, return_inverse=True)
         return cls(values, place.reshape(array.shape).astype(np.int64))
 
@@ -169,10 +152,7 @@ class ScoreTails:
         return ScoreTails(self.values, self.place[nodes])
 
     def perturbed_mean(self, trade_off: TradeOff) -> Floats:
-        """(N,) lower bounds of the mean score under the perturbed law.
-
-        Sound side: never above the exact value of the sum; at most 2⁻⁴¹ below it, and what `trade_off.lower` loses.
-        """
+        """(N,) lower bounds of the perturbed mean: at most 2⁻⁴¹ below the exact sum, and what `trade_off.lower` loses."""
         return self.mean_of(trade_off.lower(self.values))
 
     def mean_of(self, lower: Floats) -> Floats:

@@ -35,10 +35,7 @@ _HALVINGS = 40
 
 
 def real_trade_off(kind: type[RealLaw]) -> Callable[[OfShift], OfShift]:
-    """A decorator that registers the trade-off of a law of real features, as a function of the law and a norm > 0.
-
-    Rounding to a lattice is a post-processing of the noise: the same bound, which is then sound and not tight.
-    """
+    """A decorator that registers the trade-off of a law of real features, as a function of the law and a norm > 0."""
 
     def register(of_shift: OfShift) -> OfShift:
         def answer(law: RealLaw, add: int, delete: int, nodes: int | None, shift: float | None) -> TradeOff:
@@ -58,16 +55,12 @@ def certified_radius(smoothing: Scheme, p_lower: ArrayLike, p_other_upper: Array
     Localized noise counts with its smallest scale and its rarest selection.
 
     Args:
-        smoothing: any scheme.
         p_lower: lower bounds of the label's probability, any shape.
         p_other_upper: upper bounds of every other class's for the multi-class rule, None for the binary rule.
         rows: the most rows that move; under hierarchical noise all of them have to be selected.
 
     Returns:
         Radii of the same shape; 0 where nothing is certified. Sound side: never above the exact radius.
-
-    Raises:
-        UnsupportedError: if the features carry no noise whose changes are measured by a norm.
     """
     if not smoothing.norm:
         raise UnsupportedError(

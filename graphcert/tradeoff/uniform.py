@@ -34,12 +34,7 @@ def uniform_trade_off(law: Uniform, shift: float) -> TradeOff:
 def box_mass(shift: Iterable[float], half_width: Iterable[float]) -> Fraction:
     """1 − Π_d max(0, 1 − |δ_d|/(2λ_d)), the total variation between two boxes of uniform noise; an exact fraction.
 
-    Args:
-        shift: δ_d, how far each coordinate moves.
-        half_width: λ_d > 0 of each coordinate.
-
-    Raises:
-        InputError: if a half-width is not above 0.
+    Coordinate d moves by δ_d, its noise has the half-width λ_d > 0.
     """
     overlap = Fraction(1)
     for moved, width in zip(shift, half_width, strict=True):
@@ -63,14 +58,7 @@ def uniform_radius(
     5). It is 1 − (1 − δ)(1 − R/(2λ)), so R = 2λ (1 − (1 − m)/(1 − δ)), which is 2λm = λ(2p − 1) if every row is noised. The
     allowance of 2⁻⁴⁶ is more than what rounding does here and in `DisjointSupport`.
 
-    Args:
-        p_lower: lower bounds of the label's probability.
-        half_width: λ.
-        delta: the probability that some perturbed row is not noised, see `DisjointSupport`.
-        p_other_upper: upper bounds of every other class's, of the same shape; None for the binary rule.
-
-    Returns:
-        Radii ≥ 0 of the same shape, at most λ; 0 where nothing is certified. Sound side: below the exact radius.
+    Radii of the shape of `p_lower`, at most λ; 0 where nothing is certified. Sound side: below the exact radius.
     """
     p = probabilities(p_lower)
     margin = p - 0.5 if p_other_upper is None else (p - probabilities(p_other_upper)) / 2

@@ -4,12 +4,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from graphcert.core.arrays import seal
+from graphcert.core.arrays import Integers as Counts
+from graphcert.core.arrays import read_only, seal
 from graphcert.errors import VotesError
-
-Counts = NDArray[np.int64]
 
 UNIT = 2**16
 """The whole number that stands for a score of 1."""
@@ -61,10 +60,8 @@ class Scores:
             raise VotesError(f"all arrays of scores need one row per node, got {nodes}")
         totals = self.histogram.sum(axis=1)
         if totals.min() != totals.max() or not 1 <= totals[0] <= _MOST_SAMPLES:
-            raise VotesError(
-                f"every row of the histogram must hold the same number of samples, from 1 to 2^30, but the rows hold "
-                f"{totals.min()} to {totals.max()}"
-            )
+            needed = "every row of the histogram must hold the same number of samples, from 1 to 2^30"
+            raise VotesError(f"{needed}, but the rows hold {totals.min()} to {totals.max()}")
         self._check_moments()
 
     def _check_moments(self) -> None:
@@ -118,20 +115,15 @@ class Scores:
 
 def mean_score_labels(pilot_sums: Counts) -> Counts:
     """(N,) class of largest sum; the smallest class among equals."""
-    labels: Counts = pilot_sums.argmax(axis=1).astype(np.int64)
-    labels.flags.writeable = False
-    return labels
+    return read_only(pilot_sums.argmax(axis=1).astype(np.int64))
 
 
 def _read_only(name: str, values: ArrayLike, dimensions: int, largest: int) -> Counts:
     """Copy and check one array."""
     array = np.asarray(values)
     if array.ndim != dimensions or not np.issubdtype(array.dtype, np.integer):
-        raise VotesError(
-            f"{name} of scores must be {dimensions}-dimensional integers, got {array.dtype} of {array.shape}"
-        )
+        found = f"{array.dtype} of {array.shape}"
+        raise VotesError(f"{name} of scores must be {dimensions}-dimensional integers, got {found}")
     if array.size and (array.min() < 0 or array.max() > largest):
         raise VotesError(f"{name} of scores holds impossible values, from {array.min()} to {array.max()}")
-    copy = np.array(array, dtype=np.int64, order="C")
-    copy.flags.writeable = False
-    return copy
+    return read_only(np.array(array, dtype=np.int64, order="C"))

@@ -13,13 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from graphcert.core.arguments import half_open
-from graphcert.core.arrays import read_sealed, seal, to_json, write_sealed
+from graphcert.core.arrays import Integers as Counts
+from graphcert.core.arrays import read_only, read_sealed, seal, to_json, write_sealed
 from graphcert.core.reading import damage_refused
 from graphcert.errors import DataError, InputError, VotesError
 from graphcert.noise import Scheme, as_scheme, smoothing_from_dict
 from graphcert.votes import BINS, UNIT, Scores
-
-Counts = NDArray[np.int64]
 
 _FORMAT = 1
 _COUNTS = ("pilot_counts", "counts")
@@ -68,7 +67,7 @@ class Votes:
         try:
             for name in _COUNTS:
                 counts = checked_counts(name, getattr(self, name), "node")
-                object.__setattr__(self, name, _frozen(np.array(counts, dtype=np.int64, order="C")))
+                object.__setattr__(self, name, read_only(np.array(counts, dtype=np.int64, order="C")))
             if self.counts.ndim != 2 or self.pilot_counts.shape != self.counts.shape:
                 raise InputError(
                     f"pilot_counts and counts must agree on nodes and classes, got the shapes "
@@ -124,12 +123,12 @@ class Votes:
     @cached_property
     def labels(self) -> Counts:
         """(N,) class with most pilot votes; the smallest class among equals."""
-        return _frozen(self.pilot_counts.argmax(axis=1).astype(np.int64))
+        return read_only(self.pilot_counts.argmax(axis=1).astype(np.int64))
 
     @cached_property
     def successes(self) -> Counts:
         """(N,) votes, out of `samples`, for the label that the pilot chose."""
-        return _frozen(np.take_along_axis(self.counts, self.labels[:, None], axis=1)[:, 0])
+        return read_only(np.take_along_axis(self.counts, self.labels[:, None], axis=1)[:, 0])
 
     @cached_property
     def digest(self) -> str:
@@ -154,19 +153,15 @@ class Votes:
         return hash(self.digest)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write one .npz file, atomically and durably; equal votes and manifests give equal bytes.
-
-        Raises:
-            DataError: if the file cannot be written.
-        """
+        """Write one .npz file, atomically and durably; equal votes and manifests give equal bytes."""
         description = {**self._description(), "manifest": self.manifest}
         if self.independent:
             description["independent"] = True
         # The seal is that of the values, whatever type holds them.
-        compact = {
-            name: array.astype(np.int32) if name == "histogram" else array for name, array in self._arrays().items()
-        }
-        write_sealed(Path(path), description, compact)
+        arrays = self._arrays()
+        if "histogram" in arrays:
+            arrays = {**arrays, "histogram": arrays["histogram"].astype(np.int32)}
+        write_sealed(Path(path), description, arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], smoothing: Scheme | None = None) -> "Votes":
@@ -186,14 +181,10 @@ class Votes:
             if description["format"] != _FORMAT:
                 raise DataError(f"{path} has format {description['format']} of votes; this version reads {_FORMAT}")
             votes = cls(
-                arrays["pilot_counts"],
-                arrays["counts"],
-                smoothing_from_dict(description["smoothing"]),
-                total_variation=description["total_variation"],
-                scores=_stored_scores(description, arrays),
-                manifest=_plain_object(description["manifest"]),
-                independent=description.get("independent", False),
-            )
+                arrays["pilot_counts"], arrays["counts"], smoothing_from_dict(description["smoothing"]),
+                total_variation=description["total_variation"], scores=_stored_scores(description, arrays),
+                manifest=_plain_object(description["manifest"]), independent=description.get("independent", False),
+            )  # fmt: skip
         if smoothing is not None and as_scheme(smoothing) != votes.smoothing:
             raise VotesError(f"{path} holds votes that do not match the smoothing: they claim {votes.smoothing}")
         return votes
@@ -208,21 +199,16 @@ class Votes:
 
 
 def refuse_the_same_votes(pilot: ArrayLike, final: ArrayLike, independent: bool) -> None:
-    """Raise `InputError` if pilot votes are given again as final ones (theory section 11, trap 19).
+    """Raise `InputError` if pilot votes, as they were given, are given again as final ones (theory section 11, trap 19).
 
-    Args:
-        pilot, final: counts as they were given.
-        independent: whether the caller states that they were drawn apart although they are equal. What is the very same
-            array, or shares its memory, is refused all the same.
+    `independent` states that they were drawn apart although equal; the very same array, or memory, is refused all the same.
     """
     if not isinstance(independent, bool):
         raise InputError(f"independent must be True or False, got {independent!r}")
     first, second = np.asarray(pilot), np.asarray(final)
     if pilot is final or np.shares_memory(first, second):
-        raise InputError(
-            "pilot and final votes are the same array, so the votes that bound a label would have chosen it; draw the "
-            "final votes anew, independently of the pilot"
-        )
+        same = "pilot and final votes are the same array, so the votes that bound a label would have chosen it"
+        raise InputError(f"{same}; draw the final votes anew, independently of the pilot")
     if not independent and np.array_equal(first, second):
         raise InputError(f"the pilot votes and the final votes {_SAME}")
 
@@ -248,11 +234,7 @@ def _stored_scores(description: Mapping[str, Any], arrays: Mapping[str, NDArray[
 
 
 def checked_counts(name: str, counts: ArrayLike, element: str) -> NDArray[np.integer]:
-    """Counts (…, K) as they are, after a check that every element has the same number of votes.
-
-    Args:
-        name: of the argument, for errors, as is `element`, such as "node".
-    """
+    """Counts (…, K) as they are, after a check that every `element`, such as "node", has the same number of votes."""
     try:
         array = np.asarray(counts)
     except ValueError:
@@ -267,14 +249,8 @@ def checked_counts(name: str, counts: ArrayLike, element: str) -> NDArray[np.int
         raise InputError(f"{name} counts more samples than anyone has drawn: {array.max()}")
     totals = array.sum(axis=-1, dtype=np.int64)
     if totals.min() != totals.max():
-        raise InputError(
-            f"every {element} needs the same number of votes, but {name} has {totals.min()} to {totals.max()}"
-        )
+        found = f"{name} has {totals.min()} to {totals.max()}"
+        raise InputError(f"every {element} needs the same number of votes, but {found}")
     if totals.min() < 1:
         raise InputError(f"{name} holds no votes; take at least one sample")
-    return array
-
-
-def _frozen(array: Counts) -> Counts:
-    array.flags.writeable = False
     return array

@@ -1,12 +1,12 @@
 """The innermost loop of every sparse product with a 0/1 matrix: add up rows of a table, in vector registers.
 
-This loop decides the speed of voting. Written as a plain loop, a compiler that cannot prove that the output does not overlap
-the table keeps the running sum in memory and checks for overlap at every turn; here the running sum is held in vector
-registers by construction, through LLVM's portable vector types (16 lanes; narrower machines split them). The order of the
-additions is fixed by this file, so that the same numbers come out everywhere.
+This loop decides the speed of voting. A compiler that cannot prove that the output does not overlap the table keeps the
+running sum in memory; here it is held in vector registers by construction, through LLVM's portable vector types (16 lanes;
+narrower machines split them). The order of the additions is fixed, so that the same numbers come out everywhere.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -36,12 +36,12 @@ ZEROS = ir.Constant(VECTOR, [0.0] * LANES)
 MATRIX = types.Array(types.float32, 2, "C")
 
 
-def load(builder: Any, base: Any, offset: Any, vector: int = 0) -> Any:
+def load(builder: Any, base: Any, offset: Any, vector: int) -> Any:
     """16 floats at base[offset + 16 · vector], without any assumption about alignment."""
     return builder.load(_place(builder, base, offset, vector), align=4)
 
 
-def store(builder: Any, value: Any, base: Any, offset: Any, vector: int = 0) -> None:
+def store(builder: Any, value: Any, base: Any, offset: Any, vector: int) -> None:
     """The inverse of `load`."""
     builder.store(value, _place(builder, base, offset, vector), align=4)
 
@@ -115,6 +115,11 @@ def _emit_sums(builder: Any, given: Arguments, restarting: bool) -> None:
     for_columns(builder, width, emit)
 
 
+def _generate_sums(context: Any, builder: Any, signature: Any, arguments: Any, restarting: bool) -> Any:
+    _emit_sums(builder, Arguments(context, builder, signature, arguments), restarting)
+    return context.get_dummy_value()
+
+
 _INDICES = types.Array(types.int32, 1, "C")
 _NUMBERS = (types.int64, types.int64, types.int64, types.float32)
 
@@ -123,21 +128,10 @@ _NUMBERS = (types.int64, types.int64, types.int64, types.float32)
 def sum_rows(typing_context, table, rows, begin, end, first, scale, out, target):  # type: ignore[no-untyped-def]
     """out[target] = scale · (table[first] + Σ_{begin ≤ i < end} table[rows[i]]); no first row if `first` < 0.
 
-    For use inside kernels. Nothing is checked: every number in `rows` must be a row of `table`.
-
-    Args:
-        table: (R, H) float32, C-contiguous, H a multiple of `LANES`.
-        rows: (…,) int32, C-contiguous; begin, end: int64 range in it.
-        first: int64; scale: float32.
-        out: (…, H) float32, C-contiguous, not `table`; target: int64 row of it.
+    For use inside kernels. Nothing is checked: every number in `rows` (…,) int32 must be a row of `table` (R, H), H a
+    multiple of `LANES`; `out` (…, H) is not `table`; both are float32, all arrays C-contiguous.
     """
-    signature = types.void(MATRIX, _INDICES, *_NUMBERS, MATRIX, types.int64)
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        _emit_sums(builder, Arguments(context, builder, signature, arguments), restarting=False)
-        return context.get_dummy_value()
-
-    return signature, generate
+    return types.void(MATRIX, _INDICES, *_NUMBERS, MATRIX, types.int64), partial(_generate_sums, restarting=False)
 
 
 @intrinsic
@@ -146,12 +140,7 @@ def sum_rows_restarting(  # type: ignore[no-untyped-def]
 ):
     """As `sum_rows`, plus restart · anchor[target] for an `anchor` (…, H) and a float32 `restart`."""
     signature = types.void(MATRIX, _INDICES, *_NUMBERS, MATRIX, types.int64, MATRIX, types.float32)
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        _emit_sums(builder, Arguments(context, builder, signature, arguments), restarting=True)
-        return context.get_dummy_value()
-
-    return signature, generate
+    return signature, partial(_generate_sums, restarting=True)
 
 
 _BIAS = types.Array(types.float32, 1, "C")
@@ -163,12 +152,9 @@ def sum_selected_rows(  # type: ignore[no-untyped-def]
 ):
     """sums[target] = sums[origin] + Σ table[columns[begin + i]] over the selected i with a column that is not void.
 
-    Bit i mod 64 of the flat masks[place + i div 64] selects i, for i < 64 · words. Nothing is checked.
-
-    Args:
-        table: (R, H) float32, H a multiple of `LANES`; sums: (…, H) float32.
-        columns: int32; masks: uint64; of any shape, seen as flat.
-        void: (…, ⌈R / 64⌉) uint64: bit c mod 64 of void[row, c div 64] makes column c void; or None.
+    Bit i mod 64 of the flat masks[place + i div 64] (uint64) selects i, for i < 64 · words; columns are int32. Bit c mod 64
+    of void[row, c div 64] makes column c void; `void` may be None. Nothing is checked: `table` (R, H) and `sums` (…, H) are
+    float32, H a multiple of `LANES`.
     """
     whole = types.int64
     signature = types.void(MATRIX, columns, whole, masks, whole, whole, void, whole, MATRIX, whole, whole)
@@ -230,9 +216,8 @@ def rectified_products(  # type: ignore[no-untyped-def]
 ):
     """out[row, column + k] = ⟨weight[k], max(sums[one] + sums[two] + bias, 0)⟩ for all k; NaN stays NaN.
 
-    Args:
-        two: int64; or None, and there is one row only.
-        sums: (…, H); bias: (H,); weight: (K, H); out: (…, ≥ column + K); all float32, H a multiple of `LANES`.
+    `two` may be None: one row only. `sums` (…, H), `bias` (H,), `weight` (K, H) and `out` are float32, H a multiple of
+    `LANES`.
     """
     whole = types.int64
     signature = types.void(MATRIX, whole, two, _BIAS, MATRIX, MATRIX, whole, whole)

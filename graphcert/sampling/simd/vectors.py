@@ -84,11 +84,8 @@ def spread(builder: Any, value: Any, lanes: int) -> Any:
 def leap(typing_context, steps, row, begin, position, out, at):  # type: ignore[no-untyped-def]
     """out[at + i] = position + Σ_{j ≤ i} steps[row, begin + j] for i < 16; returns the last of them.
 
-    Returns −1 if a step has its highest bit set; what was written then means nothing.
-
-    Args:
-        steps: (R, ≥ begin + 16) uint32; out: (≥ at + 16,) int32, both C-contiguous. Nothing is checked.
-        row, begin, position, at: int64; the sums stay below 2^31.
+    Returns −1 if a step has its highest bit set; what was written then means nothing. Nothing is checked: `steps` (R, ≥
+    begin + 16) uint32 and `out` (≥ at + 16,) int32 are C-contiguous, and the sums stay below 2^31.
     """
     signature = types.int64(_WORDS, types.int64, types.int64, types.int64, _PLACES, types.int64)
 
@@ -119,10 +116,9 @@ def places_below(typing_context, places, at, limit):  # type: ignore[no-untyped-
     signature = types.int64(_PLACES, types.int64, types.int64)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        given = Arguments(context, builder, signature, arguments)
-        _, at, limit = arguments
+        data, (_, at, limit) = Arguments(context, builder, signature, arguments).data(0), arguments
         group = ir.VectorType(_INT, GROUP)
-        taken = builder.load(builder.bitcast(builder.gep(given.data(0), [at]), group.as_pointer()), align=4)
+        taken = builder.load(builder.bitcast(builder.gep(data, [at]), group.as_pointer()), align=4)
         inside = builder.icmp_signed("<", taken, spread(builder, builder.trunc(limit, _INT), GROUP))
         return builder.zext(builder.ctpop(builder.bitcast(inside, _SHORT)), LONG)
 
@@ -158,9 +154,7 @@ equal = _comparison("==")
 def digits_to_numbers(typing_context, words, row, out):  # type: ignore[no-untyped-def]
     """out[0, lane] = the 16 bits at `lane` of 16 words of 64, most significant first, for all 64 lanes.
 
-    Args:
-        words: (R, ≥ 32) uint32; words[row] has a pair (upper half, lower half) for every word of 64 bits.
-        out: (≥ 1, ≥ 64) uint16, written.
+    `words` (R, ≥ 32) uint32 has a pair (upper half, lower half) for every word of 64 bits; `out` is (≥ 1, ≥ 64) uint16.
     """
     signature = types.void(_WORDS, types.int64, _NUMBERS)
 
@@ -176,8 +170,7 @@ def digits_to_numbers(typing_context, words, row, out):  # type: ignore[no-untyp
             ones = builder.bitcast(word, ir.VectorType(BIT, WORD))
             larger = builder.add(numbers, ir.Constant(lanes, [1 << DIGITS - 1 - digit] * WORD))
             numbers = builder.select(ones, larger, numbers)
-        there = builder.bitcast(given.data(2), lanes.as_pointer())
-        builder.store(numbers, there, align=2)
+        builder.store(numbers, builder.bitcast(given.data(2), lanes.as_pointer()), align=2)
         return context.get_dummy_value()
 
     return signature, generate
