@@ -9,6 +9,7 @@ largest logit and adds up one-hot votes; under localized noise it does so for ev
 one thread; all take turns, each is judged by its fastest one: other work on the machine only ever adds time.
 """
 
+import math
 import os
 import time
 
@@ -83,7 +84,7 @@ def compare(name, network, smoothing, sigmas, cells, turns):
         "forward": round(best["forward"], 4),
         "over_forward": round(best["ours"] / best["forward"], 2),
         "reach": path.reach,
-        "pixels_computed": round(sum(window.area for _, window in path._windows) / (HEIGHT * WIDTH), 2),
+        "pixels_computed": round(sum(math.prod(window.shape) for _, window in path._windows) / (HEIGHT * WIDTH), 2),
     }
 
 

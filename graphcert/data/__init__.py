@@ -7,18 +7,7 @@ from graphcert.data.splits import split_nodes, without_test_nodes
 from graphcert.data.validate import check_binary_features, check_features, check_undirected, data_fingerprint, validate
 
 __all__ = [
-    "REGISTRY",
-    "DatasetRow",
-    "check_binary_features",
-    "check_features",
-    "check_undirected",
-    "data_fingerprint",
-    "describe_datasets",
-    "load_dataset",
-    "load_npz_graph",
-    "partition_graph",
-    "register_dataset",
-    "split_nodes",
-    "validate",
-    "without_test_nodes",
-]
+    "REGISTRY", "DatasetRow", "check_binary_features", "check_features", "check_undirected", "data_fingerprint",
+    "describe_datasets", "load_dataset", "load_npz_graph", "partition_graph", "register_dataset", "split_nodes",
+    "validate", "without_test_nodes",
+]  # fmt: skip

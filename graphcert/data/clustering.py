@@ -29,11 +29,6 @@ def spectral(adjacency: "csr_array[Any]", clusters: int, seed: int) -> Indices:
     Normalised cuts (Ng et al. 2001) with regularisation (Amini et al. 2013; Qin and Rohe 2013): every pair of nodes is
     joined with a tiny weight, so that the graph is connected and small components do not take the leading eigenvectors.
     Some clusters may be empty.
-
-    Args:
-        adjacency: symmetric 0/1 matrix (N, N) with at least one edge.
-        clusters: C, 1 ≤ C ≤ N.
-        seed: 0 … 2³² − 1.
     """
     # Loaded late, since they are slow to load. Several threads would add in varying order, and the seed would not decide.
     from sklearn.cluster import KMeans
@@ -71,18 +66,10 @@ def _leading_eigenvectors(adjacency: "csr_array[Any]", count: int, seed: int) ->
 
 
 def exactly(adjacency: "csr_array[Any]", labels: Indices, clusters: int) -> Indices:
-    """Turn communities into exactly `clusters` non-empty ones, without chance.
+    """Turn communities (N,), any whole numbers, into exactly C = `clusters` ≤ N non-empty ones 0 … C − 1, without chance.
 
     While there are too many, the smallest joins the one it shares most edges with; while there are too few, the largest
     is halved. Empty communities vanish. The result is numbered by the first node of every cluster.
-
-    Args:
-        adjacency: symmetric 0/1 matrix (N, N).
-        labels: (N,) community of every node, any whole numbers.
-        clusters: C, 1 ≤ C ≤ N.
-
-    Returns:
-        (N,) cluster of every node, 0 … C − 1.
     """
     return _by_first_node(_split(adjacency, _merge(adjacency, _by_first_node(labels), clusters), clusters))
 
@@ -196,9 +183,4 @@ def _numbered(communities: Iterable[set[int]], nodes: int) -> Indices:
     return labels
 
 
-CLUSTERINGS: dict[str, Clustering] = {
-    "metis": metis,
-    "spectral": spectral,
-    "louvain": louvain,
-    "label_propagation": label_propagation,
-}
+CLUSTERINGS: dict[str, Clustering] = {find.__name__: find for find in (metis, spectral, louvain, label_propagation)}

@@ -20,17 +20,10 @@ from graphcert.errors import DataError, InputError
 
 
 def load_dataset(
-    name: str | os.PathLike[str],
-    root: Root = None,
-    *,
-    largest_component: bool | None = None,
-    seed: SupportsIndex = 0,
-    per_class_train: SupportsIndex = 20,
-    per_class_validation: SupportsIndex = 20,
-    test_share: SupportsFloat = 1.0,
-    split: SupportsIndex | None = None,
-    **options: Any,
-) -> Data:
+    name: str | os.PathLike[str], root: Root = None, *, largest_component: bool | None = None, seed: SupportsIndex = 0,
+    per_class_train: SupportsIndex = 20, per_class_validation: SupportsIndex = 20, test_share: SupportsFloat = 1.0,
+    split: SupportsIndex | None = None, **options: Any,
+) -> Data:  # fmt: skip
     """Load a graph in standard form: undirected, without loops, with binary features, split into three sets of nodes.
 
     Args:
@@ -41,9 +34,7 @@ def load_dataset(
         largest_component: keep only the largest connected component, in the order of its nodes. None is the choice of
             the literature: True for the citation graphs and polblogs, False for all others.
         seed: of the split, and of the graph itself if it is synthetic.
-        per_class_train: training nodes per class.
-        per_class_validation: validation nodes per class; all others are test nodes.
-        test_share: the share of these others that are test nodes; the rest is in no set (see `split_nodes`).
+        per_class_train, per_class_validation, test_share: of the split, see `split_nodes`.
         split: which of the splits that a file brings, see `load_npz_graph`.
         **options: of digits (neighbours, threshold), of synthetic (nodes, classes, features, degree, homophily,
             present, background) and of npz files (standardise).
@@ -62,37 +53,23 @@ def load_dataset(
     label = os.fspath(name)
     if label.endswith(".npz"):
         check_options("an npz file", options, ("standardise",))
-        return load_npz_graph(
-            label,
-            largest_component=bool(largest_component),
-            seed=seed,
-            per_class_train=per_class_train,
-            per_class_validation=per_class_validation,
-            test_share=test_share,
-            split=split,
-            **options,
-        )
+        options |= {"per_class_train": per_class_train, "per_class_validation": per_class_validation}
+        options |= {"largest_component": bool(largest_component), "seed": seed, "test_share": test_share}
+        return load_npz_graph(label, split=split, **options)
     if label not in REGISTRY:
         raise InputError(f"unknown data set {label!r}; known are {', '.join(REGISTRY)} and paths that end in .npz")
     entry = REGISTRY[label]
-    graph = entry.read(root, seed, options)
-    graph = standard_form(graph, binary=not entry.exact)
+    graph = standard_form(entry.read(root, seed, options), binary=not entry.exact)
     if entry.largest_component if largest_component is None else largest_component:
         graph = keep_largest_component(graph)
-    return _split_data(graph, label, per_class_train, per_class_validation, seed, test_share, split)
+    return _split_data(graph, label, (per_class_train, per_class_validation, test_share), seed, split)
 
 
 def load_npz_graph(
-    path: str | os.PathLike[str],
-    *,
-    standardise: bool = False,
-    largest_component: bool = False,
-    seed: SupportsIndex = 0,
-    per_class_train: SupportsIndex = 20,
-    per_class_validation: SupportsIndex = 20,
-    test_share: SupportsFloat = 1.0,
-    split: SupportsIndex | None = None,
-) -> Data:
+    path: str | os.PathLike[str], *, standardise: bool = False, largest_component: bool = False,
+    seed: SupportsIndex = 0, per_class_train: SupportsIndex = 20, per_class_validation: SupportsIndex = 20,
+    test_share: SupportsFloat = 1.0, split: SupportsIndex | None = None,
+) -> Data:  # fmt: skip
     """Load a user's own graph from an npz file in any of the layouts of `read_npz`.
 
     A guarantee is about one exact graph, so by default the file must hold it in standard form and is refused otherwise.
@@ -103,10 +80,7 @@ def load_npz_graph(
             feature to 1. Otherwise such edges are refused, and real features are kept: Gaussian, uniform and ablation noise
             take them, flips of bits refuse them.
         largest_component: keep only the largest connected component.
-        seed: of the split.
-        per_class_train: training nodes per class.
-        per_class_validation: validation nodes per class; all others are test nodes.
-        test_share: the share of these others that are test nodes; the rest is in no set (see `split_nodes`).
+        seed, per_class_train, per_class_validation, test_share: of the split, see `split_nodes`.
         split: which of several splits, from 0 on, where the masks of the file have the shape (N, S). A file with masks
             keeps the split that they give, and `per_class_train`, `per_class_validation` and `test_share` are left out.
 
@@ -127,9 +101,13 @@ def load_npz_graph(
         graph = standard_form(graph, binary=standardise)
         if largest_component:
             graph = keep_largest_component(graph)
-        return _split_data(graph, file.stem, per_class_train, per_class_validation, seed, test_share, split)
+        return _split_data(graph, file.stem, (per_class_train, per_class_validation, test_share), seed, split)
     except (DataError, InputError) as error:
         raise type(error)(f"{file}: {error}") from None
+
+
+Drawn = tuple[SupportsIndex, SupportsIndex, SupportsFloat]
+"""Training and validation nodes per class, and the share of the others that are tested."""
 
 
 def _refuse_unless_standard(graph: RawGraph) -> None:
@@ -147,20 +125,12 @@ def _tensors(graph: RawGraph) -> Data:
     return Data(x=features, edge_index=edges, y=labels)
 
 
-def _split_data(
-    graph: RawGraph,
-    name: str,
-    per_class_train: SupportsIndex,
-    per_class_validation: SupportsIndex,
-    seed: SupportsIndex,
-    test_share: SupportsFloat,
-    split: SupportsIndex | None,
-) -> Data:
+def _split_data(graph: RawGraph, name: str, drawn: Drawn, seed: SupportsIndex, split: SupportsIndex | None) -> Data:
     """Turn a graph in standard form into what `load_dataset` returns."""
     masks = given_split(graph, split)
     if masks is None:
-        masks = split_nodes(graph.labels, per_class_train, per_class_validation, seed, test_share)
-    elif (per_class_train, per_class_validation, test_share) != DRAWN_BY_DEFAULT:
+        masks = split_nodes(graph.labels, *drawn[:2], seed, drawn[2])
+    elif drawn != DRAWN_BY_DEFAULT:
         raise InputError(
             "the file brings its own split; leave per_class_train, per_class_validation and test_share out, or take the "
             "masks out of the file"
@@ -224,11 +194,7 @@ def _raw_graph(data: Any) -> RawGraph:
     missing = [name for name, mask in zip(MASKS, masks, strict=True) if mask is None]
     if missing and len(missing) < len(MASKS):
         raise DataError(f"its graph lacks {', '.join(missing)}; give all of {', '.join(MASKS)}, or none of them")
-    labels = data.y.detach().cpu().numpy()
-    return RawGraph(
-        features=data.x.detach().cpu().numpy(),
-        edges=data.edge_index.cpu().numpy(),
-        labels=labels,
-        classes=int(labels.max(initial=-1)) + 1 if data.get("classes") is None else int(data.classes),
-        masks=None if missing else np.stack([mask.cpu().numpy() for mask in masks]),
-    )
+    features, edges, labels = (part.detach().cpu().numpy() for part in (data.x, data.edge_index, data.y))
+    classes = int(labels.max(initial=-1)) + 1 if data.get("classes") is None else int(data.classes)
+    stacked = None if missing else np.stack([mask.cpu().numpy() for mask in masks])
+    return RawGraph(features, edges, labels, classes, masks=stacked)

@@ -30,11 +30,7 @@ def read_npz(source: Path | BinaryIO, name: str) -> RawGraph:
       last one.
 
     Without any of the members `attr_*`, or without `X`, the graph has no features. The members `train_mask`, `val_mask`
-    and `test_mask` are read where they are present.
-
-    Args:
-        source: the file, as a path or opened for reading bytes.
-        name: what to call it in errors.
+    and `test_mask` are read where they are present. `name` is what errors call the file.
 
     Raises:
         DataError: if the file is damaged, has another layout, or its parts do not fit together.
@@ -76,32 +72,30 @@ def _from_rows(read: Read, adjacency_prefix: str, attribute_prefix: str | None =
 
     adjacency = matrix(adjacency_prefix)
     attributes = None if attribute_prefix is None else matrix(attribute_prefix)
-    if adjacency.shape[0] != adjacency.shape[1]:
+    nodes = adjacency.shape[0]
+    if nodes != adjacency.shape[1]:
         raise DataError(f"the adjacency matrix has the shape {adjacency.shape}; make it square")
-    if attributes is not None and adjacency.shape[0] != attributes.shape[0]:
-        raise DataError(
-            f"{adjacency.shape[0]} nodes have edges but {attributes.shape[0]} have features; make them agree"
-        )
+    if attributes is not None and nodes != attributes.shape[0]:
+        raise DataError(f"{nodes} nodes have edges but {attributes.shape[0]} have features; make them agree")
     present = adjacency.values != 0  # a stored zero is no edge
-    labels = _labels("labels", read("labels"), adjacency.shape[0])
-    return RawGraph(
-        features=_nothing(len(labels)) if attributes is None else attributes.dense(),
-        edges=np.stack([adjacency.rows, adjacency.columns])[:, present],
-        labels=labels,
-        classes=int(labels.max(initial=-1)) + 1,
-        weighted=bool((adjacency.values[present] != 1).any()),
-        featureless=attributes is None,
-    )
+    labels = _labels("labels", read("labels"), nodes)
+    classes, weighted = int(labels.max(initial=-1)) + 1, bool((adjacency.values[present] != 1).any())
+    features = np.zeros((len(labels), 0), np.float32) if attributes is None else attributes.dense()
+    edges = np.stack([adjacency.rows, adjacency.columns])[:, present]
+    return RawGraph(features, edges, labels, classes, weighted, featureless=attributes is None)
 
 
 def _from_positions(read: Read, featured: bool) -> RawGraph:
     edges, labels = _pairs("A", read("A")), _labels("y", read("y"))
     classes = int(labels.max(initial=-1)) + 1
     if not featured:
-        return RawGraph(_nothing(len(labels)), edges, labels, classes, featureless=True)
+        return RawGraph(np.zeros((len(labels), 0), np.float32), edges, labels, classes, featureless=True)
     given = read("X")
     if given.dtype.kind == "f":
-        return RawGraph(_dense(given), edges, labels, classes)
+        if given.ndim != 2:
+            raise DataError(f"features X must have the shape (N, D), found {given.shape}; write one row per node")
+        check_dense_size(*given.shape)
+        return RawGraph(as_float32("X", given), edges, labels, classes)
     ones = _pairs("X", given)
     width = int(ones[1].max(initial=-1)) + 1
     if ones.size and (ones.min() < 0 or ones[0].max() >= len(labels)):
@@ -110,17 +104,6 @@ def _from_positions(read: Read, featured: bool) -> RawGraph:
     features = np.zeros((len(labels), width), np.float32)
     features[ones[0], ones[1]] = 1
     return RawGraph(features, edges, labels, classes)
-
-
-def _nothing(nodes: int) -> NDArray[np.float32]:
-    return np.zeros((nodes, 0), np.float32)
-
-
-def _dense(values: NDArray[Any]) -> NDArray[np.float32]:
-    if values.ndim != 2:
-        raise DataError(f"features X must have the shape (N, D), found {values.shape}; write one row per node")
-    check_dense_size(*values.shape)
-    return as_float32("X", values)
 
 
 def _pairs(member: str, values: NDArray[Any]) -> NDArray[np.int64]:

@@ -8,12 +8,11 @@ import warnings
 from typing import Any, Literal, SupportsFloat, SupportsIndex
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 from torch import Tensor
 
 from graphcert.core.arguments import real, whole
-from graphcert.data.clustering import CLUSTERINGS, exactly, metis_is_installed
+from graphcert.data.clustering import CLUSTERINGS, Indices, Reals, exactly, metis_is_installed
 from graphcert.data.validate import check_undirected
 from graphcert.errors import DataError, InputError
 from graphcert.noise import Partition
@@ -26,14 +25,9 @@ _AFFINITIES = ("edges", "pagerank")
 
 
 def partition_graph(
-    data: Any,
-    clusters: SupportsIndex,
-    method: Method | str = "metis",
-    seed: SupportsIndex = 0,
-    *,
-    affinity: Affinity | str = "edges",
-    restart: SupportsFloat = 0.15,
-) -> Partition:
+    data: Any, clusters: SupportsIndex, method: Method | str = "metis", seed: SupportsIndex = 0, *,
+    affinity: Affinity | str = "edges", restart: SupportsFloat = 0.15,
+) -> Partition:  # fmt: skip
     """Cluster the clean graph and rank, for every cluster, all clusters by nearness (theory, section 8).
 
     The partition is part of the smoothed classifier, like its noise: make it once, on the clean graph, and keep it. Never
@@ -71,12 +65,12 @@ def partition_graph(
     if count > adjacency.shape[0]:
         raise InputError(f"{count} clusters are more than the {adjacency.shape[0]} nodes of the graph; ask for fewer")
     labels, found_by = _cluster(adjacency, count, str(method), number)
-    if affinity == "edges":
-        return Partition.of_affinity(labels, edge_share(adjacency, labels, count), found_by)
-    return Partition.of_affinity(labels, pagerank_mass(adjacency, labels, count, probability), found_by)
+    edges = affinity == "edges"
+    near = edge_share(adjacency, labels, count) if edges else pagerank_mass(adjacency, labels, count, probability)
+    return Partition.of_affinity(labels, near, found_by)
 
 
-def _cluster(adjacency: "csr_array[Any]", clusters: int, method: str, seed: int) -> tuple[NDArray[np.int64], str]:
+def _cluster(adjacency: "csr_array[Any]", clusters: int, method: str, seed: int) -> tuple[Indices, str]:
     """Exactly `clusters` non-empty clusters (N,), and how they were found."""
     whole_graph = np.zeros(adjacency.shape[0], dtype=np.int64)
     if clusters == 1:
@@ -110,9 +104,6 @@ def _check_name(what: str, name: object, known: Any) -> None:
         raise InputError(f"the {what} must be one of {', '.join(known)}, got {name!r}")
 
 
-Indices = NDArray[np.int64]
-Reals = NDArray[np.float64]
-
 _ERROR = 1e-11  # of the computed PageRank masses
 _DECIMALS = 10  # to which they are rounded, so that equal masses stay equal and the order of clusters is stable
 _CELLS_AT_ONCE = 1 << 24  # bounds the memory of the walks: three arrays of this many numbers
@@ -121,12 +112,7 @@ _CELLS_AT_ONCE = 1 << 24  # bounds the memory of the walks: three arrays of this
 def edge_share(adjacency: "csr_array[Any]", labels: Indices, clusters: int) -> Reals:
     """(C, C): of the undirected edges that leave cluster i, the share that ends in j; 0 on the diagonal.
 
-    A row is 0 where no edge leaves, and sums to 1 elsewhere.
-
-    Args:
-        adjacency: symmetric 0/1 matrix (N, N) without loops.
-        labels: (N,) cluster of every node, 0 … C − 1.
-        clusters: C.
+    A row is 0 where no edge leaves, and sums to 1 elsewhere. Labels (N,) are clusters 0 … C − 1.
     """
     edges = adjacency.tocoo()
     pairs = labels[edges.row] * clusters + labels[edges.col]
@@ -141,13 +127,7 @@ def pagerank_mass(adjacency: "csr_array[Any]", labels: Indices, clusters: int, r
 
     Personalised PageRank (Page et al. 1999): the walk starts at a random node of i; before each step it returns to a
     fresh random node of i with probability `restart`, otherwise it moves to a random neighbour. A node without
-    neighbours keeps the walk until it restarts.
-
-    Args:
-        adjacency: symmetric 0/1 matrix (N, N) without loops.
-        labels: (N,) cluster of every node, 0 … C − 1, none of them empty.
-        clusters: C.
-        restart: probability in (0, 1); smaller looks further.
+    neighbours keeps the walk until it restarts. Labels (N,) are clusters 0 … C − 1, none of them empty.
     """
     degrees = np.diff(adjacency.indptr)
     walk = diags_array(1.0 / np.maximum(degrees, 1)) @ adjacency + diags_array((degrees == 0).astype(np.float64))

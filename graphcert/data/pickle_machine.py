@@ -19,6 +19,7 @@ _ATOMS = frozenset((
 ))  # fmt: skip
 _BYTES_OF_PYTHON_2 = frozenset(("STRING", "BINSTRING", "SHORT_BINSTRING"))
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
+_EMPTY: dict[str, Callable[[], Any]] = {"EMPTY_LIST": list, "EMPTY_DICT": dict}
 _TUPLES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 _PUTS, _GETS = frozenset(("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE")), frozenset(("GET", "BINGET", "LONG_BINGET"))
 
@@ -45,12 +46,8 @@ class InertDict(dict[Any, Any]):
 def read_pickle(payload: bytes, admitted: Admitted, persistent: Callable[[Any], Any] | None = None) -> Any:
     """The value of a pickle: numbers, text, bytes, lists, tuples, dictionaries, and what `admitted` makes.
 
-    Byte strings of Python 2 stay bytes.
-
-    Args:
-        payload: the pickle.
-        admitted: (module, name) → what stands for it. If that is called, it must bound what it takes and act on nothing.
-        persistent: what stands for the things that a pickle only names (`persistent_id`); by default there are none.
+    Byte strings of Python 2 stay bytes. What `admitted` has for a (module, name) may be called, so it must bound what it
+    takes and act on nothing. `persistent` makes the things that a pickle only names (`persistent_id`), if there are any.
 
     Raises:
         Exception: of any kind, if the pickle is damaged or asks for more; see `graphcert.core.reading.damage_refused`.
@@ -82,6 +79,12 @@ class _Machine:
             self.stack.append(argument.encode("latin-1"))
         elif name in _CONSTANTS:
             self.stack.append(_CONSTANTS[name])
+        elif name in _EMPTY:
+            self.stack.append(_EMPTY[name]())
+        elif name in ("APPEND", "APPENDS"):
+            self._extend(self._popped(1) if name == "APPEND" else self._marked())
+        elif name in ("SETITEM", "SETITEMS"):
+            self._set(self._popped(2) if name == "SETITEM" else self._marked())
         elif name in _TUPLES:
             self.stack.append(tuple(self._popped(_TUPLES[name])))
         elif name in _PUTS:
@@ -126,42 +129,23 @@ class _Machine:
         self._outer.append(self.stack)
         self.stack = []
 
-    def _do_empty_list(self) -> None:
-        self.stack.append([])
-
     def _do_list(self) -> None:
-        items = self._marked()
+        items = self._marked()  # replaces the stack, so it comes first
         self.stack.append(items)
 
     def _do_tuple(self) -> None:
         items = tuple(self._marked())
         self.stack.append(items)
 
-    def _do_append(self) -> None:
-        (item,) = self._popped(1)
-        self._extend([item])
-
-    def _do_appends(self) -> None:
-        self._extend(self._marked())
-
     def _extend(self, items: list[Any]) -> None:
         if type(self.stack[-1]) is not list:
             raise ValueError("it appends to what is no list")
         self.stack[-1].extend(items)
 
-    def _do_empty_dict(self) -> None:
-        self.stack.append({})
-
     def _do_dict(self) -> None:
         items = self._marked()
         self.stack.append({})
         self._set(items)
-
-    def _do_setitem(self) -> None:
-        self._set(self._popped(2))
-
-    def _do_setitems(self) -> None:
-        self._set(self._marked())
 
     def _set(self, items: list[Any]) -> None:
         target = self.stack[-1]
@@ -202,12 +186,8 @@ def _refuse_deep(value: Any) -> None:
     """Raise `ValueError` if lists, tuples and dictionaries are nested too deeply for whoever goes through them."""
     level = [value]
     for _ in range(_DEEPEST):
-        level = [
-            inner
-            for outer in level
-            if isinstance(outer, (list, tuple, dict))
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-        ]
+        outer = [value for value in level if isinstance(value, (list, tuple, dict))]
+        level = [inner for value in outer for inner in (value.values() if isinstance(value, dict) else value)]
         if not level:
             return
     raise ValueError(f"it is nested more than {_DEEPEST} deep")

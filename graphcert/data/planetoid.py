@@ -16,35 +16,27 @@ from graphcert.data.raw import Csr, RawGraph, check_dense_size, checked_csr
 from graphcert.errors import DataError
 
 
-class _Array(Inert):
-    pass
+class _Array(Inert): ...
 
 
-class _Dtype(Inert):
-    pass
+class _Dtype(Inert): ...
 
 
-class _CsrMatrix(Inert):
-    pass
+class _CsrMatrix(Inert): ...
 
 
 _ADMITTED: dict[tuple[str, str], type[Inert] | type[InertDict]] = {
-    ("numpy", "ndarray"): _Array,
-    ("numpy.core.multiarray", "_reconstruct"): _Array,
-    ("numpy._core.multiarray", "_reconstruct"): _Array,
-    ("numpy", "dtype"): _Dtype,
-    ("scipy.sparse.csr", "csr_matrix"): _CsrMatrix,
-    ("scipy.sparse._csr", "csr_matrix"): _CsrMatrix,
+    ("numpy", "ndarray"): _Array, ("numpy", "dtype"): _Dtype,
+    ("numpy.core.multiarray", "_reconstruct"): _Array, ("numpy._core.multiarray", "_reconstruct"): _Array,
+    ("scipy.sparse.csr", "csr_matrix"): _CsrMatrix, ("scipy.sparse._csr", "csr_matrix"): _CsrMatrix,
     ("collections", "defaultdict"): InertDict,
     # What a missing key of a defaultdict would be: named and never made.
-    ("__builtin__", "list"): Inert,
-    ("builtins", "list"): Inert,
-}
+    ("__builtin__", "list"): Inert, ("builtins", "list"): Inert,
+}  # fmt: skip
 _DTYPES = ("i4", "i8", "f4", "f8")
 
 
 def _load(payload: bytes) -> Any:
-    """Run the pickle over inert containers."""
     with damage_refused("it is damaged or not what it should be", "use the published file"):
         return read_pickle(payload, _ADMITTED)
 
@@ -116,13 +108,17 @@ def read_planetoid(payloads: Mapping[str, bytes]) -> RawGraph:
     known, held_out = (_part(payloads, part, unpickle_csr) for part in ("allx", "tx"))
     tables = [_part(payloads, part, unpickle_array) for part in ("ally", "ty")]
     neighbours = _part(payloads, "graph", unpickle_neighbours)
+    nodes = len(neighbours)
     test_nodes = _part(payloads, "test.index", _line_numbers)
     _check_fit((known, held_out), tables, test_nodes)
-    placed = _places(known.shape[0], test_nodes, nodes=len(neighbours))
-    labels = np.full(len(neighbours), -1, np.int64)
+    # The node of every row of `allx` followed by `tx`; all distinct.
+    placed = np.concatenate([np.arange(known.shape[0]), test_nodes])
+    if len(np.unique(placed)) < len(placed) or placed.min(initial=0) < 0 or placed.max(initial=-1) >= nodes:
+        raise DataError("test.index repeats a node or names one outside the graph; use the published file")
+    labels = np.full(nodes, -1, np.int64)
     labels[placed] = _one_hot_labels(np.concatenate(tables))
-    check_dense_size(len(neighbours), known.shape[1], len(known.values) + len(held_out.values))
-    features = np.zeros((len(neighbours), known.shape[1]), np.float32)
+    check_dense_size(nodes, known.shape[1], len(known.values) + len(held_out.values))
+    features = np.zeros((nodes, known.shape[1]), np.float32)
     features[known.rows, known.columns] = known.values
     features[test_nodes[held_out.rows], held_out.columns] = held_out.values
     return RawGraph(features, _edges(neighbours), labels, classes=tables[0].shape[1])
@@ -152,14 +148,6 @@ def _check_fit(attributes: tuple[Csr, Csr], tables: list[NDArray[Any]], test_nod
         raise DataError("features and labels differ in their number of nodes; use the published files")
     if len(test_nodes) != len(tables[1]):
         raise DataError("test.index and ty differ in their number of nodes; use the published files")
-
-
-def _places(known: int, test_nodes: NDArray[np.int64], nodes: int) -> NDArray[np.int64]:
-    """The node of every row of `allx` followed by `tx`; all distinct."""
-    placed = np.concatenate([np.arange(known), test_nodes])
-    if len(np.unique(placed)) < len(placed) or placed.min(initial=0) < 0 or placed.max(initial=-1) >= nodes:
-        raise DataError("test.index repeats a node or names one outside the graph; use the published file")
-    return placed
 
 
 def _one_hot_labels(table: NDArray[Any]) -> NDArray[np.int64]:

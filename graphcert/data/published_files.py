@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,11 +31,7 @@ def cache_folder() -> Path:
 
 
 def data_folders(root: Root = None) -> list[Path]:
-    """Where files are looked for, in this order, without repetition.
-
-    `root` and the folder named by GRAPHCERT_DATA if given, ./datasets, the datasets folder of the checkout that this
-    package runs from, and the user's cache.
-    """
+    """Where files are looked for, in order: `root`, GRAPHCERT_DATA, ./datasets, the checkout's datasets, the cache."""
     named = [Path(os.path.expanduser(folder)) for folder in (root, os.environ.get(ENVIRONMENT)) if folder]
     checkout = Path(__file__).resolve().parents[2]
     shared = [checkout / "datasets"] if (checkout / "pyproject.toml").is_file() else []
@@ -45,12 +40,9 @@ def data_folders(root: Root = None) -> list[Path]:
 
 
 def locate(file: RemoteFile, root: Root = None) -> tuple[Path, bytes] | None:
-    """The first copy of `file` in `data_folders` and its verified content, or None if there is no copy.
-
-    Raises:
-        DataError: if the copy found cannot be read or is not the published file.
-    """
-    for path in _candidates(file, root):
+    """The first copy of `file` in `data_folders` and its content, or None; `DataError` if that copy is not the file."""
+    name = Path(file.path).name
+    for path in (folder / place for folder in data_folders(root) for place in dict.fromkeys((file.path, name))):
         try:
             if path.is_dir():
                 continue
@@ -68,9 +60,7 @@ def locate(file: RemoteFile, root: Root = None) -> tuple[Path, bytes] | None:
 def read_file(file: RemoteFile, root: Root = None) -> bytes:
     """The verified content of `file`, from this machine or, failing that, downloaded into the user's cache.
 
-    Raises:
-        DataError: if the copy found is damaged, or there is none and the download fails; a failed download leaves
-            no file behind.
+    Raises `DataError` for a damaged copy and for a failed download, which leaves no file behind.
     """
     found = locate(file, root)
     if found is None:
@@ -79,11 +69,6 @@ def read_file(file: RemoteFile, root: Root = None) -> bytes:
     if found is None:
         raise DataError(f"{file.path} vanished from {cache_folder()} right after its download; try again")
     return found[1]
-
-
-def _candidates(file: RemoteFile, root: Root) -> Iterator[Path]:
-    for folder in data_folders(root):
-        yield from dict.fromkeys((folder / file.path, folder / Path(file.path).name))
 
 
 def _verify(content: bytes, file: RemoteFile, path: Path) -> None:

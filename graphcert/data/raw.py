@@ -18,7 +18,6 @@ from graphcert.errors import DataError
 MAX_DENSE_BYTES = 8 * 2**30
 """Features are kept dense in float32; a file that asks for more than this is refused instead of exhausting memory."""
 
-
 _COPIES = 3
 """Features are held, brought into standard form and handed on as a tensor."""
 _SMALL = 2**26
@@ -29,9 +28,7 @@ _SPREAD = 2**16
 def check_dense_size(rows: int, columns: int, entries: int | None = None) -> None:
     """Raise `DataError` if a dense float32 matrix would not fit, or would be as good as empty.
 
-    Args:
-        rows, columns: of the matrix.
-        entries: how many of its numbers are not zero, if that is known: a few bytes may name a column of any number.
+    `entries` of its numbers are not zero, if that is known: a few bytes may name a column of any number.
     """
     if 4 * rows * columns > MAX_DENSE_BYTES:
         raise DataError(
@@ -47,12 +44,7 @@ def check_dense_size(rows: int, columns: int, entries: int | None = None) -> Non
 
 
 def as_float32(name: str, values: NDArray[Any]) -> NDArray[np.float32]:
-    """`values` rounded to float32.
-
-    Raises:
-        DataError: if a value is NaN, infinite or too large, or so small that it would become zero or lose its digits: an
-            edge of that weight would vanish.
-    """
+    """`values` rounded to float32; `DataError` if one is not finite, or would become zero: its edge would vanish."""
     with np.errstate(over="ignore", invalid="ignore"):
         rounded = values.astype(np.float32)
     if not np.isfinite(rounded).all():
@@ -69,10 +61,7 @@ class RawGraph:
     Edges may still be directed, repeated or loops; features may still be real. `weighted` says that the source gave
     some edge a weight other than 1, which is not kept. `featureless` says that the source has no features, not even a
     table without columns: then `features` is (N, 0) until `with_identity` fills it. `masks` are the training, validation
-    and test nodes that the source names: (3, N), or (3, N, S) for S splits.
-
-    Raises:
-        DataError: if the parts do not fit together; the sentence does not name the file, the reader adds that.
+    and test nodes that the source names: (3, N), or (3, N, S) for S splits. Errors do not name the file; readers add that.
     """
 
     features: NDArray[np.float32]
@@ -84,13 +73,11 @@ class RawGraph:
     masks: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
-        nodes = len(self.labels)
+        nodes, rows = len(self.labels), len(self.features)
         if nodes == 0:
             raise DataError("the graph has no nodes; give it at least one")
-        if self.features.ndim != 2 or len(self.features) != nodes:
-            raise DataError(
-                f"there are {len(self.features)} feature rows for {nodes} labels; give every node one of each"
-            )
+        if self.features.ndim != 2 or rows != nodes:
+            raise DataError(f"there are {rows} feature rows for {nodes} labels; give every node one of each")
         if not np.isfinite(self.features).all():
             raise DataError("the features hold NaN or infinite values; replace them")
         if self.edges.size and not 0 <= self.edges.min() <= self.edges.max() < nodes:
@@ -132,13 +119,13 @@ class Csr:
 def checked_csr(name: str, data: NDArray[Any], indices: NDArray[Any], indptr: NDArray[Any], shape: NDArray[Any]) -> Csr:
     """Build a `Csr` from its four arrays, which may come from a damaged or hostile file.
 
-    Raises:
-        DataError: unless shape is two counts, indptr rises from 0 to the number of entries, indices lie in the
-            matrix, no entry is stored twice and every value is a finite number that float32 can tell from zero.
+    Raises `DataError` unless shape is two counts, indptr rises from 0 to the number of entries, indices lie in the
+    matrix, no entry is stored twice and every value is a finite number that float32 can tell from zero.
     """
     if data.dtype.kind not in "fiub":
         raise DataError(f"the values of {name} must be numbers, found {data.dtype}; store them as floats or integers")
-    indices, indptr, shape = (integers(f"{name} {part}", array) for part, array in _named(indices, indptr, shape))
+    named = (("indices", indices), ("indptr", indptr), ("shape", shape))
+    indices, indptr, shape = (integers(f"{name} {part}", array) for part, array in named)
     if shape.shape != (2,) or shape.min() < 0 or shape.max() >= 2**31:
         raise DataError(
             f"the shape of {name} must be two counts below 2^31, found {str(shape.tolist())[:60]}; the file is damaged"
@@ -157,21 +144,12 @@ def checked_csr(name: str, data: NDArray[Any], indices: NDArray[Any], indptr: ND
     return Csr((int(shape[0]), int(shape[1])), rows, indices, as_float32(name, data))
 
 
-def _named(indices: NDArray[Any], indptr: NDArray[Any], shape: NDArray[Any]) -> list[tuple[str, NDArray[Any]]]:
-    return [("indices", indices), ("indptr", indptr), ("shape", shape)]
-
-
 def undirected(edges: NDArray[np.int64], nodes: int) -> NDArray[np.int64]:
     """Both directions of every edge {u, v}, u ≠ v, once and in lexicographic order: (2, E) to (2, 2E')."""
     source, target = edges[:, edges[0] != edges[1]]
     keys = np.sort(np.concatenate([source * nodes + target, target * nodes + source]))
     first = np.diff(keys, prepend=-1) > 0
     return np.stack(np.divmod(keys[first], nodes))
-
-
-def binarised(features: NDArray[np.float32]) -> NDArray[np.float32]:
-    """1 where a feature is present (not 0), else 0."""
-    return np.not_equal(features, 0).astype(np.float32)
 
 
 def keep_largest_component(graph: RawGraph) -> RawGraph:
@@ -182,13 +160,9 @@ def keep_largest_component(graph: RawGraph) -> RawGraph:
     size_here = np.bincount(component)[component]
     keep = component == component[np.argmax(size_here)]
     renumbered = np.cumsum(keep) - 1
-    return replace(
-        graph,
-        features=graph.features[keep],
-        edges=renumbered[graph.edges[:, keep[graph.edges[0]]]],
-        labels=graph.labels[keep],
-        masks=None if graph.masks is None else graph.masks[:, keep],
-    )
+    edges = renumbered[graph.edges[:, keep[graph.edges[0]]]]
+    masks = None if graph.masks is None else graph.masks[:, keep]
+    return replace(graph, features=graph.features[keep], edges=edges, labels=graph.labels[keep], masks=masks)
 
 
 def with_identity(graph: RawGraph) -> RawGraph:
@@ -201,5 +175,5 @@ def with_identity(graph: RawGraph) -> RawGraph:
 
 def standard_form(graph: RawGraph, *, binary: bool = True) -> RawGraph:
     """Undirected, without loops, repeated edges and edge weights; with binary features, or with those that there are."""
-    features = binarised(graph.features) if binary else graph.features
+    features = np.not_equal(graph.features, 0).astype(np.float32) if binary else graph.features
     return replace(graph, features=features, edges=undirected(graph.edges, graph.nodes), weighted=False)

@@ -43,12 +43,7 @@ class Entry:
     exact: bool = False
 
     def read(self, root: Root, seed: SupportsIndex, options: Mapping[str, Any]) -> RawGraph:
-        """The graph as its source tells it.
-
-        Raises:
-            InputError: for an option that the reader does not take.
-            DataError: if a file is missing or damaged.
-        """
+        """The graph as its source tells it; `InputError` for an unknown option, `DataError` for a damaged file."""
         takes = inspect.signature(self.reader).parameters
         check_options(self.name, options, tuple(name for name in takes if name not in ("seed", "contents")))
         given: dict[str, Any] = {"seed": seed} if "seed" in takes else {}
@@ -79,6 +74,7 @@ _GNN_BENCHMARK = "https://github.com/shchur/gnn-benchmark/raw/master/data/npz"
 _SPARSE_SMOOTHING = "https://github.com/abojchevski/sparse_smoothing/raw/master/data"
 _META_ATTACK = "https://github.com/danielzuegner/gnn-meta-attack/raw/master/data"
 _PLANETOID = "https://github.com/kimiyoung/planetoid/raw/master/data"
+_UNDER_MIT = "public research data, repository under MIT"
 
 _PLANETOID_CORA = {
     "allx": (257305, "9419ba2f26f5c35243db64aba110e0f35a04851609e0dc5433450676ca6b8543"),
@@ -111,102 +107,48 @@ def _planetoid(name: str, parts: dict[str, tuple[int, str]]) -> tuple[RemoteFile
 
 _ENTRIES = (
     Entry(
-        name="digits",
-        reader=digits_graph,
-        where="embedded",
-        nodes=1797,
-        edges=6309,
-        features=64,
-        classes=10,
+        "digits", digits_graph, where="embedded", nodes=1797, edges=6309, features=64, classes=10, licence="CC BY 4.0",
         source="handwritten digits (Alpaydin & Kaynak 1998, UCI repository), contained in scikit-learn",
-        licence="CC BY 4.0",
     ),
     Entry(
-        name="synthetic",
-        reader=synthetic_graph,
-        where="generated",
+        "synthetic", synthetic_graph, where="generated", licence="none needed",
         source="contextual stochastic block model, drawn by graphcert",
-        licence="none needed",
     ),
     Entry(
-        name="cora_ml",
-        reader=_npz_graph,
+        "cora_ml", _npz_graph, nodes=2810, edges=7981, features=2879, classes=7, largest_component=True,
+        source="Cora-ML (McCallum et al. 2000; Bojchevski & Günnemann 2018), from abojchevski/sparse_smoothing",
+        licence="public research data, the repository states no licence",
         files=_npz(
             _SPARSE_SMOOTHING, "cora_ml", 1622498, "46b98cabc9c22c09de0d30140fbf68d004b21d2f05e234feb96ba6e84ec7c86a"
         ),
-        nodes=2810,
-        edges=7981,
-        features=2879,
-        classes=7,
-        largest_component=True,
-        source="Cora-ML (McCallum et al. 2000; Bojchevski & Günnemann 2018), from abojchevski/sparse_smoothing",
-        licence="public research data, the repository states no licence",
     ),
     Entry(
-        name="citeseer",
-        reader=_npz_graph,
-        files=_npz(
-            _GNN_BENCHMARK, "citeseer", 1348784, "280278b21b434c047922e8389518861416fb3ad39389c27865ff0e6bbb0aaab7"
-        ),
-        nodes=2110,
-        edges=3668,
-        features=3703,
-        classes=6,
-        largest_component=True,
-        source="CiteSeer (Sen et al. 2008; Shchur et al. 2018), from shchur/gnn-benchmark",
-        licence="public research data, repository under MIT",
+        "citeseer", _npz_graph, nodes=2110, edges=3668, features=3703, classes=6, largest_component=True,
+        source="CiteSeer (Sen et al. 2008; Shchur et al. 2018), from shchur/gnn-benchmark", licence=_UNDER_MIT,
+        files=_npz(_GNN_BENCHMARK, "citeseer", 1348784, "280278b21b434c047922e8389518861416fb3ad39389c27865ff0e6bbb0aaab7"),
     ),
     Entry(
-        name="cora",
-        reader=_npz_graph,
+        "cora", _npz_graph, nodes=2485, edges=5069, features=1433, classes=7, largest_component=True,
+        source="Cora (Sen et al. 2008; Shchur et al. 2018), from shchur/gnn-benchmark", licence=_UNDER_MIT,
         files=_npz(_GNN_BENCHMARK, "cora", 540580, "068e22d90c3849b4057dfb05851741428992af058efcd4e7ebb4186f3d581de2"),
-        nodes=2485,
-        edges=5069,
-        features=1433,
-        classes=7,
-        largest_component=True,
-        source="Cora (Sen et al. 2008; Shchur et al. 2018), from shchur/gnn-benchmark",
-        licence="public research data, repository under MIT",
     ),
     Entry(
-        name="planetoid_cora",
-        reader=_planetoid_graph,
+        "planetoid_cora", _planetoid_graph, nodes=2485, edges=5069, features=1433, classes=7, largest_component=True,
+        source="Cora (Sen et al. 2008) as prepared by Yang et al. 2016, from kimiyoung/planetoid", licence=_UNDER_MIT,
         files=_planetoid("cora", _PLANETOID_CORA),
-        nodes=2485,
-        edges=5069,
-        features=1433,
-        classes=7,
-        largest_component=True,
-        source="Cora (Sen et al. 2008) as prepared by Yang et al. 2016, from kimiyoung/planetoid",
-        licence="public research data, repository under MIT",
     ),
     Entry(
-        name="planetoid_citeseer",
-        reader=_planetoid_graph,
+        "planetoid_citeseer", _planetoid_graph, nodes=2120, edges=3679, features=3703, classes=6, largest_component=True,
+        source="CiteSeer (Sen et al. 2008) as prepared by Yang et al. 2016, from kimiyoung/planetoid", licence=_UNDER_MIT,
         files=_planetoid("citeseer", _PLANETOID_CITESEER),
-        nodes=2120,
-        edges=3679,
-        features=3703,
-        classes=6,
-        largest_component=True,
-        source="CiteSeer (Sen et al. 2008) as prepared by Yang et al. 2016, from kimiyoung/planetoid",
-        licence="public research data, repository under MIT",
     ),
     Entry(
-        name="polblogs",
-        reader=_npz_graph,
-        files=_npz(
-            _META_ATTACK, "polblogs", 171030, "cd0983c2b1caa3bbe2703a4e316f97bb1dccd33f98800d3d8e4bbe51cc86941b"
-        ),
-        nodes=1222,
-        edges=16714,
-        features=1222,
-        classes=2,
-        largest_component=True,
+        "polblogs", _npz_graph, nodes=1222, edges=16714, features=1222, classes=2, largest_component=True,
         source="political blogs (Adamic & Glance 2005), without features, from danielzuegner/gnn-meta-attack",
-        licence="public research data, repository under MIT",
+        licence=_UNDER_MIT,
+        files=_npz(_META_ATTACK, "polblogs", 171030, "cd0983c2b1caa3bbe2703a4e316f97bb1dccd33f98800d3d8e4bbe51cc86941b"),
     ),
-)
+)  # fmt: skip
 
 REGISTRY: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}
 """Every data set that `load_dataset` knows by name."""
@@ -237,10 +179,8 @@ def describe_datasets(root: Root = None) -> list[DatasetRow]:
         root: folder to look for files first, as in `load_dataset`.
     """
     own = [field.name for field in fields(DatasetRow) if field.name != "where"]
-    return [
-        DatasetRow(where=_where(entry, root), **{name: getattr(entry, name) for name in own})
-        for entry in REGISTRY.values()
-    ]
+    rows = ((_where(entry, root), {name: getattr(entry, name) for name in own}) for entry in REGISTRY.values())
+    return [DatasetRow(where=where, **row) for where, row in rows]
 
 
 def _where(entry: Entry, root: Root) -> str:

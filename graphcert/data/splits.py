@@ -17,18 +17,14 @@ Mask = NDArray[np.bool_]
 
 _STREAM = 1  # separates the split's random numbers from those of a generator with the same seed
 
-
 DRAWN_BY_DEFAULT = (20, 20, 1.0)
 """Training and validation nodes of every class and the share of the others that are tested, unless said otherwise."""
 
 
 def split_nodes(
-    y: ArrayLike,
-    per_class_train: SupportsIndex = 20,
-    per_class_validation: SupportsIndex = 20,
-    seed: SupportsIndex = 0,
-    test_share: SupportsFloat = 1.0,
-) -> tuple[Mask, Mask, Mask]:
+    y: ArrayLike, per_class_train: SupportsIndex = 20, per_class_validation: SupportsIndex = 20,
+    seed: SupportsIndex = 0, test_share: SupportsFloat = 1.0,
+) -> tuple[Mask, Mask, Mask]:  # fmt: skip
     """Draw the same number of training and of validation nodes from every class; all others are test nodes.
 
     With a smaller `test_share` only that share of the others is drawn for testing and the rest is in no set: nodes that an
@@ -81,10 +77,7 @@ def split_nodes(
 
 
 def without_test_nodes(data: Data) -> Data:
-    """The graph that an inductive model is trained on: all nodes but the test nodes, and the edges between them.
-
-    Nodes keep their order. Features, labels and masks are those of the nodes that are left.
-    """
+    """The graph that an inductive model is trained on: all nodes but the test nodes, in their order, and their edges."""
     return data.subgraph(~data.test_mask)
 
 
@@ -92,16 +85,7 @@ MASKS = ("train_mask", "val_mask", "test_mask")
 
 
 def with_masks(graph: RawGraph, read: Callable[[str], NDArray[Any]], present: set[str]) -> RawGraph:
-    """The graph with the masks that its file holds, if it holds any.
-
-    Args:
-        graph: what else the file holds.
-        read: reads a member by its name.
-        present: the names of all members.
-
-    Raises:
-        DataError: if one of the three is missing, or they are not booleans (N,) or (N, S).
-    """
+    """The graph with the masks (N,) or (N, S) that its file holds, if any; `read` reads a member of `present` by name."""
     missing = [name for name in MASKS if name not in present]
     if len(missing) == len(MASKS):
         return graph
@@ -109,12 +93,8 @@ def with_masks(graph: RawGraph, read: Callable[[str], NDArray[Any]], present: se
         raise DataError(f"the file lacks {', '.join(missing)}; write all of {', '.join(MASKS)}, or none of them")
     masks = [read(name) for name in MASKS]
     for name, mask in zip(MASKS, masks, strict=True):
-        if (
-            mask.dtype != np.bool_
-            or mask.ndim not in (1, 2)
-            or len(mask) != graph.nodes
-            or mask.shape != masks[0].shape
-        ):
+        fits = mask.ndim in (1, 2) and len(mask) == graph.nodes and mask.shape == masks[0].shape
+        if mask.dtype != np.bool_ or not fits:
             raise DataError(
                 f"{name} must hold booleans of the shape ({graph.nodes},), or ({graph.nodes}, number of splits), like the "
                 f"other masks; found {mask.dtype} of the shape {mask.shape}"
@@ -125,10 +105,6 @@ def with_masks(graph: RawGraph, read: Callable[[str], NDArray[Any]], present: se
 def given_split(graph: RawGraph, split: SupportsIndex | None) -> tuple[Mask, Mask, Mask] | None:
     """Masks (N,) of the nodes that train, validate and are tested according to the file; None if it does not say.
 
-    Args:
-        graph: in standard form.
-        split: which one, from 0 to S − 1, where the file brings several; else None.
-
     Raises:
         InputError: if `split` is needed and missing, or given where there is nothing to choose, or no such split exists.
         DataError: if the masks are no split: a node is in two of them, a node in one has no label, or one is empty.
@@ -138,7 +114,8 @@ def given_split(graph: RawGraph, split: SupportsIndex | None) -> tuple[Mask, Mas
         if split is not None:
             what = "no splits of its own" if masks is None else "one split only"
             raise InputError(f"the data set has {what}, so there is none to choose; leave split out")
-        chosen = masks
+        if masks is None:
+            return None
     else:
         several = masks.shape[2]
         if split is None:
@@ -149,23 +126,19 @@ def given_split(graph: RawGraph, split: SupportsIndex | None) -> tuple[Mask, Mas
         number = whole("split", split)
         if number >= several:
             raise InputError(f"split must be one of 0 to {several - 1}, got {number}")
-        chosen = masks[:, :, number]
-    if chosen is None:
-        return None
-    _check(chosen, graph.labels)
-    train, validation, test = chosen
+        masks = masks[:, :, number]
+    _check(masks, graph.labels)
+    train, validation, test = masks
     return train, validation, test
 
 
 def _check(masks: NDArray[np.bool_], labels: NDArray[np.int64]) -> None:
-    if (masks.sum(axis=0) > 1).any():
-        node = int(np.flatnonzero(masks.sum(axis=0) > 1)[0])
-        raise DataError(f"node {node} is in two of {', '.join(MASKS)}; make them disjoint")
-    nameless = masks.any(axis=0) & (labels < 0)
-    if nameless.any():
-        raise DataError(
-            f"node {int(np.flatnonzero(nameless)[0])} is in a mask but has no label; take it out of the masks"
-        )
+    shared = np.flatnonzero(masks.sum(axis=0) > 1)
+    if shared.size:
+        raise DataError(f"node {int(shared[0])} is in two of {', '.join(MASKS)}; make them disjoint")
+    nameless = np.flatnonzero(masks.any(axis=0) & (labels < 0))
+    if nameless.size:
+        raise DataError(f"node {int(nameless[0])} is in a mask but has no label; take it out of the masks")
     for name, mask in zip(MASKS, masks, strict=True):
         if not mask.any():
             raise DataError(f"{name} holds no node; every one of {', '.join(MASKS)} needs at least one")

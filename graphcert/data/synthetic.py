@@ -16,16 +16,10 @@ _ROWS_AT_ONCE = 1 << 16
 
 
 def synthetic_graph(
-    seed: SupportsIndex = 0,
-    *,
-    nodes: SupportsIndex = 1000,
-    classes: SupportsIndex = 4,
-    features: SupportsIndex = 64,
-    degree: SupportsFloat = 8.0,
-    homophily: SupportsFloat = 0.8,
-    present: SupportsFloat = 0.25,
-    background: SupportsFloat = 0.05,
-) -> RawGraph:
+    seed: SupportsIndex = 0, *, nodes: SupportsIndex = 1000, classes: SupportsIndex = 4, features: SupportsIndex = 64,
+    degree: SupportsFloat = 8.0, homophily: SupportsFloat = 0.8,
+    present: SupportsFloat = 0.25, background: SupportsFloat = 0.05,
+) -> RawGraph:  # fmt: skip
     """Draw a graph whose edges and features both depend on the class, with equally large classes in random order.
 
     Each pair of nodes is joined independently, with one probability within and another one between classes. Bit d of a
@@ -49,19 +43,16 @@ def synthetic_graph(
     if total < 2 * kinds:
         raise InputError(f"nodes must be at least twice the {kinds} classes, got {total}")
     if 4 * total * width > MAX_DENSE_BYTES:
-        raise InputError(
-            f"{total} nodes with {width} dense features pass {MAX_DENSE_BYTES // 2**30} GiB; lower features"
-        )
+        allowed = MAX_DENSE_BYTES // 2**30
+        raise InputError(f"{total} nodes with {width} dense features pass {allowed} GiB; lower features")
     generator = np.random.default_rng([whole("seed", seed), _STREAM])
     labels = generator.permutation(np.arange(total) % kinds)
     sizes = np.bincount(labels)
     within, between = _densities(sizes, real("degree", degree, 0), real("homophily", homophily, 0, 1))
     edges = _edges(generator, labels, within, between)
-    topics = np.where(
-        np.arange(width) % kinds == np.arange(kinds)[:, None],
-        np.float32(real("present", present, 0, 1)),
-        np.float32(real("background", background, 0, 1)),
-    )
+    own = np.arange(width) % kinds == np.arange(kinds)[:, None]
+    chances = (np.float32(real("present", present, 0, 1)), np.float32(real("background", background, 0, 1)))
+    topics = np.where(own, *chances)
     return RawGraph(_bits(generator, topics, labels), edges, labels, classes=kinds)
 
 

@@ -103,11 +103,9 @@ def validate(data: Data, *, binary: bool = True) -> None:
             )
         if mask is not None and not _is_vector(mask, torch.bool, nodes):
             raise DataError(f"data.{name} must be a boolean tensor of shape ({nodes},); found {_kind(mask)}")
-    if data.y is not None:
-        _check_labels(data.y, nodes, data.get("classes"))
-
-
-def _check_labels(y: Any, nodes: int, classes: int | None) -> None:
+    y, classes = data.y, data.get("classes")
+    if y is None:
+        return
     if not _is_vector(y, torch.int64, nodes):
         raise DataError(f"data.y must be an int64 tensor of shape ({nodes},); found {_kind(y)}")
     if nodes and int(y.min()) < -1:

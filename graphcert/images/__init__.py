@@ -7,12 +7,6 @@ from graphcert.images.image_votes import sample_image_votes
 from graphcert.images.pixel_counts import PixelCounts, certified_mask
 
 __all__ = [
-    "GridGraph",
-    "ImageFolder",
-    "ImageModel",
-    "PixelCounts",
-    "certified_mask",
-    "read_image",
-    "read_mask",
+    "GridGraph", "ImageFolder", "ImageModel", "PixelCounts", "certified_mask", "read_image", "read_mask",
     "sample_image_votes",
-]
+]  # fmt: skip

@@ -100,33 +100,21 @@ class GridGraph:
         centre = _distances(centre_row) ** 2 + _distances(centre_column) ** 2
         # Whole numbers, and a stable sort: ties go to the smaller number.
         order = np.argsort(ring * (centre.max() + 1) + centre, axis=1, kind="stable")
-        rank = np.empty_like(order)
-        np.put_along_axis(
-            rank, order, np.arange(rows * columns)[None, :], axis=1
-        )  # the inverse of every row of `order`
+        rank = np.argsort(order, axis=1)  # the inverse of every row of `order`
         labels = (cell_row[:, None] * columns + cell_column[None, :]).ravel()
         return Partition(labels, rank, f"{rows}×{columns} cells of {self.height}×{self.width} pixels")
 
     def pixels(self, values: NDArray[np.generic]) -> NDArray[np.generic]:
-        """Values per node (N, …) as an image (H, W, …).
-
-        Raises:
-            InputError: for another number of nodes.
-        """
+        """Values per node (N, …) as an image (H, W, …); `InputError` for another number of nodes."""
         if values.ndim < 1 or values.shape[0] != self.size:
             raise InputError(f"this grid graph has {self.size} nodes, got values of shape {values.shape}")
         return values.reshape(self.height, self.width, *values.shape[1:])
 
     def nodes(self, image: NDArray[np.generic]) -> NDArray[np.generic]:
-        """The inverse of `pixels`: (H, W, …) as (N, …).
-
-        Raises:
-            InputError: for another size.
-        """
+        """The inverse of `pixels`: (H, W, …) as (N, …); `InputError` for another size."""
         if image.shape[:2] != (self.height, self.width):
-            raise InputError(
-                f"this grid graph is one of {self.height}×{self.width} pixels, got an image of shape {image.shape}"
-            )
+            size = f"{self.height}×{self.width}"
+            raise InputError(f"this grid graph is one of {size} pixels, got an image of shape {image.shape}")
         return image.reshape(self.size, *image.shape[2:])
 
 

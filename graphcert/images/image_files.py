@@ -137,14 +137,12 @@ def _opened(path: Path) -> Iterator[Image.Image]:
             # Pillow warns about sizes that are refused below, and about tags that do not matter here.
             warnings.simplefilter("ignore")
             with _identified(path, file) as image:
-                pixels = image.width * image.height
-                if pixels > MOST_PIXELS:
-                    raise DataError(
-                        f"{path} has {image.width}×{image.height} pixels, more than {MOST_PIXELS:,}; make it smaller"
-                    )
+                width, height = image.size
+                if width * height > MOST_PIXELS:
+                    raise DataError(f"{path} has {width}×{height} pixels, more than {MOST_PIXELS:,}; make it smaller")
                 if _has_more(image):
                     raise DataError(f"{path} holds several images; save the one that is meant in a file of its own")
-                check_memory(_BYTES_PER_PIXEL * pixels, str(path))
+                check_memory(_BYTES_PER_PIXEL * width * height, str(path))
                 yield image
     except FileNotFoundError:
         raise DataError(f"there is no image at {path}") from None
@@ -210,15 +208,12 @@ class ImageFolder:
         pictures = _files(Path(self.images), ENDINGS)
         masks = {} if self.masks is None else _files(Path(self.masks), _SHARP)
         for name in sorted(pictures):
-            image = read_image(pictures[name])
-            mask = None
-            if self.masks is not None:
-                mask = read_mask(masks[name])
-                if mask.shape != image.shape[:2]:
-                    raise DataError(
-                        f"the mask of {name} has {mask.shape[1]}×{mask.shape[0]} pixels but its image has "
-                        f"{image.shape[1]}×{image.shape[0]}; resize the mask without interpolation"
-                    )
+            image, mask = read_image(pictures[name]), None if self.masks is None else read_mask(masks[name])
+            if mask is not None and mask.shape != image.shape[:2]:
+                raise DataError(
+                    f"the mask of {name} has {mask.shape[1]}×{mask.shape[0]} pixels but its image has "
+                    f"{image.shape[1]}×{image.shape[0]}; resize the mask without interpolation"
+                )
             yield name, image, mask
 
 
@@ -246,17 +241,12 @@ NO_LABELLED_PIXEL = "no labelled pixel"
 
 
 def void_labels(given: Void) -> tuple[int, ...]:
-    """The void labels in ascending order, each once.
-
-    Raises:
-        InputError: if one of them is no whole number from 0 to 255.
-    """
-    several = () if given is None else given if isinstance(given, Iterable) else (given,)
-    values: list[object] = [*several]
+    """The void labels in ascending order, each once; `InputError` if one of them is no whole number from 0 to 255."""
+    values = () if given is None else tuple(given) if isinstance(given, Iterable) else (given,)
     for value in values:
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not 0 <= value <= 255:
             raise InputError(f"void labels are values of masks, whole numbers from 0 to 255; got {value!r}")
-    return tuple(sorted({int(value) for value in values}))  # type: ignore[call-overload]
+    return tuple(sorted({int(value) for value in values}))
 
 
 def labelled(mask: NDArray[np.integer], void: Collection[int]) -> NDArray[np.int64]:
@@ -266,27 +256,13 @@ def labelled(mask: NDArray[np.integer], void: Collection[int]) -> NDArray[np.int
 
 
 def check_classes(labels: NDArray[np.integer], classes: int, void: Collection[int], name: str) -> None:
-    """Refuse labels that are neither a class 0 … K − 1 nor void.
-
-    Args:
-        labels: of the mask called `name`, −1 where it says nothing.
-        classes: K.
-        void: the labels that are void already.
-
-    Raises:
-        InputError: naming the labels, and the void labels that would make them say nothing.
-    """
+    """Raise `InputError` for labels beyond the K classes of the mask `name`, saying which void labels would mend it."""
     unknown = [int(label) for label in np.unique(labels[labels >= classes])]
     if unknown:
-        words = f"class {unknown[0]}" if len(unknown) == 1 else f"the classes {_listed(unknown)}"
+        several = ", ".join(str(label) for label in unknown[:4]) + " …" * (len(unknown) > 4)
+        words = f"class {unknown[0]}" if len(unknown) == 1 else f"the classes {several}"
         which = "it means" if len(unknown) == 1 else "they mean"
         raise InputError(
             f'{name} names {words}, but the network knows {classes} classes; if {which} "no label", give --void '
             f"{','.join(str(label) for label in sorted({*void, *unknown}))}"
         )
-
-
-def _listed(values: list[int]) -> str:
-    """At most four of them."""
-    shown = ", ".join(str(value) for value in values[:4])
-    return f"{shown} …" if len(values) > 4 else shown

@@ -1,7 +1,6 @@
 """Any segmentation module as a classifier of pixels."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -10,7 +9,7 @@ from torch import Tensor, nn
 
 from graphcert.core.arguments import whole
 from graphcert.errors import InputError, ModelError
-from graphcert.voting.model_checks import check_model
+from graphcert.voting.model_checks import Call, check_model
 
 
 class ImageModel(nn.Module):
@@ -40,16 +39,9 @@ class ImageModel(nn.Module):
     std: Tensor | None
 
     def __init__(
-        self,
-        module: nn.Module,
-        classes: int | None = None,
-        *,
-        batch: int = 1,
-        mean: Sequence[float] | None = None,
-        std: Sequence[float] | None = None,
-        reach: int | None = None,
-        stride: int | None = None,
-    ) -> None:
+        self, module: nn.Module, classes: int | None = None, *, batch: int = 1, mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None, reach: int | None = None, stride: int | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.module = check_model(module, "images")
         self.classes = None if classes is None else whole("classes of an image model", classes, 2)
@@ -68,15 +60,10 @@ class ImageModel(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where the module computes."""
-        tensors = [*self.module.parameters(), *self.module.buffers()]
-        return tensors[0].device if tensors else torch.device("cpu")
+        return Call(self.module).device
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) float32 → logits (B, K, H, W) float32.
-
-        Raises:
-            ModelError: naming what is wrong with what the module returns.
-        """
+        """(B, C, H, W) float32 → logits (B, K, H, W) float32; `ModelError` if the module returns anything else."""
         for values in (self.mean, self.std):
             if values is not None and values.shape[1] not in (1, images.shape[1]):
                 raise ModelError(
@@ -87,20 +74,17 @@ class ImageModel(nn.Module):
             images = images - self.mean
         if self.std is not None:
             images = images / self.std
-        found = self._found(images)
-        logits = _checked(found.get("out") if isinstance(found, Mapping) else found, images, self.classes).float()
-        if logits.shape[2:] != images.shape[2:]:
-            logits = F.interpolate(logits, size=images.shape[2:], mode="bilinear", align_corners=False)
-        return logits
-
-    def _found(self, images: Tensor) -> Any:
         try:
-            return self.module(images)
+            found = self.module(images)
         except (RuntimeError, TypeError, ValueError, IndexError) as error:
             first, *_ = str(error).splitlines() or [type(error).__name__]
             raise ModelError(
                 f"the module cannot be called with {images.dtype} images of shape {tuple(images.shape)}: {first}"
             ) from error
+        logits = _checked(found.get("out") if isinstance(found, Mapping) else found, images, self.classes).float()
+        if logits.shape[2:] != images.shape[2:]:
+            logits = F.interpolate(logits, size=images.shape[2:], mode="bilinear", align_corners=False)
+        return logits
 
 
 def _checked(logits: object, images: Tensor, classes: int | None) -> Tensor:

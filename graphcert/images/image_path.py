@@ -1,6 +1,7 @@
 """From samples to votes of pixels: every view of a noisy image, computed only in the windows where it matters."""
 
 import copy
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,24 +15,17 @@ from graphcert.errors import ModelError
 from graphcert.images.image_model import ImageModel
 from graphcert.models.base import Floats, single_torch_thread
 from graphcert.sampling.philox import CHECK
-from graphcert.voting.cache_detection import Input, Pair, copied, refuse_memory
+from graphcert.voting.cache_detection import Pair, copied, refuse_memory
 from graphcert.voting.model_checks import NAN_LOGITS
 from graphcert.voting.noisy_graph import Problem
 from graphcert.voting.paths import Path
-from graphcert.voting.vote_sums import Tally
 
 Slices = tuple[slice, slice]
 
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """A rectangle of an image, and the pixels in it that vote.
-
-    Attributes:
-        outer: rows and columns of the rectangle in the image.
-        members: (M,) the nodes that vote.
-        inside: (M,) their positions in the rectangle, row by row.
-    """
+    """A rectangle `outer` of an image and the nodes (M,) in it that vote, `inside` it at the positions (M,), row by row."""
 
     outer: Slices
     members: NDArray[np.int64]
@@ -48,28 +42,18 @@ class Window:
         rows, columns = self.outer
         return rows.stop - rows.start, columns.stop - columns.start
 
-    @property
-    def area(self) -> int:
-        """Number of pixels in the rectangle."""
-        height, width = self.shape
-        return height * width
-
     @classmethod
     def around(
         cls, members: NDArray[np.int64], height: int, width: int, reach: int | None = None, stride: int = 1
     ) -> "Window":
-        """The smallest window that shows all pixels within `reach` of the members; the whole image if `reach` is None.
+        """The smallest window that shows all pixels within `reach` of the M ≥ 1 members; the whole image if it is None.
 
         It begins at multiples of `stride`, and ends at multiples of it or at the image's border, so that layers which merge
         pixels merge the same ones as in the whole image.
-
-        Args:
-            members: (M,) nodes of an image of height × width pixels, at least one.
         """
         row, column = np.divmod(members, width)
-        if reach is None:
-            rows, columns = slice(0, height), slice(0, width)
-        else:
+        rows, columns = slice(0, height), slice(0, width)
+        if reach is not None:
             rows, columns = _extent(row, reach, stride, height), _extent(column, reach, stride, width)
         inside = (row - rows.start) * (columns.stop - columns.start) + (column - columns.start)
         return cls((rows, columns), members, inside)
@@ -85,16 +69,11 @@ _CLOSE = 1e-4
 
 
 class ImagePath(Path):
-    """A segmentation model on noisy images; every view only where it matters.
+    """A segmentation model, in evaluation mode, on noisy images of `size` (H, W); every view only where it matters.
 
     Images are evaluated in batches of `unit` at fixed places (multiples of `unit`), whatever range is asked for: a
-    convolution may round differently in batches of another size.
-
-    Args:
-        problem: the pixels and their noise.
-        size: (H, W).
-        model: in evaluation mode.
-        reach: how far around its pixels a view is computed; None for whole images.
+    convolution may round differently in batches of another size. A view is computed up to `reach` pixels around its own;
+    None stands for whole images.
     """
 
     name = "image"
@@ -102,9 +81,8 @@ class ImagePath(Path):
     def __init__(self, problem: Problem, size: tuple[int, int], model: ImageModel, reach: int | None) -> None:
         self.problem, self.size, self.unit = problem, size, model.batch
         self.reach = reach if len(problem.members) > 1 else None
-        self._windows = [
-            (view, window) for view in range(len(problem.members)) for window in self._windows_of(view, model.stride)
-        ]
+        views = range(len(problem.members))
+        self._windows = [(view, window) for view in views for window in self._windows_of(view, model.stride)]
         self._take_model(model)
         with single_torch_thread():
             self.classes = int(self._call(self._image(problem.x.numpy())).shape[-1])
@@ -116,11 +94,14 @@ class ImagePath(Path):
         cluster = self.problem.sampler.views.block[members]
         together = [Window.around(members, *self.size, self.reach, stride)]
         apart = [Window.around(members[cluster == c], *self.size, self.reach, stride) for c in np.unique(cluster)]
-        return min(together, apart, key=lambda windows: sum(window.area for window in windows))
+        return min(together, apart, key=lambda windows: sum(math.prod(window.shape) for window in windows))
 
     def _take_model(self, model: ImageModel) -> None:
         """A copy of the model, for it may keep scratch values on itself, and memory to write to."""
-        self.model, self._device = _channels_last(model), model.device
+        self.model, self._device = copied(model), model.device
+        for parameter in self.model.parameters():
+            if parameter.dim() == 4:  # the channels of a pixel side by side, as images have them: faster on processors
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
         sampler = self.problem.sampler
         self._work = sampler.workspace()
         self._drawn = np.empty((len(self.problem.members), sampler.nodes, sampler.columns), np.float32)
@@ -158,26 +139,15 @@ class ImagePath(Path):
         for (_, window), shown in zip(self._windows, self._shown, strict=True):
             yield window, self._call(shown).reshape(self.unit, -1, self.classes)
 
-    def logits(self, purpose: int, sample: int) -> Floats:
-        """(N, K) logits of one sample, each pixel's under its own view."""
-        result = np.empty((self.problem.nodes, self.classes), np.float32)
-        place = sample % self.unit
-        for window, logits in self._batch(purpose, sample - place):
-            result[window.members] = logits[place][window.inside]
-        return result
-
-    def add_to(self, tally: Tally, purpose: int, start: int, stop: int) -> None:
-        """Batch by batch; images of a batch that belong to other samples are not counted."""
-        shown = np.empty((self.problem.nodes, self.classes), np.float32)
+    def shown(self, purpose: int, start: int, stop: int) -> Iterator[tuple[NDArray[np.int64], Floats]]:
+        """Batch by batch; images of a batch that belong to other samples are left out."""
+        said = np.empty((self.problem.nodes, self.classes), np.float32)
         for first in range(start - start % self.unit, stop, self.unit):
             for window, logits in self._batch(purpose, first):
-                for sample in range(max(start, first), min(stop, first + self.unit)):
-                    said = logits[sample - first]
+                for own in logits[max(start - first, 0) : stop - first]:
                     if not window.whole:
-                        shown[window.members] = said[window.inside]
-                        said = shown
-                    if not tally.add(said, window.members):
-                        raise ModelError(NAN_LOGITS)
+                        said[window.members] = own[window.inside]
+                    yield window.members, own if window.whole else said
 
     def _inspect(self, untouched: ImageModel) -> None:
         """Raise `ModelError` for whatever would make votes mean something else than they say."""
@@ -187,8 +157,11 @@ class ImagePath(Path):
             raise ModelError(NAN_LOGITS)
         if not self._same(expected, self._call(noisy)):
             raise ModelError("the model gives different outputs for identical images; remove what is random in it")
-        other = self._noisy(1)
-        refuse_memory(untouched, self._answer, [((other,), (noisy,)), *self._smaller(other, noisy)], "images")
+        other, rows = self._noisy(1), self.size[0] // 2
+        pairs: list[Pair] = [((other,), (noisy,))]
+        if rows:  # cut to about half their height, so that a model is asked about another shape in between
+            pairs.append(((other[:, :rows].copy(),), (noisy[:, -rows:].copy(),)))
+        refuse_memory(untouched, lambda model, given: self._call(given[0], model).copy(), pairs, "images")
         if self.unit > 1:
             several = np.concatenate([self._noisy(k) for k in range(self.unit)])
             alone = np.concatenate([self._call(one) for one in several[:, None]])
@@ -213,27 +186,9 @@ class ImagePath(Path):
         """(1, H, W, C) a noisy image that no vote uses, as the last view would show all of it."""
         return self._draw(CHECK, sample)[-1:].copy()
 
-    def _smaller(self, one: Floats, two: Floats) -> list[Pair]:
-        """The two images cut to about half their height, so that a model is asked about another shape in between."""
-        rows = self.size[0] // 2
-        return [((one[:, :rows].copy(),), (two[:, -rows:].copy(),))] if rows else []
-
-    def _answer(self, model: nn.Module, given: Input) -> Floats:
-        """What any copy of the model says."""
-        return self._call(given[0], model).copy()
-
     def _same(self, one: Floats, two: Floats) -> bool:
         """Bit for bit on a processor; accelerators may add in any order."""
         return np.array_equal(one, two) if self._device.type == "cpu" else _close(one, two)
-
-
-def _channels_last(model: ImageModel) -> ImageModel:
-    """A copy whose convolutions expect the channels of a pixel side by side, as images have them: faster on processors."""
-    twin = copied(model)
-    for parameter in twin.parameters():
-        if parameter.dim() == 4:
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-    return twin
 
 
 def _close(one: Floats, two: Floats) -> bool:

@@ -21,20 +21,10 @@ from graphcert.voting.noisy_graph import Problem
 
 
 def sample_image_votes(
-    model: nn.Module,
-    image: ArrayLike,
-    smoothing: Scheme | Law,
-    samples: int,
-    pilot_samples: int = 1000,
-    seed: int = 0,
-    *,
-    reach: int | None = None,
-    workers: int | None = None,
-    batch_size: int | None = None,
-    store: str | os.PathLike[str] | None = None,
-    shard_samples: int = 1000,
-    progress: bool | str = False,
-) -> Votes:
+    model: nn.Module, image: ArrayLike, smoothing: Scheme | Law, samples: int, pilot_samples: int = 1000, seed: int = 0,
+    *, reach: int | None = None, workers: int | None = None, batch_size: int | None = None,
+    store: str | os.PathLike[str] | None = None, shard_samples: int = 1000, progress: bool | str = False,
+) -> Votes:  # fmt: skip
     """Segment noisy versions of an image and count how often each pixel is given each class.
 
     Pixels are the N = H · W nodes of the image's grid graph, row by row. Under localized noise a pixel votes where the
@@ -47,15 +37,11 @@ def sample_image_votes(
         smoothing: noise of the channel values, isotropic or localized with a partition such as
             `GridGraph(H, W).cells(rows, columns)`; a bare law L stands for `Smoothing(features=L)`. Under `Hierarchical`
             noise the model is shown C + 1 channels; the last one marks the pixels that are noised.
-        samples: number of final samples, which bound the probabilities.
-        pilot_samples: number of independent samples that choose the labels.
-        seed: whole number from 0 to 2^64 − 1.
+        samples, pilot_samples, seed: as in `sample_votes`.
         reach: how many pixels away a pixel can influence a logit; a cell is then computed from no more than that around
             it. By default what the model declares; whole images if it declares nothing. It is verified, not believed.
-        workers: threads; by default one per processor.
         batch_size: samples that a thread takes at a time (default: those of one call of the model).
-        store: folder for shards of votes; an interrupted call with the same arguments continues from them.
-        shard_samples: samples per shard, the most that an interruption can lose.
+        workers, store, shard_samples: as in `sample_votes`.
         progress: show a bar with rate and remaining time; a text, such as the image's name, names it.
 
     Returns:
@@ -80,20 +66,11 @@ def sample_image_votes(
         refuse_training_layers(wrapped)
         path = ImagePath(problem, values.shape[:2], wrapped, wrapped.reach if reach is None else reach)
         identity = identity_of(wrapped, image_fingerprint(values), smoothing, seed, path.name)
+        batch_size = path.unit if batch_size is None else batch_size
         return take_votes(
-            path,
-            problem.nodes,
-            smoothing,
-            problem.sampler.total_variation,
-            identity | {"reach": path.reach},
-            samples,
-            pilot_samples,
-            workers=workers,
-            batch_size=path.unit if batch_size is None else batch_size,
-            store=store,
-            shard_samples=shard_samples,
-            progress=progress,
-        )
+            path, problem, identity | {"reach": path.reach}, samples, pilot_samples, workers=workers,
+            batch_size=batch_size, store=store, shard_samples=shard_samples, progress=progress,
+        )  # fmt: skip
 
 
 def image_problem(values: Floats, smoothing: Scheme, seed: int) -> Problem:

@@ -56,13 +56,9 @@ class PixelCounts:
 
     @classmethod
     def of(
-        cls,
-        labels: ArrayLike,
-        certified: ArrayLike,
-        truth: ArrayLike,
-        classes: int,
+        cls, labels: ArrayLike, certified: ArrayLike, truth: ArrayLike, classes: int,
         void: int | Sequence[int] | None = None,
-    ) -> "PixelCounts":
+    ) -> "PixelCounts":  # fmt: skip
         """Count the pixels of one image.
 
         Args:
@@ -92,12 +88,9 @@ class PixelCounts:
         def count(values: Integers, chosen: NDArray[np.bool_]) -> Integers:
             return np.bincount(values[chosen], minlength=classes).astype(np.int64)
 
-        return cls(
-            count(true, true >= 0),
-            *(count(label, right), count(label, ~right)),
-            *(count(label, right & sure), count(label, ~right & sure)),
-            count(true, ~sure),
-        )
+        hits, false = count(label, right), count(label, ~right)
+        certified_hits, certified_false = count(label, right & sure), count(label, ~right & sure)
+        return cls(count(true, true >= 0), hits, false, certified_hits, certified_false, count(true, ~sure))
 
     def __add__(self, other: "PixelCounts") -> "PixelCounts":
         """Pixels of both."""

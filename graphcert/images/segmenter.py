@@ -17,18 +17,10 @@ from graphcert.models.checkpoint import built_like, model_fingerprint, read_tens
 Colour3 = tuple[int, int, int]
 
 CAMVID = {
-    "sky": (129, 183, 222),
-    "building": (122, 108, 103),
-    "pole": (214, 204, 160),
-    "road": (96, 88, 122),
-    "pavement": (203, 150, 189),
-    "tree": (98, 148, 74),
-    "sign": (240, 200, 60),
-    "fence": (178, 132, 92),
-    "car": (46, 84, 164),
-    "pedestrian": (214, 66, 74),
-    "bicyclist": (240, 138, 52),
-}
+    "sky": (129, 183, 222), "building": (122, 108, 103), "pole": (214, 204, 160), "road": (96, 88, 122),
+    "pavement": (203, 150, 189), "tree": (98, 148, 74), "sign": (240, 200, 60), "fence": (178, 132, 92),
+    "car": (46, 84, 164), "pedestrian": (214, 66, 74), "bicyclist": (240, 138, 52),
+}  # fmt: skip
 """The eleven classes of CamVid (Brostow et al. 2009) in the order of the usual masks, where 11 is void."""
 
 _TURN = 0.61803398875
@@ -59,9 +51,6 @@ class Segmenter:
         ignore: the void labels, values of masks that say nothing; one, several or none, kept in ascending order.
         sigma: the largest deviation of noise that it was trained with.
         training: how it was trained, as plain values.
-
-    Raises:
-        InputError: if names and colours do not fit the network, or a value is outside its domain.
     """
 
     model: UNet
@@ -83,22 +72,13 @@ class Segmenter:
         real("the deviation of noise in training", self.sigma, 0)
 
     def save(self, path: Path) -> None:
-        """Write everything atomically.
-
-        Raises:
-            DataError: if the file cannot be written.
-        """
+        """Write everything atomically; `DataError` if the file cannot be written."""
         content = {
-            "format": _FORMAT,
-            "shape": {name: getattr(self.model, name) for name in _SHAPE},
-            "state": self.model.state_dict(),
-            "sha256": model_fingerprint(self.model),
-            "names": list(self.names),
-            "palette": [list(colour) for colour in self.palette],
-            "ignore": list(void_labels(self.ignore)),
-            "sigma": float(self.sigma),
-            "training": self.training,
-        }
+            "format": _FORMAT, "shape": {name: getattr(self.model, name) for name in _SHAPE},
+            "state": self.model.state_dict(), "sha256": model_fingerprint(self.model),
+            "names": list(self.names), "palette": [list(colour) for colour in self.palette],
+            "ignore": list(void_labels(self.ignore)), "sigma": float(self.sigma), "training": self.training,
+        }  # fmt: skip
         write_tensors(path, content)
 
     @classmethod

@@ -5,6 +5,7 @@ In evaluation mode no operation mixes distant pixels: a pixel's logits depend on
 """
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -37,25 +38,15 @@ class UNet(nn.Module):
     Attributes:
         stride: side of a cell of the deepest level, in pixels.
         reach: a bound from above on how many rows or columns away a pixel can influence a logit.
-
-    Raises:
-        InputError: if a number is out of its domain.
     """
 
     mean: Tensor
     deviation: Tensor
 
     def __init__(
-        self,
-        channels: int = 3,
-        classes: int = 11,
-        width: int = 32,
-        depth: int = 4,
-        context: int = 1,
-        cell: int = 4,
-        mean: Sequence[float] | None = None,
-        deviation: Sequence[float] | None = None,
-    ) -> None:
+        self, channels: int = 3, classes: int = 11, width: int = 32, depth: int = 4, context: int = 1, cell: int = 4,
+        mean: Sequence[float] | None = None, deviation: Sequence[float] | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.channels, self.classes = whole("channels of a U-Net", channels, 1), whole("classes of a U-Net", classes, 2)
         self.width, self.depth = whole("width of a U-Net", width, 1), whole("depth of a U-Net", depth, 1)
@@ -95,11 +86,7 @@ class UNet(nn.Module):
         return outside + self.cell - 1
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) → (B, K, H, W).
-
-        Raises:
-            InputError: if the images have another shape.
-        """
+        """(B, C, H, W) → (B, K, H, W); `InputError` if the images have another shape."""
         if images.dim() != 4 or images.shape[1] != self.channels or 0 in images.shape:
             raise InputError(f"this U-Net takes images (B, {self.channels}, H, W), got {tuple(images.shape)}")
         height, width = images.shape[-2:]
@@ -125,9 +112,8 @@ class Block(nn.Module):
     def __init__(self, width: int, dilation: int = 1) -> None:
         super().__init__()
         self.norms = nn.ModuleList(nn.BatchNorm2d(width) for _ in range(2))
-        self.convolutions = nn.ModuleList(
-            nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation, bias=False) for _ in range(2)
-        )
+        convolution = partial(nn.Conv2d, width, width, 3, padding=dilation, dilation=dilation, bias=False)
+        self.convolutions = nn.ModuleList(convolution() for _ in range(2))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, width, h, w) → the same shape."""

@@ -74,6 +74,8 @@ def localized_deviations(height: int, width: int, near: float, far: float) -> Te
 
 
 Picture = NDArray[np.uint8]
+Labelled = tuple[list[Tensor], list[Tensor]]
+"""Images (C, H, W) in [0, 1] and the classes (H, W) of their pixels, −1 for none."""
 Report = Callable[[int, float], None]
 """Called after every step with (step, training loss)."""
 
@@ -93,9 +95,6 @@ class UNetTraining:
         balance: exponent of the inverse frequency that weighs a class: 0 counts pixels, 1 counts classes.
         zoom: windows show at least this share of the height and width of their image.
         validate_every: steps between validations; the last step is one too.
-
-    Raises:
-        InputError: if a number is out of its domain.
     """
 
     steps: int = 2000
@@ -125,18 +124,10 @@ class UNetLog:
 
 
 def train_unet(
-    images: Sequence[Picture],
-    masks: Sequence[Picture],
-    sigma: float,
-    classes: int,
-    *,
-    ignore: Void = None,
-    validation: tuple[Sequence[Picture], Sequence[Picture]] | None = None,
-    training: UNetTraining | None = None,
-    shape: dict[str, Any] | None = None,
-    seed: int = 0,
-    report: Report | None = None,
-) -> tuple[UNet, UNetLog]:
+    images: Sequence[Picture], masks: Sequence[Picture], sigma: float, classes: int, *, ignore: Void = None,
+    validation: tuple[Sequence[Picture], Sequence[Picture]] | None = None, training: UNetTraining | None = None,
+    shape: dict[str, Any] | None = None, seed: int = 0, report: Report | None = None,
+) -> tuple[UNet, UNetLog]:  # fmt: skip
     """Fit a `UNet` to images under noise of every deviation up to `sigma`.
 
     Half of the windows get noise of one deviation everywhere, half of them noise that grows with the distance from a
@@ -155,9 +146,6 @@ def train_unet(
         seed: of weights, windows and noise.
         report: progress callback.
 
-    Returns:
-        The network in evaluation mode and a log.
-
     Raises:
         InputError: if images and masks do not fit together, or a mask names no class.
         ModelError: if the loss stops being a number.
@@ -166,7 +154,8 @@ def train_unet(
     real("the deviation sigma of training noise", sigma, 0)
     pictures, labels = _tensors(images, masks, classes, ignore, "training")
     held_out = None if validation is None else _tensors(*validation, classes, ignore, "validation")
-    mean, deviation = _moments(pictures)
+    flat = torch.cat([picture.flatten(1) for picture in pictures], dim=1).double()
+    mean, deviation = flat.mean(dim=1).tolist(), flat.std(dim=1, correction=0).clamp(min=1e-3).tolist()
     # One torch thread: sums of gradients must not depend on how many there are.
     with single_torch_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(seed_key(seed)) % 2**63)
@@ -190,7 +179,7 @@ def _fit(
     model: UNet,
     windows: Windows,
     weights: Tensor,
-    held_out: tuple[list[Tensor], list[Tensor]] | None,
+    held_out: Labelled | None,
     training: UNetTraining,
     report: Report | None,
 ) -> tuple[UNet, UNetLog]:
@@ -200,8 +189,9 @@ def _fit(
     best_step, lowest, step, interrupted = 0, math.inf, 0, False
     try:
         for step in range(1, training.steps + 1):
-            for group in optimiser.param_groups:
-                group["lr"] = training.learning_rate * _schedule(step / training.steps)
+            share = step / training.steps
+            for group in optimiser.param_groups:  # warm-up, then a cosine
+                group["lr"] = training.learning_rate * (min(share / 0.05, 1.0) * (1 + math.cos(math.pi * share)) / 2)
             loss = _step(model, optimiser, windows.draw(training.batch), weights)
             if not math.isfinite(loss):
                 raise ModelError(f"the training loss is {loss} at step {step}; lower the learning rate")
@@ -224,11 +214,6 @@ def _fit(
             best.load_state_dict(mean.state_dict())
             best_step = step - 1
     return best.eval(), UNetLog(best_step, step, interrupted, tuple(history))
-
-
-def _schedule(share: float) -> float:
-    """Learning rate over its maximum when this share of the steps is done: warm-up, then a cosine."""
-    return min(share / 0.05, 1.0) * (1 + math.cos(math.pi * share)) / 2
 
 
 def _step(model: UNet, optimiser: torch.optim.Optimizer, batch: tuple[Tensor, Tensor], weights: Tensor) -> float:
@@ -270,10 +255,7 @@ def _validate(
     return loss / known, right / known
 
 
-def _tensors(
-    images: Sequence[Picture], masks: Sequence[Picture], classes: int, ignore: Void, kind: str
-) -> tuple[list[Tensor], list[Tensor]]:
-    """Images as (C, H, W) in [0, 1], masks as (H, W) with −1 for what says nothing."""
+def _tensors(images: Sequence[Picture], masks: Sequence[Picture], classes: int, ignore: Void, kind: str) -> Labelled:
     if not len(images) or len(images) != len(masks):
         raise InputError(f"there must be as many {kind} masks as images, got {len(masks)} and {len(images)}")
     pictures, labels = [], []
@@ -285,15 +267,8 @@ def _tensors(
             )
         truth = labelled(mask, void_labels(ignore))
         check_classes(truth, classes, void_labels(ignore), f"{kind} mask {k}")
-        label = torch.from_numpy(truth)
         pictures.append(torch.from_numpy(image.astype(np.float32).transpose(2, 0, 1)).contiguous() / 255)
-        labels.append(label)
+        labels.append(torch.from_numpy(truth))
     if all(bool((label < 0).all()) for label in labels):
         raise InputError(f"no pixel of the {kind} masks has a class: all are void; give masks that name classes")
     return pictures, labels
-
-
-def _moments(pictures: list[Tensor]) -> tuple[list[float], list[float]]:
-    """Mean and deviation of every channel over all images."""
-    flat = torch.cat([picture.flatten(1) for picture in pictures], dim=1).double()
-    return flat.mean(dim=1).tolist(), flat.std(dim=1, correction=0).clamp(min=1e-3).tolist()

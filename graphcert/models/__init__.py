@@ -10,19 +10,6 @@ from graphcert.models.sage import GraphSAGE
 from graphcert.models.training import Training, TrainingLog, train
 
 __all__ = [
-    "APPNP",
-    "GAT",
-    "GCN",
-    "MODELS",
-    "SGC",
-    "GraphSAGE",
-    "SparseFirstModel",
-    "Training",
-    "TrainingLog",
-    "build_model",
-    "load_model",
-    "message_passing",
-    "register_model",
-    "save_model",
-    "train",
-]
+    "APPNP", "GAT", "GCN", "MODELS", "SGC", "GraphSAGE", "SparseFirstModel", "Training", "TrainingLog", "build_model",
+    "load_model", "message_passing", "register_model", "save_model", "train",
+]  # fmt: skip

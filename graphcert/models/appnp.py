@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from graphcert.models import kernels
 from graphcert.models.base import CompiledForward, Floats, SparseFirstModel, glorot, padded, side_by_side
-from graphcert.models.scatter import propagate, symmetric_weights, with_self_loops
+from graphcert.models.scatter import symmetric_propagation
 from graphcert.sampling.csr import CSR
 from graphcert.sampling.rows import RowLayer, rectified_rows
 from graphcert.sampling.simd.row_sums import aligned
@@ -38,14 +38,12 @@ class APPNP(SparseFirstModel):
 
     def after_first(self, hidden: Tensor, edge_index: Tensor) -> Tensor:
         """Finish the perceptron, then propagate its predictions."""
-        nodes = hidden.shape[0]
         hidden = F.dropout(F.relu(hidden + self.bias_in), self.dropout, self.training)
         predictions = hidden @ self.weight_out + self.bias_out
-        edges = with_self_loops(edge_index, nodes)
-        norm = symmetric_weights(edges, nodes, hidden.dtype)
+        propagate = symmetric_propagation(edge_index, hidden.shape[0], hidden.dtype)
         state = predictions
         for _ in range(self.hops):
-            state = (1 - self.restart) * propagate(state, edges, norm) + self.restart * predictions
+            state = (1 - self.restart) * propagate(state) + self.restart * predictions
         return state
 
     def row_layer(self) -> RowLayer:

@@ -28,7 +28,6 @@ class SparseFirstModel(nn.Module, ABC):
     Called as `model(x, edge_index)` with x (N, D), dense or sparse CSR, and edge_index (2, E) holding both directions
     of every undirected edge and no self-loops; returns logits (N, K). It is the same function as
     `after_first(x @ first_weight(), edge_index)`, and so as `compiled(N)(x @ first_weight(), graph)`.
-
     """
 
     @property
@@ -63,27 +62,19 @@ class SparseFirstModel(nn.Module, ABC):
         return None
 
     def compiled_views(self, nodes: int, view_of_node: NDArray[np.int64]) -> CompiledForward:
-        """`compiled` for V views of the features on one graph; the logits of every node are those of its own view.
+        """`compiled` for V views of the features on one graph; every node's logits are those of its own view 0 … V − 1.
 
-        Args:
-            view_of_node: (N,) the view of every node, 0 … V − 1.
-
-        Returns:
-            A function of the first products (V, N, H), or for models with a row layer of its results for all views side by
-            side (N, `side_by_side(V, K)`), and of the graph.
+        It takes the first products (V, N, H), or for models with a row layer its results for all views side by side
+        (N, `side_by_side(V, K)`), and the graph.
         """
         forward = self.compiled(nodes)
         members = [np.flatnonzero(view_of_node == view) for view in range(view_of_node.max() + 1)]
 
         def own_views(first: Floats, graph: CSR) -> Floats:
-            if len(members) == 1:
-                return forward(first[0], graph)
-            own: Floats | None = None
-            for hidden, rows in zip(first, members, strict=True):
-                logits = forward(hidden, graph)
-                own = np.empty_like(logits) if own is None else own
-                own[rows] = logits[rows]
-            assert own is not None
+            own = forward(first[0], graph)
+            own = own if len(members) == 1 else own.copy()  # valid until the next call
+            for hidden, rows in zip(first[1:], members[1:], strict=True):
+                own[rows] = forward(hidden, graph)[rows]
             return own
 
         return own_views
@@ -94,22 +85,16 @@ class SparseFirstModel(nn.Module, ABC):
 
 
 def message_passing(model: nn.Module) -> dict[str, Any]:
-    """The `layers` and the `normalisation` that a model states, of which its receptive field is made.
-
-    Raises:
-        ModelError: if one of them is missing.
-    """
-    stated = {
-        "layers": (getattr(model, "layers", None), int),
-        "normalisation": (getattr(model, "normalisation", None), str),
-    }
-    missing = [name for name, (value, kind) in stated.items() if not isinstance(value, kind)]
+    """The `layers` and the `normalisation` of its receptive field that a model states; `ModelError` if one is missing."""
+    kinds = {"layers": int, "normalisation": str}
+    stated = {name: getattr(model, name, None) for name in kinds}
+    missing = [name for name, kind in kinds.items() if not isinstance(stated[name], kind)]
     if missing:
         raise ModelError(
             f"the model {type(model).__name__} does not state {' and '.join(missing)}, so its receptive field is not known; "
             f"give it the attributes layers (a whole number) and normalisation ('symmetric' is the safe one)"
         )
-    return {name: value for name, (value, _) in stated.items()}
+    return stated
 
 
 def glorot(*shape: int) -> nn.Parameter:
@@ -141,13 +126,9 @@ def feature_tensor(features: CSR, width: int) -> Tensor:
     with warnings.catch_warnings():
         # torch calls this layout beta; what graphcert does with it is tested.
         warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta state", UserWarning)
-        return torch.sparse_csr_tensor(
-            torch.from_numpy(ascending.indptr),
-            torch.from_numpy(ascending.indices),
-            torch.from_numpy(ascending.data),
-            size=(features.rows, width),
-            check_invariants=False,
-        )
+        parts = (ascending.indptr, ascending.indices, ascending.data)
+        rows, columns, ones = (torch.from_numpy(part) for part in parts)
+        return torch.sparse_csr_tensor(rows, columns, ones, size=(features.rows, width), check_invariants=False)
 
 
 def edge_index_tensor(graph: CSR) -> Tensor:

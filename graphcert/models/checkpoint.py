@@ -9,6 +9,7 @@ import io
 import math
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +32,8 @@ def save_model(model: nn.Module, path: Path, name: str, features: int, classes: 
     Raises:
         DataError: if the file cannot be written.
     """
-    content = {
-        "format": _FORMAT,
-        "config": {"name": name, "features": features, "classes": classes, "options": options},
-        "state": model.state_dict(),
-        "sha256": model_fingerprint(model),
-    }
+    config = {"name": name, "features": features, "classes": classes, "options": options}
+    content = {"format": _FORMAT, "config": config, "state": model.state_dict(), "sha256": model_fingerprint(model)}
     write_tensors(path, content)
 
 
@@ -60,12 +57,8 @@ def load_model(path: Path) -> nn.Module:
         options = config["options"]
         counts = {name: options[name] for name in SIZES if name in options}
         counts |= {"features": config["features"], "classes": config["classes"]}
-        model = built_like(
-            state,
-            counts,
-            ("layers",),
-            lambda: build_model(config["name"], config["features"], config["classes"], **options),
-        )
+        build = partial(build_model, config["name"], config["features"], config["classes"], **options)
+        model = built_like(state, counts, ("layers",), build)
     expected, found = content.get("sha256"), model_fingerprint(model)
     if found != expected:
         raise DataError(f"{path} was altered: expected sha256 {expected!s:.64}, found {found}; train the model again")
@@ -80,7 +73,9 @@ def model_fingerprint(model: nn.Module) -> str:
     """
     digest = hashlib.sha256()
     for name, module in model.named_modules():
-        digest.update(f"{name}: {type(module).__qualname__} {_settings(module)}\n".encode())
+        plain = {key: value for key, value in vars(module).items() if isinstance(value, (bool, int, float, str))}
+        settings = sorted((key, plain[key]) for key in plain if key != "training" and not key.startswith("_"))
+        digest.update(f"{name}: {type(module).__qualname__} {settings}\n".encode())
     for name, value in model.state_dict().items():
         digest.update(name.encode())
         if isinstance(value, torch.Tensor):
@@ -90,15 +85,6 @@ def model_fingerprint(model: nn.Module) -> str:
         else:
             digest.update(repr(value).encode())
     return digest.hexdigest()
-
-
-def _settings(module: nn.Module) -> list[tuple[str, Any]]:
-    """The plain public attributes of one module, by name."""
-    return sorted(
-        (key, value)
-        for key, value in vars(module).items()
-        if isinstance(value, (bool, int, float, str)) and key != "training" and not key.startswith("_")
-    )
 
 
 _STORAGES = {
@@ -111,11 +97,7 @@ _COPIES = 4
 
 
 def write_tensors(path: Path, content: dict[str, Any]) -> None:
-    """Write tensors and plain containers atomically.
-
-    Raises:
-        DataError: if the file cannot be written.
-    """
+    """Write tensors and plain containers atomically; raises `DataError` if the file cannot be written."""
     with atomic_write(path) as stream:
         # In memory first: torch answers a full disk with an error of its own that does not say so.
         whole = io.BytesIO()
@@ -124,13 +106,10 @@ def write_tensors(path: Path, content: dict[str, Any]) -> None:
 
 
 def read_tensors(path: Path, layout: str, thing: str, other: str, command: str) -> dict[str, Any]:
-    """Read what `write_tensors` wrote: tensors and plain containers.
+    """Read what `write_tensors` wrote: tensors and plain containers, whose format must be `layout`.
 
-    Args:
-        layout: the format that the content must name.
-        thing: what a person calls the content.
-        other: what a file is that holds something else, such as "not a graphcert checkpoint".
-        command: the command that writes such a file.
+    In errors, `thing` is what a person calls the content, `other` what a file is that holds something else, such as "not a
+    graphcert checkpoint", and `command` the command that writes such a file.
 
     Raises:
         DataError: if the file is missing, damaged, too large for memory, or of another format.
@@ -152,11 +131,7 @@ def built_like(
 ) -> nn.Module:
     """Build a module and give it the weights of a file; nothing larger than these weights is ever made.
 
-    Args:
-        state: the weights by name.
-        counts: the whole numbers that determine their shapes.
-        deep: which of `counts` say how many layers there are; each has a weight.
-        build: makes the module.
+    The whole numbers `counts` determine their shapes; those in `deep` say how many layers there are, and each has a weight.
 
     Raises:
         Exception: of any kind, if the weights are not those of such a module, or are NaN, infinite or subnormal.
@@ -172,24 +147,14 @@ def built_like(
     if shapes != {name: (tensor.shape, tensor.dtype) for name, tensor in state.items()}:
         raise ValueError("its weights are not those of the model that it describes")
     for name, tensor in state.items():
-        _check_values(name, tensor)
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise ValueError(f"the weights {name} hold NaN or infinite values"[:200])
+        # Subnormal values are zero on some threads only (`torch.set_flush_denormal`): the model would not be one function.
+        if tensor.is_floating_point() and ((tensor.abs() < torch.finfo(tensor.dtype).tiny) & (tensor != 0)).any():
+            raise ValueError(f"the weights {name} hold subnormal values, which processors may take for zero"[:200])
     model = build()
     model.load_state_dict(state)
     return model
-
-
-def _check_values(name: str, tensor: Tensor) -> None:
-    """Raise `ValueError` unless all values are ordinary numbers.
-
-    Subnormal ones are taken for zero on some threads and not on others (`torch.set_flush_denormal`): the model would not be
-    one function.
-    """
-    if not tensor.is_floating_point():
-        return
-    if not torch.isfinite(tensor).all():
-        raise ValueError(f"the weights {name} hold NaN or infinite values"[:200])
-    if ((tensor.abs() < torch.finfo(tensor.dtype).tiny) & (tensor != 0)).any():
-        raise ValueError(f"the weights {name} hold subnormal values, which processors may take for zero"[:200])
 
 
 class _TensorFile:

@@ -15,6 +15,7 @@ class GAT(SparseFirstModel):
     """Two attention layers over neighbours and self: `heads` heads of `hidden` units, ELU, then one head of K units."""
 
     normalisation = "receiver"
+    layers = 2
 
     def __init__(
         self, features: int, classes: int, hidden: int = 8, heads: int = 8, dropout: float = 0.5, slope: float = 0.2
@@ -26,11 +27,6 @@ class GAT(SparseFirstModel):
         self.bias_in = nn.Parameter(self.weight_in.new_zeros(heads * hidden))
         self.bias_out = nn.Parameter(self.weight_in.new_zeros(classes))
         self.heads, self.dropout, self.slope = heads, dropout, slope
-
-    @property
-    def layers(self) -> int:
-        """Rounds of message passing."""
-        return 2
 
     def first_weight(self) -> Tensor:
         """The first layer's weight (D, heads · hidden)."""

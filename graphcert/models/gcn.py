@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from graphcert.models import kernels
 from graphcert.models.base import CompiledForward, Floats, SparseFirstModel, glorot, padded
-from graphcert.models.scatter import propagate, symmetric_weights, with_self_loops
+from graphcert.models.scatter import symmetric_propagation
 from graphcert.sampling.csr import CSR
 from graphcert.sampling.simd.row_sums import aligned
 
@@ -37,22 +37,18 @@ class GCN(SparseFirstModel):
 
     def after_first(self, hidden: Tensor, edge_index: Tensor) -> Tensor:
         """Propagate, then alternate weight and propagation."""
-        nodes = hidden.shape[0]
-        edges = with_self_loops(edge_index, nodes)
-        norm = symmetric_weights(edges, nodes, hidden.dtype)
+        propagate = symmetric_propagation(edge_index, hidden.shape[0], hidden.dtype)
         for layer, bias in enumerate(self.biases):
             if layer > 0:
                 hidden = F.dropout(F.relu(hidden), self.dropout, self.training) @ self.weights[layer]
-            hidden = propagate(hidden, edges, norm) + bias
+            hidden = propagate(hidden) + bias
         return hidden
 
     def compiled(self, nodes: int) -> CompiledForward:
         """The same in kernels: Â x = s ∘ ((A + I)(s ∘ x)) with s = (degree + 1)^(−1/2)."""
         transposed = [padded(weight.T, 1) for weight in self.weights]
         biases = [padded(bias, 0) for bias in self.biases]
-        layers: list[tuple[Floats, Floats]] = [
-            (aligned(nodes, bias.size), aligned(nodes, bias.size)) for bias in biases
-        ]
+        layers = [(aligned(nodes, bias.size), aligned(nodes, bias.size)) for bias in biases]
         scale = np.empty(nodes, np.float32)
 
         def forward(hidden: Floats, graph: CSR) -> Floats:
@@ -93,11 +89,9 @@ class SGC(SparseFirstModel):
 
     def after_first(self, hidden: Tensor, edge_index: Tensor) -> Tensor:
         """Propagate."""
-        nodes = hidden.shape[0]
-        edges = with_self_loops(edge_index, nodes)
-        norm = symmetric_weights(edges, nodes, hidden.dtype)
+        propagate = symmetric_propagation(edge_index, hidden.shape[0], hidden.dtype)
         for _ in range(self.hops):
-            hidden = propagate(hidden, edges, norm)
+            hidden = propagate(hidden)
         return hidden + self.bias
 
     def compiled(self, nodes: int) -> CompiledForward:

@@ -42,11 +42,7 @@ def scale_sums(x, bias, scale, out):  # type: ignore[no-untyped-def]
 
 @kernel
 def own_columns(x, scale, view_of_node, classes, out):  # type: ignore[no-untyped-def]
-    """out[i, k] = scale[i] · x[i, v · classes + k] for the view v of node i and k < `classes`.
-
-    Args:
-        x: (N, ≥ V · classes), the views side by side; view_of_node: (N,) int64; out: (N, ≥ classes).
-    """
+    """out[i, k] = scale[i] · x[i, v · classes + k] for the view v of node i, k < `classes` and x (N, ≥ V · classes)."""
     for i in range(x.shape[0]):
         first = view_of_node[i] * classes
         for k in range(classes):
@@ -65,18 +61,8 @@ def gather_sum(indptr, indices, x, own, scale, out):  # type: ignore[no-untyped-
 def restarting_step(indptr, indices, x, step, anchor, restart, out):  # type: ignore[no-untyped-def]
     """out = step ∘ ((A + I) x) + restart · anchor; `out` must not be `x`."""
     for i in range(indptr.size - 1):
-        sum_rows_restarting(
-            x,
-            indices,
-            np.int64(indptr[i]),
-            np.int64(indptr[i + 1]),
-            np.int64(i),
-            step[i],
-            out,
-            np.int64(i),
-            anchor,
-            restart,
-        )
+        first, last, row = np.int64(indptr[i]), np.int64(indptr[i + 1]), np.int64(i)
+        sum_rows_restarting(x, indices, first, last, row, step[i], out, row, anchor, restart)
 
 
 @kernel
@@ -101,14 +87,6 @@ def add_bias(x, bias, rectify):  # type: ignore[no-untyped-def]
             x[i, h] = np.float32(0) if rectify and value < 0 else value
 
 
-@kernel
-def add_scaled(x, anchor, weight):  # type: ignore[no-untyped-def]
-    """x += weight · anchor; in place."""
-    for i in range(x.shape[0]):
-        for h in range(x.shape[1]):
-            x[i, h] += weight * anchor[i, h]
-
-
 @reducing_kernel
 def dense(x, transposed, out):  # type: ignore[no-untyped-def]
     """out (N, K) = x (N, H) @ transposed.T for a weight stored as (K, H): one contiguous dot product per entry.
@@ -125,11 +103,7 @@ def dense(x, transposed, out):  # type: ignore[no-untyped-def]
 
 @reducing_kernel
 def attention_scores(x, heads, receiver, sender, to, of):  # type: ignore[no-untyped-def]
-    """Head-wise scores: to[i, a] = ⟨x[i, head a], receiver[a]⟩ and of[i, a] = ⟨x[i, head a], sender[a]⟩.
-
-    Args:
-        x: (N, heads · F); receiver, sender: (heads, F); to, of: (N, heads), overwritten.
-    """
+    """Scores by head: to[i, a] = ⟨x[i, head a], receiver[a]⟩, of[i, a] = ⟨x[i, head a], sender[a]⟩ for x (N, heads · F)."""
     size = receiver.shape[1]
     for i in range(x.shape[0]):
         for a in range(heads):
@@ -146,8 +120,7 @@ def attention_scores(x, heads, receiver, sender, to, of):  # type: ignore[no-unt
 def attend(indptr, indices, x, heads, to, of, slope, out):  # type: ignore[no-untyped-def]
     """Attention over neighbours and self (Veličković et al. 2018), softmax of LeakyReLU(to[i] + of[j]) per head.
 
-    Args:
-        x: (N, heads · F); to, of: (N, heads); out: (N, heads · F), overwritten, must not be `x`.
+    x and out are (N, heads · F), to and of (N, heads); `out` must not be `x`.
     """
     size = x.shape[1] // heads
     top = np.empty(heads, np.float32)

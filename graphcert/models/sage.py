@@ -16,6 +16,7 @@ class GraphSAGE(SparseFirstModel):
     """Two layers x W_own + mean of neighbours W_near + b. Mean and weight commute, so both weights make one product."""
 
     normalisation = "receiver"
+    layers = 2
 
     def __init__(self, features: int, classes: int, hidden: int = 64, dropout: float = 0.5) -> None:
         super().__init__()
@@ -24,11 +25,6 @@ class GraphSAGE(SparseFirstModel):
         self.bias_in = nn.Parameter(self.own_in.new_zeros(hidden))
         self.bias_out = nn.Parameter(self.own_in.new_zeros(classes))
         self.dropout = dropout
-
-    @property
-    def layers(self) -> int:
-        """Rounds of message passing."""
-        return 2
 
     def first_weight(self) -> Tensor:
         """[W_own | W_near], (D, 2 · hidden)."""
@@ -51,7 +47,6 @@ class GraphSAGE(SparseFirstModel):
         scale = np.empty(nodes, np.float32)
         near, sums = (aligned(nodes, bias_in.size) for _ in range(2))
         out, sent, mean = (aligned(nodes, bias_out.size) for _ in range(3))
-        one = np.float32(1)
 
         def forward(hidden: Floats, graph: CSR) -> Floats:
             kernels.mean_scale(graph.indptr, scale)
@@ -62,7 +57,7 @@ class GraphSAGE(SparseFirstModel):
             kernels.dense(sums, near_out, sent)
             kernels.gather_sum(graph.indptr, graph.indices, sent, False, scale, mean)
             kernels.dense(sums, own_out, out)
-            kernels.add_scaled(out, mean, one)
+            out[...] += mean
             kernels.add_bias(out, bias_out, False)
             return out
 

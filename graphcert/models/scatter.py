@@ -100,15 +100,9 @@ def with_self_loops(edge_index: Tensor, nodes: int) -> Tensor:
     return torch.cat([edge_index, loops.expand(2, -1)], dim=1)
 
 
-def symmetric_weights(edge_index: Tensor, nodes: int, dtype: torch.dtype) -> Tensor:
-    """Weights (deg u · deg v)^(−1/2) of the given edges, self-loops included in the degrees: (2, E) → (E,)."""
-    source, target = edge_index
-    degree = torch.bincount(target, minlength=nodes).to(dtype)
-    scale = degree.clamp(min=1).rsqrt()
-    return scale[source] * scale[target]
-
-
-def propagate(hidden: Tensor, edge_index: Tensor, weights: Tensor) -> Tensor:
-    """out[i] = Σ weight(j→i) · hidden[j] over the edges j → i: (N, H) → (N, H)."""
-    source, target = edge_index
-    return segment_sum(hidden[source] * weights.unsqueeze(1), target, hidden.shape[0])
+def symmetric_propagation(edge_index: Tensor, nodes: int, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
+    """Multiplication (N, H) → (N, H) with the adjacency with self-loops, (j, i) weighed (deg i · deg j)^(−1/2)."""
+    source, target = with_self_loops(edge_index, nodes)
+    scale = torch.bincount(target, minlength=nodes).to(dtype).clamp(min=1).rsqrt()
+    weights = (scale[source] * scale[target]).unsqueeze(1)
+    return lambda hidden: segment_sum(hidden[source] * weights, target, nodes)

@@ -1,5 +1,6 @@
 """Training under the noise that the smoothed model will be certified with: a fresh sample every step."""
 
+import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -64,15 +65,9 @@ class TrainingLog:
 
 
 def train(
-    model: nn.Module,
-    sampler: Sampler,
-    labels: Tensor,
-    train_mask: Tensor,
-    val_mask: Tensor,
-    training: Training,
-    seed: int = 0,
-    report: Report | None = None,
-) -> TrainingLog:
+    model: nn.Module, sampler: Sampler, labels: Tensor, train_mask: Tensor, val_mask: Tensor, training: Training,
+    seed: int = 0, report: Report | None = None,
+) -> TrainingLog:  # fmt: skip
     """Fit `model` by noisy cross-entropy with early stopping; it ends in evaluation mode with its best weights.
 
     Args:
@@ -100,7 +95,7 @@ def train(
     optimiser = torch.optim.Adam(model.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay)
     draw = NoisyInput(sampler, dense=not isinstance(model, SparseFirstModel))
     history: list[tuple[int, float, float]] = []
-    best, best_state = TrainingLog(0, math.inf, 0.0, history), _copy_of_state(model)
+    best, best_state = TrainingLog(0, math.inf, 0.0, history), copy.deepcopy(model.state_dict())
     # One torch thread: sums over edges and their gradients must not depend on how many there are.
     with single_torch_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(seed_key(seed)) % 2**63)
@@ -120,16 +115,12 @@ def train(
                 report(epoch, val_loss, accuracy)
             if val_loss < best.best_loss:
                 best = TrainingLog(epoch, val_loss, accuracy, history)
-                best_state = _copy_of_state(model)
+                best_state = copy.deepcopy(model.state_dict())
             elif epoch - best.best_epoch >= training.patience:
                 break
     model.load_state_dict(best_state)
     model.eval()
     return best
-
-
-def _copy_of_state(model: nn.Module) -> dict[str, Tensor]:
-    return {key: value.clone() for key, value in model.state_dict().items()}
 
 
 class NoisyInput:
@@ -149,9 +140,7 @@ class NoisyInput:
         else:
             x = feature_tensor(sampler.features(purpose, sample, work), sampler.columns)
             x = x.to_dense() if self.dense else x
-        if not sampler.noisy_edges:
-            return x, self.clean
-        return x, edge_index_tensor(sampler.graph(purpose, sample, work))
+        return x, edge_index_tensor(sampler.graph(purpose, sample, work)) if sampler.noisy_edges else self.clean
 
 
 @torch.no_grad()

@@ -1,7 +1,4 @@
-"""Does a model answer from what it has seen before? Then its votes say nothing about the graph that it is shown.
-
-The places where a model can keep something are emptied, one after the other, and it is asked again.
-"""
+"""Whether a model answers from what it has seen before: then its votes say nothing about the graph that it is shown."""
 
 import copy
 import sys
@@ -27,23 +24,16 @@ _CLOSE = 1e-5
 
 _LINE = 64
 
-
 Model = TypeVar("Model", bound=nn.Module)
 
 
 def copied(model: Model) -> Model:
-    """A copy that shares no parameter, buffer or attribute with the model.
+    """A copy that shares no parameter, buffer or attribute with the model, or `ModelError` naming what cannot be copied.
 
     Tensors that a call has left on it with their gradient history, such as attention weights, are copied without it.
-
-    Raises:
-        ModelError: naming what cannot be copied.
     """
-    computed = {
-        id(part): part.detach().clone()
-        for _, part in everything_in("model", model)
-        if isinstance(part, torch.Tensor) and not part.is_leaf
-    }
+    tensors = (part for _, part in everything_in("model", model) if isinstance(part, torch.Tensor))
+    computed = {id(part): part.detach().clone() for part in tensors if not part.is_leaf}
     try:
         return copy.deepcopy(model, computed)
     except Exception as error:
@@ -67,15 +57,13 @@ def _obstacle(model: nn.Module, computed: dict[int, torch.Tensor]) -> tuple[str,
 
 def placed(given: Input) -> Input:
     """Private copies that begin at a cache line, since sums may round differently elsewhere."""
-    return tuple(_placed(part) for part in given)
-
-
-def _placed(values: NDArray[Any]) -> NDArray[Any]:
-    memory = np.empty(values.nbytes + _LINE, np.uint8)
-    start = -memory.ctypes.data % _LINE
-    copy: NDArray[Any] = memory[start : start + values.nbytes].view(values.dtype).reshape(values.shape)
-    copy[...] = values
-    return copy
+    copies = []
+    for values in given:
+        memory = np.empty(values.nbytes + _LINE, np.uint8)
+        start = -memory.ctypes.data % _LINE
+        copies.append(memory[start : start + values.nbytes].view(values.dtype).reshape(values.shape))
+        copies[-1][...] = values
+    return tuple(copies)
 
 
 def alike(one: Floats | None, two: Floats | None) -> bool:
@@ -92,17 +80,14 @@ def stale_places(model: nn.Module, ask: Ask, given: Input) -> list[str]:
     A place that is not filled again holds a constant, such as class weights or a positional encoding that somebody chose:
     it belongs to the classifier. A place that is filled again with the same answer is recomputed in every call, or depends
     on nothing that changes. Plain values beside it, such as a flag "ready" or the number of nodes, count as part of the
-    cache if a call writes them.
-
-    Args:
-        model: what it keeps was filled by other inputs than `given`. It is copied and not called.
+    cache if a call writes them. What the model keeps was filled by other inputs than `given`; it is copied and not called.
     """
     kept = [place for place in places_of(model) if place.keeps]
     if not kept:
         return []
     trial = _Trial(model, ask, given)
-    for how in (_removed, _none):
-        again = trial.after({place.name: how(place.read()) for place in kept})
+    for empty in (ABSENT, None):
+        again = trial.after({place.name: empty for place in kept})
         if again.refilled and again.same:
             return []
         if again.refilled:
@@ -168,14 +153,6 @@ def _written(place: Place, empty: Any) -> bool:
     return value is not ABSENT and (type(value), value) != (type(empty), empty)
 
 
-def _removed(value: Any) -> Any:
-    return ABSENT
-
-
-def _none(value: Any) -> Any:
-    return None
-
-
 def _emptied(value: Any) -> Iterator[Any]:
     """What may have stood in a place before anything was kept in it."""
     yield ABSENT
@@ -200,7 +177,7 @@ def _hollow(value: Any) -> Any:
     """A list, tuple or dictionary with nothing in place of its arrays, and with empty containers in place of full ones."""
     if isinstance(value, dict):
         hollow = copy.copy(value)
-        hollow.update((key, _nothing(part)) for key, part in value.items())
+        hollow.update({key: _nothing(part) for key, part in value.items()})
         return hollow
     parts = [_nothing(part) for part in value]
     return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
@@ -269,16 +246,15 @@ def _sentence(of: str, names: list[str]) -> str:
 
 def _culprits(model: nn.Module, ask: Ask, earlier: Input, later: Input) -> list[str]:
     """The places that make the difference, filled before or by the earlier input: emptying them changes the answer."""
-    fresh, used = copied(model), copied(model)
+    used = copied(model)
     ask(used, placed(earlier))
-    return stale_places(fresh, ask, later) or stale_places(used, ask, later)
+    return stale_places(model, ask, later) or stale_places(used, ask, later)
 
 
 def _in_turn(model: nn.Module, ask: Ask, pairs: Sequence[Pair]) -> Iterator[Floats | None]:
     """What the model says of the second input of each pair, right after the first, and in the same memory if that is free.
 
-    Memory is free, as an allocator would find it, if the model holds no reference to it. Then a key made of addresses is
-    met again by another input.
+    Memory is free if the model holds no reference to it. Then a key made of addresses is met again by another input.
     """
     for first, second in pairs:
         memory = list(placed(first))

@@ -26,31 +26,20 @@ from graphcert.models.checkpoint import model_fingerprint
 from graphcert.noise import Scheme
 from graphcert.sampling.philox import MAIN, PILOT
 from graphcert.votes import Scores, Votes, mean_score_labels
+from graphcert.voting.noisy_graph import Problem
 from graphcert.voting.paths import Path
 from graphcert.voting.shard_store import ShardStore
-from graphcert.voting.vote_sums import ClassScoreTally, LabelScoreTally, Sums, Tally, VoteTally, added
+from graphcert.voting.vote_sums import ClassScoreTally, LabelScoreTally, Sums, VoteTally, added
 
 Tick = Callable[[int], object]
-
-
-def default_workers() -> int:
-    """One thread per processor that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Counter:
     """Counts the votes of sample ranges with a fixed crew of threads.
 
     Every thread computes with one torch thread: two OpenMP teams on the same processors slow each other down by an
-    order of magnitude.
-
-    Args:
-        path: how one sample becomes votes.
-        workers: number of threads; the counts do not depend on it.
-        batch: samples a thread takes at a time (default: about 16); the counts do not depend on it.
-
-    Raises:
-        InputError: unless both are whole numbers of at least 1.
+    order of magnitude. Counts depend neither on the number of `workers` nor on `batch`, the samples that a thread takes at
+    a time (default: about 16).
     """
 
     def __init__(self, path: Path, workers: int, batch: int | None = None) -> None:
@@ -58,20 +47,18 @@ class Counter:
         self.batch = whole("batch_size", batch, 1)
         self.paths = [path, *(path.fork() for _ in range(whole("workers", workers, 1) - 1))]
 
-    def count(self, purpose: int, start: int, stop: int, tick: Tick, tally: Callable[[], Tally]) -> Sums:
-        """What tallies count in the samples start … stop − 1, added up; `tick(n)` is called after every n samples.
-
-        Args:
-            tally: makes the empty tally of a thread.
-        """
+    def count(self, purpose: int, start: int, stop: int, tick: Tick, tally: Callable[[], VoteTally]) -> Sums:
+        """What tallies count in the samples start … stop − 1, added up; `tick(n)` is called after every n samples."""
         # Batches end at multiples of their size, wherever the range begins: a unit is then computed by one thread only.
         starts = iter([start, *range(start - start % self.batch + self.batch, stop, self.batch)])
         lock, failed = threading.Lock(), threading.Event()
 
         def work(path: Path) -> Sums:
             mine = tally()
-            for first in _take(starts, lock):
-                if failed.is_set():
+            while not failed.is_set():
+                with lock:
+                    first = next(starts, None)
+                if first is None:
                     break
                 last = min(first - first % self.batch + self.batch, stop)
                 try:
@@ -95,16 +82,6 @@ class Counter:
                 raise
 
 
-def _take(starts: Iterator[int], lock: threading.Lock) -> Iterator[int]:
-    """Hand out the next start to whichever thread asks."""
-    while True:
-        with lock:
-            first = next(starts, None)
-        if first is None:
-            return
-        yield first
-
-
 def shards(samples: int, size: int) -> Iterator[tuple[int, int]]:
     """Consecutive ranges of `size` samples; the last may be shorter."""
     return ((first, min(first + size, samples)) for first in range(0, samples, size))
@@ -117,53 +94,28 @@ STREAMS = 1
 def identity_of(model: nn.Module, data: str, smoothing: Scheme, seed: int, path: str) -> dict[str, Any]:
     """Everything that determines the votes; `data` is the fingerprint of what is classified."""
     return {
-        "graphcert": __version__,
-        "streams": STREAMS,
-        "torch": torch.__version__,
+        "graphcert": __version__, "streams": STREAMS, "torch": torch.__version__,
         "processor": get_host_cpu_name(),  # vector sums may round differently on another one
-        "seed": int(seed),
-        "path": path,
-        "smoothing": sha256(to_json(smoothing.to_dict()).encode()).hexdigest(),
-        "data": data,
-        "model": model_fingerprint(model),
-    }
+        "seed": int(seed), "path": path, "smoothing": sha256(to_json(smoothing.to_dict()).encode()).hexdigest(),
+        "data": data, "model": model_fingerprint(model),
+    }  # fmt: skip
 
 
 def take_votes(
-    path: Path,
-    nodes: int,
-    smoothing: Scheme,
-    total_variation: float,
-    identity: dict[str, Any],
-    samples: int,
-    pilot_samples: int,
-    *,
-    scores: bool = False,
-    workers: int | None = None,
-    batch_size: int | None = None,
-    store: str | os.PathLike[str] | None = None,
-    shard_samples: int = 1000,
-    progress: bool | str = False,
-) -> Votes:
-    """Count what `path` says about its N outputs.
+    path: Path, problem: Problem, identity: dict[str, Any], samples: int, pilot_samples: int, *, scores: bool = False,
+    workers: int | None = None, batch_size: int | None = None, store: str | os.PathLike[str] | None = None,
+    shard_samples: int = 1000, progress: bool | str = False,
+) -> Votes:  # fmt: skip
+    """Count what `path` says about the N nodes of `problem`; `identity` is everything that determines the votes.
 
-    Args:
-        path: how a sample becomes votes.
-        nodes: N.
-        smoothing, total_variation: what the votes carry.
-        identity: everything that determines them; their manifest.
-        progress: show a bar with rate and remaining time; a text names it.
-
-    The other arguments are those of `sample_votes`.
-
-    Raises:
-        InputError: for workers or batch_size outside their domain.
-        VotesError: if `store` holds votes of another run.
+    A `progress` that is a text names the bar. The other arguments are those of `sample_votes`, and so are the errors.
     """
     identity = identity | ({"scores": True} if scores else {})
     folder = None if store is None else FilePath(store)
-    counter = Counter(path, default_workers() if workers is None else workers, batch_size)
-    shape, title = (nodes, path.classes), progress if isinstance(progress, str) else "voting"
+    if workers is None:  # one per processor that this process may use
+        workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    counter = Counter(path, workers, batch_size)
+    shape, title = (problem.nodes, path.classes), progress if isinstance(progress, str) else "voting"
     with tqdm(total=pilot_samples + samples, unit=" samples", disable=not progress, desc=title) as bar:
         run = partial(_count, counter, shard_samples, bar, folder)
         if scores:
@@ -177,27 +129,18 @@ def take_votes(
                 run(purpose, number, identity, lambda: VoteTally(np.zeros(shape, np.int64)))
                 for purpose, number in (("pilot", pilot_samples), ("main", samples))
             )
+    counts, sampler = (pilot.pop("counts"), final.pop("counts")), problem.sampler
     return Votes(
-        pilot.pop("counts"),
-        final.pop("counts"),
-        smoothing,
-        total_variation=total_variation,
+        *counts, sampler.smoothing, total_variation=sampler.total_variation, manifest=identity,
         scores=Scores(pilot_sums=pilot["class_sums"], **final) if scores else None,
-        manifest=identity,
         independent=True,  # other addresses of the generator
-    )
+    )  # fmt: skip
 
 
 def _count(
-    counter: Counter,
-    shard: int,
-    bar: "tqdm[Any]",
-    folder: FilePath | None,
-    purpose: str,
-    samples: int,
-    identity: dict[str, Any],
-    tally: Callable[[], Tally],
-) -> Sums:
+    counter: Counter, shard: int, bar: "tqdm[Any]", folder: FilePath | None,
+    purpose: str, samples: int, identity: dict[str, Any], tally: Callable[[], VoteTally],
+) -> Sums:  # fmt: skip
     """All sums of one purpose, from the store in `folder` where it has them."""
     store = None if folder is None else ShardStore(folder, identity)
     total: Sums | None = None

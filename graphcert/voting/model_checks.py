@@ -1,7 +1,4 @@
-"""How a model is called, and what it must be before its votes mean anything.
-
-A model is called as model(x, edge_index), where it computes and in its own type of numbers.
-"""
+"""How a model is called, and what it must be before its votes mean anything."""
 
 import inspect
 from collections.abc import Iterator
@@ -20,11 +17,7 @@ from graphcert.voting.cache_detection import Input
 
 
 def check_model(model: object, takes: str = "x, edge_index") -> nn.Module:
-    """Return the model if it is a module.
-
-    Raises:
-        ModelError: with the lines that make one of a function or a class.
-    """
+    """Return the model if it is a module, or raise `ModelError` with what makes one of a function or a class."""
     if isinstance(model, nn.Module):
         return model
     if isinstance(model, type):
@@ -55,11 +48,7 @@ class Call:
         return result.cpu() if isinstance(result, Tensor) else result
 
     def first(self, model: nn.Module, x: Tensor, edges: Tensor) -> Any:
-        """The same.
-
-        Raises:
-            ModelError: if the model cannot be called so, with what to write around it.
-        """
+        """The same, or `ModelError` if the model cannot be called so, with what to write around it."""
         try:
             return self(model, x, edges)
         except Exception as error:
@@ -84,11 +73,8 @@ class Call:
 
 def _hint(model: nn.Module) -> tuple[str, str] | None:
     """(what the model takes instead, what a wrapper passes to it), as far as its signature tells."""
-    parameters = [
-        parameter
-        for parameter in inspect.signature(model.forward).parameters.values()
-        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-    ]
+    given = inspect.signature(model.forward).parameters.values()
+    parameters = [p for p in given if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     if not parameters or (len(parameters) == 2 and parameters[0].name not in _DATA):
         return None
     first, needed = parameters[0], [p.name for p in parameters if p.default is p.empty]
@@ -138,25 +124,16 @@ def refuse_training_layers(model: nn.Module) -> None:
 
 
 def check_logits(logits: object, nodes: int, least: int, most: int | None) -> Tensor:
-    """Return the logits if they are an (N, K) floating tensor without NaN, with least ≤ K ≤ most classes.
-
-    Raises:
-        ModelError: naming what is wrong.
-    """
+    """Return the logits if they are an (N, K) floating tensor without NaN, with least ≤ K ≤ most; else `ModelError`."""
     if not isinstance(logits, Tensor) or logits.dim() != 2 or logits.shape[0] != nodes or logits.shape[1] < 2:
         found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         raise ModelError(f"the model must return logits of shape ({nodes}, K ≥ 2), got {found}")
     classes = logits.shape[1]
     if classes < least or (most is not None and classes > most):
         raise ModelError(f"the model has {classes} classes but the data have {least}; train it on these data")
-    refuse_nan(logits)
-    return logits
-
-
-def refuse_nan(logits: Tensor) -> None:
-    """Raise `ModelError` if a logit is not a number."""
     if bool(torch.isnan(logits).any()):
         raise ModelError(NAN_LOGITS)
+    return logits
 
 
 NAN_LOGITS = "the model returned NaN logits under noise; a vote for NaN means nothing, so repair or retrain the model"

@@ -1,7 +1,4 @@
-"""Where a model can keep something between two calls.
-
-Such places are attributes, buffers, objects, closures, globals and class attributes.
-"""
+"""Where a model can keep something between two calls: attributes, buffers, objects, closures, globals and classes."""
 
 import sys
 from collections import deque
@@ -81,7 +78,7 @@ class Memo(Place):
 
 def places_of(model: nn.Module) -> list[Place]:
     """Everything that the model may keep outside of its parameters, and the plain values beside it."""
-    walk = _Walk(model)
+    walk = _Walk()
     walk.visit("model", model, shared=False)
     return walk.places
 
@@ -163,7 +160,7 @@ def from_library(module: str | None) -> bool:
 class _Walk:
     """Collects places by walking through modules, objects, containers, classes and functions."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self) -> None:
         self.places: list[Place] = []
         self._seen: set[int] = set()
 

@@ -46,14 +46,10 @@ class Problem:
 
     @classmethod
     def of(cls, data: Any, smoothing: Scheme, seed: int, ignore: Sequence[str] = ()) -> "Problem":
-        """Check `data` (anything with `x` and `edge_index`) and prepare it.
-
-        Args:
-            ignore: attributes of the data, such as "edge_weight", that the caller knows to be left out.
+        """Check `data` (anything with `x` and `edge_index`) and prepare it; `ignore` names what the caller leaves out.
 
         Raises:
-            DataError: for non-binary features under flips of them, directed edges, self-loops, repeated edges, NaN,
-                no nodes, no features, and for weights or attributes that a call model(x, edge_index) leaves out.
+            DataError: for features or edges that the guarantee does not speak about, or attributes that would be left out.
             InputError: if `smoothing` is none, or `ignore` names what the data do not have.
         """
         smoothing = as_scheme(smoothing)
@@ -65,10 +61,7 @@ class Problem:
             )
         _refuse_left_out(data, ignore)
         x = x.detach().cpu()
-        if smoothing.flips_features:
-            check_binary_features(x)
-        else:
-            check_features(x)
+        (check_binary_features if smoothing.flips_features else check_features)(x)
         if x.shape[0] == 0:
             raise DataError("the graph has no nodes; give one that has some")
         if x.shape[1] == 0:
@@ -130,40 +123,32 @@ def lookalikes(problem: Problem) -> list[Pair]:
     rng = np.random.default_rng(0)
     nodes, clean = problem.nodes, problem.sampler.clean_edges
     edges = np.stack([np.repeat(np.arange(nodes), np.diff(clean.indptr)), clean.indices]).astype(np.int64)
-    first = _relabelled(edges, nodes, rng)
-    second = _exchanged(first, nodes, rng)
-    if second is None:
-        second = _relabelled(edges, nodes, rng)
+    first = rng.permutation(nodes)[edges]
+    exchanged = _exchanged(first, nodes, rng)
+    second = rng.permutation(nodes)[edges] if exchanged is None else exchanged
     most, number = nodes * (nodes - 1) // 2, edges.shape[1]
     more = min(most, number + max(2, nodes // 4))
     other = _random(nodes, more if more > number else max(0, number - 1), rng)
-    pairs = [(first, second, nodes), (other, _relabelled(other, nodes, rng), nodes)]
+    pairs = [(first, second, nodes), (other, rng.permutation(nodes)[other], nodes)]
     if nodes > 1:
         few = nodes // 2
         small = _random(few, min(number, few * (few - 1) // 2), rng)
-        pairs.append((small, _relabelled(small, few, rng), few))
-    show = _Features(problem, rng)
-    return [((show(size), _both_ways(one)), (show(size), _both_ways(two))) for one, two, size in pairs]
+        pairs.append((small, rng.permutation(few)[small], few))
+    shown = [
+        (_features(problem, sample, size, rng), _both_ways(edges))
+        for sample, (edges, size) in enumerate((edges, size) for one, two, size in pairs for edges in (one, two))
+    ]
+    return list(zip(shown[::2], shown[1::2], strict=True))
 
 
-class _Features:
-    """Noisy features with their rows in another order, a new sample each time."""
-
-    def __init__(self, problem: Problem, rng: np.random.Generator) -> None:
-        self._problem, self._rng, self._next = problem, rng, 0
-
-    def __call__(self, nodes: int) -> NDArray[np.float32]:
-        sampler, x = self._problem.sampler, self._problem.x.numpy()
-        if sampler.noisy_features:
-            x = np.zeros_like(x)
-            sampler.fill_features(CHECK, self._next, sampler.workspace(), 0, x)
-            self._next += 1
-        rows: NDArray[np.float32] = x[self._rng.permutation(len(x))[:nodes]]
-        return rows
-
-
-def _relabelled(edges: Edges, nodes: int, rng: np.random.Generator) -> Edges:
-    return rng.permutation(nodes)[edges]
+def _features(problem: Problem, sample: int, nodes: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Noisy features of so many nodes, their rows in another order."""
+    sampler, x = problem.sampler, problem.x.numpy()
+    if sampler.noisy_features:
+        x = np.zeros_like(x)
+        sampler.fill_features(CHECK, sample, sampler.workspace(), 0, x)
+    rows: NDArray[np.float32] = x[rng.permutation(len(x))[:nodes]]
+    return rows
 
 
 def _keys(edges: Edges, nodes: int) -> Edges:

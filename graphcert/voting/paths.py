@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from graphcert.errors import ModelError
@@ -18,20 +17,17 @@ from graphcert.sampling.simd.row_sums import aligned
 from graphcert.voting.cache_detection import copied, refuse_memory
 from graphcert.voting.model_checks import NAN_LOGITS, Call, check_logits
 from graphcert.voting.noisy_graph import Problem, lookalikes
-from graphcert.voting.vote_sums import Tally, VoteTally
-
-Counts = NDArray[np.int64]
-Members = NDArray[np.int64]
+from graphcert.voting.vote_sums import Integers, VoteTally
 
 
 class Path(ABC):
     """Turns samples into votes; one object per thread (`fork`), because each has its own scratch memory.
 
-    Attributes:
-        unit: samples that are computed together, at multiples of it; batches of whole units waste nothing.
+    `unit` samples are computed together, at multiples of it; batches of whole units waste nothing.
     """
 
     name: str
+    problem: Problem
     classes: int
     unit: int = 1
 
@@ -40,14 +36,26 @@ class Path(ABC):
         """Another path over the same problem and model for another thread."""
 
     @abstractmethod
+    def shown(self, purpose: int, start: int, stop: int) -> Iterator[tuple[Integers, Floats]]:
+        """(nodes, logits (N, ≥ K) that are theirs) in the samples start … stop − 1, each valid until the next ones.
+
+        Every node comes once in every sample.
+        """
+
     def logits(self, purpose: int, sample: int) -> Floats:
-        """(N, K) logits of one sample."""
+        """(N, K) logits of one sample, each node's under its own view."""
+        result = np.empty((self.problem.nodes, self.classes), np.float32)
+        for members, logits in self.shown(purpose, sample, sample + 1):
+            result[members] = logits[members, : self.classes]
+        return result
 
-    @abstractmethod
-    def add_to(self, tally: Tally, purpose: int, start: int, stop: int) -> None:
+    def add_to(self, tally: VoteTally, purpose: int, start: int, stop: int) -> None:
         """Let `tally` add up what every node says in the samples start … stop − 1."""
+        for members, logits in self.shown(purpose, start, stop):
+            if not tally.add(logits, members):
+                raise ModelError(NAN_LOGITS)
 
-    def add_votes(self, purpose: int, start: int, stop: int, counts: Counts) -> None:
+    def add_votes(self, purpose: int, start: int, stop: int, counts: Integers) -> None:
         """Add the votes of the samples start … stop − 1 to `counts` (N, K)."""
         self.add_to(VoteTally(counts), purpose, start, stop)
 
@@ -62,31 +70,25 @@ class SparsePath(Path):
         weight = model.first_weight().detach()
         if weight.shape[0] != problem.x.shape[1]:
             raise ModelError(_wrong_width(problem, weight.shape[0]))
-        self._weight = padded(weight, 1)
-        sampler = problem.sampler
+        self._weight, sampler = padded(weight, 1), problem.sampler
         self._layer = model.row_layer() if sampler.one_graph else None
         self._take_buffers()
         # Clean features need their product once. In float64, so that its rounding does not depend on threads.
         needed = sampler.shows_clean_rows or not sampler.noisy_features
-        self._clean = _product(problem.x, self._weight) if needed else None
-        self.classes = check_logits(self._plain_logits(), problem.nodes, *problem.classes).shape[1]
+        exact = problem.x.numpy().astype(np.float64) @ self._weight.astype(np.float64) if needed else None
+        self._clean: Floats | None = None if exact is None else exact.astype(np.float32)
+        edges = edge_index_tensor(sampler.clean_graph)
+        plain = self._ask.first(copied(model), problem.x.clone(), edges)
+        self.classes = check_logits(plain, problem.nodes, *problem.classes).shape[1]
 
     def _take_buffers(self) -> None:
         """Everything that a sample writes to."""
-        sampler, nodes, views = self.problem.sampler, self.problem.nodes, self.problem.sampler.views
+        model, sampler, nodes, views = self.model, self.problem.sampler, self.problem.nodes, self.problem.sampler.views
         self._work = sampler.workspace()
-        self._forward = (
-            self.model.compiled_views(nodes, views.of_node) if sampler.one_graph else self.model.compiled(nodes)
-        )
+        self._forward = model.compiled_views(nodes, views.of_node) if sampler.one_graph else model.compiled(nodes)
         self._hidden = self._rows = aligned(views.count, nodes, self._weight.shape[1])
         if self._layer is not None:
             self._rows = aligned(nodes, side_by_side(views.count, self._layer[1].shape[0]))
-
-    def _plain_logits(self) -> Tensor:
-        result: Tensor = self._ask.first(
-            copied(self.model), self.problem.x.clone(), edge_index_tensor(self.problem.sampler.clean_graph)
-        )
-        return result
 
     def fork(self) -> "SparsePath":
         """A path with its own buffers; weights and clean product are shared."""
@@ -108,29 +110,16 @@ class SparsePath(Path):
             rectified_rows(self._hidden.reshape(-1, self._hidden.shape[-1]), *self._layer, self._rows)
         return self._rows
 
-    def _shown(self, purpose: int, sample: int) -> Iterator[tuple[Members, Floats]]:
-        """(nodes, logits (N, ≥ K) that are theirs in one sample), each valid until the next ones; every node comes once."""
-        sampler = self.problem.sampler
-        first, graphs = self._first(purpose, sample), sampler.graphs(purpose, sample, self._work)
-        if sampler.one_graph:
-            yield np.arange(self.problem.nodes), self._forward(first, graphs[0])
-            return
-        for members, hidden, graph in zip(self.problem.members, first, graphs, strict=True):
-            yield members, self._forward(hidden, graph)
-
-    def logits(self, purpose: int, sample: int) -> Floats:
-        """(N, K) logits of one sample, each node's under its own view."""
-        result = np.empty((self.problem.nodes, self.classes), np.float32)
-        for members, logits in self._shown(purpose, sample):
-            result[members] = logits[members, : self.classes]
-        return result
-
-    def add_to(self, tally: Tally, purpose: int, start: int, stop: int) -> None:
+    def shown(self, purpose: int, start: int, stop: int) -> Iterator[tuple[Integers, Floats]]:
         """Sample by sample."""
+        sampler, everybody = self.problem.sampler, np.arange(self.problem.nodes)
         for sample in range(start, stop):
-            for members, logits in self._shown(purpose, sample):
-                if not tally.add(logits, members):
-                    raise ModelError(NAN_LOGITS)
+            first, graphs = self._first(purpose, sample), sampler.graphs(purpose, sample, self._work)
+            if sampler.one_graph:
+                yield everybody, self._forward(first, graphs[0])
+                continue
+            for members, hidden, graph in zip(self.problem.members, first, graphs, strict=True):
+                yield members, self._forward(hidden, graph)
 
     def agrees_with_torch(self) -> bool:
         """Whether the kernels reproduce the model's own forward pass on noisy samples that no vote uses.
@@ -145,9 +134,8 @@ class SparsePath(Path):
                 expected = self._ask(model, *inputs.union(CHECK, graph, 1)).numpy()
                 # Relative to the largest logit: small logits must not pass for equal.
                 largest = np.abs(expected).max(initial=0)
-                if not np.isfinite(largest) or not np.allclose(
-                    found[members], expected[members], rtol=0, atol=1e-3 * largest
-                ):
+                close = np.allclose(found[members], expected[members], rtol=0, atol=1e-3 * largest)
+                if not np.isfinite(largest) or not close:
                     return False
         return True
 
@@ -166,29 +154,24 @@ class GenericInput:
 
     def union(self, purpose: int, start: int, count: int) -> tuple[Tensor, Tensor]:
         """x (count · N, D) and edge_index of the graphs start … start + count − 1."""
-        nodes, edges = self.problem.nodes, []
+        sampler, nodes, edges = self.problem.sampler, self.problem.nodes, []
         x = torch.zeros(count * nodes, self.problem.x.shape[1])
         for k in range(count):
-            sample, view = divmod(start + k, self.problem.sampler.views.count)
-            self._fill(x[k * nodes : (k + 1) * nodes], purpose, sample, view)
+            sample, view = divmod(start + k, sampler.views.count)
+            rows = x[k * nodes : (k + 1) * nodes]
+            if sampler.noisy_features:
+                sampler.fill_features(purpose, sample, self.work, view, rows.numpy())
+            else:
+                rows.copy_(self.problem.x)
             edges.append(self._edges(purpose, sample, view) + k * nodes)
         return x, torch.cat(edges, dim=1)
 
-    def _fill(self, rows: Tensor, purpose: int, sample: int, view: int) -> None:
-        """Write one graph's features over zeros."""
-        sampler = self.problem.sampler
-        if not sampler.noisy_features:
-            rows.copy_(self.problem.x)
-            return
-        sampler.fill_features(purpose, sample, self.work, view, rows.numpy())
-
     def _edges(self, purpose: int, sample: int, view: int) -> Tensor:
-        sampler = self.problem.sampler
-        if not sampler.noisy_edges:
+        if not self.problem.sampler.noisy_edges:
             return self.clean_edges
         # One draw gives the graphs of all views of a sample.
         if self._drawn is None or self._drawn[0] != (purpose, sample):
-            self._drawn = (purpose, sample), sampler.graphs(purpose, sample, self.work)
+            self._drawn = (purpose, sample), self.problem.sampler.graphs(purpose, sample, self.work)
         return edge_index_tensor(self._drawn[1][view])
 
 
@@ -205,25 +188,21 @@ class GenericPath(Path):
 
     def __init__(self, problem: Problem, model: nn.Module) -> None:
         self.problem, self._untouched, self._ask = problem, model, Call(model)
-        self._device = self._ask.device
-        self._input = GenericInput(problem)
-        self.model = copied(model)
+        self._input, self.model = GenericInput(problem), copied(model)
         first = self._ask.first(self.model, *self._input.union(CHECK, 0, 1))
         first = check_logits(first, problem.nodes, *problem.classes).clone()
         self.classes = first.shape[1]
         if not self._same(first, self._call(CHECK, 0, 1)):
             raise ModelError("the model gives different outputs for identical inputs; remove what is random in it")
         refuse_memory(model, self._ask.answer, lookalikes(problem), "graphs")
-        self.unit = 1
         unit = max(1, self._union_nodes // problem.nodes)
         if unit > 1 and self._union_is_harmless(unit):
             self.unit = unit
 
     def _same(self, one: Tensor, two: Tensor) -> bool:
         """Bit for bit on a CPU; accelerators may add in any order."""
-        if self._device.type == "cpu":
-            return torch.equal(one, two)
-        return torch.allclose(one, two, rtol=1e-4, atol=1e-4)
+        exact = self._ask.device.type == "cpu"
+        return torch.equal(one, two) if exact else torch.allclose(one, two, rtol=1e-4, atol=1e-4)
 
     def _union_is_harmless(self, unit: int) -> bool:
         """Whether graphs do not see each other in a union, as they would under graph-wide normalisation."""
@@ -245,34 +224,15 @@ class GenericPath(Path):
         result: Tensor = self._ask(self.model, *self._input.union(purpose, start, count))
         return result
 
-    def _views(self, purpose: int, start: int, stop: int) -> Iterator[tuple[int, Floats]]:
-        """(view, its logits (N, K)) for all graphs of the samples start … stop − 1."""
+    def shown(self, purpose: int, start: int, stop: int) -> Iterator[tuple[Integers, Floats]]:
+        """Union by union; graphs of a union that belong to other samples are left out."""
         nodes, views, unit = self.problem.nodes, self.problem.sampler.views.count, self.unit
         begin, end = start * views, stop * views
         for first in range(begin - begin % unit, end, unit):
             logits = self._call(purpose, first, unit).float().numpy()
             for graph in range(max(begin, first), min(end, first + unit)):
-                yield graph % views, logits[(graph - first) * nodes : (graph - first + 1) * nodes]
-
-    def logits(self, purpose: int, sample: int) -> Floats:
-        """(N, K) logits of one sample, each node's under its own view."""
-        result = np.empty((self.problem.nodes, self.classes), np.float32)
-        for view, logits in self._views(purpose, sample, sample + 1):
-            members = self.problem.members[view]
-            result[members] = logits[members]
-        return result
-
-    def add_to(self, tally: Tally, purpose: int, start: int, stop: int) -> None:
-        """Union by union; graphs of a union that belong to other samples are not counted."""
-        for view, logits in self._views(purpose, start, stop):
-            if not tally.add(logits, self.problem.members[view]):
-                raise ModelError(NAN_LOGITS)
-
-
-def _product(x: Tensor, weight: Floats) -> Floats:
-    """x @ weight in float64, rounded once."""
-    product: Floats = (x.numpy().astype(np.float64) @ weight.astype(np.float64)).astype(np.float32)
-    return product
+                place = (graph - first) * nodes
+                yield self.problem.members[graph % views], logits[place : place + nodes]
 
 
 def _wrong_width(problem: Problem, takes: int) -> str:

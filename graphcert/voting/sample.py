@@ -14,15 +14,9 @@ from graphcert.models.base import SparseFirstModel, single_torch_thread
 from graphcert.noise import Law, Scheme, as_scheme
 from graphcert.statistics import check_sample_size
 from graphcert.votes import Votes
+from graphcert.voting import model_checks
 from graphcert.voting.cache_detection import refuse_memory
 from graphcert.voting.counting import identity_of, take_votes
-from graphcert.voting.model_checks import (
-    Call,
-    check_model,
-    evaluation_mode,
-    refuse_cached_normalisation,
-    refuse_unusable_parameters,
-)
 from graphcert.voting.noisy_graph import Problem, ignored, lookalikes
 from graphcert.voting.paths import GenericPath, Path, SparsePath
 
@@ -30,24 +24,11 @@ PATHS = ("auto", "sparse", "generic")
 
 
 def sample_votes(
-    model: nn.Module,
-    data: Any,
-    smoothing: Scheme | Law,
-    samples: int,
-    pilot_samples: int = 1000,
-    seed: int = 0,
-    *,
-    alpha: float | None = None,
-    claims: int | None = None,
-    scores: bool = False,
-    path: str = "auto",
-    ignore: str | Sequence[str] = (),
-    workers: int | None = None,
-    batch_size: int | None = None,
-    store: str | os.PathLike[str] | None = None,
-    shard_samples: int = 1000,
-    progress: bool = False,
-) -> Votes:
+    model: nn.Module, data: Any, smoothing: Scheme | Law, samples: int, pilot_samples: int = 1000, seed: int = 0, *,
+    alpha: float | None = None, claims: int | None = None, scores: bool = False,
+    path: str = "auto", ignore: str | Sequence[str] = (), workers: int | None = None, batch_size: int | None = None,
+    store: str | os.PathLike[str] | None = None, shard_samples: int = 1000, progress: bool = False,
+) -> Votes:  # fmt: skip
     """Classify noisy versions of the graph and count how often each node is given each class.
 
     Same seed, same votes: they do not depend on `workers`, `batch_size`, `shard_samples`, nor on being interrupted.
@@ -93,39 +74,30 @@ def sample_votes(
         raise InputError(f"scores must be True or False, got {scores!r}")
     if path not in PATHS:
         raise InputError(f"unknown path {path!r}; choose one of {', '.join(PATHS)}")
-    model, smoothing, ignore = check_model(model), as_scheme(smoothing), ignored(ignore)
+    model, smoothing, ignore = model_checks.check_model(model), as_scheme(smoothing), ignored(ignore)
     problem = Problem.of(data, smoothing, seed, ignore)
     if alpha is not None:
         check_sample_size(samples, alpha, problem.nodes if claims is None else claims)
-    refuse_cached_normalisation(model)
-    refuse_unusable_parameters(model)
-    with evaluation_mode(model):
+    model_checks.refuse_cached_normalisation(model)
+    model_checks.refuse_unusable_parameters(model)
+    with model_checks.evaluation_mode(model):
         with single_torch_thread():
             chosen = choose_path(problem, model, path)
+        identity = identity_of(model, data_fingerprint(data), smoothing, seed, chosen.name)
+        identity |= {"ignored": list(ignore)} if ignore else {}
         return take_votes(
-            chosen,
-            problem.nodes,
-            smoothing,
-            problem.sampler.total_variation,
-            identity_of(model, data_fingerprint(data), smoothing, seed, chosen.name)
-            | ({"ignored": list(ignore)} if ignore else {}),
-            samples,
-            pilot_samples,
-            scores=scores,
-            workers=workers,
-            batch_size=batch_size,
-            store=store,
-            shard_samples=shard_samples,
-            progress=progress,
-        )
+            chosen, problem, identity, samples, pilot_samples, scores=scores, workers=workers, batch_size=batch_size,
+            store=store, shard_samples=shard_samples, progress=progress,
+        )  # fmt: skip
 
 
 def choose_path(problem: Problem, model: nn.Module, path: str = "auto") -> Path:
     """The sparse path if the model has one and it reproduces the model's own forward pass, else the generic one."""
-    if path != "generic" and isinstance(model, SparseFirstModel) and Call(model).dtype == torch.float32:
+    call = model_checks.Call(model)
+    if path != "generic" and isinstance(model, SparseFirstModel) and call.dtype == torch.float32:
         sparse = SparsePath(problem, model)
         if sparse.agrees_with_torch():
-            refuse_memory(model, Call(model).answer, lookalikes(problem), "graphs")
+            refuse_memory(model, call.answer, lookalikes(problem), "graphs")
             return sparse
     if path == "sparse":
         raise UnsupportedError(

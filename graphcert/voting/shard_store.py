@@ -21,11 +21,7 @@ class ShardStore:
 
     A shard that is missing or damaged is simply taken again: the same samples give the same votes. A shard that is
     intact but was made by another model, data set, smoothing or seed, or with other sums, is an error, never mixed in and
-    never overwritten.
-
-    Args:
-        folder: created if absent.
-        identity: everything that determines the votes, as JSON values.
+    never overwritten. The `folder` is created if absent; `identity` is everything that determines the votes, as JSON values.
     """
 
     def __init__(self, folder: Path, identity: Mapping[str, Any]) -> None:
@@ -43,40 +39,30 @@ class ShardStore:
         write_sealed(self._file(purpose, start, stop), description, compact)
 
     def read(self, purpose: str, start: int, stop: int, empty: Sums | None = None) -> Sums | None:
-        """The stored sums, or None if they have to be taken (again).
+        """The stored sums, or None if they have to be taken (again); raises `VotesError` if they are another run's.
 
-        Args:
-            empty: sums of no samples; what is stored must have their names and shapes. None admits any.
-
-        Raises:
-            VotesError: if the shard belongs to other votes than this run's.
+        What is stored must have the names and shapes of `empty`, sums of no samples; None admits any.
         """
         path = self._file(purpose, start, stop)
         found = next(filter(None, (_intact(path, names) for names in KINDS)), None)
         if found is None:
             return None
         description, arrays = found
-        self._refuse_another(description.get("identity"))
-        if tuple(description.get(key) for key in ("purpose", "start", "stop")) != (purpose, start, stop):
-            return None
-        sums = {name: array.astype(np.int64) for name, array in arrays.items()}
-        if empty is not None and _shapes(sums) != _shapes(empty):
-            return None
-        return sums if _adds_up(sums, stop - start) else None
-
-    def _refuse_another(self, found: object) -> None:
-        """Raise `VotesError` unless `found` is the identity of this run."""
-        if found != self.identity:
-            found = found if isinstance(found, dict) else {}
-            differing = sorted(k for k in {*self.identity, *found} if self.identity.get(k) != found.get(k))
+        identity = description.get("identity")
+        if identity != self.identity:
+            other = identity if isinstance(identity, dict) else {}
+            differing = sorted(k for k in {*self.identity, *other} if self.identity.get(k) != other.get(k))
             raise VotesError(
                 f"{self.folder} holds votes of another run (different: {', '.join(differing)}); "
                 f"choose another output folder or delete that one"
             )
-
-
-def _shapes(sums: Sums) -> dict[str, tuple[int, ...]]:
-    return {name: array.shape for name, array in sums.items()}
+        if tuple(description.get(key) for key in ("purpose", "start", "stop")) != (purpose, start, stop):
+            return None
+        sums = {name: array.astype(np.int64) for name, array in arrays.items()}
+        shapes, wanted = ({k: part.shape for k, part in (given or {}).items()} for given in (sums, empty))
+        if empty is not None and shapes != wanted:
+            return None
+        return sums if _adds_up(sums, stop - start) else None
 
 
 def _adds_up(sums: Sums, samples: int) -> bool:

@@ -11,8 +11,6 @@ Products with 2^16 are exact and floors only lose. So Σ q ≤ 2^16 (1 + u) / (1
 is a whole number. ∎
 """
 
-from abc import ABC, abstractmethod
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -80,11 +78,9 @@ def add_class_scores(logits, members, unit, sums):  # type: ignore[no-untyped-de
 
 @kernel
 def add_label_scores(logits, classes, members, unit, labels, sums, squares, histogram):  # type: ignore[no-untyped-def]
-    """Add the score q of each member's label, its square, and one count in the bin of q.
+    """Add the score q of each member's label (N,), its square, and one count in the bin of q, `histogram` being (N, B).
 
-    Args:
-        logits: (N, ≥ K) float32 without NaN in the first K = `classes` columns.
-        labels: (N,) classes; sums, squares: (N,); histogram: (N, B), B a divisor of `unit`.
+    Logits (N, ≥ K) float32 must not be NaN in the first K = `classes` columns; B divides `unit`.
     """
     bins = histogram.shape[1]
     width = unit // bins
@@ -106,32 +102,14 @@ def added(one: Sums, other: Sums) -> Sums:
     return {name: array + other[name] for name, array in one.items()}
 
 
-class Tally(ABC):
-    """Sums over samples; one object per thread.
-
-    Attributes:
-        sums: integer arrays by name, the votes (N, K) being `counts`.
-    """
-
-    sums: Sums
-
-    @abstractmethod
-    def add(self, logits: Floats, members: Integers) -> bool:
-        """Add what the nodes `members` say in one sample; False as soon as a logit of theirs is not a number.
-
-        Args:
-            logits: (N, ≥ K) float32; columns from K on are padding.
-        """
-
-
-class VoteTally(Tally):
-    """Votes alone, added to `counts` (N, K)."""
+class VoteTally:
+    """Sums over samples by name, one object per thread: votes alone, added to `counts` (N, K)."""
 
     def __init__(self, counts: Integers) -> None:
-        self.sums = {"counts": counts}
+        self.sums: Sums = {"counts": counts}
 
     def add(self, logits: Floats, members: Integers) -> bool:
-        """Add one vote of every member."""
+        """Add one vote of each of the nodes `members`, with logits (N, ≥ K) float32; False if one is not a number."""
         counts = self.sums["counts"]
         return bool(cast_votes(logits, counts.shape[1], members, counts))
 
@@ -145,10 +123,10 @@ class ClassScoreTally(VoteTally):
 
     def add(self, logits: Floats, members: Integers) -> bool:
         """Add one vote and the scores of every member."""
-        if not super().add(logits, members):
-            return False
-        add_class_scores(logits, members, UNIT, self.sums["class_sums"])
-        return True
+        sane = super().add(logits, members)
+        if sane:
+            add_class_scores(logits, members, UNIT, self.sums["class_sums"])
+        return sane
 
 
 class LabelScoreTally(VoteTally):
@@ -157,16 +135,13 @@ class LabelScoreTally(VoteTally):
     def __init__(self, nodes: int, classes: int, labels: Integers) -> None:
         super().__init__(np.zeros((nodes, classes), np.int64))
         self._labels = labels
-        self.sums |= {
-            "sums": np.zeros(nodes, np.int64),
-            "squares": np.zeros(nodes, np.int64),
-            "histogram": np.zeros((nodes, BINS), np.int64),
-        }
+        self.sums |= {"sums": np.zeros(nodes, np.int64), "squares": np.zeros(nodes, np.int64)}
+        self.sums["histogram"] = np.zeros((nodes, BINS), np.int64)
 
     def add(self, logits: Floats, members: Integers) -> bool:
         """Add one vote and the score of every member."""
-        if not super().add(logits, members):
-            return False
-        counts, *rest = self.sums.values()
-        add_label_scores(logits, counts.shape[1], members, UNIT, self._labels, *rest)
-        return True
+        sane = super().add(logits, members)
+        if sane:
+            counts, *rest = self.sums.values()
+            add_label_scores(logits, counts.shape[1], members, UNIT, self._labels, *rest)
+        return sane
