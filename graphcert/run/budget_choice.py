@@ -65,12 +65,7 @@ def certified_radii(certificate: Certificate, settings: CertificateConfig) -> tu
 
 
 def _channel_grids(
-    certificate: Certificate,
-    truth: _Truth,
-    settings: CertificateConfig,
-    add: str,
-    delete: str,
-    limit: int | None,
+    certificate: Certificate, truth: _Truth, settings: CertificateConfig, add: str, delete: str, limit: int | None
 ) -> list[BudgetGrid]:
     """Two curves and a heat map of one channel, with at most `limit` touched nodes."""
     ends = {}

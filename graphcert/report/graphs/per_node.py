@@ -121,7 +121,7 @@ def _abstention_words(content: ReportContent) -> list[str]:
     found = [
         f"{number(count)} of {number(claims)} targets ({percent(count, claims)}) abstain: fewer of their "
         f"{number(votes.samples)} votes went to the predicted label than a proof needs. They count as not certified at "
-        "every budget, and not even their label is claimed.",
+        "every budget, and not even their label is claimed."
     ]
     known, right = content.truth >= 0, certificate.correct(content.truth)
     rates = [

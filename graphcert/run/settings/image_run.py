@@ -56,8 +56,7 @@ class SegmentSettings:
         default=None, metadata=option("Folder of masks of the same names: one 8-bit class per pixel.")
     )
     cells: tuple[int, int] | None = field(
-        default=None,
-        metadata=option("Cells of localized noise, rows × columns such as 3x5.", metavar="ROWSxCOLUMNS"),
+        default=None, metadata=option("Cells of localized noise, rows × columns such as 3x5.", metavar="ROWSxCOLUMNS")
     )
     train_images: str | None = field(
         default=None, metadata=option("Training images, for --model unet and --elasticity.")
@@ -74,8 +73,7 @@ class SegmentSettings:
         default=None, metadata=option("Training images whose distances count, with --elasticity (default: 20).")
     )
     lattice: bool = field(
-        default=True,
-        metadata=option("Noise in whole 8-bit steps (default): exact claims.", "--lattice/--no-lattice"),
+        default=True, metadata=option("Noise in whole 8-bit steps (default): exact claims.", "--lattice/--no-lattice")
     )
     samples: int = field(default=1000, metadata=option("Noisy images that bound probabilities (default: 1000)."))
     pilot_samples: int = field(default=100, metadata=option("Noisy images that choose classes (default: 100)."))
