@@ -120,16 +120,12 @@ def _claims(certified: Certified) -> dict[str, Any]:
     """What a certificate states and rests on, but for numbers that another library might round otherwise."""
     certificate, votes = certified.certificate, certified.votes
     return {
-        "alpha": certificate.alpha,
-        "simultaneous": certificate.simultaneous,
-        "method": certificate.method,
-        "claims": certificate.claims,
-        "samples": votes.samples,
-        "pilot_samples": votes.pilot_samples,
+        "alpha": certificate.alpha, "simultaneous": certificate.simultaneous, "method": certificate.method,
+        "claims": certificate.claims, "samples": votes.samples, "pilot_samples": votes.pilot_samples,
         "votes": votes.digest,
         "nodes": {
             "label": certificate.labels.tolist(),
             "target": certificate.targets.tolist(),
             "abstained": certificate.abstained.tolist(),
         },
-    }
+    }  # fmt: skip

@@ -48,17 +48,10 @@ def certify_image(
         if curve.correct_upper is not None and curve.correct_targets is not None:
             correct["collective"] = curve.correct_targets - curve.correct_upper
     return ImageClaims(
-        name=name,
-        labels=votes.labels.reshape(size),
-        truth=truth,
-        kept=~parts.abstained,
-        sigma=sigma,
-        radius=_claimed_radius(sigma, votes.nodes, settings),
-        per_pixel=per_pixel.reshape(-1, *size),
-        certified=certified,
-        correct=correct,
-        digest=votes.digest,
-    )
+        name=name, labels=votes.labels.reshape(size), truth=truth, kept=~parts.abstained, sigma=sigma,
+        radius=_claimed_radius(sigma, votes.nodes, settings), per_pixel=per_pixel.reshape(-1, *size),
+        certified=certified, correct=correct, digest=votes.digest,
+    )  # fmt: skip
 
 
 def _smallest_sigma(votes: Votes) -> float:

@@ -21,19 +21,10 @@ Pictures = tuple[list[NDArray[np.uint8]], list[NDArray[np.uint8]]]
 
 
 def train_segmenter(
-    out: Path,
-    folders: tuple[str, str],
-    sigma: float,
-    *,
-    validation: tuple[str, str] | None = None,
-    names: Sequence[str] | None = None,
-    ignore: Void = None,
-    training: UNetTraining | None = None,
-    shape: dict[str, Any] | None = None,
-    seed: int = 0,
-    report: Report | None = None,
-    keep_interrupted: bool = True,
-) -> tuple[Segmenter, UNetLog]:
+    out: Path, folders: tuple[str, str], sigma: float, *, validation: tuple[str, str] | None = None,
+    names: Sequence[str] | None = None, ignore: Void = None, training: UNetTraining | None = None,
+    shape: dict[str, Any] | None = None, seed: int = 0, report: Report | None = None, keep_interrupted: bool = True,
+) -> tuple[Segmenter, UNetLog]:  # fmt: skip
     """Train a `UNet` and write it to `out`.
 
     Args:
@@ -79,12 +70,8 @@ def described(
         for array in kind:
             digest.update(f"{array.shape}\n".encode() + array.tobytes())
     return {
-        **asdict(schedule),
-        "shape": shape or {},
-        "seed": seed,
-        "images": len(pictures[0]),
-        "data": digest.hexdigest(),
-    }
+        **asdict(schedule), "shape": shape or {}, "seed": seed, "images": len(pictures[0]), "data": digest.hexdigest(),
+    }  # fmt: skip
 
 
 @contextmanager

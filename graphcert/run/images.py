@@ -159,14 +159,9 @@ class SegmentRun(RunFolder):
         return Match(sigma, _accuracy(images, labels), localized), counts
 
     def _isotropic(
-        self,
-        model: ImageModel,
-        images: list[Loaded],
-        settings: SegmentSettings,
-        sigma: float,
-        samples: int,
+        self, model: ImageModel, images: list[Loaded], settings: SegmentSettings, sigma: float, samples: int,
         store: Path | None = None,
-    ) -> list[Votes]:
+    ) -> list[Votes]:  # fmt: skip
         """Votes of all images under isotropic noise; without a store they are forgotten."""
         return [
             sample_image_votes(

@@ -108,14 +108,9 @@ class Run(GraphFolder):
 
     @alone()
     def sample(
-        self,
-        samples: int | None = None,
-        pilot_samples: int | None = None,
-        scores: bool | None = None,
-        *,
-        look_again: bool = False,
-        data: Data | None = None,
-    ) -> Voted:
+        self, samples: int | None = None, pilot_samples: int | None = None, scores: bool | None = None, *,
+        look_again: bool = False, data: Data | None = None,
+    ) -> Voted:  # fmt: skip
         """Take the votes, and scores if asked for, continuing from the shards of an interrupted call.
 
         Args:
@@ -259,20 +254,13 @@ class Run(GraphFolder):
         collective, warnings = (collective, ()) if collective is not None else self._stored_collective(certified)
         manifest = self.manifest()
         content = ReportContent(
-            title=f"{config.model.name.upper()} on {config.dataset.name}",
-            certificate=certified.certificate,
-            votes=certified.votes,
-            truth=certified.data.y.numpy(),
-            grids=certified.grids,
-            settings=settings_table(config, manifest, certified.data),
-            timings=manifest.get("timings", {}),
-            warnings=(*certified.warnings, *warnings, *self.spent()),
-            collective=collective.comparisons,
-            isotropic=collective.isotropic,
-            mean_score=collective.mean_score,
-            scores=certified.scores,
+            title=f"{config.model.name.upper()} on {config.dataset.name}", certificate=certified.certificate,
+            votes=certified.votes, truth=certified.data.y.numpy(), grids=certified.grids,
+            settings=settings_table(config, manifest, certified.data), timings=manifest.get("timings", {}),
+            warnings=(*certified.warnings, *warnings, *self.spent()), collective=collective.comparisons,
+            isotropic=collective.isotropic, mean_score=collective.mean_score, scores=certified.scores,
             links=cluster_links(certified.votes.smoothing.partition, certified.data),
-        )
+        )  # fmt: skip
         write_report(self.path(REPORT), content)
         return content
 

@@ -44,14 +44,11 @@ WRONG = Colour("wrong", "#c0458b", "#e27ab5")
 UNKNOWN = Colour("unknown", "#69747f", "#8d98a3")
 WARNING = Colour("warning", "#fff6e0", "#33290f")
 LINES = (
-    Colour("line-1", "#4f0873", "#c989a1"),
-    Colour("line-2", "#c54c00", "#d86a11"),
-    Colour("line-3", "#17864a", "#4b9359"),
-    Colour("line-4", "#9d195d", "#f200bb"),
-    Colour("line-5", "#6a0700", "#d8da24"),
-    Colour("line-6", "#1a0eb1", "#50ff88"),
+    Colour("line-1", "#4f0873", "#c989a1"), Colour("line-2", "#c54c00", "#d86a11"),
+    Colour("line-3", "#17864a", "#4b9359"), Colour("line-4", "#9d195d", "#f200bb"),
+    Colour("line-5", "#6a0700", "#d8da24"), Colour("line-6", "#1a0eb1", "#50ff88"),
     Colour("line-7", "#20262d", "#d1eadd"),
-)
+)  # fmt: skip
 """Of curves beside one in `RATIO`: far from it and from each other, for readers of every kind of colour vision."""
 
 PALETTE = (
@@ -61,12 +58,9 @@ PALETTE = (
 
 
 _ENVIRONMENT = Environment(
-    loader=FileSystemLoader(Path(__file__).parent),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
+    loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
     lstrip_blocks=True,
-)
+)  # fmt: skip
 
 
 class Section(NamedTuple):

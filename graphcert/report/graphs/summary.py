@@ -25,11 +25,8 @@ def summary_lines(content: ReportContent) -> list[str]:
         last += f"; {percent(right, abstain)} of them are labelled correctly"
     return [
         f"{content.title}: {number(claims)} targets, α = {certificate.alpha:g} ({scope})",
-        *_aligned(headline_table(content)[: 1 + _LONGEST_TABLE]),
-        *_half(content),
-        *_collective(content),
-        last,
-    ]
+        *_aligned(headline_table(content)[: 1 + _LONGEST_TABLE]), *_half(content), *_collective(content), last,
+    ]  # fmt: skip
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -154,12 +154,8 @@ def _shares(row: dict[str, Any], method: str, certified: int, correct: int | Non
 def _row(found: ImageClaims, budget: float, claim: str, shown: Mask, classes: int) -> dict[str, Any]:
     pixels, certified = shown.size, int(shown.sum())
     row: dict[str, Any] = {
-        "image": found.name,
-        "sigma": found.sigma,
-        "budget": budget,
-        "claim": claim,
-        "pixels": pixels,
-    }
+        "image": found.name, "sigma": found.sigma, "budget": budget, "claim": claim, "pixels": pixels,
+    }  # fmt: skip
     row |= {"abstained": (pixels - certified) / pixels, "certified": certified / pixels}
     counts = found.counts(shown, classes)
     if counts is not None:

@@ -167,14 +167,9 @@ def _draw_lines(
         else:
             colours[text] = LINES[look]
         axes.plot(
-            sweep.at,
-            along,
-            color=colours[text].light,
-            drawstyle="steps-post",
-            clip_on=False,
-            zorder=3 + rank / 9,
+            sweep.at, along, color=colours[text].light, drawstyle="steps-post", clip_on=False, zorder=3 + rank / 9,
             **style,
-        )
+        )  # fmt: skip
     return colours
 
 

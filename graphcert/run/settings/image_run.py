@@ -16,7 +16,7 @@ from graphcert.images import GridGraph
 from graphcert.images.image_files import void_labels
 from graphcert.noise import Gaussian, Smoothing
 from graphcert.run.settings.stages import MOST_SAMPLES, norm_values
-from graphcert.run.settings.typed import check_types, option, read_toml
+from graphcert.run.settings.typed import check_types, option, read_toml, setting
 from graphcert.statistics import check_errors, check_level, check_sample_size
 
 LATTICE = 1 / 255
@@ -52,52 +52,34 @@ class SegmentSettings:
     sigma: tuple[float, ...] = field(
         metadata=option("Deviation of the noise, pixel values in [0, 1]; near:far with --cells.", metavar="SIGMA")
     )
-    masks: str | None = field(
-        default=None, metadata=option("Folder of masks of the same names: one 8-bit class per pixel.")
+    masks: str | None = setting(None, "Folder of masks of the same names: one 8-bit class per pixel.")
+    cells: tuple[int, int] | None = setting(
+        None, "Cells of localized noise, rows × columns such as 3x5.", metavar="ROWSxCOLUMNS"
     )
-    cells: tuple[int, int] | None = field(
-        default=None, metadata=option("Cells of localized noise, rows × columns such as 3x5.", metavar="ROWSxCOLUMNS")
+    train_images: str | None = setting(None, "Training images, for --model unet and --elasticity.")
+    train_masks: str | None = setting(None, "Their masks, for --model unet.")
+    val_images: str | None = setting(None, "Images that choose the weights to keep.")
+    val_masks: str | None = setting(None, "Their masks.")
+    steps: int | None = setting(None, "Steps of training, for --model unet (default: 2000).")
+    elasticity: float | None = setting(
+        None, "r of noise that grows with the distance to the training images, such as 0.003; see the docs."
     )
-    train_images: str | None = field(
-        default=None, metadata=option("Training images, for --model unet and --elasticity.")
+    neighbours: int | None = setting(None, "Training images whose distances count, with --elasticity (default: 20).")
+    lattice: bool = setting(True, "Noise in whole 8-bit steps (default): exact claims.", "--lattice/--no-lattice")
+    samples: int = setting(1000, "Noisy images that bound probabilities (default: 1000).")
+    pilot_samples: int = setting(100, "Noisy images that choose classes (default: 100).")
+    tau: float = setting(0.75, "τ of SegCertify, from 1/2 to 1 (default: 0.75).")
+    alpha: float = setting(0.01, "Error rate of each family of claims, per image.")
+    method: str = setting("holm", "SegCertify by holm (default) or bonferroni.")
+    errors: int = setting(0, "Wrong claims of SegCertify to tolerate per image.")
+    budgets: tuple[float, ...] = setting((), 'ℓ2 norms of the curves: "0.1,0.2,0.5" or first:last:step "0:1:0.1".')
+    collective: bool = setting(True, "Certify all pixels together (with --cells).", "--collective/--alone")
+    compare: bool = setting(False, "Also vote under isotropic noise at equal pixel accuracy.", "--compare")
+    limit: int | None = setting(None, "Only the first so many images by name.")
+    void: tuple[int, ...] = setting(
+        (), "Labels of masks that say nothing: 255, or 11,255; may be repeated.", "--void", "--ignore", kind=list[str]
     )
-    train_masks: str | None = field(default=None, metadata=option("Their masks, for --model unet."))
-    val_images: str | None = field(default=None, metadata=option("Images that choose the weights to keep."))
-    val_masks: str | None = field(default=None, metadata=option("Their masks."))
-    steps: int | None = field(default=None, metadata=option("Steps of training, for --model unet (default: 2000)."))
-    elasticity: float | None = field(
-        default=None,
-        metadata=option("r of noise that grows with the distance to the training images, such as 0.003; see the docs."),
-    )
-    neighbours: int | None = field(
-        default=None, metadata=option("Training images whose distances count, with --elasticity (default: 20).")
-    )
-    lattice: bool = field(
-        default=True, metadata=option("Noise in whole 8-bit steps (default): exact claims.", "--lattice/--no-lattice")
-    )
-    samples: int = field(default=1000, metadata=option("Noisy images that bound probabilities (default: 1000)."))
-    pilot_samples: int = field(default=100, metadata=option("Noisy images that choose classes (default: 100)."))
-    tau: float = field(default=0.75, metadata=option("τ of SegCertify, from 1/2 to 1 (default: 0.75)."))
-    alpha: float = field(default=0.01, metadata=option("Error rate of each family of claims, per image."))
-    method: str = field(default="holm", metadata=option("SegCertify by holm (default) or bonferroni."))
-    errors: int = field(default=0, metadata=option("Wrong claims of SegCertify to tolerate per image."))
-    budgets: tuple[float, ...] = field(
-        default=(), metadata=option('ℓ2 norms of the curves: "0.1,0.2,0.5" or first:last:step "0:1:0.1".')
-    )
-    collective: bool = field(
-        default=True, metadata=option("Certify all pixels together (with --cells).", "--collective/--alone")
-    )
-    compare: bool = field(
-        default=False, metadata=option("Also vote under isotropic noise at equal pixel accuracy.", "--compare")
-    )
-    limit: int | None = field(default=None, metadata=option("Only the first so many images by name."))
-    void: tuple[int, ...] = field(
-        default=(),
-        metadata=option(
-            "Labels of masks that say nothing: 255, or 11,255; may be repeated.", "--void", "--ignore", kind=list[str]
-        ),
-    )
-    seed: int = field(default=0, metadata=option("Of the noise; same seed, same result."))
+    seed: int = setting(0, "Of the noise; same seed, same result.")
 
     def __post_init__(self) -> None:
         given: object = self.sigma

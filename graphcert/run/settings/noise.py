@@ -9,7 +9,7 @@ from graphcert.errors import InputError
 from graphcert.noise import Ablation, BernoulliFlip, Hierarchical, Law, Partition, Selected, Smoothing, settings_of_laws
 from graphcert.noise.budget import count
 from graphcert.noise.law import measured_options
-from graphcert.run.settings.typed import check_types, check_value, option
+from graphcert.run.settings.typed import check_types, check_value, setting
 
 Rate = float | tuple[float, ...]
 
@@ -80,24 +80,17 @@ class SmoothingConfig:
 
     features: RatesConfig = field(default_factory=RatesConfig)
     edges: RatesConfig = field(default_factory=RatesConfig)
-    clusters: int = field(default=1, metadata=option("Clusters of localized smoothing; 1 is isotropic."))
-    levels: int | None = field(
-        default=None, metadata=option("Noise levels of localized smoothing (default: one per cluster).")
+    clusters: int = setting(1, "Clusters of localized smoothing; 1 is isotropic.")
+    levels: int | None = setting(None, "Noise levels of localized smoothing (default: one per cluster).")
+    partition: str = setting("metis", "metis, spectral, louvain or label_propagation.")
+    affinity: str = setting("edges", "Rank clusters by edges or pagerank.")
+    select: float | tuple[float, ...] | None = setting(
+        None,
+        "Hierarchical noise: probability that a node's row gets the feature noise; near:far with --clusters.",
+        metavar="RATE",
     )
-    partition: str = field(default="metis", metadata=option("metis, spectral, louvain or label_propagation."))
-    affinity: str = field(default="edges", metadata=option("Rank clusters by edges or pagerank."))
-    select: Rate | None = field(
-        default=None,
-        metadata=option(
-            "Hierarchical noise: probability that a node's row gets the feature noise; near:far with --clusters.",
-            metavar="RATE",
-        ),
-    )
-    lattice: float | None = field(
-        default=None,
-        metadata=option(
-            "Features and continuous noise are whole multiples of this step, e.g. 1/255.", metavar="STEP", kind=str
-        ),
+    lattice: float | None = setting(
+        None, "Features and continuous noise are whole multiples of this step, e.g. 1/255.", metavar="STEP", kind=str
     )
     laws: dict[str, Any] = field(default_factory=dict)
 

@@ -2,14 +2,14 @@
 
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 
 from graphcert.certificates import METHODS
 from graphcert.certificates.method_hierarchy import BESIDE
 from graphcert.errors import InputError
 from graphcert.noise.budget import count
-from graphcert.run.settings.typed import check_types, option
+from graphcert.run.settings.typed import check_types, setting
 from graphcert.statistics import check_level
 from graphcert.tradeoff.base import rounded_up
 
@@ -107,17 +107,10 @@ _END = "End of the budget axis (default: where nothing is certified)."
 class SamplingConfig:
     """How many votes, and whether class scores are counted with them."""
 
-    samples: int = field(
-        default=10_000, metadata=option("Final samples, which bound the probabilities (default: 10000).")
-    )
-    pilot_samples: int = field(
-        default=1_000, metadata=option("Independent samples that choose the labels (default: 1000).")
-    )
-    scores: bool = field(
-        default=False,
-        metadata=option(
-            "Count class scores too, for the classifier of the largest mean score.", "--scores/--no-scores"
-        ),
+    samples: int = setting(10_000, "Final samples, which bound the probabilities (default: 10000).")
+    pilot_samples: int = setting(1_000, "Independent samples that choose the labels (default: 1000).")
+    scores: bool = setting(
+        False, "Count class scores too, for the classifier of the largest mean score.", "--scores/--no-scores"
     )
 
     def __post_init__(self) -> None:
@@ -135,22 +128,19 @@ class CertificateConfig:
     curves of its own. Without it a budget of r bits may touch r nodes.
     """
 
-    alpha: float = field(default=0.01, metadata=option("Error rate of all claims together (default: 0.01)."))
-    method: str = field(default="binary", metadata=option("binary or multiclass (default: binary)."))
-    simultaneous: bool = field(
-        default=True,
-        metadata=option("Spend alpha on all claims together, or on each node.", "--simultaneous/--per-node"),
+    alpha: float = setting(0.01, "Error rate of all claims together (default: 0.01).")
+    method: str = setting("binary", "binary or multiclass (default: binary).")
+    simultaneous: bool = setting(
+        True, "Spend alpha on all claims together, or on each node.", "--simultaneous/--per-node"
     )
-    max_add: int | None = field(default=None, metadata=option(_END))
-    max_delete: int | None = field(default=None, metadata=option(_END))
-    max_edge_add: int | None = field(default=None, metadata=option(_END))
-    max_edge_delete: int | None = field(default=None, metadata=option(_END))
-    nodes: str | int | None = field(
-        default=None,
-        metadata=option(
-            'Most nodes that an adversary touches, with --select: "2", "1:3" or "1,2,5"; curves for each of them.',
-            metavar="NODES",
-        ),
+    max_add: int | None = setting(None, _END)
+    max_delete: int | None = setting(None, _END)
+    max_edge_add: int | None = setting(None, _END)
+    max_edge_delete: int | None = setting(None, _END)
+    nodes: str | int | None = setting(
+        None,
+        'Most nodes that an adversary touches, with --select: "2", "1:3" or "1,2,5"; curves for each of them.',
+        metavar="NODES",
     )
 
     def __post_init__(self) -> None:
@@ -183,25 +173,20 @@ class CollectiveConfig:
         isotropic: also take votes of the same model under isotropic noise at equal accuracy, and show its curve.
     """
 
-    method: str = field(
-        default="tight",
-        metadata=option(
-            "All targets at once: naive, lp, milp, tight-lp, tight, all or none (default: tight if localized).",
-            "--collective",
-        ),
+    method: str = setting(
+        "tight",
+        "All targets at once: naive, lp, milp, tight-lp, tight, all or none (default: tight if localized).",
+        "--collective",
     )
-    time_limit: float = field(default=20.0, metadata=option("Seconds per budget and solve (default: 20)."))
+    time_limit: float = setting(20.0, "Seconds per budget and solve (default: 20).")
     sweeps: tuple[dict[str, str | int | float], ...] = ()
-    receptive_field: bool = field(
-        default=False,
-        metadata=option(
-            "Count only changes within a node's receptive field (edge noise without additions).",
-            "--receptive-field/--everywhere",
-        ),
+    receptive_field: bool = setting(
+        False,
+        "Count only changes within a node's receptive field (edge noise without additions).",
+        "--receptive-field/--everywhere",
     )
-    isotropic: bool = field(
-        default=False,
-        metadata=option("Also vote under isotropic noise at equal accuracy, and show its curve.", "--compare"),
+    isotropic: bool = setting(
+        False, "Also vote under isotropic noise at equal accuracy, and show its curve.", "--compare"
     )
 
     def __post_init__(self) -> None:

@@ -4,7 +4,7 @@ import math
 import tomllib
 import types
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import field, fields
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -32,6 +32,11 @@ def option(help: str, *flags: str, metavar: str | None = None, kind: Any = None)
     return {"help": help, "flags": flags, "metavar": metavar, "kind": kind}
 
 
+def setting(default: Any, help: str, *flags: str, metavar: str | None = None, kind: Any = None) -> Any:
+    """A field of settings with a default that is an option of the command line too, see `option`."""
+    return field(default=default, metadata=option(help, *flags, metavar=metavar, kind=kind))
+
+
 def check_types(section: Any, name: str) -> None:
     """Raise `InputError` naming the first field of a dataclass whose value is not of the declared type.
 
@@ -41,7 +46,7 @@ def check_types(section: Any, name: str) -> None:
         section: the dataclass.
         name: what it is called in a file of settings.
     """
-    check_values(type(section), {field.name: getattr(section, field.name) for field in fields(section)}, name)
+    check_values(type(section), {one.name: getattr(section, one.name) for one in fields(section)}, name)
 
 
 def check_values(kind: type, values: Mapping[str, Any], name: str) -> None:
