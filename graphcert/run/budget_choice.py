@@ -14,10 +14,7 @@ from graphcert.certificates.samples_needed import out_of_reach
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.run.settings.stages import CertificateConfig, CollectiveConfig, norm_values, sweep_values
 
-LONGEST_AXIS = 512
-LONGEST_SWEEP = 64
-HEAT_MAP_CELLS = 24
-NORMS = 21
+LONGEST_AXIS, LONGEST_SWEEP, HEAT_MAP_CELLS, NORMS = 512, 64, 24, 21
 _GLANCE = 1.0
 """Seconds per budget of the search for the end of a sweep."""
 _STRIDE, _FARTHEST = 1.25, 8.0
@@ -25,7 +22,7 @@ _STRIDE, _FARTHEST = 1.25, 8.0
 
 _CHANNELS = (("features", "add", "delete"), ("edges", "edge_add", "edge_delete"))
 _Truth = NDArray[np.int64] | None
-Radii = NDArray[np.float64]
+_Radii = tuple[int | None, NDArray[np.float64]]
 
 
 def budget_grids(certificate: Certificate, truth: _Truth, settings: CertificateConfig) -> tuple[BudgetGrid, ...]:
@@ -37,7 +34,6 @@ def budget_grids(certificate: Certificate, truth: _Truth, settings: CertificateC
     uniform noise have no axis of whole numbers, see `Certificate.radius`.
     """
     grids: list[BudgetGrid] = []
-    limits: tuple[int | None, ...] = settings.node_limits or (None,)
     noise = certificate.smoothing
     law = noise.feature_law if noise.perturbs("features") else None
     if law is None and settings.node_limits:
@@ -46,18 +42,17 @@ def budget_grids(certificate: Certificate, truth: _Truth, settings: CertificateC
         )
     if law is not None and law.element == "rows":
         # Limits that are asked for come after the graph as it is.
-        asked = settings.node_limits
-        values = (0, *asked) if asked else range(_last_certified(certificate, "nodes") + 2)
-        grids.append(_grid(certificate, truth, nodes=tuple(values)))
+        asked = settings.node_limits or range(1, _last_certified(certificate, "nodes") + 2)
+        grids.append(_grid(certificate, truth, nodes=(0, *asked)))
     elif law is not None and law.element == "bits":
-        for limit in limits:
+        for limit in settings.node_limits or (None,):
             grids += _channel_grids(certificate, truth, settings, "add", "delete", limit)
-    if certificate.smoothing.perturbs("edges"):
+    if noise.perturbs("edges"):
         grids += _channel_grids(certificate, truth, settings, "edge_add", "edge_delete", None)
     return tuple(grids)
 
 
-def certified_radii(certificate: Certificate, settings: CertificateConfig) -> tuple[tuple[int | None, Radii], ...]:
+def certified_radii(certificate: Certificate, settings: CertificateConfig) -> tuple[_Radii, ...]:
     """Under continuous noise: (limit, radii (N,)) for every limit of touched nodes asked for, or for none; else empty."""
     if not certificate.smoothing.norm:
         return ()

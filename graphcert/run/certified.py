@@ -33,10 +33,8 @@ class Certified(NamedTuple):
     """What certifying leaves to the next stages.
 
     Attributes:
-        data, votes: see `Voted`.
         certificate: the claims about the test nodes.
-        scores: claims as strict about the same targets and the classifier of the largest mean score; None if the votes
-            carry no scores.
+        scores: claims as strict about the classifier of the largest mean score; None if the votes carry no scores.
         grids: the budgets that the certificate was evaluated at.
         warnings: how certificate.json differs from these claims.
     """
@@ -89,11 +87,8 @@ def certificate_text(found: Certified, settings: CertificateConfig) -> str:
 def compare_with_file(path: Path, certified: Certified) -> tuple[str, ...]:
     """Compare a certificate.json with what these votes prove under the settings of the run now.
 
-    Returns:
-        One sentence if it states claims of another kind or error rate, none if it states the same ones.
-
-    Raises:
-        DataError: if there is no such file, or it was made from other votes.
+    One sentence if it states claims of another kind or error rate, none if it states the same ones; `DataError` if there is
+    no such file, or it was made from other votes.
     """
     again = f"run `graphcert certify {path.parent}`"
     try:

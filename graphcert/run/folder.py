@@ -29,10 +29,6 @@ COUNTED = ("samples", "pilot_samples")
 """The settings of sampling that change the votes of a certificate."""
 
 
-def silence(_: str) -> None:
-    """Say nothing."""
-
-
 @dataclass
 class RunFolder:
     """A run folder and how to talk about it.
@@ -48,7 +44,7 @@ class RunFolder:
     _: KW_ONLY
     workers: int | None = None
     progress: bool = False
-    say: Callable[[str], None] = silence
+    say: Callable[[str], None] = lambda _: None
 
     def __post_init__(self) -> None:
         self.folder = Path(self.folder)
@@ -88,11 +84,7 @@ class RunFolder:
         self.write(MANIFEST, json.dumps({**manifest, **facts, "timings": timings}, indent=1) + "\n")
 
     def looks(self) -> list[dict[str, Any]]:
-        """The certificates that were seen, the oldest first: their numbers of samples, error rate and other claims.
-
-        Raises:
-            DataError: if the manifest lists something else.
-        """
+        """The certificates that were seen, the oldest first: their numbers of samples, error rate and other claims."""
         looks = self.manifest().get("looks", [])
         if not isinstance(looks, list) or not all(map(_is_look, looks)):
             raise DataError(f"{self.path(MANIFEST)} does not list this run's certificates; start a new run")
@@ -125,7 +117,8 @@ class RunFolder:
         if len(looks) < 2:
             return ()
         total = sum((Decimal(str(look["alpha"])) for look in looks), Decimal(0))
-        each = ", ".join(f"α = {look['alpha']} ({_claims(look)}, {look['samples']:,} samples)" for look in looks)
+        words = [f"τ = {look['tau']}" if "tau" in look else look["method"] for look in looks]
+        each = ", ".join(f"α = {o['alpha']} ({w}, {o['samples']:,} samples)" for o, w in zip(looks, words, strict=True))
         return (
             f"These votes were certified {len(looks)} times: {each}. Whoever chooses among these certificates after seeing "
             f"them has spent all their error rates, together {total.normalize():f}.",
@@ -139,10 +132,6 @@ def _is_look(value: Any) -> bool:
     kinds = {**dict.fromkeys(COUNTED, int), "alpha": float}
     kinds |= {"tau": float} if "tau" in value else {"method": str, "simultaneous": bool}
     return all(type(value.get(name)) is kind for name, kind in kinds.items())
-
-
-def _claims(look: Mapping[str, Any]) -> str:
-    return f"τ = {look['tau']}" if "tau" in look else str(look["method"])
 
 
 CONFIG, PARTITION, VOTES = "config.toml", "partition.json", "votes/votes.npz"

@@ -25,20 +25,14 @@ def train_segmenter(
     names: Sequence[str] | None = None, ignore: Void = None, training: UNetTraining | None = None,
     shape: dict[str, Any] | None = None, seed: int = 0, report: Report | None = None, keep_interrupted: bool = True,
 ) -> tuple[Segmenter, UNetLog]:  # fmt: skip
-    """Train a `UNet` and write it to `out`.
+    """Train a `UNet` from folders of images and of masks, and write it to the file `out`; see `train_unet`.
 
-    Args:
-        out: the file to write.
-        folders: of images and of their masks; `validation` likewise, see `train_unet`.
-        sigma: the largest deviation of the noise.
-        names: of the K classes 0 … K − 1. By default those of CamVid if the masks name its classes and void, otherwise
-            numbers.
-        ignore: void labels, values of masks that say nothing: one or several; by default 255, and 11 for CamVid.
-        training, shape, seed, report: see `train_unet`.
-        keep_interrupted: write the best weights so far when training is interrupted, or pass the interrupt on.
+    `sigma` is the largest deviation of the noise. `names` are those of the K classes 0 … K − 1; by default those of CamVid
+    if the masks name its classes and void, otherwise numbers. `ignore` are values of masks that say nothing; by default 255,
+    and 11 for CamVid.
 
     Raises:
-        KeyboardInterrupt: see `keep_interrupted`.
+        KeyboardInterrupt: for an interrupted training, unless `keep_interrupted`, which writes the best weights so far.
         InputError: for masks without classes, or names that do not fit them.
         DataError: for missing or damaged files, or if `out` cannot be written.
     """
@@ -131,10 +125,7 @@ def _classes(
 def network_of(settings: SegmentSettings, path: Path, progress: bool, say: Callable[[str], None]) -> Segmenter:
     """What `settings.model` names; "unet" is trained once, up to the largest deviation, and kept at `path`.
 
-    Raises:
-        InputError: if the network at `path` was trained otherwise than the settings say.
-        DataError: for a missing or damaged network, image or mask.
-        KeyboardInterrupt: if training is interrupted; nothing is kept of it.
+    A network there that was trained otherwise than the settings say is refused; an interrupted training leaves nothing.
     """
     if settings.model != UNET:
         return Segmenter.load(Path(settings.model))

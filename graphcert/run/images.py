@@ -5,7 +5,6 @@ Votes are kept image by image, so that a killed run goes on; all results appear 
 
 import json
 import time
-from collections.abc import Callable
 from functools import partial
 from hashlib import sha256
 from itertools import islice
@@ -42,7 +41,6 @@ from graphcert.run.provenance import environment
 from graphcert.run.settings.image_run import UNET, SegmentSettings, isotropic
 from graphcert.votes import Votes
 
-Say = Callable[[str], None]
 Curve = tuple[Integers, Integers]
 """(B,) certified pixels, and those of them that are correct."""
 
@@ -64,13 +62,9 @@ class SegmentRun(RunFolder):
     def certify(self, settings: SegmentSettings, look_again: bool = False) -> SegmentationContent:
         """Take votes of every image, certify them, and write pictures, results.csv, manifest.json and report.html.
 
-        A killed run continues where it was: votes of the same noise, network, image and seed are found again.
-
-        Raises:
-            InputError: for settings that cannot work, before anything is sampled; and for other numbers of samples than the
-                results in this folder were made of, without `look_again`.
-            DataError: for a missing or damaged network, image or mask, or if another process writes into the folder.
-            VotesError: if the folder holds votes of another run.
+        A killed run continues where it was: votes of the same noise, network, image and seed are found again. Settings that
+        cannot work are refused before anything is sampled, and so are, without `look_again`, other numbers of samples than
+        those of the results in this folder.
         """
         began = time.perf_counter()
         self.refuse_second_look(settings.to_dict(), look_again)
@@ -140,23 +134,16 @@ class SegmentRun(RunFolder):
         localized = _accuracy(images, [found.labels for found in claims])
         sample = partial(self._isotropic, model, images, settings)
 
-        def accuracy(sigma: float) -> float:
-            labels = [
-                votes.labels.reshape(one.image.shape[:2]) for one, votes in zip(images, sample(sigma, 1), strict=True)
-            ]
-            return _accuracy(images, labels)
+        def accuracy(votes: list[Votes]) -> float:
+            return _accuracy(images, [found.labels for found in votes])
 
         near, far = settings.sigma
-        sigma = strongest_noise(near, far, localized, accuracy)
+        sigma = strongest_noise(near, far, localized, lambda sigma: accuracy(sample(sigma, 1)))
         found = sample(sigma, settings.samples, self.path("votes") / f"isotropic-{sigma:.6f}")
-        labels = [votes.labels.reshape(one.image.shape[:2]) for one, votes in zip(images, found, strict=True)]
         self.say(f"isotropic noise at equal pixel accuracy: sigma = {sigma:.4g}")
-        counts = [
-            isotropic_counts(votes, one.truth, settings)
-            for one, votes in zip(images, found, strict=True)
-            if one.truth is not None
-        ]
-        return Match(sigma, _accuracy(images, labels), localized), counts
+        pairs = zip(images, found, strict=True)
+        counts = [isotropic_counts(votes, one.truth, settings) for one, votes in pairs if one.truth is not None]
+        return Match(sigma, accuracy(found), localized), counts
 
     def _isotropic(
         self, model: ImageModel, images: list[Loaded], settings: SegmentSettings, sigma: float, samples: int,
@@ -215,9 +202,9 @@ def _truth(one: Loaded, segmenter: Segmenter, void: tuple[int, ...]) -> Integers
 
 
 def _accuracy(images: list[Loaded], labels: list[Integers]) -> float:
-    """Share of right pixels among all that have a true class."""
+    """Share of right pixels among all that have a true class; labels are (H, W) or flat."""
     pairs = [(one.truth, found) for one, found in zip(images, labels, strict=True) if one.truth is not None]
-    right = sum(int((truth == found).sum()) for truth, found in pairs)
+    right = sum(int((truth == found.reshape(truth.shape)).sum()) for truth, found in pairs)
     known = sum(int((truth >= 0).sum()) for truth, _ in pairs)
     if known == 0:
         raise InputError("no pixel of the masks has a class, so there is no accuracy to compare at")

@@ -28,8 +28,7 @@ _STEPS, _STEPS_PER_SIGMA = 18, 8
 UNET = "unet"
 """In place of a file: train a U-Net."""
 
-_NEIGHBOURS = 20
-_NAMES = ("holm", "bonferroni")
+_NEIGHBOURS, _NAMES = 20, ("holm", "bonferroni")
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,9 @@ class SegmentSettings:
         check_types(self, "segment")
         for name in ("sigma", "budgets"):
             object.__setattr__(self, name, tuple(map(float, getattr(self, name))))
-        self._check_void()
+        object.__setattr__(self, "void", void_labels(self.void))
+        if self.void and self.masks is None:
+            raise InputError("void labels are labels of masks, and there are none; give --masks, or leave --void out")
         self._check_noise()
         self._check_elasticity()
         self._check_training()
@@ -118,16 +119,9 @@ class SegmentSettings:
                 "isotropic noise has one sigma, localized noise has near:far and --cells ROWSxCOLUMNS; got "
                 f"sigma {':'.join(f'{deviation:g}' for deviation in self.sigma)} and cells {self.cells}"
             )
-        if self.sigma[0] > self.sigma[-1]:
-            raise InputError(
-                f"localized noise rises with the distance: near ≤ far, got {self.sigma[0]:g}:{self.sigma[1]:g}"
-            )
-
-    def _check_void(self) -> None:
-
-        object.__setattr__(self, "void", void_labels(self.void))
-        if self.void and self.masks is None:
-            raise InputError("void labels are labels of masks, and there are none; give --masks, or leave --void out")
+        near, far = self.sigma[0], self.sigma[-1]
+        if near > far:
+            raise InputError(f"localized noise rises with the distance: near ≤ far, got {near:g}:{far:g}")
 
     def _check_training(self) -> None:
         """Folders for training are there if and only if they are needed."""
@@ -166,12 +160,10 @@ class SegmentSettings:
     def smoothing(self, height: int, width: int, sigma: float | None = None) -> Smoothing:
         """The noise for images of one size; levels rise linearly from the own cell to the farthest one.
 
-        Args:
-            sigma: the deviation of isotropic noise on this image, where it depends on the image.
+        `sigma` is the deviation of isotropic noise on this image, where it depends on the image.
         """
         if self.cells is None:
             return isotropic(self.sigma[0] if sigma is None else sigma, self.lattice)
-
         partition = GridGraph(height, width).cells(*self.cells)
         levels = np.linspace(self.sigma[0], self.sigma[1], partition.clusters).tolist()
         return Smoothing(features=tuple(_law(level, self.lattice) for level in levels), partition=partition)
@@ -198,11 +190,7 @@ class SegmentSettings:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "SegmentSettings":
-        """Rebuild from `to_dict`; lists stand for tuples, and budgets may be a text such as "0:1:0.1".
-
-        Raises:
-            InputError: for unknown or missing settings.
-        """
+        """Rebuild from `to_dict`; lists stand for tuples, and budgets may be a text such as "0:1:0.1"."""
         known = {setting.name for setting in fields(cls)}
         unknown = sorted(set(values) - known)
         if unknown:
@@ -210,20 +198,15 @@ class SegmentSettings:
         for name in ("images", "model", "sigma"):
             if name not in values:
                 raise InputError(f"the setting {name} is missing; give it in the file or as --{name}")
-        plain: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
-        }
+        plain: dict[str, Any]
+        plain = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
         if isinstance(plain.get("budgets"), str):
             plain["budgets"] = norm_values("budgets", plain["budgets"])
         return cls(**plain)
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """The [segment] section of a TOML file, with folders beside the variables of the environment as they are.
-
-    Raises:
-        DataError: if there is no file, or no such section in it.
-    """
+    """The [segment] section of a TOML file; `DataError` if there is no file, or no such section alone in it."""
     values = read_toml(path, f"there is no file of settings at {path}")
     section = values.get("segment")
     if not isinstance(section, dict) or len(values) != 1:

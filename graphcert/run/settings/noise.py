@@ -63,12 +63,11 @@ class RatesConfig:
 class SmoothingConfig:
     """The noise. With several clusters and two rates per operation it is localized (Schuchardt et al. 2023).
 
+    `partition` and `affinity` say how to cluster and to rank clusters, see `partition_graph`.
+
     Attributes:
-        features, edges: flip rates.
         clusters: number of clusters; 1 is isotropic smoothing.
         levels: number of noise levels; by default one per cluster.
-        partition: how to cluster, see `partition_graph`.
-        affinity: how to rank clusters, see `partition_graph`.
         select: the probability that a row gets the feature noise, or (level 0, last level); None noises every row
             without a mark (Scholten et al. 2023).
         lattice: the step that clean features and their noise are whole multiples of; None for real noise.
@@ -99,19 +98,16 @@ class SmoothingConfig:
         self._check_laws()
         self._check_rows()
         if self.edges.silent and not self._kinds:
-            raise InputError(
-                "no noise was given; set --add and --delete for features, --edge-add and --edge-delete for edges"
-            )
+            options = "--add and --delete for features, --edge-add and --edge-delete for edges"
+            raise InputError(f"no noise was given; set {options}")
         if count("clusters", self.clusters) < 1:
             raise InputError(f"the number of clusters must be at least 1, got {self.clusters}")
         if self.levels is not None and not 1 <= count("levels", self.levels) <= self.clusters:
-            raise InputError(
-                f"the number of levels must lie between 1 and the {self.clusters} clusters, got {self.levels}"
-            )
+            span = f"between 1 and the {self.clusters} clusters"
+            raise InputError(f"the number of levels must lie {span}, got {self.levels}")
         if self.clusters == 1 and (self.levels, self.partition, self.affinity) != (None, "metis", "edges"):
-            raise InputError(
-                "levels, partition and affinity are those of several clusters; set --clusters or leave them out"
-            )
+            of_clusters = "levels, partition and affinity are those of several clusters"
+            raise InputError(f"{of_clusters}; set --clusters or leave them out")
         if self.levels == 1 and self.clusters > 1:
             raise InputError("one level is the same noise for all clusters; leave --levels out or ask for at least 2")
         flips = (self.features.add, self.features.delete, self.edges.add, self.edges.delete)
@@ -194,8 +190,7 @@ class SmoothingConfig:
     def _feature_laws(self, levels: int) -> tuple[Law, ...] | None:
         if self.law is None:
             return None if self.features.silent else self.features.laws(levels)
-        (value,) = self.laws.values()
-        kind = self.law
+        (value,), kind = self.laws.values(), self.law
         if kind.of_all_rows:
             return (kind.from_setting(value, self.lattice),)
         values = [value] * levels if isinstance(value, bool | int) else per_level(value, levels)

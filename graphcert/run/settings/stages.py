@@ -27,11 +27,7 @@ def sweep_values(axis: str, text: str | int | float) -> tuple[int, ...] | tuple[
 
 
 def budget_values(axis: str, text: str | int | float) -> tuple[int, ...]:
-    """Budgets written as "5", "0:20" (both ends included), "0:20:5" (every fifth) or "1,2,5".
-
-    Raises:
-        InputError: for anything else, a negative budget, or a range that runs backwards.
-    """
+    """Budgets written as "5", "0:20" (both ends included), "0:20:5" (every fifth) or "1,2,5"; else `InputError`."""
     words = str(text)
     try:
         if ":" in words:
@@ -39,9 +35,8 @@ def budget_values(axis: str, text: str | int | float) -> tuple[int, ...]:
             span = range(first, last + 1, step) if first >= 0 and step > 0 and words.count(":") < 3 else range(0)
             # len() of a range fails beyond what an address can count.
             if span and (span[-1] - first) // step >= MOST_BUDGETS:
-                raise InputError(
-                    f"the budgets {axis} are at most {MOST_BUDGETS:,}, got {_short(words)}; take larger steps"
-                )
+                most = f"the budgets {axis} are at most {MOST_BUDGETS:,}"
+                raise InputError(f"{most}, got {_short(words)}; take larger steps")
             values = tuple(span)
         else:
             values = tuple(int(part) for part in words.split(","))
@@ -61,9 +56,7 @@ def norm_values(axis: str, text: str | int | float) -> tuple[float, ...]:
     """Norms written as "0.5", "0:1:0.1" (both ends included), "0.1,0.2,0.5" or with fractions; at most 200 of them.
 
     Each is the smallest float that is not below what is written: what is certified against it is certified against that.
-
-    Raises:
-        InputError: for anything else, or a norm that is negative or not finite.
+    Anything else, and norms that are negative or not finite, raise `InputError`.
     """
     words = str(text)
     try:
@@ -164,13 +157,10 @@ class CertificateConfig:
 class CollectiveConfig:
     """Which collective certificates.
 
-    Attributes:
-        method: the strongest one of "naive", "lp", "milp" and "tight"; "all" of them with the published ones; or "none".
-        time_limit: seconds per solve; what has been proved by then is reported.
-        sweeps: budgets per axis (named as in `Certificate.collective`), each as `sweep_values` reads them. Without any,
-            every axis of a smoothed channel is swept alone, up to where nothing is certified, if the noise is localized.
-        receptive_field: count only the changes that a node can perceive through the model's layers.
-        isotropic: also take votes of the same model under isotropic noise at equal accuracy, and show its curve.
+    `method` is the strongest one of "naive", "lp", "milp" and "tight"; "all" of them with the published ones; or "none".
+    `time_limit` is in seconds per solve; what has been proved by then is reported. `sweeps` are budgets per axis (named as
+    in `Certificate.collective`), each as `sweep_values` reads them; without any, every axis of a smoothed channel is swept
+    alone, up to where nothing is certified, if the noise is localized.
     """
 
     method: str = setting(
@@ -203,7 +193,6 @@ class CollectiveConfig:
                     raise InputError(f"a sweep has no axis {axis!r}; it has {', '.join(SWEEP_AXES)}")
                 cells *= len(sweep_values(axis, text))
             if cells > MOST_BUDGETS:
-                raise InputError(
-                    f"a sweep has at most {MOST_BUDGETS:,} budgets, this one has {cells:,}; take larger steps"
-                )
+                most = f"a sweep has at most {MOST_BUDGETS:,} budgets"
+                raise InputError(f"{most}, this one has {cells:,}; take larger steps")
         object.__setattr__(self, "sweeps", tuple(dict(sweep) for sweep in self.sweeps))
