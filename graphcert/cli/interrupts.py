@@ -35,8 +35,7 @@ class Interrupts:
 
     Attributes:
         number: of the signal, 0 before it.
-        folder: of the run, if the command writes one.
-        advice: what to say in place of the content of `folder`; the command follows.
+        folder: of the run, if the command writes one; `advice` replaces words about its content, the command follows.
         patience: seconds that the command may take to end by itself.
         resources: what the command holds until it ends.
     """

@@ -9,8 +9,7 @@ from graphcert.certificates import Certificate, certify, seg_certify
 from graphcert.errors import InputError
 from graphcert.images import ImageFolder
 from graphcert.noise import Budget, elastic_sigma
-from graphcert.report.images import ImageClaims
-from graphcert.report.images.claims import Mask
+from graphcert.report.images.claims import ImageClaims, Mask
 from graphcert.run.settings.image_run import LATTICE, SegmentSettings
 from graphcert.tradeoff import gaussian_radius, input_dependent_radius
 from graphcert.votes import Votes

@@ -22,17 +22,10 @@ from graphcert.images.image_files import check_classes, labelled, void_labels
 from graphcert.images.segmenter import Segmenter
 from graphcert.models.checkpoint import model_fingerprint
 from graphcert.report.frame.wording import percent
-from graphcert.report.images import (
-    ImageClaims,
-    Match,
-    SegmentationContent,
-    mask_picture,
-    overlay_picture,
-    png,
-    report_content,
-    results_table,
-    write_report,
-)
+from graphcert.report.images.claims import ImageClaims, Match, results_table
+from graphcert.report.images.content import SegmentationContent, report_content
+from graphcert.report.images.page import image_page
+from graphcert.report.images.pictures import mask_picture, overlay_picture, png
 from graphcert.run.folder import MANIFEST, MODEL, REPORT, RunFolder
 from graphcert.run.image_claims import Integers, certify_image, image_sigmas, isotropic_counts
 from graphcert.run.image_network import network_of
@@ -94,7 +87,7 @@ class SegmentRun(RunFolder):
         self.write(SETTINGS, tomli_w.dumps({"segment": settings.to_dict()}))
         self.write(RESULTS, results_table(claims, settings, segmenter.model.classes, isotropic_curves))
         self.write(MANIFEST, json.dumps(provenance | {"timings": timings, "looks": self.looks()}, indent=1) + "\n")
-        write_report(self.path(REPORT), content)
+        image_page(content).write(self.path(REPORT))
         return content
 
     def _load(self, settings: SegmentSettings) -> list[Loaded]:

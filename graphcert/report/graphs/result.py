@@ -5,7 +5,7 @@ from markupsafe import Markup
 
 from graphcert.certificates import BudgetGrid
 from graphcert.report.frame.html import Section, block
-from graphcert.report.frame.wording import axis_words, besides, budget_words, method_name, number, percent, shift_words
+from graphcert.report.frame.wording import budget_words, heading, method_name, number, percent, shift_words
 from graphcert.report.graphs.content import ReportContent
 from graphcert.report.graphs.measures import MILESTONES, at_norms, budget_at, headline_table, reach, standing
 from graphcert.report.graphs.sweep import Sweep
@@ -75,11 +75,10 @@ def _per_node_facts(content: ReportContent) -> list[Fact]:
             facts.append((percent(found.certified, claims), f"certified against {budget_words(found.budget)}", note))
     for norm, (count, *_) in list(at_norms(content).items())[:2]:
         words = shift_words(content.norm, float(norm), content.node_limits[0])
-        facts.append(
-            (percent(count, claims), f"certified against {words}", f"{number(count)} of {number(claims)} targets")
-        )
+        note = f"{number(count)} of {number(claims)} targets"
+        facts.append((percent(count, claims), f"certified against {words}", note))
     reached = [
-        (far.words, axis_words(grid.axes[0]) + besides(grid.fixed), "survived by half of the targets")
+        (far.words, heading(grid.axes[0], grid.fixed), "survived by half of the targets")
         for grid in grids
         if (far := reach(grid, claims, (1, 2))).budget
     ]
@@ -94,10 +93,7 @@ def _tables(content: ReportContent) -> Markup:
     if content.curves:
         shares = {"9 in 10": (9, 10), "half": (1, 2), "1 in 10": (1, 10), "any": (1, claims)}
         rows = [
-            [
-                axis_words(grid.axes[0]) + besides(grid.fixed),
-                *(reach(grid, claims, share).words for share in shares.values()),
-            ]
+            [heading(grid.axes[0], grid.fixed), *(reach(grid, claims, share).words for share in shares.values())]
             for grid in content.curves
         ]
         caption = "Largest budget at which so many targets are certified"

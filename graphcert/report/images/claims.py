@@ -72,7 +72,6 @@ class ImageClaims:
     """What votes say about one image (H, W), over B budgets.
 
     Attributes:
-        name: of the image.
         labels: (H, W) classes of the smoothed network, chosen by the pilot votes.
         truth: (H, W) classes, −1 where there is none, or None.
         kept: (H, W) pixels that SegCertify claims, each with a probability above τ.
