@@ -22,7 +22,6 @@ _STRIDE, _FARTHEST = 1.25, 8.0
 
 _CHANNELS = (("features", "add", "delete"), ("edges", "edge_add", "edge_delete"))
 _Truth = NDArray[np.int64] | None
-_Radii = tuple[int | None, NDArray[np.float64]]
 
 
 def budget_grids(certificate: Certificate, truth: _Truth, settings: CertificateConfig) -> tuple[BudgetGrid, ...]:
@@ -50,13 +49,6 @@ def budget_grids(certificate: Certificate, truth: _Truth, settings: CertificateC
     if noise.perturbs("edges"):
         grids += _channel_grids(certificate, truth, settings, "edge_add", "edge_delete", None)
     return tuple(grids)
-
-
-def certified_radii(certificate: Certificate, settings: CertificateConfig) -> tuple[_Radii, ...]:
-    """Under continuous noise: (limit, radii (N,)) for every limit of touched nodes asked for, or for none; else empty."""
-    if not certificate.smoothing.norm:
-        return ()
-    return tuple((limit, certificate.radius(limit)) for limit in settings.node_limits or (None,))
 
 
 def _channel_grids(

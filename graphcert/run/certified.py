@@ -10,7 +10,7 @@ from torch_geometric.data import Data
 from graphcert.certificates import BudgetGrid, Certificate, ScoreCertificate, certify, certify_scores
 from graphcert.core.reading import read_json
 from graphcert.errors import DataError
-from graphcert.run.budget_choice import budget_grids, certified_radii
+from graphcert.run.budget_choice import budget_grids
 from graphcert.run.settings.stages import CertificateConfig
 from graphcert.votes import Votes
 
@@ -32,11 +32,8 @@ class Voted(NamedTuple):
 class Certified(NamedTuple):
     """What certifying leaves to the next stages.
 
-    Attributes:
-        certificate: the claims about the test nodes.
-        scores: claims as strict about the classifier of the largest mean score; None if the votes carry no scores.
-        grids: the budgets that the certificate was evaluated at.
-        warnings: how certificate.json differs from these claims.
+    `scores` are claims as strict about the classifier of the largest mean score, None if the votes carry none; `grids` the
+    budgets that the certificate was evaluated at; `warnings` say how certificate.json differs from these claims.
     """
 
     data: Data
@@ -60,7 +57,7 @@ def certify_votes(voted: Voted, settings: CertificateConfig) -> Certified:
 def certificate_text(found: Certified, settings: CertificateConfig) -> str:
     """The content of certificate.json; under continuous noise with the radii per limit of touched nodes."""
     certificate, truth = found.certificate, found.data.y.numpy()
-    claims = _claims(found)
+    claims, limits = _claims(found), settings.node_limits or (None,) if certificate.smoothing.norm else ()
     content = {
         "guarantee": certificate.guarantee(),
         **{name: value for name, value in claims.items() if name != "nodes"},
@@ -76,9 +73,7 @@ def certificate_text(found: Certified, settings: CertificateConfig) -> str:
             }
             for grid in found.grids
         ],
-        "radii": [
-            {"nodes": limit, "radius": radius.tolist()} for limit, radius in certified_radii(certificate, settings)
-        ],
+        "radii": [{"nodes": limit, "radius": certificate.radius(limit).tolist()} for limit in limits],
         "nodes": {**claims["nodes"], "p_lower": certificate.p_lower.tolist()},
     }
     return json.dumps(content, indent=1)

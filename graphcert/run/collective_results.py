@@ -27,13 +27,10 @@ _DIGITS = 12
 
 @dataclass(frozen=True)
 class Collective:
-    """All sweeps of one certificate.
+    """All sweeps of one certificate, compared by methods, and what they are compared with.
 
-    Attributes:
-        comparisons: of the methods, one per sweep.
-        isotropic: what they are compared with, if asked for.
-        mean_score: one curve per sweep about the classifier of the largest mean score, if the votes carry scores. That is
-            another classifier; the two are never mixed.
+    `mean_score` has a curve per sweep about the classifier of the largest mean score, if the votes carry scores. That is
+    another classifier; the two are never mixed.
     """
 
     comparisons: tuple[MethodComparison, ...] = ()

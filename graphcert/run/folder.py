@@ -31,13 +31,9 @@ COUNTED = ("samples", "pilot_samples")
 
 @dataclass
 class RunFolder:
-    """A run folder and how to talk about it.
+    """A run folder, created by the first stage; while a stage runs, no other process may write there.
 
-    Attributes:
-        folder: where everything goes; created by the first stage. While a stage runs, no other process may write there.
-        workers: threads of voting; results do not depend on them.
-        progress: show bars.
-        say: receives one line per step.
+    `workers` are threads of voting, on which results do not depend; `progress` shows bars; `say` receives a line per step.
     """
 
     folder: Path
@@ -141,9 +137,7 @@ CONFIG, PARTITION, VOTES = "config.toml", "partition.json", "votes/votes.npz"
 class GraphFolder(RunFolder):
     """The folder of a run over the nodes of a graph.
 
-    Attributes:
-        data_root: folder of data files, if not the usual places.
-        batch_size: of voting; results do not depend on it.
+    `data_root` is the folder of data files, if not the usual places; results do not depend on the `batch_size` of voting.
     """
 
     data_root: str | None = None
