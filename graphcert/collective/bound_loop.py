@@ -7,7 +7,7 @@ and believes no bound below which an attack is known (theory, sections 8 and 11,
 
 import math
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -85,12 +85,12 @@ class Attack(NamedTuple):
     """Changes within a budget.
 
     Attributes:
-        point: the point x of the program that stands for them.
+        changes: what the family calls its changes.
         broken: how many outputs fall under them; this many certainly do, so a smaller bound is refuted.
         reached: the same, counting outputs that fall up to the rounding of sums.
     """
 
-    point: FloatArray
+    changes: Any
     broken: float
     reached: float
 
@@ -116,6 +116,9 @@ class BudgetProgram(Protocol):
     def attacks(self, point: FloatArray | None) -> Attack:
         """The best attack near a point of the program, such as a solver's, or without one."""
 
+    def point(self, attack: Attack) -> FloatArray:
+        """The point x of the program for an attack."""
+
     def branching(self, relaxed: FloatArray | None, attack: Attack) -> "tuple[BudgetProgram, Attack]":
         """The same outputs in the program for branch and bound, and the attack where that begins."""
 
@@ -137,7 +140,7 @@ def program_bound(outputs: BudgetProgram, solver: Solver | None, integer: bool) 
         outputs, attack = outputs.branching(relaxed.point, attack)
         program = outputs.program()
         assert program is not None  # the attack and the bound differ, so something breaks some output
-        found = solver.solve_integer(program, attack.point)
+        found = solver.solve_integer(program, outputs.point(attack))
         proved = outputs.constant + claimed_bound(found, branch_and_bound_slack(outputs.largest_sum))
         best = _attacked(better(best, proved, best.attacked, "milp", found.status), attack)
         if found.point is not None:

@@ -149,7 +149,7 @@ def test_flips_have_no_norm(run, tmp_path):
     assert "Another classifier: the largest mean score" in page(folder)
     code, _, err = run("collective", folder, "--shift", "0.1")
     assert code == 2
-    assert "under --sigma or --half-width only" in err
+    assert "under --sigma or --laplace or --half-width only" in err
 
 
 @pytest.mark.parametrize(
@@ -194,8 +194,11 @@ BAD = {
     "half-width of zero": (["--half-width", "0"], "above 0"),
     "half-width that is no number": (["--half-width", "wide"], "--half-width takes a number above 0"),
     "near to far without clusters": (["--half-width", "0.1:0.5"], "set --clusters"),
-    "lattice without noise": (["--lattice", "1/16"], "give --sigma or --half-width with --lattice"),
-    "lattice under flips": (["--lattice", "1/16", "--add", "0.1"], "give --sigma or --half-width with --lattice"),
+    "lattice without noise": (["--lattice", "1/16"], "give --sigma or --laplace or --half-width with --lattice"),
+    "lattice under flips": (
+        ["--lattice", "1/16", "--add", "0.1"],
+        "give --sigma or --laplace or --half-width with --lattice",
+    ),
     "lattice that is no number": (["--lattice", "fine", "--sigma", "0.5"], "--lattice takes a step such as 1/255"),
     "lattice of two steps": (["--lattice", "0.1:0.2", "--sigma", "0.5", "--clusters", "2"], "lattice"),
     "lattice of zero": (["--lattice", "0", "--sigma", "0.5"], "lattice"),

@@ -173,14 +173,14 @@ def test_an_interrupt_while_libraries_are_loaded(tmp_path, moment):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("solver", ["highs.HighsSolver", "cvxpy_solver.CvxpySolver"])
+@pytest.mark.parametrize("solver", ["highs_solver.HighsSolver", "cvxpy_solver.CvxpySolver"])
 def test_a_solver_that_does_not_return_is_left(solver):
     """A knapsack with 40 rows takes hours."""
     module, name = solver.split(".")
     running = process(
         "import numpy as np, scipy.sparse",
         "from graphcert.cli.interrupts import interruptible",
-        f"from graphcert.collective.{module} import {name}",
+        f"from graphcert.collective.solvers.{module} import {name}",
         "from graphcert.collective.solvers.program import LinearProgram",
         "draw, n = np.random.default_rng(0).integers, 300",
         "matrix = scipy.sparse.csc_array(draw(1, 1000, (40, n)).astype(float))",

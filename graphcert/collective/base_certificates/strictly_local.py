@@ -193,6 +193,10 @@ class _AtBudget:
             broken = verified(program, x) or 0
         return Attack(x, float(self.always + broken), float(self.always + broken))
 
+    def point(self, attack: Attack) -> FloatArray:
+        """The changes of an attack are its point."""
+        return np.asarray(attack.changes)
+
     def branching(self, relaxed: FloatArray | None, attack: Attack) -> "tuple[_AtBudget, Attack]":
         """This program: it has only what its budget can break."""
         return self, attack

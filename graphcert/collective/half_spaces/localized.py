@@ -149,6 +149,10 @@ class _AtBudget:
         near = self._nothing if point is None else point[-self._nothing.size :]
         return self._attack(attempted(self._encoding, near, self._budget))
 
+    def point(self, attack: Attack) -> FloatArray:
+        """Every chain broken as far as the changes go."""
+        return self._encoding.point(attack.changes, self._counts)
+
     def branching(self, relaxed: FloatArray | None, attack: Attack) -> "tuple[_AtBudget, Attack]":
         """An encoding of its own: branch and bound takes far longer than to encode what this budget can break."""
         family = self._family
@@ -162,11 +166,9 @@ class _AtBudget:
 
     def _attack(self, changes: Amounts) -> Attack:
         encoding, counts, shares = self._encoding, self._counts, changes.astype(np.float64)
-        return Attack(
-            encoding.point(changes, counts),
-            float(encoding.broken(shares, counts)),
-            float(encoding.broken(shares, counts, encoding.tie)),
-        )
+        broken = encoding.broken(shares, counts)
+        reached = encoding.broken(shares, counts, encoding.tie) if encoding.tie else broken
+        return Attack(changes, float(broken), float(reached))
 
 
 def robust_by_half_spaces(problem: LocalizedProblem, budgets: Amounts) -> BoolArray:

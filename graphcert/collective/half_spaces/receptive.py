@@ -183,7 +183,11 @@ class _AtBudget:
             tried.append(greedy_changes(encoding, program.changes(point)))
         broken = [float(encoding.broken(changes.astype(np.float64))) for changes in tried]
         best = int(np.argmax(broken))
-        return Attack(program.point(tried[best]), broken[best], broken[best])
+        return Attack(tried[best], broken[best], broken[best])
+
+    def point(self, attack: Attack) -> FloatArray:
+        """Every chain broken as far as the changes go."""
+        return self._program.point(attack.changes)
 
     def branching(self, relaxed: FloatArray | None, attack: Attack) -> "tuple[_AtBudget, Attack]":
         """This program."""
