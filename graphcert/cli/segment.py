@@ -70,11 +70,8 @@ def segment(context: typer.Context, **given: Any) -> None:
 
     asked = chosen(given, SegmentSettings)
     readers: dict[str, Any] = {
-        "sigma": _deviations,
-        "cells": _cells,
-        "budgets": partial(norm_values, "--budgets"),
-        "void": _labels,
-    }
+        "sigma": _deviations, "cells": _cells, "budgets": partial(norm_values, "--budgets"), "void": _labels,
+    }  # fmt: skip
     asked |= {name: read(asked[name]) for name, read in readers.items() if name in asked}
     values = {} if given["settings"] is None else read_settings(given["settings"])
     run = SegmentRun(out, workers=given["workers"], progress=sys.stderr.isatty(), say=say)

@@ -27,10 +27,9 @@ _Truth = NDArray[np.int64] | None
 def budget_grids(certificate: Certificate, truth: _Truth, settings: CertificateConfig) -> tuple[BudgetGrid, ...]:
     """One curve per operation of each smoothed channel and one heat map add × delete per channel.
 
-    An axis whose end is not set runs to the first budget at which nothing is certified (at most `LONGEST_AXIS`). A heat map
-    takes every k-th budget of long axes, so that it has at most `HEAT_MAP_CELLS` cells a side. Limits of touched nodes get
-    curves and heat maps of features of their own. Under ablation the number of touched nodes is the axis; Gaussian and
-    uniform noise have no axis of whole numbers, see `Certificate.radius`.
+    An axis whose end is not set runs to the first budget at which nothing is certified (at most `LONGEST_AXIS`); heat maps
+    take every k-th budget of long axes. Limits of touched nodes get grids of their own. Under ablation the number of touched
+    nodes is the axis; Gaussian and uniform noise have no axis of whole numbers, see `Certificate.radius`.
     """
     grids: list[BudgetGrid] = []
     noise = certificate.smoothing

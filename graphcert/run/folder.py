@@ -1,8 +1,4 @@
-"""A run folder: its files, its manifest, and the certificates that were seen in it.
-
-Files appear whole or not at all. To sample until a certificate pleases spends the error rate of every look (theory,
-section 10), so a run remembers what it was certified with.
-"""
+"""A run folder: its files, which appear whole or not at all, its manifest, and the certificates that were seen in it."""
 
 import json
 from collections.abc import Callable, Mapping

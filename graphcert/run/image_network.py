@@ -85,10 +85,8 @@ def training_bar(steps: int, shown: bool) -> Iterator[Report]:
 def training_words(log: UNetLog) -> list[str]:
     """What training did, line by line."""
     interrupted = [f"interrupted after {log.steps} steps"] if log.interrupted else []
-    return interrupted + [
-        f"step {step}: validation loss {loss:.3f}, pixel accuracy {accuracy:.3f} under noise"
-        for step, loss, accuracy in log.history
-    ]
+    words = "step {}: validation loss {:.3f}, pixel accuracy {:.3f} under noise"
+    return interrupted + [words.format(*evaluated) for evaluated in log.history]
 
 
 def read_pictures(folders: tuple[str, str]) -> Pictures:
@@ -139,9 +137,8 @@ def network_of(settings: SegmentSettings, path: Path, progress: bool, say: Calla
         known = {**found.training, "sigma": found.sigma}
         differing = [name for name, value in wanted.items() if known.get(name) != value]
         if differing:
-            raise InputError(
-                f"{path} was trained with other settings ({', '.join(differing)}); remove it or name another folder"
-            )
+            others = ", ".join(differing)
+            raise InputError(f"{path} was trained with other settings ({others}); remove it or name another folder")
         return found
     with training_bar(schedule.steps, progress) as report:
         segmenter, log = train_segmenter(

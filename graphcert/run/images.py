@@ -78,9 +78,8 @@ class SegmentRun(RunFolder):
             match, isotropic_curves = self._compare(model, images, claims, settings)
             timings["isotropic noise"] = time.perf_counter() - began
         provenance = self._provenance(segmenter, images, claims, match)
-        content = report_content(
-            [one.image for one in images], claims, segmenter, settings, isotropic_curves, match, provenance, timings
-        )
+        shown = [one.image for one in images]
+        content = report_content(shown, claims, segmenter, settings, isotropic_curves, match, provenance, timings)
         self.record_look(settings.to_dict(), settings.alpha, tau=settings.tau)
         for one, found in zip(images, claims, strict=True):
             self._draw(one, found, segmenter, settings)
@@ -101,10 +100,8 @@ class SegmentRun(RunFolder):
             if settings.cells is not None:
                 settings.smoothing(*image.shape[:2])
         sigmas = image_sigmas(settings, [image for _, image, _ in found])
-        return [
-            Loaded(name, image, None if mask is None else mask.astype(np.int64), sigma)
-            for (name, image, mask), sigma in zip(found, sigmas, strict=True)
-        ]
+        truths = [None if mask is None else mask.astype(np.int64) for *_, mask in found]
+        return [Loaded(*one[:2], truth, sigma) for one, truth, sigma in zip(found, truths, sigmas, strict=True)]
 
     def _certify_image(
         self, model: ImageModel, loaded: Loaded, settings: SegmentSettings, place: int, total: int
@@ -156,27 +153,20 @@ class SegmentRun(RunFolder):
         self, segmenter: Segmenter, images: list[Loaded], claims: list[ImageClaims], match: Match | None
     ) -> dict[str, Any]:
         """Everything that the results were made of."""
-        found: dict[str, Any] = {
-            **environment(),
-            "model": model_fingerprint(segmenter.model),
+        return {
+            **environment(), "model": model_fingerprint(segmenter.model),
             "images": {one.name: sha256(one.image.tobytes()).hexdigest() for one in images},
-            "sigma": {one.name: one.sigma for one in images},
-            "votes": {one.name: one.digest for one in claims},
-        }
-        if match is not None:
-            found["isotropic"] = match._asdict()
-        return found
+            "sigma": {one.name: one.sigma for one in images}, "votes": {one.name: one.digest for one in claims},
+            **({} if match is None else {"isotropic": match._asdict()}),
+        }  # fmt: skip
 
     def _draw(self, one: Loaded, found: ImageClaims, segmenter: Segmenter, settings: SegmentSettings) -> None:
         """The prediction, the claims of SegCertify over the image, and the certified pixels at every budget."""
         folder, palette = self.path("pictures") / one.name, segmenter.palette
-        drawn = {
-            "prediction": mask_picture(found.labels, palette),
-            "segcertify": mask_picture(found.labels, palette, found.kept),
-            "overlay": overlay_picture(one.image, found.labels, palette, found.kept),
-        }
-        for budget, mask in zip(settings.norms(), found.per_pixel, strict=True):
-            drawn[f"certified-{budget:.3f}"] = mask_picture(found.labels, palette, mask)
+        shown = {"prediction": None, "segcertify": found.kept}
+        shown |= {f"certified-{norm:.3f}": mask for norm, mask in zip(settings.norms(), found.per_pixel, strict=True)}
+        drawn = {name: mask_picture(found.labels, palette, mask) for name, mask in shown.items()}
+        drawn["overlay"] = overlay_picture(one.image, found.labels, palette, found.kept)
         for name, picture in drawn.items():
             with atomic_write(folder / f"{name}.png") as stream:
                 stream.write(png(picture))

@@ -1,8 +1,4 @@
-"""The main job in five stages over one run folder: train, sample, certify, collective, report.
-
-A stage takes what the one before it made, or reads it from the folder, so that each can be repeated alone. Nothing is
-written before the stage's input has been checked.
-"""
+"""The main job in five stages over one run folder, each of which can be repeated alone from what the folder holds."""
 
 import json
 import time
@@ -54,11 +50,7 @@ class Run(GraphFolder):
 
     @alone(new=True)
     def train(self, config: RunConfig) -> Data:
-        """Train the model under its noise, unless this folder already holds it; returns the graph.
-
-        Raises:
-            InputError: if the folder holds a run with other settings, or the planned samples cannot certify anything.
-        """
+        """Train the model under its noise, unless this folder already holds it; returns the graph."""
         self.refuse_another_model(config)
         data = self.load_data(config)
         _check_samples(config, int(data.test_mask.sum()))
@@ -153,11 +145,7 @@ class Run(GraphFolder):
         return found
 
     def certified(self) -> Certified:
-        """What `certify` returned, made again from the stored votes.
-
-        Raises:
-            DataError: if certificate.json is absent, or was made from other votes.
-        """
+        """What `certify` returned, made again from the stored votes; certificate.json must have been made from these."""
         config = self.load_config()
         if not self.path(CERTIFICATE).is_file():
             raise DataError(f"there is no {self.path(CERTIFICATE)}; run `graphcert certify {self.folder}` first")
@@ -205,9 +193,8 @@ class Run(GraphFolder):
             raise UnsupportedError("the comparison with isotropic noise takes localized flips, not hierarchical noise")
 
         def vote(scheme: Smoothing, samples: int, **options: Any) -> Votes:
-            return sample_votes(
-                model, data, scheme, samples, sampling.pilot_samples, config.seed, workers=self.workers, **options
-            )
+            pilots, seed = sampling.pilot_samples, config.seed
+            return sample_votes(model, data, scheme, samples, pilots, seed, workers=self.workers, **options)
 
         def accuracy(votes: Votes) -> float:
             return float((votes.labels == truth)[targets].mean())

@@ -88,9 +88,8 @@ class ReportContent:
             _check_sweep(methods, claimed)
         for curves in (self.mean_score, () if self.isotropic is None else self.isotropic.curves):
             if curves and len(curves) != len(self.collective):
-                raise InputError(
-                    f"{len(curves)} curves of another classifier do not match {len(self.collective)} sweeps"
-                )
+                sweeps = f"{len(self.collective)} sweeps"
+                raise InputError(f"{len(curves)} curves of another classifier do not match {sweeps}")
         _check_links(self.links, claimed.smoothing.partition)
 
     @property

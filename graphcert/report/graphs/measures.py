@@ -126,9 +126,8 @@ def abstention_threshold(content: ReportContent) -> float | None:
     if certificate.method != "binary":
         shares = votes.successes[~certificate.abstained] / votes.samples
         return float(shares.min()) if shares.size else None
-    smallest = bisect_left(
-        range(votes.samples + 1), True, key=lambda successes: bool(_claim(content, successes)._kept(Budget())[0])
-    )
+    possible = range(votes.samples + 1)
+    smallest = bisect_left(possible, True, key=lambda k: bool(_claim(content, k)._kept(Budget())[0]))
     return smallest / votes.samples if smallest <= votes.samples else None
 
 

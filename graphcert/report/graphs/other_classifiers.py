@@ -1,11 +1,11 @@
 """The sections about other classifiers beside that of the most votes: isotropic noise, and the largest mean score."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from fractions import Fraction
 
 import numpy as np
 from markupsafe import Markup
-from numpy.typing import NDArray
 
 from graphcert.certificates import Certificate, ScoreCertificate
 from graphcert.collective.curve import SHIFT
@@ -15,6 +15,7 @@ from graphcert.report.frame.html import Section, block, gallery
 from graphcert.report.frame.wording import budget_words, flip_words, heading, method_name, number, percent, shift_words
 from graphcert.report.graphs.content import MEAN_SCORE, ReportContent
 from graphcert.report.graphs.measures import budget_at
+from graphcert.report.graphs.sweep import Counts
 from graphcert.report.plots import counts_plot
 from graphcert.tradeoff.base import rounded_up
 
@@ -83,7 +84,7 @@ def _section(
     return Section(title, Markup().join(parts))
 
 
-def _table(caption: str, words: Sequence[str], counts: dict[str, NDArray[np.int64]], targets: int) -> Markup:
+def _table(caption: str, words: Sequence[str], counts: dict[str, Counts], targets: int) -> Markup:
     """Counts and shares of every classifier by budget."""
     rows = [
         [budget, *(f"{number(count)} ({percent(count, targets)})" for count in row)]
@@ -125,14 +126,10 @@ def _axes(content: ReportContent) -> list[tuple[str, str, list[tuple[float, str,
     return found
 
 
-def _certified(
-    claims: Certificate | ScoreCertificate, budgets: Sequence[Budget], shifts: Sequence[float]
-) -> NDArray[np.int64]:
+def _certified(claims: Certificate | ScoreCertificate, budgets: Sequence[Budget], shifts: Sequence[float]) -> Counts:
     """(B,) robust targets; none where a budget is too large for exact arithmetic."""
     counts = np.zeros(len(budgets), np.int64)
     for i, (budget, shift) in enumerate(zip(budgets, shifts, strict=True)):
-        try:
+        with suppress(UnsupportedError):
             counts[i] = claims._kept(budget, shift).sum()
-        except UnsupportedError:
-            continue
     return counts

@@ -96,9 +96,8 @@ class RunConfig:
         if not isinstance(rest.get("smoothing", {}), Mapping):
             raise InputError("the setting smoothing must be a section [smoothing]")
         if "smoothing" not in rest:
-            raise InputError(
-                "the settings lack a [smoothing] section; give features or edges flip rates add and delete"
-            )
+            rates = "features or edges flip rates add and delete"
+            raise InputError(f"the settings lack a [smoothing] section; give {rates}")
         noise = dict(rest.pop("smoothing"))
         for channel in CHANNELS:
             noise[channel] = _section(RatesConfig, f"smoothing.{channel}", noise.get(channel, {}))
@@ -110,9 +109,8 @@ class RunConfig:
         built: dict[str, Any] = {name: _section(kind, name, rest.pop(name, {})) for name, kind in sections.items()}
         seed = rest.pop("seed", 0)
         if rest:
-            raise InputError(
-                f"unknown settings: {', '.join(sorted(rest))}; known are seed, smoothing, {', '.join(sections)}"
-            )
+            known = ", ".join(("seed", "smoothing", *sections))
+            raise InputError(f"unknown settings: {', '.join(sorted(rest))}; known are {known}")
         return cls(smoothing=smoothing, seed=seed, **built)
 
     def save(self, path: Path) -> None:

@@ -84,10 +84,9 @@ class SmoothingConfig:
     partition: str = setting("metis", "metis, spectral, louvain or label_propagation.")
     affinity: str = setting("edges", "Rank clusters by edges or pagerank.")
     select: float | tuple[float, ...] | None = setting(
-        None,
-        "Hierarchical noise: probability that a node's row gets the feature noise; near:far with --clusters.",
+        None, "Hierarchical noise: probability that a node's row gets the feature noise; near:far with --clusters.",
         metavar="RATE",
-    )
+    )  # fmt: skip
     lattice: float | None = setting(
         None, "Features and continuous noise are whole multiples of this step, e.g. 1/255.", metavar="STEP", kind=str
     )
