@@ -14,7 +14,7 @@ from graphcert.cli.model_options import model_options, run_config
 from graphcert.cli.options import LOOK_AGAIN, WORKERS, argument, chosen, option, options_of, refuse, say, with_options
 from graphcert.cli.segment import build_segment_app
 from graphcert.errors import InputError
-from graphcert.run.settings.stages import CertificateConfig, CollectiveConfig, SamplingConfig
+from graphcert.run.settings.stages import SWEEP_AXES, CertificateConfig, CollectiveConfig, SamplingConfig
 
 if TYPE_CHECKING:
     from graphcert.run.nodes import Run
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 _HELP = "Prove how robust node classifiers on graphs are, by randomised smoothing."
 _OF_VOTES = ("samples", "pilot_samples", "scores", "batch_size", "look_again")
 _OF_COLLECTIVE = ("time_limit", "receptive_field")
-_SWEPT = ("add", "delete", "edge_add", "edge_delete", "nodes", "shift")
 
 
 def build_app() -> typer.Typer:
@@ -55,7 +54,7 @@ def build_app() -> typer.Typer:
         ),
         (
             "collective", collective, run_folder,
-            [option(axis, str | None, budgets, metavar="BUDGETS") for axis in _SWEPT[:-1]],
+            [option(axis, str | None, budgets, metavar="BUDGETS") for axis in SWEEP_AXES[:-1]],
             option("shift", str | None, 'Norms under continuous noise: "0.5", "0:1:0.1" or "0.1,0.2".', metavar="NORMS"),
             option("method", str, "naive, lp, milp, tight-lp, tight, or all of them.", default="tight"),
             options_of(CollectiveConfig, _OF_COLLECTIVE), options_of(CollectiveConfig, ("isotropic",), shown=True),
@@ -175,7 +174,7 @@ def collective(context: typer.Context, **given: Any) -> None:
         raise InputError(
             "--compare sets localized noise beside isotropic noise, and this run's noise is isotropic; leave it out"
         )
-    asked = {axis: given[axis] for axis in _SWEPT if given[axis] is not None}
+    asked = {axis: given[axis] for axis in SWEEP_AXES if given[axis] is not None}
     old = config.collective.sweeps
     kept = tuple(sweep for sweep in old if not asked or set(sweep) != set(asked))
     options = chosen(given, CollectiveConfig)

@@ -20,7 +20,6 @@ from graphcert.tradeoff.base import norm_words
 
 _QUICK_ATOMS = 4096
 """Attacks whose exact trade-off can have more atoms are listed without what they break."""
-
 _DIGITS = 12
 """Of the norms in collective.csv; collective.json has them as they are."""
 

@@ -38,6 +38,7 @@ def image_page(content: SegmentationContent) -> Page:
         "numbers tells the network nothing about the image."
     )
     sections = [section for build in SECTIONS if (section := build(content)) is not None]
+    sections.append(settings_section(content.particulars, content.timings))
     return Page("Certified segmentation", subtitle, [unrounded] * (not settings.lattice), sections, pictures=True)
 
 
@@ -127,12 +128,7 @@ def images(content: SegmentationContent) -> Section:
     return Section("Image by image", block("table", "SegCertify, image by image", header, rows))
 
 
-def particulars(content: SegmentationContent) -> Section:
-    """The settings that had a use, and the seconds of each stage."""
-    return settings_section(content.particulars, content.timings)
-
-
-SECTIONS = (result, pictures, curves, guarantee, images, particulars)
+SECTIONS = (result, pictures, curves, guarantee, images)
 
 
 def _legend(content: SegmentationContent, hatched: bool) -> Markup:

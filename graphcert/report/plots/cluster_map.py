@@ -164,10 +164,8 @@ def _clusters(figure: Figure, sizes: Integers, links: Integers) -> tuple[Axes, l
     between = np.triu(links, 1)
     widths = _THICKEST * between / max(1, int(between.max()))
     for i, j in np.argwhere(widths >= _THINNEST).tolist():
-        axes.plot(
-            [disks[i].x, disks[j].x], [disks[i].y, disks[j].y],
-            color=MUTED.light, alpha=0.35, linewidth=widths[i, j], solid_capstyle="butt",
-        )  # fmt: skip
+        x, y = [disks[i].x, disks[j].x], [disks[i].y, disks[j].y]
+        axes.plot(x, y, color=MUTED.light, alpha=0.35, linewidth=widths[i, j], solid_capstyle="butt")
     for disk in disks:
         centre = (disk.x, disk.y)
         axes.add_patch(Circle(centre, disk.radius, facecolor=PAGE.light, linewidth=0, zorder=3))

@@ -18,7 +18,6 @@ from graphcert.tradeoff.base import norm_words
 
 NUMBER = TEXT - 1.5
 """Size of numbers in cells."""
-
 _MARGINS = {"left": 40.0, "right": 46.0, "top": 10.0, "bottom": 38.0}
 _HEIGHT = 268.0
 _SIDE = (WIDTH - _MARGINS["left"] - _MARGINS["right"], _HEIGHT - _MARGINS["top"] - _MARGINS["bottom"])

@@ -21,13 +21,10 @@ from graphcert.statistics import check_errors, check_level, check_sample_size
 
 LATTICE = 1 / 255
 """The step of 8-bit images whose values are scaled to [0, 1]."""
-
-_STEPS, _STEPS_PER_SIGMA = 18, 8
-"""Without budgets the curves go so many eighths of the largest deviation: beyond that few samples prove anything."""
-
 UNET = "unet"
 """In place of a file: train a U-Net."""
-
+_STEPS, _STEPS_PER_SIGMA = 18, 8
+"""Without budgets the curves go so many eighths of the largest deviation: beyond that few samples prove anything."""
 _NEIGHBOURS, _NAMES = 20, ("holm", "bonferroni")
 
 

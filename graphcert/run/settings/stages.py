@@ -14,11 +14,12 @@ from graphcert.statistics import check_level
 from graphcert.tradeoff.base import rounded_up
 
 SWEEP_AXES = ("add", "delete", "edge_add", "edge_delete", "nodes", "shift")
-
-MOST_BUDGETS = 100_000
+MOST_BUDGETS, _MOST_NORMS = 100_000, 200
 """Of one sweep."""
-
-_MOST_NORMS = 200
+MOST_SAMPLES = 2**31 - 1
+"""Of one run; at a thousand samples a second they take a month."""
+COLLECTIVE_METHODS = ("none", *BESIDE)
+_END = "End of the budget axis (default: where nothing is certified)."
 
 
 def sweep_values(axis: str, text: str | int | float) -> tuple[int, ...] | tuple[float, ...]:
@@ -88,14 +89,6 @@ def _short(words: str) -> str:
     return repr(words if len(words) <= 60 else f"{words[:57]}…")
 
 
-MOST_SAMPLES = 2**31 - 1
-"""Of one run; at a thousand samples a second they take a month."""
-
-COLLECTIVE_METHODS = ("none", *BESIDE)
-
-_END = "End of the budget axis (default: where nothing is certified)."
-
-
 @dataclass(frozen=True)
 class SamplingConfig:
     """How many votes, and whether class scores are counted with them."""
@@ -131,10 +124,9 @@ class CertificateConfig:
     max_edge_add: int | None = setting(None, _END)
     max_edge_delete: int | None = setting(None, _END)
     nodes: str | int | None = setting(
-        None,
-        'Most nodes that an adversary touches, with --select: "2", "1:3" or "1,2,5"; curves for each of them.',
+        None, 'Most nodes that an adversary touches, with --select: "2", "1:3" or "1,2,5"; curves for each of them.',
         metavar="NODES",
-    )
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         check_types(self, "certificate")
@@ -164,17 +156,15 @@ class CollectiveConfig:
     """
 
     method: str = setting(
-        "tight",
-        "All targets at once: naive, lp, milp, tight-lp, tight, all or none (default: tight if localized).",
+        "tight", "All targets at once: naive, lp, milp, tight-lp, tight, all or none (default: tight if localized).",
         "--collective",
-    )
+    )  # fmt: skip
     time_limit: float = setting(20.0, "Seconds per budget and solve (default: 20).")
     sweeps: tuple[dict[str, str | int | float], ...] = ()
     receptive_field: bool = setting(
-        False,
-        "Count only changes within a node's receptive field (edge noise without additions).",
+        False, "Count only changes within a node's receptive field (edge noise without additions).",
         "--receptive-field/--everywhere",
-    )
+    )  # fmt: skip
     isotropic: bool = setting(
         False, "Also vote under isotropic noise at equal accuracy, and show its curve.", "--compare"
     )

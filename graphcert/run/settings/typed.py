@@ -12,8 +12,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from graphcert.core.reading import damage_refused, read_bytes
 from graphcert.errors import DataError, InputError
 
-_LONGEST_FILE = 2**20
-_LONGEST_TEXT = 4096
+_LONGEST_FILE, _LONGEST_TEXT = 2**20, 4096
 _WORDS = {
     bool: "true or false", int: "a whole number", float: "a finite number", str: "a text", type(None): "nothing",
     dict: "a table of plain values",
