@@ -1,8 +1,7 @@
 """Ctrl-C and SIGTERM: the command ends soon, says on one line what it kept and how to continue, and exits with 130 or 143.
 
-The signal becomes a `KeyboardInterrupt` in the main thread, which unwinds as usual. Solvers and kernels do not return to
-Python for a long time, so a watching thread ends the process if that takes too long, or at a second signal. Everything on
-disk is whole at any moment, so nothing is lost by it but the current shard of votes or the current solve.
+The signal becomes a `KeyboardInterrupt` in the main thread. Solvers and kernels do not return to Python for a long time,
+so a watching thread ends the process if that takes too long, or at a second signal; all files are whole at any moment.
 """
 
 import atexit
@@ -35,8 +34,7 @@ class Interrupts:
 
     Attributes:
         number: of the signal, 0 before it.
-        folder: of the run, if the command writes one.
-        advice: what to say in place of the content of `folder`; the command follows.
+        folder: of the run, if the command writes one; `advice` replaces words about its content, the command follows.
         patience: seconds that the command may take to end by itself.
         resources: what the command holds until it ends.
     """

@@ -34,6 +34,7 @@ def model_names() -> tuple[str, ...]:
 def model_options() -> list[Parameter]:
     """The options that determine a trained model and its noise, beside the data set."""
     *names, last = model_names()
+    repeated = "may be repeated"
     options = [
         option("model", str, f"{', '.join(names)} or {last}.", default="gcn"),
         *(option(name, str, help, default="0", metavar="RATE") for name, help in _FLIPS.items()),
@@ -42,9 +43,7 @@ def model_options() -> list[Parameter]:
         *options_of(SmoothingConfig, ("lattice",)),
         *options_of(SmoothingConfig, ("clusters", "levels", "partition", "affinity"), shown=True),
         option("seed", int, "Of the split, the weights and the noise; same seed, same result.", default=0),
-        option(
-            "dataset_option", list[str] | None, "key=value for the data set, for example nodes=5000; may be repeated."
-        ),
+        option("dataset_option", list[str] | None, f"key=value for the data set, for example nodes=5000; {repeated}."),
         option("split", int | None, "Which split, from 0 on, where the masks of an .npz graph hold several."),
         option("model_option", list[str] | None, "key=value for the model, for example hidden=32; repeatable."),
         option("training_option", list[str] | None, "key=value for training, for example epochs=300; repeatable."),
@@ -106,9 +105,8 @@ def _rate(name: str, text: str, kind: str = "a probability") -> float | tuple[fl
     try:
         rates = tuple(float(fraction(part)) for part in text.split(":"))
     except (ValueError, ZeroDivisionError, OverflowError):
-        raise InputError(
-            f"--{name.replace('_', '-')} takes {kind}, or near:far with --clusters, got {text!r}"
-        ) from None
+        flag = f"--{name.replace('_', '-')}"
+        raise InputError(f"{flag} takes {kind}, or near:far with --clusters, got {text!r}") from None
     return rates[0] if len(rates) == 1 else rates
 
 

@@ -11,21 +11,10 @@ import typer
 from graphcert._version import __version__
 from graphcert.cli import interrupts
 from graphcert.cli.model_options import model_options, run_config
-from graphcert.cli.options import (
-    DATA_ROOT,
-    LOOK_AGAIN,
-    WORKERS,
-    argument,
-    chosen,
-    option,
-    options_of,
-    refuse,
-    say,
-    with_options,
-)
+from graphcert.cli.options import LOOK_AGAIN, WORKERS, argument, chosen, option, options_of, refuse, say, with_options
 from graphcert.cli.segment import build_segment_app
 from graphcert.errors import InputError
-from graphcert.run.settings.stages import CertificateConfig, CollectiveConfig, SamplingConfig
+from graphcert.run.settings.stages import SWEEP_AXES, CertificateConfig, CollectiveConfig, SamplingConfig
 
 if TYPE_CHECKING:
     from graphcert.run.nodes import Run
@@ -33,7 +22,6 @@ if TYPE_CHECKING:
 _HELP = "Prove how robust node classifiers on graphs are, by randomised smoothing."
 _OF_VOTES = ("samples", "pilot_samples", "scores", "batch_size", "look_again")
 _OF_COLLECTIVE = ("time_limit", "receptive_field")
-_SWEPT = ("add", "delete", "edge_add", "edge_delete", "nodes", "shift")
 
 
 def build_app() -> typer.Typer:
@@ -43,17 +31,18 @@ def build_app() -> typer.Typer:
     version = option("version", bool, "Print the version and leave.", "--version", default=False)
     app.callback(invoke_without_command=True)(with_options(root, version))
     dataset = option("dataset", str | None, "Name of a data set (see `graphcert datasets`) or path of an .npz graph.")
+    data_root = option("data_root", str | None, "Folder with data files, looked at before GRAPHCERT_DATA.")
     batch_size = option("batch_size", int | None, "Samples a thread takes at a time; never changes the result.")
     votes = [*options_of(SamplingConfig), LOOK_AGAIN]
     run_folder = argument("run_folder", Path, "Folder of the run.")
-    voting = WORKERS, batch_size, DATA_ROOT
+    voting = WORKERS, batch_size, data_root
     budgets = 'Budgets of the sweep: "5", "0:20", "0:20:5" or "1,2,5".'
     settings = "A file of settings (TOML, see experiments/) in place of --dataset …."
     for name, command, *options in (
-        ("datasets", datasets, DATA_ROOT, option("as_json", bool, "Print JSON.", "--json", default=False)),
+        ("datasets", datasets, data_root, option("as_json", bool, "Print JSON.", "--json", default=False)),
         (
             "train", train, argument("out", Path, "Folder of the run; an interrupted run continues there.", "--out"),
-            dataset, model_options(), DATA_ROOT,
+            dataset, model_options(), data_root,
         ),
         ("sample", sample, run_folder, votes, voting),
         (
@@ -65,13 +54,13 @@ def build_app() -> typer.Typer:
         ),
         (
             "collective", collective, run_folder,
-            [option(axis, str | None, budgets, metavar="BUDGETS") for axis in _SWEPT[:-1]],
+            [option(axis, str | None, budgets, metavar="BUDGETS") for axis in SWEEP_AXES[:-1]],
             option("shift", str | None, 'Norms under continuous noise: "0.5", "0:1:0.1" or "0.1,0.2".', metavar="NORMS"),
             option("method", str, "naive, lp, milp, tight-lp, tight, or all of them.", default="tight"),
             options_of(CollectiveConfig, _OF_COLLECTIVE), options_of(CollectiveConfig, ("isotropic",), shown=True),
-            WORKERS, DATA_ROOT,
+            WORKERS, data_root,
         ),
-        ("report", report, run_folder, DATA_ROOT),
+        ("report", report, run_folder, data_root),
     ):  # fmt: skip
         app.command(name)(with_options(command, *options))
     return app
@@ -118,9 +107,8 @@ def certify(context: typer.Context, **given: Any) -> None:
 
     folder, out = given["run_folder"], given["out"]
     if (folder is None) == (out is None):
-        raise InputError(
-            "give either the folder of a run that has votes, or --dataset … --out FOLDER for the whole chain"
-        )
+        whole = "--dataset … --out FOLDER for the whole chain"
+        raise InputError(f"give either the folder of a run that has votes, or {whole}")
     run = _run(folder or out, given)
     claims = chosen(given, CertificateConfig)
     together = chosen(given, CollectiveConfig, method="collective")
@@ -140,7 +128,12 @@ def certify(context: typer.Context, **given: Any) -> None:
             context, ("dataset", *of_model),
             "--config names data set, model and noise; leave {flags} out, or change that file",
         )  # fmt: skip
-        config = _read_settings(given["settings"])
+        from graphcert.run.settings.graph_run import RunConfig
+        from graphcert.run.settings.typed import read_toml
+
+        path = given["settings"]
+        values = read_toml(path, f"there is no file of settings at {path}; experiments/ holds examples")
+        config = RunConfig.from_dict(values)
     config = replace(
         config,
         sampling=config.sampling if folder is not None else replace(config.sampling, **chosen(given, SamplingConfig)),
@@ -181,7 +174,7 @@ def collective(context: typer.Context, **given: Any) -> None:
         raise InputError(
             "--compare sets localized noise beside isotropic noise, and this run's noise is isotropic; leave it out"
         )
-    asked = {axis: given[axis] for axis in _SWEPT if given[axis] is not None}
+    asked = {axis: given[axis] for axis in SWEEP_AXES if given[axis] is not None}
     old = config.collective.sweeps
     kept = tuple(sweep for sweep in old if not asked or set(sweep) != set(asked))
     options = chosen(given, CollectiveConfig)
@@ -209,21 +202,12 @@ def report(_: typer.Context, **given: Any) -> None:
     typer.echo(f"report: {run.path('report.html')}")
 
 
-def _read_settings(path: Path) -> Any:
-    """The settings in a file."""
-    from graphcert.run.settings.graph_run import RunConfig
-    from graphcert.run.settings.typed import read_toml
-
-    return RunConfig.from_dict(read_toml(path, f"there is no file of settings at {path}; experiments/ holds examples"))
-
-
 def _refuse_idle_collective(context: typer.Context, config: Any) -> None:
     """Refuse options of the collective certificate where there is none."""
     together = config.collective
     if together.method == "none":
-        refuse(
-            context, _OF_COLLECTIVE, "{flags} shapes the collective certificate, and --collective none leaves it out"
-        )
+        shapes = "{flags} shapes the collective certificate, and --collective none leaves it out"
+        refuse(context, _OF_COLLECTIVE, shapes)
     if together.method == "naive":
         refuse(context, ("time_limit",), "{flags} ends solves, and naive solves nothing; leave it out")
     if together.method != "none" and config.smoothing.clusters == 1 and not together.sweeps:
@@ -237,11 +221,8 @@ def _refuse_idle_collective(context: typer.Context, config: Any) -> None:
 def _say_kept(section: str, settings: Any, asked: dict[str, Any]) -> None:
     """Say which settings a run keeps from earlier commands, where they are not the usual ones."""
     usual = type(settings)()
-    kept = [
-        f"{setting.name} = {_plain_words(getattr(settings, setting.name))}"
-        for setting in fields(settings)
-        if setting.name not in asked and getattr(settings, setting.name) != getattr(usual, setting.name)
-    ]
+    values = {one.name: getattr(settings, one.name) for one in fields(settings) if one.name not in asked}
+    kept = [f"{name} = {_plain_words(v)}" for name, v in values.items() if v != getattr(usual, name)]
     if kept:
         say(f"{section}: kept from this run's settings: {'; '.join(kept)}")
 

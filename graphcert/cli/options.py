@@ -13,7 +13,6 @@ import typer
 from graphcert.errors import InputError
 
 Command = Callable[..., None]
-_PLAIN = (bool, int, float, str)
 
 
 def option(name: str, kind: Any, help: str, *flags: str, default: Any = None, metavar: str | None = None) -> Parameter:
@@ -29,14 +28,10 @@ def argument(name: str, kind: Any, help: str, flag: str | None = None, default: 
 
 
 def options_of(section: type, only: Collection[str] = (), *, shown: bool = False, **names: str) -> list[Parameter]:
-    """Options for the fields of a section of settings that have one.
+    """Options for the fields of a section of settings (`only` these) that have one.
 
-    Args:
-        section: the dataclass.
-        only: names of fields; none for all that have an option.
-        shown: whether the default is that of the setting and stands in the help; otherwise an option that is not given is
-            None, and leaves the setting as it is.
-        names: what the option of a field is called among the parameters of a command.
+    `shown` defaults are those of the settings and stand in the help; otherwise an option that is not given is None, and
+    leaves the setting as it is. `names` say what the option of a field is called among the parameters of a command.
     """
     hints = get_type_hints(section)
     return [
@@ -48,7 +43,7 @@ def options_of(section: type, only: Collection[str] = (), *, shown: bool = False
 
 def _option_of(field: "Field[Any]", name: str, hint: Any, shown: bool) -> Parameter:
     kinds = [kind for kind in get_args(hint) or (hint,) if kind is not NoneType]
-    kind: Any = field.metadata["kind"] or (kinds[0] if len(kinds) == 1 and kinds[0] in _PLAIN else str)
+    kind: Any = field.metadata["kind"] or (kinds[0] if len(kinds) == 1 and kinds[0] in (bool, int, float, str) else str)
     default = field.default if shown and field.default is not MISSING else None
     if isinstance(default, float) and kind is str:
         default = f"{default:g}"
@@ -79,12 +74,7 @@ def with_options(function: Command, *options: Parameter | Iterable[Parameter]) -
 
 
 def refuse(context: typer.Context, unusable: Collection[str], sentence: str) -> None:
-    """Raise `InputError` if an option was given that the command cannot use here.
-
-    Args:
-        unusable: names of parameters.
-        sentence: why, and what to do; "{flags}" stands for the options that were given.
-    """
+    """Raise `InputError` if one of these parameters was given; "{flags}" in the sentence stands for those that were."""
     sources = {name: context.get_parameter_source(name) for name in context.params}
     given = {name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}
     flags = [option.opts[0] for option in context.command.params if option.name in given.intersection(unusable)]
@@ -97,7 +87,6 @@ def say(line: str) -> None:
     typer.echo(line, err=True)
 
 
-DATA_ROOT = option("data_root", str | None, "Folder with data files, looked at before GRAPHCERT_DATA.")
 WORKERS = option("workers", int | None, "Threads (default: one per processor).")
 LOOK_AGAIN = option(
     "look_again", bool,

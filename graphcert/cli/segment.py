@@ -1,6 +1,7 @@
 """The command `graphcert segment`: certify images, and train a network for it."""
 
 import sys
+from functools import partial
 from inspect import Parameter
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,9 @@ def segment(context: typer.Context, **given: Any) -> None:
     from graphcert.run.images import SegmentRun
 
     asked = chosen(given, SegmentSettings)
-    readers: dict[str, Any] = {"sigma": _deviations, "cells": _cells, "budgets": _norms, "void": _labels}
+    readers: dict[str, Any] = {
+        "sigma": _deviations, "cells": _cells, "budgets": partial(norm_values, "--budgets"), "void": _labels,
+    }  # fmt: skip
     asked |= {name: read(asked[name]) for name, read in readers.items() if name in asked}
     values = {} if given["settings"] is None else read_settings(given["settings"])
     run = SegmentRun(out, workers=given["workers"], progress=sys.stderr.isatty(), say=say)
@@ -128,7 +131,3 @@ def _labels(texts: list[str]) -> tuple[int, ...]:
         raise
     except ValueError:
         raise InputError(f"--void takes labels of masks such as 255 or 11,255, got {' '.join(texts)!r}") from None
-
-
-def _norms(text: str) -> tuple[float, ...]:
-    return norm_values("--budgets", text)

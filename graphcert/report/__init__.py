@@ -3,6 +3,6 @@
 from graphcert.report.frame.wording import flip_words
 from graphcert.report.graphs.content import ReportContent
 from graphcert.report.graphs.page import render, write_report
-from graphcert.report.graphs.summary import collective_lines, summary_lines
+from graphcert.report.graphs.result import collective_lines, summary_lines
 
 __all__ = ["ReportContent", "collective_lines", "flip_words", "render", "summary_lines", "write_report"]

@@ -14,10 +14,7 @@ from graphcert.certificates.samples_needed import out_of_reach
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.run.settings.stages import CertificateConfig, CollectiveConfig, norm_values, sweep_values
 
-LONGEST_AXIS = 512
-LONGEST_SWEEP = 64
-HEAT_MAP_CELLS = 24
-NORMS = 21
+LONGEST_AXIS, LONGEST_SWEEP, HEAT_MAP_CELLS, NORMS = 512, 64, 24, 21
 _GLANCE = 1.0
 """Seconds per budget of the search for the end of a sweep."""
 _STRIDE, _FARTHEST = 1.25, 8.0
@@ -25,19 +22,16 @@ _STRIDE, _FARTHEST = 1.25, 8.0
 
 _CHANNELS = (("features", "add", "delete"), ("edges", "edge_add", "edge_delete"))
 _Truth = NDArray[np.int64] | None
-Radii = NDArray[np.float64]
 
 
 def budget_grids(certificate: Certificate, truth: _Truth, settings: CertificateConfig) -> tuple[BudgetGrid, ...]:
     """One curve per operation of each smoothed channel and one heat map add × delete per channel.
 
-    An axis whose end is not set runs to the first budget at which nothing is certified (at most `LONGEST_AXIS`). A heat map
-    takes every k-th budget of long axes, so that it has at most `HEAT_MAP_CELLS` cells a side. Limits of touched nodes get
-    curves and heat maps of features of their own. Under ablation the number of touched nodes is the axis; Gaussian and
-    uniform noise have no axis of whole numbers, see `Certificate.radius`.
+    An axis whose end is not set runs to the first budget at which nothing is certified (at most `LONGEST_AXIS`); heat maps
+    take every k-th budget of long axes. Limits of touched nodes get grids of their own. Under ablation the number of touched
+    nodes is the axis; Gaussian and uniform noise have no axis of whole numbers, see `Certificate.radius`.
     """
     grids: list[BudgetGrid] = []
-    limits: tuple[int | None, ...] = settings.node_limits or (None,)
     noise = certificate.smoothing
     law = noise.feature_law if noise.perturbs("features") else None
     if law is None and settings.node_limits:
@@ -46,31 +40,18 @@ def budget_grids(certificate: Certificate, truth: _Truth, settings: CertificateC
         )
     if law is not None and law.element == "rows":
         # Limits that are asked for come after the graph as it is.
-        asked = settings.node_limits
-        values = (0, *asked) if asked else range(_last_certified(certificate, "nodes") + 2)
-        grids.append(_grid(certificate, truth, nodes=tuple(values)))
+        asked = settings.node_limits or range(1, _last_certified(certificate, "nodes") + 2)
+        grids.append(_grid(certificate, truth, nodes=(0, *asked)))
     elif law is not None and law.element == "bits":
-        for limit in limits:
+        for limit in settings.node_limits or (None,):
             grids += _channel_grids(certificate, truth, settings, "add", "delete", limit)
-    if certificate.smoothing.perturbs("edges"):
+    if noise.perturbs("edges"):
         grids += _channel_grids(certificate, truth, settings, "edge_add", "edge_delete", None)
     return tuple(grids)
 
 
-def certified_radii(certificate: Certificate, settings: CertificateConfig) -> tuple[tuple[int | None, Radii], ...]:
-    """Under continuous noise: (limit, radii (N,)) for every limit of touched nodes asked for, or for none; else empty."""
-    if not certificate.smoothing.norm:
-        return ()
-    return tuple((limit, certificate.radius(limit)) for limit in settings.node_limits or (None,))
-
-
 def _channel_grids(
-    certificate: Certificate,
-    truth: _Truth,
-    settings: CertificateConfig,
-    add: str,
-    delete: str,
-    limit: int | None,
+    certificate: Certificate, truth: _Truth, settings: CertificateConfig, add: str, delete: str, limit: int | None
 ) -> list[BudgetGrid]:
     """Two curves and a heat map of one channel, with at most `limit` touched nodes."""
     ends = {}

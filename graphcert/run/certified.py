@@ -10,7 +10,7 @@ from torch_geometric.data import Data
 from graphcert.certificates import BudgetGrid, Certificate, ScoreCertificate, certify, certify_scores
 from graphcert.core.reading import read_json
 from graphcert.errors import DataError
-from graphcert.run.budget_choice import budget_grids, certified_radii
+from graphcert.run.budget_choice import budget_grids
 from graphcert.run.settings.stages import CertificateConfig
 from graphcert.votes import Votes
 
@@ -32,13 +32,8 @@ class Voted(NamedTuple):
 class Certified(NamedTuple):
     """What certifying leaves to the next stages.
 
-    Attributes:
-        data, votes: see `Voted`.
-        certificate: the claims about the test nodes.
-        scores: claims as strict about the same targets and the classifier of the largest mean score; None if the votes
-            carry no scores.
-        grids: the budgets that the certificate was evaluated at.
-        warnings: how certificate.json differs from these claims.
+    `scores` are claims as strict about the classifier of the largest mean score, None if the votes carry none; `grids` the
+    budgets that the certificate was evaluated at; `warnings` say how certificate.json differs from these claims.
     """
 
     data: Data
@@ -62,7 +57,7 @@ def certify_votes(voted: Voted, settings: CertificateConfig) -> Certified:
 def certificate_text(found: Certified, settings: CertificateConfig) -> str:
     """The content of certificate.json; under continuous noise with the radii per limit of touched nodes."""
     certificate, truth = found.certificate, found.data.y.numpy()
-    claims = _claims(found)
+    claims, limits = _claims(found), settings.node_limits or (None,) if certificate.smoothing.norm else ()
     content = {
         "guarantee": certificate.guarantee(),
         **{name: value for name, value in claims.items() if name != "nodes"},
@@ -78,9 +73,7 @@ def certificate_text(found: Certified, settings: CertificateConfig) -> str:
             }
             for grid in found.grids
         ],
-        "radii": [
-            {"nodes": limit, "radius": radius.tolist()} for limit, radius in certified_radii(certificate, settings)
-        ],
+        "radii": [{"nodes": limit, "radius": certificate.radius(limit).tolist()} for limit in limits],
         "nodes": {**claims["nodes"], "p_lower": certificate.p_lower.tolist()},
     }
     return json.dumps(content, indent=1)
@@ -89,11 +82,8 @@ def certificate_text(found: Certified, settings: CertificateConfig) -> str:
 def compare_with_file(path: Path, certified: Certified) -> tuple[str, ...]:
     """Compare a certificate.json with what these votes prove under the settings of the run now.
 
-    Returns:
-        One sentence if it states claims of another kind or error rate, none if it states the same ones.
-
-    Raises:
-        DataError: if there is no such file, or it was made from other votes.
+    One sentence if it states claims of another kind or error rate, none if it states the same ones; `DataError` if there is
+    no such file, or it was made from other votes.
     """
     again = f"run `graphcert certify {path.parent}`"
     try:
@@ -120,16 +110,12 @@ def _claims(certified: Certified) -> dict[str, Any]:
     """What a certificate states and rests on, but for numbers that another library might round otherwise."""
     certificate, votes = certified.certificate, certified.votes
     return {
-        "alpha": certificate.alpha,
-        "simultaneous": certificate.simultaneous,
-        "method": certificate.method,
-        "claims": certificate.claims,
-        "samples": votes.samples,
-        "pilot_samples": votes.pilot_samples,
+        "alpha": certificate.alpha, "simultaneous": certificate.simultaneous, "method": certificate.method,
+        "claims": certificate.claims, "samples": votes.samples, "pilot_samples": votes.pilot_samples,
         "votes": votes.digest,
         "nodes": {
             "label": certificate.labels.tolist(),
             "target": certificate.targets.tolist(),
             "abstained": certificate.abstained.tolist(),
         },
-    }
+    }  # fmt: skip

@@ -20,20 +20,16 @@ from graphcert.tradeoff.base import norm_words
 
 _QUICK_ATOMS = 4096
 """Attacks whose exact trade-off can have more atoms are listed without what they break."""
-
 _DIGITS = 12
 """Of the norms in collective.csv; collective.json has them as they are."""
 
 
 @dataclass(frozen=True)
 class Collective:
-    """All sweeps of one certificate.
+    """All sweeps of one certificate, compared by methods, and what they are compared with.
 
-    Attributes:
-        comparisons: of the methods, one per sweep.
-        isotropic: what they are compared with, if asked for.
-        mean_score: one curve per sweep about the classifier of the largest mean score, if the votes carry scores. That is
-            another classifier; the two are never mixed.
+    `mean_score` has a curve per sweep about the classifier of the largest mean score, if the votes carry scores. That is
+    another classifier; the two are never mixed.
     """
 
     comparisons: tuple[MethodComparison, ...] = ()
@@ -42,30 +38,19 @@ class Collective:
 
     def to_json(self, votes: str, alpha: float) -> str:
         """The content of collective.json, with the digest of the votes and the level it holds for."""
-        other = self.isotropic
-        content = {
-            "votes": votes,
-            "alpha": alpha,
-            "ladders": [comparison.to_dict() for comparison in self.comparisons],
-            "isotropic": None
-            if other is None
-            else {
-                "smoothing": other.smoothing.to_dict(),
-                "accuracy": other.accuracy,
-                "localized_accuracy": other.localized_accuracy,
-                "curves": [curve.to_dict() for curve in other.curves],
-            },
-            "mean_score": [curve.to_dict() for curve in self.mean_score],
-        }
+        isotropic = None
+        if (other := self.isotropic) is not None:
+            isotropic = {
+                "smoothing": other.smoothing.to_dict(), "accuracy": other.accuracy,
+                "localized_accuracy": other.localized_accuracy, "curves": [curve.to_dict() for curve in other.curves],
+            }  # fmt: skip
+        ladders, mean_score = ([one.to_dict() for one in some] for some in (self.comparisons, self.mean_score))
+        content = {"votes": votes, "alpha": alpha, "ladders": ladders, "isotropic": isotropic, "mean_score": mean_score}
         return json.dumps(content) + "\n"
 
     @classmethod
     def from_json(cls, text: str, votes: str, alpha: float, targets: int) -> "Collective | None":
-        """Read it back; None if it belongs to other votes, another level or other targets.
-
-        Raises:
-            DataError: if this is no content of collective.json.
-        """
+        """Read it back; None if it belongs to other votes, another level or other targets."""
         with damage_refused("this is not a collective certificate", "run `graphcert collective` again"):
             content = parse_json(text)
             comparisons = tuple(MethodComparison.from_dict(one) for one in content["ladders"])
@@ -97,9 +82,9 @@ class Collective:
     def attacks(self, certificate: Certificate) -> str | None:
         """attacks.csv: per sweep, method and budget the best known attack, cluster by cluster; None without any.
 
-        Every cluster has a row, and every two clusters between which edges change. `targets` counts those of a cluster and
-        `broken` those that may fall, see `Attack`; it is empty where exact arithmetic would take long. Under hierarchical
-        noise `rows` counts those that change in a cluster.
+        Every cluster has a row, and every two clusters between which edges change. `targets` counts those of a cluster,
+        `broken` those that may fall (empty where exact arithmetic would take long), and under hierarchical noise `rows`
+        those that change.
         """
         scheme = certificate.smoothing
         if scheme.partition is None or not scheme.localized:
@@ -112,9 +97,8 @@ class Collective:
             for index in range(len(curve))
             for row in _attack_rows(certificate, scheme.partition.labels, curve, index)
         ]
-        columns = max(
-            (list(row) for row in rows), key=len, default=[]
-        )  # sweeps without a limit of nodes lack that column
+        # Sweeps without a limit of nodes lack that column.
+        columns = max((list(row) for row in rows), key=len, default=[])
         return csv_text([{name: row.get(name) for name in columns} for row in rows], columns) if rows else None
 
 

@@ -1,8 +1,4 @@
-"""A run folder: its files, its manifest, and the certificates that were seen in it.
-
-Files appear whole or not at all. To sample until a certificate pleases spends the error rate of every look (theory,
-section 10), so a run remembers what it was certified with.
-"""
+"""A run folder: its files, which appear whole or not at all, its manifest, and the certificates that were seen in it."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -29,26 +25,18 @@ COUNTED = ("samples", "pilot_samples")
 """The settings of sampling that change the votes of a certificate."""
 
 
-def silence(_: str) -> None:
-    """Say nothing."""
-
-
 @dataclass
 class RunFolder:
-    """A run folder and how to talk about it.
+    """A run folder, created by the first stage; while a stage runs, no other process may write there.
 
-    Attributes:
-        folder: where everything goes; created by the first stage. While a stage runs, no other process may write there.
-        workers: threads of voting; results do not depend on them.
-        progress: show bars.
-        say: receives one line per step.
+    `workers` are threads of voting, on which results do not depend; `progress` shows bars; `say` receives a line per step.
     """
 
     folder: Path
     _: KW_ONLY
     workers: int | None = None
     progress: bool = False
-    say: Callable[[str], None] = silence
+    say: Callable[[str], None] = lambda _: None
 
     def __post_init__(self) -> None:
         self.folder = Path(self.folder)
@@ -88,11 +76,7 @@ class RunFolder:
         self.write(MANIFEST, json.dumps({**manifest, **facts, "timings": timings}, indent=1) + "\n")
 
     def looks(self) -> list[dict[str, Any]]:
-        """The certificates that were seen, the oldest first: their numbers of samples, error rate and other claims.
-
-        Raises:
-            DataError: if the manifest lists something else.
-        """
+        """The certificates that were seen, the oldest first: their numbers of samples, error rate and other claims."""
         looks = self.manifest().get("looks", [])
         if not isinstance(looks, list) or not all(map(_is_look, looks)):
             raise DataError(f"{self.path(MANIFEST)} does not list this run's certificates; start a new run")
@@ -125,7 +109,8 @@ class RunFolder:
         if len(looks) < 2:
             return ()
         total = sum((Decimal(str(look["alpha"])) for look in looks), Decimal(0))
-        each = ", ".join(f"α = {look['alpha']} ({_claims(look)}, {look['samples']:,} samples)" for look in looks)
+        words = [f"τ = {look['tau']}" if "tau" in look else look["method"] for look in looks]
+        each = ", ".join(f"α = {o['alpha']} ({w}, {o['samples']:,} samples)" for o, w in zip(looks, words, strict=True))
         return (
             f"These votes were certified {len(looks)} times: {each}. Whoever chooses among these certificates after seeing "
             f"them has spent all their error rates, together {total.normalize():f}.",
@@ -141,10 +126,6 @@ def _is_look(value: Any) -> bool:
     return all(type(value.get(name)) is kind for name, kind in kinds.items())
 
 
-def _claims(look: Mapping[str, Any]) -> str:
-    return f"τ = {look['tau']}" if "tau" in look else str(look["method"])
-
-
 CONFIG, PARTITION, VOTES = "config.toml", "partition.json", "votes/votes.npz"
 
 
@@ -152,9 +133,7 @@ CONFIG, PARTITION, VOTES = "config.toml", "partition.json", "votes/votes.npz"
 class GraphFolder(RunFolder):
     """The folder of a run over the nodes of a graph.
 
-    Attributes:
-        data_root: folder of data files, if not the usual places.
-        batch_size: of voting; results do not depend on it.
+    `data_root` is the folder of data files, if not the usual places; results do not depend on the `batch_size` of voting.
     """
 
     data_root: str | None = None

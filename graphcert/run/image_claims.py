@@ -9,15 +9,13 @@ from graphcert.certificates import Certificate, certify, seg_certify
 from graphcert.errors import InputError
 from graphcert.images import ImageFolder
 from graphcert.noise import Budget, elastic_sigma
-from graphcert.report.images import ImageClaims
+from graphcert.report.images.claims import ImageClaims, Mask
 from graphcert.run.settings.image_run import LATTICE, SegmentSettings
 from graphcert.tradeoff import gaussian_radius, input_dependent_radius
 from graphcert.votes import Votes
 
 Integers = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
-Pixels = NDArray[np.uint8]
 
 SECONDS_PER_BUDGET = 20.0
 """Time limit of one solve; when it ends, what has been proved so far is reported."""
@@ -39,6 +37,10 @@ def certify_image(
     )  # fmt: skip
     claims = certify(votes, settings.alpha)
     norms, per_pixel = settings.norms(), _per_pixel(claims, sigma, settings)
+    if settings.elasticity is None:
+        radius = gaussian_radius(settings.tau, sigma)
+    else:  # τ is at least 1/2, so the difference is exact.
+        radius = elastic_radii(1 - settings.tau, sigma, votes.nodes, settings.elasticity)
     flat = None if truth is None else truth.reshape(-1)
     certified = {"per_pixel": per_pixel.sum(axis=1)}
     correct = {} if flat is None else {"per_pixel": (per_pixel & claims.correct(flat)).sum(axis=1)}
@@ -48,31 +50,16 @@ def certify_image(
         if curve.correct_upper is not None and curve.correct_targets is not None:
             correct["collective"] = curve.correct_targets - curve.correct_upper
     return ImageClaims(
-        name=name,
-        labels=votes.labels.reshape(size),
-        truth=truth,
-        kept=~parts.abstained,
-        sigma=sigma,
-        radius=_claimed_radius(sigma, votes.nodes, settings),
-        per_pixel=per_pixel.reshape(-1, *size),
-        certified=certified,
-        correct=correct,
-        digest=votes.digest,
-    )
+        name=name, labels=votes.labels.reshape(size), truth=truth, kept=~parts.abstained, sigma=sigma,
+        radius=float(radius), per_pixel=per_pixel.reshape(-1, *size),
+        certified=certified, correct=correct, digest=votes.digest,
+    )  # fmt: skip
 
 
 def _smallest_sigma(votes: Votes) -> float:
     scale = votes.smoothing.smallest_scale
     assert scale is not None  # images carry Gaussian noise
     return scale
-
-
-def _claimed_radius(sigma: float, pixels: int, settings: SegmentSettings) -> float:
-    """How far a probability above τ carries."""
-    if settings.elasticity is None:
-        return float(gaussian_radius(settings.tau, sigma))
-    # τ is at least 1/2, so the difference is exact.
-    return float(elastic_radii(1 - settings.tau, sigma, pixels, settings.elasticity))
 
 
 def _per_pixel(claims: Certificate, sigma: float, settings: SegmentSettings) -> Mask:
@@ -91,14 +78,8 @@ def isotropic_counts(votes: Votes, truth: Integers, settings: SegmentSettings) -
     return per_pixel.sum(axis=1), (per_pixel & claims.correct(truth.reshape(-1))).sum(axis=1)
 
 
-def image_sigmas(settings: SegmentSettings, images: Sequence[Pixels]) -> list[float]:
-    """The smallest standard deviation of the noise on each image (H, W, 3): σ(x) with an elasticity.
-
-    Raises:
-        InputError: if an image has another size than the training images, or there are too few of these.
-        UnsupportedError: if the elasticity is too large for accurate σ(x).
-        DataError: for unreadable training images.
-    """
+def image_sigmas(settings: SegmentSettings, images: Sequence[NDArray[np.uint8]]) -> list[float]:
+    """The smallest standard deviation of the noise on each image (H, W, 3): σ(x) with an elasticity."""
     if settings.elasticity is None:
         return [settings.sigma[0]] * len(images)
     assert settings.train_images is not None
@@ -109,9 +90,8 @@ def image_sigmas(settings: SegmentSettings, images: Sequence[Pixels]) -> list[fl
         words = " and ".join(f"{width}×{height}" for height, width in sorted(sizes)[:2])
         raise InputError(f"an elasticity needs images and training images of one size, got {words} pixels")
     # Whole numbers from 0 to 255 have exact squares of distances; a distance in units of 255 has an elasticity in 1/255.
-    found = elastic_sigma(
-        _rows(known), _rows(images), settings.sigma[0], settings.elasticity * LATTICE, settings.neighbours
-    )
+    x, y = (np.array([image.reshape(-1) for image in some], np.float64) for some in (known, images))
+    found = elastic_sigma(x, y, settings.sigma[0], settings.elasticity * LATTICE, settings.neighbours)
     return [float(sigma) for sigma in found]
 
 
@@ -123,8 +103,3 @@ def elastic_radii(p_other: ArrayLike, sigma: float, pixels: int, elasticity: flo
     distinct, place = np.unique(np.asarray(p_other, np.float64), return_inverse=True)
     radii = input_dependent_radius(distinct, sigma, 3 * pixels, elasticity)
     return np.asarray(radii[place].reshape(np.shape(p_other)))
-
-
-def _rows(images: Sequence[Pixels]) -> Floats:
-    """(M, H · W · 3) values from 0 to 255."""
-    return np.array([image.reshape(-1) for image in images], np.float64)

@@ -21,33 +21,18 @@ Pictures = tuple[list[NDArray[np.uint8]], list[NDArray[np.uint8]]]
 
 
 def train_segmenter(
-    out: Path,
-    folders: tuple[str, str],
-    sigma: float,
-    *,
-    validation: tuple[str, str] | None = None,
-    names: Sequence[str] | None = None,
-    ignore: Void = None,
-    training: UNetTraining | None = None,
-    shape: dict[str, Any] | None = None,
-    seed: int = 0,
-    report: Report | None = None,
-    keep_interrupted: bool = True,
-) -> tuple[Segmenter, UNetLog]:
-    """Train a `UNet` and write it to `out`.
+    out: Path, folders: tuple[str, str], sigma: float, *, validation: tuple[str, str] | None = None,
+    names: Sequence[str] | None = None, ignore: Void = None, training: UNetTraining | None = None,
+    shape: dict[str, Any] | None = None, seed: int = 0, report: Report | None = None, keep_interrupted: bool = True,
+) -> tuple[Segmenter, UNetLog]:  # fmt: skip
+    """Train a `UNet` from folders of images and of masks, and write it to the file `out`; see `train_unet`.
 
-    Args:
-        out: the file to write.
-        folders: of images and of their masks; `validation` likewise, see `train_unet`.
-        sigma: the largest deviation of the noise.
-        names: of the K classes 0 … K − 1. By default those of CamVid if the masks name its classes and void, otherwise
-            numbers.
-        ignore: void labels, values of masks that say nothing: one or several; by default 255, and 11 for CamVid.
-        training, shape, seed, report: see `train_unet`.
-        keep_interrupted: write the best weights so far when training is interrupted, or pass the interrupt on.
+    `sigma` is the largest deviation of the noise. `names` are those of the K classes 0 … K − 1; by default those of CamVid
+    if the masks name its classes and void, otherwise numbers. `ignore` are values of masks that say nothing; by default 255,
+    and 11 for CamVid.
 
     Raises:
-        KeyboardInterrupt: see `keep_interrupted`.
+        KeyboardInterrupt: for an interrupted training, unless `keep_interrupted`, which writes the best weights so far.
         InputError: for masks without classes, or names that do not fit them.
         DataError: for missing or damaged files, or if `out` cannot be written.
     """
@@ -79,12 +64,8 @@ def described(
         for array in kind:
             digest.update(f"{array.shape}\n".encode() + array.tobytes())
     return {
-        **asdict(schedule),
-        "shape": shape or {},
-        "seed": seed,
-        "images": len(pictures[0]),
-        "data": digest.hexdigest(),
-    }
+        **asdict(schedule), "shape": shape or {}, "seed": seed, "images": len(pictures[0]), "data": digest.hexdigest(),
+    }  # fmt: skip
 
 
 @contextmanager
@@ -104,10 +85,8 @@ def training_bar(steps: int, shown: bool) -> Iterator[Report]:
 def training_words(log: UNetLog) -> list[str]:
     """What training did, line by line."""
     interrupted = [f"interrupted after {log.steps} steps"] if log.interrupted else []
-    return interrupted + [
-        f"step {step}: validation loss {loss:.3f}, pixel accuracy {accuracy:.3f} under noise"
-        for step, loss, accuracy in log.history
-    ]
+    words = "step {}: validation loss {:.3f}, pixel accuracy {:.3f} under noise"
+    return interrupted + [words.format(*evaluated) for evaluated in log.history]
 
 
 def read_pictures(folders: tuple[str, str]) -> Pictures:
@@ -144,10 +123,7 @@ def _classes(
 def network_of(settings: SegmentSettings, path: Path, progress: bool, say: Callable[[str], None]) -> Segmenter:
     """What `settings.model` names; "unet" is trained once, up to the largest deviation, and kept at `path`.
 
-    Raises:
-        InputError: if the network at `path` was trained otherwise than the settings say.
-        DataError: for a missing or damaged network, image or mask.
-        KeyboardInterrupt: if training is interrupted; nothing is kept of it.
+    A network there that was trained otherwise than the settings say is refused; an interrupted training leaves nothing.
     """
     if settings.model != UNET:
         return Segmenter.load(Path(settings.model))
@@ -161,9 +137,8 @@ def network_of(settings: SegmentSettings, path: Path, progress: bool, say: Calla
         known = {**found.training, "sigma": found.sigma}
         differing = [name for name, value in wanted.items() if known.get(name) != value]
         if differing:
-            raise InputError(
-                f"{path} was trained with other settings ({', '.join(differing)}); remove it or name another folder"
-            )
+            others = ", ".join(differing)
+            raise InputError(f"{path} was trained with other settings ({others}); remove it or name another folder")
         return found
     with training_bar(schedule.steps, progress) as report:
         segmenter, log = train_segmenter(

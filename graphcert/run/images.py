@@ -5,7 +5,6 @@ Votes are kept image by image, so that a killed run goes on; all results appear 
 
 import json
 import time
-from collections.abc import Callable
 from functools import partial
 from hashlib import sha256
 from itertools import islice
@@ -23,17 +22,10 @@ from graphcert.images.image_files import check_classes, labelled, void_labels
 from graphcert.images.segmenter import Segmenter
 from graphcert.models.checkpoint import model_fingerprint
 from graphcert.report.frame.wording import percent
-from graphcert.report.images import (
-    ImageClaims,
-    Match,
-    SegmentationContent,
-    mask_picture,
-    overlay_picture,
-    png,
-    report_content,
-    results_table,
-    write_report,
-)
+from graphcert.report.images.claims import ImageClaims, Match, results_table
+from graphcert.report.images.content import SegmentationContent, report_content
+from graphcert.report.images.page import image_page
+from graphcert.report.images.pictures import mask_picture, overlay_picture, png
 from graphcert.run.folder import MANIFEST, MODEL, REPORT, RunFolder
 from graphcert.run.image_claims import Integers, certify_image, image_sigmas, isotropic_counts
 from graphcert.run.image_network import network_of
@@ -42,7 +34,6 @@ from graphcert.run.provenance import environment
 from graphcert.run.settings.image_run import UNET, SegmentSettings, isotropic
 from graphcert.votes import Votes
 
-Say = Callable[[str], None]
 Curve = tuple[Integers, Integers]
 """(B,) certified pixels, and those of them that are correct."""
 
@@ -64,13 +55,9 @@ class SegmentRun(RunFolder):
     def certify(self, settings: SegmentSettings, look_again: bool = False) -> SegmentationContent:
         """Take votes of every image, certify them, and write pictures, results.csv, manifest.json and report.html.
 
-        A killed run continues where it was: votes of the same noise, network, image and seed are found again.
-
-        Raises:
-            InputError: for settings that cannot work, before anything is sampled; and for other numbers of samples than the
-                results in this folder were made of, without `look_again`.
-            DataError: for a missing or damaged network, image or mask, or if another process writes into the folder.
-            VotesError: if the folder holds votes of another run.
+        A killed run continues where it was: votes of the same noise, network, image and seed are found again. Settings that
+        cannot work are refused before anything is sampled, and so are, without `look_again`, other numbers of samples than
+        those of the results in this folder.
         """
         began = time.perf_counter()
         self.refuse_second_look(settings.to_dict(), look_again)
@@ -91,16 +78,15 @@ class SegmentRun(RunFolder):
             match, isotropic_curves = self._compare(model, images, claims, settings)
             timings["isotropic noise"] = time.perf_counter() - began
         provenance = self._provenance(segmenter, images, claims, match)
-        content = report_content(
-            [one.image for one in images], claims, segmenter, settings, isotropic_curves, match, provenance, timings
-        )
+        shown = [one.image for one in images]
+        content = report_content(shown, claims, segmenter, settings, isotropic_curves, match, provenance, timings)
         self.record_look(settings.to_dict(), settings.alpha, tau=settings.tau)
         for one, found in zip(images, claims, strict=True):
             self._draw(one, found, segmenter, settings)
         self.write(SETTINGS, tomli_w.dumps({"segment": settings.to_dict()}))
         self.write(RESULTS, results_table(claims, settings, segmenter.model.classes, isotropic_curves))
         self.write(MANIFEST, json.dumps(provenance | {"timings": timings, "looks": self.looks()}, indent=1) + "\n")
-        write_report(self.path(REPORT), content)
+        image_page(content).write(self.path(REPORT))
         return content
 
     def _load(self, settings: SegmentSettings) -> list[Loaded]:
@@ -114,10 +100,8 @@ class SegmentRun(RunFolder):
             if settings.cells is not None:
                 settings.smoothing(*image.shape[:2])
         sigmas = image_sigmas(settings, [image for _, image, _ in found])
-        return [
-            Loaded(name, image, None if mask is None else mask.astype(np.int64), sigma)
-            for (name, image, mask), sigma in zip(found, sigmas, strict=True)
-        ]
+        truths = [None if mask is None else mask.astype(np.int64) for *_, mask in found]
+        return [Loaded(*one[:2], truth, sigma) for one, truth, sigma in zip(found, truths, sigmas, strict=True)]
 
     def _certify_image(
         self, model: ImageModel, loaded: Loaded, settings: SegmentSettings, place: int, total: int
@@ -140,33 +124,21 @@ class SegmentRun(RunFolder):
         localized = _accuracy(images, [found.labels for found in claims])
         sample = partial(self._isotropic, model, images, settings)
 
-        def accuracy(sigma: float) -> float:
-            labels = [
-                votes.labels.reshape(one.image.shape[:2]) for one, votes in zip(images, sample(sigma, 1), strict=True)
-            ]
-            return _accuracy(images, labels)
+        def accuracy(votes: list[Votes]) -> float:
+            return _accuracy(images, [found.labels for found in votes])
 
         near, far = settings.sigma
-        sigma = strongest_noise(near, far, localized, accuracy)
+        sigma = strongest_noise(near, far, localized, lambda sigma: accuracy(sample(sigma, 1)))
         found = sample(sigma, settings.samples, self.path("votes") / f"isotropic-{sigma:.6f}")
-        labels = [votes.labels.reshape(one.image.shape[:2]) for one, votes in zip(images, found, strict=True)]
         self.say(f"isotropic noise at equal pixel accuracy: sigma = {sigma:.4g}")
-        counts = [
-            isotropic_counts(votes, one.truth, settings)
-            for one, votes in zip(images, found, strict=True)
-            if one.truth is not None
-        ]
-        return Match(sigma, _accuracy(images, labels), localized), counts
+        pairs = zip(images, found, strict=True)
+        counts = [isotropic_counts(votes, one.truth, settings) for one, votes in pairs if one.truth is not None]
+        return Match(sigma, accuracy(found), localized), counts
 
     def _isotropic(
-        self,
-        model: ImageModel,
-        images: list[Loaded],
-        settings: SegmentSettings,
-        sigma: float,
-        samples: int,
+        self, model: ImageModel, images: list[Loaded], settings: SegmentSettings, sigma: float, samples: int,
         store: Path | None = None,
-    ) -> list[Votes]:
+    ) -> list[Votes]:  # fmt: skip
         """Votes of all images under isotropic noise; without a store they are forgotten."""
         return [
             sample_image_votes(
@@ -181,27 +153,20 @@ class SegmentRun(RunFolder):
         self, segmenter: Segmenter, images: list[Loaded], claims: list[ImageClaims], match: Match | None
     ) -> dict[str, Any]:
         """Everything that the results were made of."""
-        found: dict[str, Any] = {
-            **environment(),
-            "model": model_fingerprint(segmenter.model),
+        return {
+            **environment(), "model": model_fingerprint(segmenter.model),
             "images": {one.name: sha256(one.image.tobytes()).hexdigest() for one in images},
-            "sigma": {one.name: one.sigma for one in images},
-            "votes": {one.name: one.digest for one in claims},
-        }
-        if match is not None:
-            found["isotropic"] = match._asdict()
-        return found
+            "sigma": {one.name: one.sigma for one in images}, "votes": {one.name: one.digest for one in claims},
+            **({} if match is None else {"isotropic": match._asdict()}),
+        }  # fmt: skip
 
     def _draw(self, one: Loaded, found: ImageClaims, segmenter: Segmenter, settings: SegmentSettings) -> None:
         """The prediction, the claims of SegCertify over the image, and the certified pixels at every budget."""
         folder, palette = self.path("pictures") / one.name, segmenter.palette
-        drawn = {
-            "prediction": mask_picture(found.labels, palette),
-            "segcertify": mask_picture(found.labels, palette, found.kept),
-            "overlay": overlay_picture(one.image, found.labels, palette, found.kept),
-        }
-        for budget, mask in zip(settings.norms(), found.per_pixel, strict=True):
-            drawn[f"certified-{budget:.3f}"] = mask_picture(found.labels, palette, mask)
+        shown = {"prediction": None, "segcertify": found.kept}
+        shown |= {f"certified-{norm:.3f}": mask for norm, mask in zip(settings.norms(), found.per_pixel, strict=True)}
+        drawn = {name: mask_picture(found.labels, palette, mask) for name, mask in shown.items()}
+        drawn["overlay"] = overlay_picture(one.image, found.labels, palette, found.kept)
         for name, picture in drawn.items():
             with atomic_write(folder / f"{name}.png") as stream:
                 stream.write(png(picture))
@@ -220,9 +185,9 @@ def _truth(one: Loaded, segmenter: Segmenter, void: tuple[int, ...]) -> Integers
 
 
 def _accuracy(images: list[Loaded], labels: list[Integers]) -> float:
-    """Share of right pixels among all that have a true class."""
+    """Share of right pixels among all that have a true class; labels are (H, W) or flat."""
     pairs = [(one.truth, found) for one, found in zip(images, labels, strict=True) if one.truth is not None]
-    right = sum(int((truth == found).sum()) for truth, found in pairs)
+    right = sum(int((truth == found.reshape(truth.shape)).sum()) for truth, found in pairs)
     known = sum(int((truth >= 0).sum()) for truth, _ in pairs)
     if known == 0:
         raise InputError("no pixel of the masks has a class, so there is no accuracy to compare at")

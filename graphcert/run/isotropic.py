@@ -12,8 +12,7 @@ STEPS = 6
 def strongest_noise(near: float, far: float, least: float, accuracy: Callable[[float], float]) -> float:
     """The largest strength from `near` to `far` that is at least as accurate as `least`; `near` if none is.
 
-    Args:
-        accuracy: under isotropic noise of a strength; taken to fall as it rises.
+    `accuracy` is that under isotropic noise of a strength; it is taken to fall as the noise rises.
     """
     if accuracy(far) >= least:
         return far
@@ -25,15 +24,9 @@ def strongest_noise(near: float, far: float, least: float, accuracy: Callable[[f
 
 
 def matched_isotropic(smoothing: Smoothing, least: float, accuracy: Callable[[Smoothing], float]) -> Smoothing:
-    """The strongest isotropic noise between the nearest and the farthest level that is at least as accurate.
+    """The strongest isotropic noise between the nearest and the farthest level that is at least as accurate, by bisection.
 
-    Args:
-        smoothing: a localized scheme.
-        least: its own accuracy.
-        accuracy: of a scheme; taken to fall as the noise rises.
-
-    Returns:
-        The scheme found by bisection; the nearest level if even that is less accurate.
+    The nearest level if even that is less accurate than `least`, the accuracy of the localized scheme.
 
     Raises:
         InputError: if the scheme is isotropic.

@@ -1,8 +1,4 @@
-"""The main job in five stages over one run folder: train, sample, certify, collective, report.
-
-A stage takes what the one before it made, or reads it from the folder, so that each can be repeated alone. Nothing is
-written before the stage's input has been checked.
-"""
+"""The main job in five stages over one run folder, each of which can be repeated alone from what the folder holds."""
 
 import json
 import time
@@ -44,11 +40,7 @@ class Run(GraphFolder):
 
     @alone(new=True)
     def all_stages(self, config: RunConfig, look_again: bool = False) -> ReportContent:
-        """Train, sample, certify (each node alone, then all together) and report; finished stages are not repeated.
-
-        Args:
-            look_again: see `sample`.
-        """
+        """Train, sample, certify (each node alone, then all together) and report; finished stages are not repeated."""
         self.refuse_another_model(config)
         self.refuse_second_look(asdict(config.sampling), look_again)
         data = self.train(config)
@@ -58,11 +50,7 @@ class Run(GraphFolder):
 
     @alone(new=True)
     def train(self, config: RunConfig) -> Data:
-        """Train the model under its noise, unless this folder already holds it; returns the graph.
-
-        Raises:
-            InputError: if the folder holds a run with other settings, or the planned samples cannot certify anything.
-        """
+        """Train the model under its noise, unless this folder already holds it; returns the graph."""
         self.refuse_another_model(config)
         data = self.load_data(config)
         _check_samples(config, int(data.test_mask.sum()))
@@ -85,11 +73,9 @@ class Run(GraphFolder):
     def _fit(self, config: RunConfig, data: Data, partition: Partition | None, problem: Problem, graph: Data) -> None:
         """Train a new model and write down what it was made of."""
         # Hierarchical noise shows one column more than the data have.
-        features, classes = int(problem.x.shape[1]), int(data.classes)
-        model = build_model(config.model.name, features, classes, seed=config.seed, **config.model.options)
-        self.say(
-            f"training {config.model.name} on {config.dataset.name}: {graph.x.shape[0]:,} nodes, {features:,} features"
-        )
+        features, classes, name = int(problem.x.shape[1]), int(data.classes), config.model.name
+        model = build_model(name, features, classes, seed=config.seed, **config.model.options)
+        self.say(f"training {name} on {config.dataset.name}: {graph.x.shape[0]:,} nodes, {features:,} features")
         began = time.perf_counter()
         log = train(model, problem.sampler, graph.y, graph.train_mask, graph.val_mask, config.training, config.seed)
         seconds = time.perf_counter() - began
@@ -101,31 +87,20 @@ class Run(GraphFolder):
             "model": model_fingerprint(model), "seed": config.seed,
         })  # fmt: skip
         # Last, because a model that is there ends the training.
-        save_model(model, self.path(MODEL), config.model.name, features, classes, **config.model.options)
-        self.say(
-            f"trained in {seconds:.1f} s: best epoch {log.best_epoch}, validation accuracy {log.best_accuracy:.3f}"
-        )
+        save_model(model, self.path(MODEL), name, features, classes, **config.model.options)
+        best = f"best epoch {log.best_epoch}, validation accuracy {log.best_accuracy:.3f}"
+        self.say(f"trained in {seconds:.1f} s: {best}")
 
     @alone()
     def sample(
-        self,
-        samples: int | None = None,
-        pilot_samples: int | None = None,
-        scores: bool | None = None,
-        *,
-        look_again: bool = False,
-        data: Data | None = None,
-    ) -> Voted:
+        self, samples: int | None = None, pilot_samples: int | None = None, scores: bool | None = None, *,
+        look_again: bool = False, data: Data | None = None,
+    ) -> Voted:  # fmt: skip
         """Take the votes, and scores if asked for, continuing from the shards of an interrupted call.
 
-        Args:
-            samples, pilot_samples, scores: None for what the run is set to.
-            look_again: take other numbers of samples than those of a certificate that was seen. Whoever samples until a
-                certificate pleases spends the error rate of every look (theory, section 10), and the report says so.
-            data: the graph of the run, if it is loaded already.
-
-        Raises:
-            InputError: for other numbers of samples after a certificate, without `look_again`.
+        None stands for what the run is set to. `look_again` allows other numbers of samples than those of a certificate that
+        was seen: whoever samples until one pleases spends the error rate of every look (theory, section 10), and the report
+        says so. Without it, they are refused with `InputError`.
         """
         config = self.load_config()
         asked = {"samples": samples, "pilot_samples": pilot_samples, "scores": scores}
@@ -152,12 +127,7 @@ class Run(GraphFolder):
 
     @alone()
     def certify(self, settings: CertificateConfig, voted: Voted | None = None) -> Certified:
-        """Turn the votes into a certificate about the test nodes and evaluate it over the budget grid.
-
-        Args:
-            settings: which claims, at which budgets.
-            voted: what `sample` returned; None to read it.
-        """
+        """Turn the votes (None to read them) into claims about the test nodes, and evaluate them over the budget grid."""
         config = replace(self.load_config(), certificate=settings)
         voted = self.voted(config) if voted is None else voted
         began = time.perf_counter()
@@ -167,19 +137,15 @@ class Run(GraphFolder):
         content = certificate_text(found, settings)
         seconds = time.perf_counter() - began
         config.save(self.path(CONFIG))
-        claims = {"method": settings.method, "simultaneous": settings.simultaneous}
-        self.record_look(asdict(config.sampling), settings.alpha, **claims)
+        method = settings.method
+        self.record_look(asdict(config.sampling), settings.alpha, method=method, simultaneous=settings.simultaneous)
         self.write(CERTIFICATE, content)
-        facts = {"alpha": settings.alpha, "claims": found.certificate.claims, "method": settings.method}
+        facts = {"alpha": settings.alpha, "claims": found.certificate.claims, "method": method}
         self.record({"timings": {"certifying": seconds}, **facts})
         return found
 
     def certified(self) -> Certified:
-        """What `certify` returned, made again from the stored votes.
-
-        Raises:
-            DataError: if certificate.json is absent, or was made from other votes.
-        """
+        """What `certify` returned, made again from the stored votes; certificate.json must have been made from these."""
         config = self.load_config()
         if not self.path(CERTIFICATE).is_file():
             raise DataError(f"there is no {self.path(CERTIFICATE)}; run `graphcert certify {self.folder}` first")
@@ -191,12 +157,7 @@ class Run(GraphFolder):
 
     @alone()
     def collective(self, settings: CollectiveConfig, certified: Certified | None = None) -> Collective:
-        """Certify all test nodes together, sweep by sweep, by every method up to the one that is asked for.
-
-        Args:
-            settings: which methods, at which budgets.
-            certified: what `certify` or `certified` returned; None to read it.
-        """
+        """Certify all test nodes together, sweep by sweep, by every method up to the one that is asked for."""
         config = replace(self.load_config(), collective=settings)
         certified = self.certified() if certified is None else certified
         certificate, data = certified.certificate, certified.data
@@ -214,12 +175,14 @@ class Run(GraphFolder):
         found = Collective(tuple(comparisons), isotropic, mean_score)
         seconds = time.perf_counter() - began
         config.save(self.path(CONFIG))
-        none = not comparisons
-        self.write(COLLECTIVE, None if none else found.to_json(certified.votes.digest, certificate.alpha))
-        self.write(COLLECTIVE_TABLE, None if none else found.table())
-        self.write(ATTACKS, None if none else found.attacks(certificate))
-        if comparisons:
-            self.record({"timings": {"collective": seconds}, "solver": "highs", "collective": settings.method})
+        if not comparisons:
+            for name in (COLLECTIVE, COLLECTIVE_TABLE, ATTACKS):
+                self.write(name, None)
+            return found
+        self.write(COLLECTIVE, found.to_json(certified.votes.digest, certificate.alpha))
+        self.write(COLLECTIVE_TABLE, found.table())
+        self.write(ATTACKS, found.attacks(certificate))
+        self.record({"timings": {"collective": seconds}, "solver": "highs", "collective": settings.method})
         return found
 
     def _isotropic(self, config: RunConfig, certified: Certified, sweeps: tuple[dict[str, Any], ...]) -> Isotropic:
@@ -230,9 +193,8 @@ class Run(GraphFolder):
             raise UnsupportedError("the comparison with isotropic noise takes localized flips, not hierarchical noise")
 
         def vote(scheme: Smoothing, samples: int, **options: Any) -> Votes:
-            return sample_votes(
-                model, data, scheme, samples, sampling.pilot_samples, config.seed, workers=self.workers, **options
-            )
+            pilots, seed = sampling.pilot_samples, config.seed
+            return sample_votes(model, data, scheme, samples, pilots, seed, workers=self.workers, **options)
 
         def accuracy(votes: Votes) -> float:
             return float((votes.labels == truth)[targets].mean())
@@ -248,31 +210,19 @@ class Run(GraphFolder):
 
     @alone()
     def report(self, certified: Certified | None = None, collective: Collective | None = None) -> ReportContent:
-        """Write report.html and return what it shows; the model is not needed.
-
-        Args:
-            certified: what `certify` or `certified` returned; None to read it.
-            collective: what `collective` returned; None to read it.
-        """
+        """Write report.html and return what it shows; what is None is read, and the model is not needed."""
         config = self.load_config()
         certified = self.certified() if certified is None else certified
         collective, warnings = (collective, ()) if collective is not None else self._stored_collective(certified)
         manifest = self.manifest()
         content = ReportContent(
-            title=f"{config.model.name.upper()} on {config.dataset.name}",
-            certificate=certified.certificate,
-            votes=certified.votes,
-            truth=certified.data.y.numpy(),
-            grids=certified.grids,
-            settings=settings_table(config, manifest, certified.data),
-            timings=manifest.get("timings", {}),
-            warnings=(*certified.warnings, *warnings, *self.spent()),
-            collective=collective.comparisons,
-            isotropic=collective.isotropic,
-            mean_score=collective.mean_score,
-            scores=certified.scores,
+            title=f"{config.model.name.upper()} on {config.dataset.name}", certificate=certified.certificate,
+            votes=certified.votes, truth=certified.data.y.numpy(), grids=certified.grids,
+            settings=settings_table(config, manifest, certified.data), timings=manifest.get("timings", {}),
+            warnings=(*certified.warnings, *warnings, *self.spent()), collective=collective.comparisons,
+            isotropic=collective.isotropic, mean_score=collective.mean_score, scores=certified.scores,
             links=cluster_links(certified.votes.smoothing.partition, certified.data),
-        )
+        )  # fmt: skip
         write_report(self.path(REPORT), content)
         return content
 
@@ -297,9 +247,8 @@ def _mean_score(
         return ()
     if method not in ("naive", "lp"):
         return tuple(claims.collective(**sweep, **options) for sweep in sweeps)  # the strongest that scores have
-    return tuple(
-        claims.compare_methods(**sweep, methods=BESIDE[method], **options).strongest for sweep in sweeps
-    )  # fmt: skip
+    methods = BESIDE[method]
+    return tuple(claims.compare_methods(**sweep, methods=methods, **options).strongest for sweep in sweeps)
 
 
 def _check_samples(config: RunConfig, targets: int) -> None:

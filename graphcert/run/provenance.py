@@ -18,12 +18,9 @@ from graphcert.run.settings.noise import SmoothingConfig
 def environment() -> dict[str, str]:
     """Versions and machine."""
     return {
-        "graphcert": __version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "machine": platform.machine(),
-    }
+        "graphcert": __version__, "python": platform.python_version(), "torch": torch.__version__,
+        "numpy": np.__version__, "machine": platform.machine(),
+    }  # fmt: skip
 
 
 def settings_table(config: RunConfig, manifest: Mapping[str, Any], data: Data) -> dict[str, dict[str, Any]]:
@@ -32,26 +29,19 @@ def settings_table(config: RunConfig, manifest: Mapping[str, Any], data: Data) -
     certificate = dict(described["certificate"])
     together = certificate.pop("simultaneous")
     graph = {
-        "name": config.dataset.name,
-        "nodes": int(data.x.shape[0]),
-        "edges": int(data.edge_index.shape[1] // 2),
-        "features": int(data.x.shape[1]),
-        "classes": int(data.classes),
+        "name": config.dataset.name, "nodes": int(data.x.shape[0]), "edges": int(data.edge_index.shape[1] // 2),
+        "features": int(data.x.shape[1]), "classes": int(data.classes),
         "split": f"{int(data.train_mask.sum())} / {int(data.val_mask.sum())} / {int(data.test_mask.sum())} "
         "(train / validation / test)",
         "sha256": manifest.get("data", ""),
-    }
+    }  # fmt: skip
     model = {"name": config.model.name, **config.model.options, "sha256": manifest.get("model", "")}
     return {
-        "dataset": graph,
-        "model": model,
-        "smoothing": _noise_settings(config.smoothing),
-        "training": described["training"],
-        "sampling": {**described["sampling"], "seed": config.seed},
+        "dataset": graph, "model": model, "smoothing": _noise_settings(config.smoothing),
+        "training": described["training"], "sampling": {**described["sampling"], "seed": config.seed},
         "certificate": {**certificate, "claims": "all together" if together else "each by itself"},
-        "collective": described["collective"],
-        "environment": environment(),
-    }
+        "collective": described["collective"], "environment": environment(),
+    }  # fmt: skip
 
 
 def cluster_links(partition: Partition | None, data: Data) -> NDArray[np.int64] | None:

@@ -9,7 +9,8 @@ import pytest
 
 from graphcert.errors import DataError
 from graphcert.models import Training
-from graphcert.run import certified, graph_folder
+from graphcert.run import certified
+from graphcert.run import folder as run_folder
 from graphcert.run.nodes import Run
 from graphcert.run.settings.graph_run import DatasetConfig, RunConfig
 from graphcert.run.settings.noise import RatesConfig, SmoothingConfig
@@ -43,7 +44,7 @@ def copy(finished, tmp_path):
 @pytest.fixture
 def counted(monkeypatch):
     """How often data are loaded, votes read and certificates built."""
-    homes = {"load_dataset": graph_folder, "certify": certified, "certify_scores": certified, "budget_grids": certified}
+    homes = {"load_dataset": run_folder, "certify": certified, "certify_scores": certified, "budget_grids": certified}
     counts = dict.fromkeys(homes, 0)
 
     def count(name, call):

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from graphcert.cli import main
-from graphcert.cli.segment import _norms
+from graphcert.run.settings.stages import norm_values
 
 
 def call(*arguments: str) -> int:
@@ -126,6 +126,6 @@ def test_bad_input_gets_one_sentence_and_leaves_nothing(
 
 
 def test_norms_are_read_as_lists_and_ranges() -> None:
-    assert _norms("0.1,0.25") == (0.1, 0.25)
-    assert _norms("0:0.3:0.1") == _norms("0,0.1,0.2,0.3")
-    assert _norms("1") == (1.0,)
+    assert norm_values("--budgets", "0.1,0.25") == (0.1, 0.25)
+    assert norm_values("--budgets", "0:0.3:0.1") == norm_values("--budgets", "0,0.1,0.2,0.3")
+    assert norm_values("--budgets", "1") == (1.0,)

@@ -51,7 +51,12 @@ def test_circles_and_names_stay_apart_and_in_the_picture(case: tuple[np.ndarray,
         if disk.inside:
             assert inside(disk)
         bottom = disk.y - disk.radius - disk.below
-        boxes[str(k)] = (disk.x - disk.width / 2, bottom, disk.x + disk.width / 2, bottom + disk.height)
+        boxes[str(k)] = (
+            disk.x - disk.width / 2,
+            bottom,
+            disk.x + disk.width / 2,
+            bottom + 2 * disk.radius + disk.below,
+        )
         assert re.split(r" · ", disk.lines[0])[0] == str(k)
         shown = " · ".join(disk.lines)
         assert shown in (str(k), f"{k} · {number(sizes[k])}")

@@ -11,15 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from graphcert.report.images import (
-    ImageClaims,
-    SegmentationContent,
-    mask_picture,
-    overlay_picture,
-    png,
-    render,
-)
-from graphcert.report.images.pictures import SCALE, VOID
+from graphcert.report.images.claims import ImageClaims
+from graphcert.report.images.content import SegmentationContent
+from graphcert.report.images.page import image_page
+from graphcert.report.images.pictures import SCALE, VOID, mask_picture, overlay_picture, png
 from graphcert.report.plots.budget_curves import BudgetAxis
 from graphcert.run.settings.image_run import SegmentSettings
 from graphcert.tradeoff.base import norm_words
@@ -27,6 +22,10 @@ from graphcert.tradeoff.base import norm_words
 PALETTE = ((200, 30, 30), (30, 200, 30), (30, 30, 200))
 CLASSES = arrays(np.int64, (6, 9), elements=st.integers(-1, 2))
 MASKS = arrays(np.bool_, (6, 9))
+
+
+def render(shown):
+    return image_page(shown).html()
 
 
 def colours(picture):

@@ -16,10 +16,9 @@ from graphcert.report.frame.wording import seconds, setting
 
 @dataclass(frozen=True)
 class Colour:
-    """One colour under the name of its meaning, as `#rrggbb`.
+    """One colour under the name of its meaning, as `#rrggbb`; light colours differ from each other.
 
-    Plots are drawn in the light colour, which the page then replaces by the style sheet's variable `name`; hence light
-    colours differ from each other.
+    Plots are drawn in the light colour, which the page then replaces by the style sheet's variable `name`.
     """
 
     name: str
@@ -44,14 +43,11 @@ WRONG = Colour("wrong", "#c0458b", "#e27ab5")
 UNKNOWN = Colour("unknown", "#69747f", "#8d98a3")
 WARNING = Colour("warning", "#fff6e0", "#33290f")
 LINES = (
-    Colour("line-1", "#4f0873", "#c989a1"),
-    Colour("line-2", "#c54c00", "#d86a11"),
-    Colour("line-3", "#17864a", "#4b9359"),
-    Colour("line-4", "#9d195d", "#f200bb"),
-    Colour("line-5", "#6a0700", "#d8da24"),
-    Colour("line-6", "#1a0eb1", "#50ff88"),
+    Colour("line-1", "#4f0873", "#c989a1"), Colour("line-2", "#c54c00", "#d86a11"),
+    Colour("line-3", "#17864a", "#4b9359"), Colour("line-4", "#9d195d", "#f200bb"),
+    Colour("line-5", "#6a0700", "#d8da24"), Colour("line-6", "#1a0eb1", "#50ff88"),
     Colour("line-7", "#20262d", "#d1eadd"),
-)
+)  # fmt: skip
 """Of curves beside one in `RATIO`: far from it and from each other, for readers of every kind of colour vision."""
 
 PALETTE = (
@@ -59,14 +55,10 @@ PALETTE = (
     WRONG, UNKNOWN, WARNING, *LINES,
 )  # fmt: skip
 
-
 _ENVIRONMENT = Environment(
-    loader=FileSystemLoader(Path(__file__).parent),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
+    loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
     lstrip_blocks=True,
-)
+)  # fmt: skip
 
 
 class Section(NamedTuple):
@@ -80,12 +72,8 @@ class Section(NamedTuple):
 class Page:
     """A self-contained HTML page: it loads nothing, runs no script, and is the same bytes for equal contents.
 
-    Attributes:
-        title: the heading.
-        subtitle: what was certified against what, in a few words each.
-        notices: sentences the reader must know before believing a number.
-        sections: from above.
-        pictures: whether the page holds pictures that are no plots.
+    `subtitle` says what was certified against what, in a few words each; `notices` are sentences the reader must know before
+    believing a number; `pictures` says whether the page holds pictures that are no plots.
     """
 
     title: str
@@ -129,17 +117,10 @@ def _without_names(svg: str) -> str:
 
 
 def settings_section(sections: Mapping[str, Mapping[str, object]], timings: Mapping[str, float]) -> Section:
-    """The section of the settings that had a use, and of the seconds of each stage.
-
-    What is off, empty or not set is not shown; a number has an effect, 0 too.
-    """
-    shown = [
-        (name, [(key, setting(value)) for key, value in values.items() if _used(value)])
-        for name, values in sections.items()
-    ]
+    """The section of the settings that are set (a number is, 0 too), and of the seconds of each stage."""
+    shown = []
+    for name, values in sections.items():
+        used = {key: value for key, value in values.items() if value is not None and value is not False}
+        shown.append((name, [(key, setting(value)) for key, value in used.items() if value not in ("", (), [], {})]))
     shown.append(("timings", [(stage, seconds(duration)) for stage, duration in timings.items()]))
     return Section("Settings", block("settings", [(name, rows) for name, rows in shown if rows]))
-
-
-def _used(value: object) -> bool:
-    return value is not None and value is not False and value not in ("", (), [], {})

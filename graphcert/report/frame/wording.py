@@ -105,6 +105,11 @@ def besides(fixed: Budget) -> str:
     return words if fixed.nodes is None else f"{words}, in at most {_nodes(fixed.nodes)}"
 
 
+def heading(axis: str, fixed: Budget) -> str:
+    """An axis, and what is changed at every point of a grid besides it."""
+    return axis_words(axis) + besides(fixed)
+
+
 def alternatives(words: Sequence[str]) -> str:
     """ "a", "a or b", "a, b or c"."""
     return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -12,16 +12,10 @@ from graphcert.noise import CHANNELS, Partition
 from graphcert.report.frame.html import Section, block, gallery
 from graphcert.report.frame.wording import NOTHING, number, parameters, percent
 from graphcert.report.graphs.content import ReportContent
-from graphcert.report.graphs.sweep import Sweep
+from graphcert.report.graphs.sweep import Counts, Sweep
 from graphcert.report.plots import attack_plot, cluster_plot, rank_plot
 
-Counts = NDArray[np.int64]
-
-_MOST_LEVELS = 12
-_NEAREST = 3
-_MOST_ATTACKS = 4
-_NAMED = 8
-_MOST_ROWS = 20
+_MOST_LEVELS, _NEAREST, _MOST_ATTACKS, _NAMED, _MOST_ROWS = 12, 3, 4, 8, 20
 
 
 def clusters(content: ReportContent) -> Section | None:
@@ -47,14 +41,9 @@ def clusters(content: ReportContent) -> Section | None:
         "is far, which hides changes there. So one change hurts some clusters more than others; that is why more targets "
         "can survive together than alone."
     )
-    parts = [
-        block("paragraphs", [introduction]),
-        gallery(figures),
-        block("notes", [legend]),
-        _levels(content, partition),
-        block("folded", "The clusters in numbers", _table(content, partition)),
-    ]
-    return Section("Clusters and ranks", Markup().join(parts))
+    table = block("folded", "The clusters in numbers", _table(content, partition))
+    parts = [block("paragraphs", [introduction]), gallery(figures), block("notes", [legend])]
+    return Section("Clusters and ranks", Markup().join([*parts, _levels(content, partition), table]))
 
 
 def _levels(content: ReportContent, partition: Partition) -> Markup:
@@ -85,11 +74,7 @@ def _levels(content: ReportContent, partition: Partition) -> Markup:
 def _seen(channel: str, level: Counts, partition: Partition, links: Counts | None) -> Counts | None:
     """Per level how many nodes or edges are seen at it, summed over the clusters that see; None if that is not known.
 
-    Args:
-        channel: "features" for nodes, "edges" for edges.
-        level: (C, C) the level at which the cluster of a row sees the one of a column.
-        partition: the clusters.
-        links: edges between and inside clusters, or None.
+    `level` (C, C) is the one at which the cluster of a row sees the one of a column.
     """
     if channel == "features":
         weights = np.broadcast_to(partition.sizes, level.shape)

@@ -20,13 +20,9 @@ MEAN_SCORE = "mean score"
 
 @dataclass(frozen=True)
 class Isotropic:
-    """The same model under isotropic noise at equal accuracy, node by node.
+    """The same model under isotropic noise at equal accuracy, node by node; a curve per sweep, over its budgets.
 
-    Attributes:
-        smoothing: the isotropic scheme.
-        accuracy: smoothed accuracy on the targets under it.
-        localized_accuracy: the same under the localized scheme.
-        curves: one per sweep, over its budgets.
+    `accuracy` is the smoothed accuracy on the targets under it, `localized_accuracy` that under the localized scheme.
     """
 
     smoothing: Smoothing
@@ -39,10 +35,12 @@ class Isotropic:
 class ReportContent:
     """Everything a report shows; equal contents give byte-identical reports.
 
+    What does not fit together is refused: a certificate of other votes, `scores` or sweeps about other targets, sweeps whose
+    methods differ in their budgets, `links` of another shape (`InputError`), or grids and budgets of kinds that a report
+    does not draw (`UnsupportedError`).
+
     Attributes:
-        title: the heading of the page.
-        certificate: the claims.
-        votes: the votes that the certificate was made from.
+        votes: those that the certificate was made from.
         truth: (N,) int64 true labels, −1 where unknown; an unknown label counts as not correct.
         grids: what to draw: grids over one axis become curves, grids over two axes become heat maps.
         settings: sections ("dataset", "model", …) of names and values; what is None, off or empty is not shown, nor is
@@ -53,18 +51,10 @@ class ReportContent:
             the same (B, 4) budgets in the order of `AXES`, with "nodes" (B, 5); under continuous noise over norms,
             "feature_shift" (B, 1), with "nodes" (B, 2). Sweeps of one axis become curves, all combinations over two axes
             heat maps, and every sweep a table.
-        isotropic: the same model under isotropic noise at equal accuracy, one curve per sweep; None if not compared.
+        links: (C, C) undirected edges between clusters, inside them on the diagonal; None if there are none to show.
+        isotropic: the same model under isotropic noise at equal accuracy; None if not compared.
         mean_score: the classifier of the largest mean score, one curve per sweep; empty if votes carry no scores.
         scores: the claims about that classifier, per node; None if votes carry no scores.
-        links: (C, C) undirected edges between clusters, inside them on the diagonal; None without clusters, or if they
-            are not known.
-
-    Raises:
-        InputError: if the certificate is not one of these votes, `truth` is not one integer per node, the methods of a
-            sweep differ in their budgets or count other targets than the certificate, `scores` are about other targets,
-            or `links` is no such matrix.
-        UnsupportedError: if a grid varies no axis or more than two, or the budgets of a sweep are neither over `AXES` nor,
-            under Gaussian or uniform noise, norms.
     """
 
     title: str
@@ -98,9 +88,8 @@ class ReportContent:
             _check_sweep(methods, claimed)
         for curves in (self.mean_score, () if self.isotropic is None else self.isotropic.curves):
             if curves and len(curves) != len(self.collective):
-                raise InputError(
-                    f"{len(curves)} curves of another classifier do not match {len(self.collective)} sweeps"
-                )
+                sweeps = f"{len(self.collective)} sweeps"
+                raise InputError(f"{len(curves)} curves of another classifier do not match {sweeps}")
         _check_links(self.links, claimed.smoothing.partition)
 
     @property

@@ -16,10 +16,8 @@ MILESTONES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 """Round budgets, for tables."""
 
 _ROWS = 8
-
 _SCALES = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
 """Norms of changes, in σ or λ of the noise."""
-
 _ANY_NOISE = Smoothing(features=BernoulliFlip(0.5, 0.5))
 """Bounds of probabilities and claims about the unchanged graph do not depend on the noise."""
 
@@ -35,11 +33,9 @@ class Standing:
 
 @dataclass(frozen=True)
 class Reach:
-    """The largest evaluated budget on one axis at which enough targets are certified.
+    """The largest evaluated budget on one axis at which enough targets are certified; None without any.
 
-    Attributes:
-        budget: that budget, or None if there are too few even without a change.
-        beyond: whether it is the last one evaluated, so that more may be possible.
+    `beyond` says whether it is the last one evaluated, so that more may be possible.
     """
 
     budget: int | None
@@ -124,30 +120,22 @@ def class_counts(content: ReportContent, labels: NDArray[np.int64]) -> list[tupl
 def abstention_threshold(content: ReportContent) -> float | None:
     """The smallest share of votes for the predicted label that is certified without any change; None if none is.
 
-    The binary rule has one threshold for all nodes. Under the multi-class rule it depends on the votes for other
-    classes, so the smallest share that occurs among certified targets is returned.
+    The multi-class rule, which depends on the votes for other classes, has the smallest one among certified targets.
     """
     certificate, votes = content.certificate, content.votes
     if certificate.method != "binary":
         shares = votes.successes[~certificate.abstained] / votes.samples
         return float(shares.min()) if shares.size else None
-    smallest = bisect_left(
-        range(votes.samples + 1), True, key=lambda successes: bool(_claim(content, successes)._kept(Budget())[0])
-    )
+    possible = range(votes.samples + 1)
+    smallest = bisect_left(possible, True, key=lambda k: bool(_claim(content, k)._kept(Budget())[0]))
     return smallest / votes.samples if smallest <= votes.samples else None
 
 
 def out_of_reach(content: ReportContent, grid: BudgetGrid) -> Budget | None:
-    """The first budget of a curve at which not even unanimous votes certify any node; None if all are in reach.
-
-    From there on nothing can be certified with this noise and this number of samples, whatever the model.
-    """
+    """The first budget of a curve at which not even unanimous votes certify any node, whatever the model; or None."""
     certificate, best = content.certificate, _claim(content, content.votes.samples)
-    unanimous = replace(
-        certificate,
-        p_lower=np.full(certificate.nodes, best.p_lower[0]),
-        p_other_upper=np.full(certificate.nodes, best.p_other_upper[0]),
-    )
+    p_lower, p_other = (np.full(certificate.nodes, bound[0]) for bound in (best.p_lower, best.p_other_upper))
+    unanimous = replace(certificate, p_lower=p_lower, p_other_upper=p_other)
     budgets = [budget_at(grid, value) for value in sorted(grid.values[0])]
     first = bisect_left(budgets, True, key=lambda budget: not bool(unanimous._kept(budget).any()))
     return budgets[first] if first < len(budgets) else None

@@ -1,33 +1,23 @@
 """The sections about other classifiers beside that of the most votes: isotropic noise, and the largest mean score."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from fractions import Fraction
 
 import numpy as np
 from markupsafe import Markup
-from numpy.typing import NDArray
 
 from graphcert.certificates import Certificate, ScoreCertificate
 from graphcert.collective.curve import SHIFT
 from graphcert.errors import UnsupportedError
 from graphcert.noise import Budget
 from graphcert.report.frame.html import Section, block, gallery
-from graphcert.report.frame.wording import (
-    axis_words,
-    besides,
-    budget_words,
-    flip_words,
-    method_name,
-    number,
-    percent,
-    shift_words,
-)
+from graphcert.report.frame.wording import budget_words, flip_words, heading, method_name, number, percent, shift_words
 from graphcert.report.graphs.content import MEAN_SCORE, ReportContent
 from graphcert.report.graphs.measures import budget_at
+from graphcert.report.graphs.sweep import Counts
 from graphcert.report.plots import counts_plot
 from graphcert.tradeoff.base import rounded_up
-
-Counts = NDArray[np.int64]
 
 _MEAN_SCORE_WORDS = (
     "Mean score: the classifier of the largest mean score in place of the most votes, by a band around the distribution of "
@@ -70,28 +60,28 @@ def mean_score(content: ReportContent) -> Section | None:
     if scores is None or content.mean_score:
         return None
     claims, norm, figures, tables = content.certificate.claims, content.norm, [], []
-    for i, (axis, heading, changes) in enumerate(_axes(content)):
+    for i, (axis, title, changes) in enumerate(_axes(content)):
         values, words, budgets, shifts = zip(*changes, strict=True)
         counts = {
             name: _certified(claimed, budgets, shifts)
             for name, claimed in ((MEAN_SCORE, scores), ("votes", content.certificate))
         }
-        figures.append((heading, Markup(counts_plot(axis, values, counts, claims, f"score{i}", norm))))
-        tables.append(_table(f"{heading}, of {number(claims)}", words, counts, claims))
+        figures.append((title, Markup(counts_plot(axis, values, counts, claims, f"score{i}", norm))))
+        tables.append(_table(f"{title}, of {number(claims)}", words, counts, claims))
     text = block("paragraphs", [_MEAN_SCORE_WORDS, _difference(content, scores)])
     parts = [text, block("statement", scores.guarantee())]
     return _section("Another classifier: the largest mean score", parts, figures, tables)
 
 
 def _section(
-    heading: str, parts: list[Markup], figures: Sequence[tuple[str, Markup]], tables: Sequence[Markup]
+    title: str, parts: list[Markup], figures: Sequence[tuple[str, Markup]], tables: Sequence[Markup]
 ) -> Section:
     """Text, plots and the folded tables behind them."""
     if figures:
         parts = [*parts, gallery(figures)]
     if tables:
         parts = [*parts, block("folded", "The numbers behind the curves", block("columns", tables))]
-    return Section(heading, Markup().join(parts))
+    return Section(title, Markup().join(parts))
 
 
 def _table(caption: str, words: Sequence[str], counts: dict[str, Counts], targets: int) -> Markup:
@@ -125,25 +115,21 @@ def _axes(content: ReportContent) -> list[tuple[str, str, list[tuple[float, str,
     for grid in content.curves:
         budgets = [budget_at(grid, value) for value in grid.values[0]]
         changes = [(float(v), budget_words(b), b, 0.0) for v, b in zip(grid.values[0], budgets, strict=True)]
-        found.append((grid.axes[0], f"{axis_words(grid.axes[0]).capitalize()}{besides(grid.fixed)}", changes))
+        found.append((grid.axes[0], heading(grid.axes[0], grid.fixed).capitalize(), changes))
     scale, limit = content.certificate.smoothing.smallest_scale, content.node_limits[0]
     if scale is not None:
         written = [Fraction(f"{k * scale / 4:.4g}") for k in range(_STEPS + 1)]
         norms = [rounded_up(norm.numerator, norm.denominator) for norm in written]
         budget = Budget(nodes=limit)
         changes = [(norm, shift_words(content.norm, norm, limit), budget, norm) for norm in norms]
-        found.append((SHIFT, f"{content.norm} {axis_words(SHIFT)}{besides(budget)}", changes))
+        found.append((SHIFT, f"{content.norm} {heading(SHIFT, budget)}", changes))
     return found
 
 
-def _certified(
-    claims: Certificate | ScoreCertificate, budgets: Sequence[Budget], shifts: Sequence[float]
-) -> NDArray[np.int64]:
+def _certified(claims: Certificate | ScoreCertificate, budgets: Sequence[Budget], shifts: Sequence[float]) -> Counts:
     """(B,) robust targets; none where a budget is too large for exact arithmetic."""
     counts = np.zeros(len(budgets), np.int64)
     for i, (budget, shift) in enumerate(zip(budgets, shifts, strict=True)):
-        try:
+        with suppress(UnsupportedError):
             counts[i] = claims._kept(budget, shift).sum()
-        except UnsupportedError:
-            continue
     return counts

@@ -5,18 +5,8 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from graphcert.certificates import BudgetGrid
-from graphcert.report.frame.html import (
-    ACCURACY_CELL,
-    CORRECT,
-    RATIO_CELL,
-    UNKNOWN,
-    WRONG,
-    Colour,
-    Section,
-    block,
-    gallery,
-)
-from graphcert.report.frame.wording import alternatives, axis_words, besides, budget_words, number, percent
+from graphcert.report.frame.html import ACCURACY_CELL, CORRECT, RATIO_CELL, UNKNOWN, WRONG, Section, block, gallery
+from graphcert.report.frame.wording import alternatives, axis_words, besides, budget_words, heading, number, percent
 from graphcert.report.graphs.content import ReportContent
 from graphcert.report.graphs.measures import abstention_threshold, class_counts, out_of_reach
 from graphcert.report.plots import Panel, curve_plot, has_border, has_numbers, heat_map_plot, margin_plot
@@ -27,7 +17,7 @@ def curves(content: ReportContent) -> Section | None:
     if not content.curves:
         return None
     plots = [
-        (f"{axis_words(grid.axes[0]).capitalize()}{besides(grid.fixed)}", Markup(curve_plot(grid, f"curve{i}")))
+        (heading(grid.axes[0], grid.fixed).capitalize(), Markup(curve_plot(grid, f"curve{i}")))
         for i, grid in enumerate(content.curves)
     ]
     numbers = block("columns", [_numbers(content, grid) for grid in content.curves])
@@ -42,7 +32,12 @@ def heat_maps(content: ReportContent) -> Section | None:
     for i, grid in enumerate(content.heat_maps):
         channels = {axis.partition("_")[0] for axis in grid.axes}
         channel = f", {channels.pop()}s" if len(channels) == 1 else ""
-        for what, shares, colour in _maps(grid):
+        maps = [("Certified ratio", grid.ratio, RATIO_CELL)]
+        if grid.accuracy is not None and np.array_equal(grid.accuracy, grid.ratio):
+            maps = [("Certified ratio, which is the accuracy,", grid.ratio, RATIO_CELL)]
+        elif grid.accuracy is not None:
+            maps.append(("Certified accuracy", grid.accuracy, ACCURACY_CELL))
+        for what, shares, colour in maps:
             svg = Markup(heat_map_plot(Panel(grid.axes, grid.values, shares), colour, f"map{i}-{len(items)}", what))
             items.append((f"{what}{map_unit(shares)}{channel}{besides(grid.fixed)}", svg))
             bordered |= has_border(shares)
@@ -55,15 +50,6 @@ def heat_maps(content: ReportContent) -> Section | None:
 def map_unit(shares: NDArray[np.float64], unit: str = "percents") -> str:
     """What the numbers in the cells of a map are, if it has any."""
     return f" in whole {unit}, rounded down" if has_numbers(shares) else ""
-
-
-def _maps(grid: BudgetGrid) -> list[tuple[str, NDArray[np.float64], Colour]]:
-    """Name, values and colour of the maps of a grid; one map if every certified target is correct."""
-    if grid.accuracy is None:
-        return [("Certified ratio", grid.ratio, RATIO_CELL)]
-    if np.array_equal(grid.accuracy, grid.ratio):
-        return [("Certified ratio, which is the accuracy,", grid.ratio, RATIO_CELL)]
-    return [("Certified ratio", grid.ratio, RATIO_CELL), ("Certified accuracy", grid.accuracy, ACCURACY_CELL)]
 
 
 def _scope(content: ReportContent) -> str:
@@ -121,7 +107,7 @@ def _abstention_words(content: ReportContent) -> list[str]:
     found = [
         f"{number(count)} of {number(claims)} targets ({percent(count, claims)}) abstain: fewer of their "
         f"{number(votes.samples)} votes went to the predicted label than a proof needs. They count as not certified at "
-        "every budget, and not even their label is claimed.",
+        "every budget, and not even their label is claimed."
     ]
     known, right = content.truth >= 0, certificate.correct(content.truth)
     rates = [

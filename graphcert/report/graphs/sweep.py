@@ -22,12 +22,9 @@ Counts = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """Methods of rising strength over the same B budgets.
+    """Methods of rising strength over the same B budgets, a curve each.
 
-    Attributes:
-        curves: one per method, the weakest first.
-        norm: what measures a change, "ℓ2" or "ℓ1", if the budgets are norms.
-        has_truth: whether any true label is known.
+    `norm` measures a change, "ℓ2" or "ℓ1", if the budgets are norms; `has_truth` says whether any true label is known.
     """
 
     curves: Mapping[str, CollectiveCurve]

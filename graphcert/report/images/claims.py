@@ -72,7 +72,6 @@ class ImageClaims:
     """What votes say about one image (H, W), over B budgets.
 
     Attributes:
-        name: of the image.
         labels: (H, W) classes of the smoothed network, chosen by the pilot votes.
         truth: (H, W) classes, −1 where there is none, or None.
         kept: (H, W) pixels that SegCertify claims, each with a probability above τ.
@@ -154,12 +153,8 @@ def _shares(row: dict[str, Any], method: str, certified: int, correct: int | Non
 def _row(found: ImageClaims, budget: float, claim: str, shown: Mask, classes: int) -> dict[str, Any]:
     pixels, certified = shown.size, int(shown.sum())
     row: dict[str, Any] = {
-        "image": found.name,
-        "sigma": found.sigma,
-        "budget": budget,
-        "claim": claim,
-        "pixels": pixels,
-    }
+        "image": found.name, "sigma": found.sigma, "budget": budget, "claim": claim, "pixels": pixels,
+    }  # fmt: skip
     row |= {"abstained": (pixels - certified) / pixels, "certified": certified / pixels}
     counts = found.counts(shown, classes)
     if counts is not None:

@@ -17,34 +17,22 @@ from graphcert.report.images.claims import Counts, ImageClaims, ImageSettings, I
 from graphcert.report.images.pictures import Colour3
 from graphcert.tradeoff.base import norm_words
 
-_MOST_PICTURES = 12
-"""Images whose pictures are put into the page."""
-_LINES = 5
-"""Budgets in the table."""
-
+_MOST_PICTURES, _LINES = 12, 5
+"""Images whose pictures are put into the page, and budgets in the table."""
 _METHODS = {
-    "isotropic": "isotropic",
-    "elastic": "depends on the image",
-    "per_pixel": "each pixel alone",
+    "isotropic": "isotropic", "elastic": "depends on the image", "per_pixel": "each pixel alone",
     "collective": "all pixels together",
-}
+}  # fmt: skip
 
 
 class Curves(NamedTuple):
-    """Pixels of all images that survive changes of some norm, by several methods under their names, the weakest first.
+    """Pixels (B,) of all images that survive changes of some norm, by methods under their names, the weakest first.
 
-    Attributes:
-        certified: (B,) numbers of certified pixels.
-        correct: (B,) numbers of certified pixels that have the right class; empty without masks.
+    Certified ones, and those of them that have the right class; none without masks.
     """
 
     certified: Mapping[str, Counts]
     correct: Mapping[str, Counts]
-
-    @property
-    def strongest(self) -> str:
-        """The method that certifies most."""
-        return list(self.certified)[-1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,9 +41,7 @@ class SegmentationContent:
 
     Attributes:
         images: (H, W, 3) 8 bits, those that are shown with the first of the claims.
-        claims: about every image.
         names, palette: of the classes.
-        settings: what was asked for.
         isotropic: counts of every image under isotropic noise; empty without a comparison.
         match: the noise of the comparison, or None.
         particulars: sections of names and values for the table of settings.
@@ -122,7 +108,8 @@ class SegmentationContent:
 
     def _at_budgets(self) -> list[tuple[str, str, str]]:
         """What the strongest method certifies at the first budget above 0 and, if collective, where it gains most."""
-        curves, strongest = self.curves.certified, self.curves.strongest
+        curves = self.curves.certified
+        *_, strongest = curves
         changed = np.flatnonzero(self.norms > 0)
         if not changed.size:
             return []

@@ -1,7 +1,6 @@
 """The page about images: pictures beside pictures, and what holds under which change of an image."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from markupsafe import Markup
@@ -18,30 +17,17 @@ from graphcert.report.plots import counts_plot
 from graphcert.statistics import confidence_words
 from graphcert.tradeoff.base import norm_words
 
-_OPEN = 4
-"""Images that are shown at once; the others are folded away."""
-_BESIDE = 2
-"""Budgets shown as pictures besides the radius of SegCertify."""
-
-
-def render(content: SegmentationContent) -> str:
-    """The page as HTML text."""
-    return image_page(content).html()
-
-
-def write_report(path: Path, content: SegmentationContent) -> None:
-    """Write the page to `path`, whole or not at all."""
-    image_page(content).write(path)
+_OPEN, _BESIDE = 4, 2
+"""Images that are shown at once, before others are folded away; and budgets shown as pictures besides SegCertify's."""
 
 
 def image_page(content: SegmentationContent) -> Page:
     """What is certified about the pixels of images."""
     settings, count = content.settings, len(content.claims)
-    noise = f"Gaussian noise, σ = {settings.sigma[0]:g}"
+    sigma = f"σ = {settings.sigma[0]:g}"
+    noise = f"Gaussian noise, {sigma}"
     if settings.elasticity is not None:
-        noise = (
-            f"Gaussian noise that depends on the image, around σ = {settings.sigma[0]:g}, r = {settings.elasticity:g}"
-        )
+        noise = f"Gaussian noise that depends on the image, around {sigma}, r = {settings.elasticity:g}"
     elif settings.cells is not None:
         (near, far), (rows, columns) = settings.sigma, settings.cells
         noise = f"Gaussian noise, σ = {near:g} (near) to {far:g} (far), {rows} × {columns} cells"
@@ -52,6 +38,7 @@ def image_page(content: SegmentationContent) -> Page:
         "numbers tells the network nothing about the image."
     )
     sections = [section for build in SECTIONS if (section := build(content)) is not None]
+    sections.append(settings_section(content.particulars, content.timings))
     return Page("Certified segmentation", subtitle, [unrounded] * (not settings.lattice), sections, pictures=True)
 
 
@@ -64,9 +51,8 @@ def result(content: SegmentationContent) -> Section:
         rows.append([norm_words(float(content.norms[k])), *cells])
     header = ["‖δ‖₂ at most", *curves.certified, *(f"{method}, correct" for method in curves.correct)]
     caption = f"Certified, of {number(content.pixels)} pixels"
-    return Section(
-        "Result", block("facts", content.facts) + (block("table", caption, header, rows) if rows else Markup())
-    )
+    table = block("table", caption, header, rows) if rows else Markup()
+    return Section("Result", block("facts", content.facts) + table)
 
 
 def pictures(content: SegmentationContent) -> Section:
@@ -94,17 +80,12 @@ def curves(content: SegmentationContent) -> Section | None:
     figures, tables = [], []
     for k, (caption, counts, total) in enumerate(found):
         figures.append((caption, Markup(counts_plot(SHIFT, content.norms.tolist(), counts, total, f"norm{k}"))))
-        rows = [
-            [norm_words(norm), *(percent(int(line[k]), total) for line in counts.values())]
-            for k, norm in enumerate(content.norms.tolist())
-        ]
+        lines = zip(content.norms.tolist(), *(line.tolist() for line in counts.values()), strict=True)
+        rows = [[norm_words(norm), *(percent(count, total) for count in row)] for norm, *row in lines]
         tables.append(block("table", f"{caption}, of {number(total)} pixels", ["ℓ2 norm", *counts], rows))
-    parts = [
-        gallery(figures),
-        block("notes", ["Between two budgets the lines show what holds at the larger one."]),
-        block("folded", "The numbers behind the curves", Markup().join(tables)),
-    ]
-    return Section("By the size of the change", Markup().join(parts))
+    note = block("notes", ["Between two budgets the lines show what holds at the larger one."])
+    folded = block("folded", "The numbers behind the curves", Markup().join(tables))
+    return Section("By the size of the change", gallery(figures) + note + folded)
 
 
 def guarantee(content: SegmentationContent) -> Section:
@@ -147,12 +128,7 @@ def images(content: SegmentationContent) -> Section:
     return Section("Image by image", block("table", "SegCertify, image by image", header, rows))
 
 
-def particulars(content: SegmentationContent) -> Section:
-    """The settings that had a use, and the seconds of each stage."""
-    return settings_section(content.particulars, content.timings)
-
-
-SECTIONS = (result, pictures, curves, guarantee, images, particulars)
+SECTIONS = (result, pictures, curves, guarantee, images)
 
 
 def _legend(content: SegmentationContent, hatched: bool) -> Markup:

@@ -25,12 +25,9 @@ _LIGHT = 0.55
 
 
 def mask_picture(classes: Classes, palette: Sequence[Colour3], certified: Mask | None = None) -> Image.Image:
-    """A mask (H, W) in the colours of its classes, twice as large.
+    """A mask (H, W) of classes 0 … K − 1, or −1 without a label, in the colours of its classes, twice as large.
 
-    Args:
-        classes: 0 … K − 1, or −1 for pixels without a label.
-        palette: K colours.
-        certified: pixels to show; the others are hatched. None shows all.
+    Pixels that are not certified are hatched, if `certified` says which ones are.
     """
     colours = [*palette, VOID, _GROUND, _STROKE]
     void, ground, stroke = range(len(palette), len(colours))

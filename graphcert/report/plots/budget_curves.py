@@ -30,10 +30,7 @@ _DASHES = (
 """Of all methods but the strongest, which is a full line; their colours are `LINES`."""
 MOST_LINES = 1 + len(_DASHES)
 
-_MOST_MARKERS = 41
-_TINT = 0.13
-_EQUAL = 1e-9
-_SAME = " = "
+_MOST_MARKERS, _TINT, _EQUAL, _SAME = 41, 0.13, 1e-9, " = "
 
 
 def curve_plot(grid: BudgetGrid, name: str) -> str:
@@ -55,18 +52,12 @@ def shares_plot(
     axis: str, values: Sequence[float], shares: Mapping[str, Shares], gain: str, name: str, norm: str = "ℓ2",
     colours: Mapping[str, Colour] | None = None,
 ) -> str:  # fmt: skip
-    """One panel as SVG: a line per method with its name beside it.
+    """One panel as SVG: a line per method with its name beside it, the weakest first.
 
-    Methods with the same shares have one line with all their names. Up to `MOST_LINES` methods differ in dashes and colours.
-
-    Args:
-        axis: the name of the budget axis, `SHIFT` for norms.
-        values: (B,) budgets, whole numbers but for norms.
-        shares: the share (B,) of the targets by every method under the name to show, the weakest first.
-        gain: what to write at the largest gain of the strongest over the weakest, which is tinted; empty for no gain.
-        name: unique in the page.
-        norm: which one, if the budgets are norms.
-        colours: of full lines in place of dashed ones.
+    `shares` (B,) of the targets by every method over budgets `values` (B,), whole numbers but for norms. Methods with the
+    same shares have one line with all their names. Up to `MOST_LINES` methods differ in dashes and colours; `colours` are
+    those of full lines. `gain` is written at the largest gain of the strongest over the weakest, which is tinted; empty for
+    no gain. `name` is unique in the page.
     """
     sweep = BudgetAxis.of(axis, values, norm)
 
@@ -96,13 +87,8 @@ class BudgetAxis(NamedTuple):
     """Where the shares of a sweep stand, so that a line of steps never claims more than was computed.
 
     A whole number between two budgets has the share of the larger one; from a norm to the next, a line has the share of the
-    larger one, and at its end that of the last.
-
-    Attributes:
-        title: what is counted or measured.
-        at: (P,) whole numbers from the first to the last budget, or the norms, ascending.
-        place: (P,) which budget has the share that is shown from there on.
-        marked: (P,) which of these are budgets and get a marker; none if they are too many or norms.
+    larger one, and at its end that of the last. `at` (P,) are whole numbers from the first to the last budget, or the norms;
+    `place` (P,) says which budget has the share that is shown from there on, and `marked` (P,) which get a marker.
     """
 
     title: str
@@ -151,10 +137,7 @@ def _merged(shares: Mapping[str, Shares]) -> dict[str, Shares]:
 def _draw_lines(
     axes: Axes, sweep: BudgetAxis, lines: Mapping[str, Shares], methods: Sequence[str], full: Mapping[str, Colour]
 ) -> dict[str, Colour]:
-    """Draw a line of steps per method, the strongest on top, and return the colour of each.
-
-    A method looks the same in every plot of the same methods, whichever of them share a line there.
-    """
+    """Draw steps per method, the strongest on top, and return its colour; a method looks the same in every plot."""
     colours: dict[str, Colour] = {}
     for rank, (text, along) in enumerate(lines.items()):
         method = text.split(_SAME)[-1]
@@ -167,24 +150,17 @@ def _draw_lines(
         else:
             colours[text] = LINES[look]
         axes.plot(
-            sweep.at,
-            along,
-            color=colours[text].light,
-            drawstyle="steps-post",
-            clip_on=False,
-            zorder=3 + rank / 9,
+            sweep.at, along, color=colours[text].light, drawstyle="steps-post", clip_on=False, zorder=3 + rank / 9,
             **style,
-        )
+        )  # fmt: skip
     return colours
 
 
 def _named(text: str, lines: Mapping[str, Shares], sweep: BudgetAxis) -> Named:
     """The level and the upright parts of a line; it is known by the level parts that no other line has."""
     shares = lines[text]
-    others = [other for name, other in lines.items() if name != text]
-    alone = (
-        np.all([np.abs(other - shares) > _EQUAL for other in others], axis=0) if others else np.ones(len(shares), bool)
-    )
+    apart = [np.abs(other - shares) > _EQUAL for name, other in lines.items() if name != text]
+    alone = np.all([np.ones(len(shares), bool), *apart], axis=0)
     # A level part lasts until the line steps or begins or ceases to be alone.
     begins = np.flatnonzero(np.append(True, (np.diff(shares) != 0) | (alone[1:] != alone[:-1])))
     x, y = np.append(sweep.across[begins], _ACROSS), shares[begins] * _UPWARDS

@@ -16,7 +16,6 @@ WIDTH = 320.0
 
 TEXT = 9.0
 """Size of all text in points."""
-
 LETTER = 0.56 * TEXT
 """Width of an average letter in points, a little more than page fonts have."""
 
@@ -27,16 +26,10 @@ _VARIABLES = {colour.light: f"var(--{colour.name})" for colour in PALETTE}
 
 
 def picture(draw: Callable[[Figure], None], height: float, name: str, description: str, *, crisp: bool = False) -> str:
-    """Draw a figure of `WIDTH` × `height` points and return it as one `<svg>` element.
+    """Draw a figure of `WIDTH` × `height` points and return it as one `<svg>` element; equal drawings, equal strings.
 
-    Equal drawings give equal strings, whatever matplotlib was told before.
-
-    Args:
-        draw: puts the content into the empty figure.
-        height: in points.
-        name: unique in the page; internal references are prefixed with it.
-        description: what is to be seen, for readers who do not see it.
-        crisp: leave no seams between filled shapes that touch; for rectangles only.
+    `name` is unique in the page and prefixes internal references; `description` is for readers who do not see it. `crisp`
+    leaves no seams between filled shapes that touch; for rectangles only.
     """
     with matplotlib.style.context(["default", _STYLE]):
         figure = Figure(figsize=(WIDTH / 72, height / 72), dpi=72)
@@ -63,9 +56,8 @@ def picture(draw: Callable[[Figure], None], height: float, name: str, descriptio
 
 def panel(figure: Figure, height: float, left: float, right: float, top: float, bottom: float) -> Axes:
     """Axes with margins in points, without frame, with light tick labels."""
-    axes = figure.add_axes(
-        (left / WIDTH, bottom / height, (WIDTH - left - right) / WIDTH, (height - top - bottom) / height)
-    )
+    across, upwards = (WIDTH - left - right) / WIDTH, (height - top - bottom) / height
+    axes = figure.add_axes((left / WIDTH, bottom / height, across, upwards))
     axes.patch.set_visible(False)
     axes.tick_params(length=0, labelsize=TEXT, labelcolor=MUTED.light)
     for spine in axes.spines.values():

@@ -18,18 +18,10 @@ from graphcert.report.plots.matrices import NUMBER, RANK_HEIGHT
 Integers = NDArray[np.int64]
 Reals = NDArray[np.float64]
 
-_COVER = 0.24
-_LARGEST = 0.17
-_SMALLEST = 2.0
-_GAP = 4.0
-_ROUNDS = 600
-_SHRINK = 0.85
-_ATTEMPTS = 15
-_CIRCULAR = 3
-_MOST_COUNTED = 20
-_MOST_NAMED = 60
-_SEED = 0
-
+_COVER, _LARGEST, _SMALLEST = 0.24, 0.17, 2.0
+"""Circles: their share of the picture, the largest radius as a share of its width, and the smallest one in points."""
+_GAP, _ROUNDS, _SHRINK, _ATTEMPTS = 4.0, 600, 0.85, 15
+_MOST_COUNTED, _MOST_NAMED = 20, 60
 _MARGIN = 3.0
 _THICKEST, _THINNEST = 7.0, 0.25
 """Widths of lines in points; thinner ones are left out."""
@@ -42,11 +34,8 @@ TINT = 0.15
 class Disk(NamedTuple):
     """A cluster in the picture, in points from its lower left corner.
 
-    Attributes:
-        x, y: the centre of the circle.
-        radius: of the circle; its area is proportional to the number of nodes, unless they are very few.
-        lines: the name, line by line: the cluster's number and, where there is room, its number of nodes.
-        inside: whether the name stands in the circle, or in one line below it.
+    The area of the circle is proportional to the number of nodes, unless they are very few. The `lines` of the name are the
+    cluster's number and, where there is room, its number of nodes; they stand in the circle, or in one line below it.
     """
 
     x: float
@@ -58,26 +47,18 @@ class Disk(NamedTuple):
     @property
     def width(self) -> float:
         """Of circle and name together."""
-        return max(2 * self.radius, 0.0 if self.inside else max(map(_length, self.lines), default=0.0))
+        return max(2 * self.radius, 0.0 if self.inside else LETTER * max(map(len, self.lines), default=0))
 
     @property
     def below(self) -> float:
         """How much room the name takes below the circle."""
         return 0.0 if self.inside or not self.lines else TEXT + 1
 
-    @property
-    def height(self) -> float:
-        """Of circle and name together."""
-        return 2 * self.radius + self.below
-
 
 def place_clusters(sizes: Integers, links: Integers, width: float, height: float) -> list[Disk]:
-    """C disks within 0…`width` × 0…`height`, pulled together by their links; equal input, equal picture.
+    """C disks within 0…`width` × 0…`height` points, pulled together by their links; equal input, equal picture.
 
-    Args:
-        sizes: (C,) nodes per cluster.
-        links: (C, C) symmetric, edges between clusters.
-        width, height: of the picture in points.
+    `sizes` (C,) are nodes per cluster, `links` (C, C) edges between clusters, symmetric.
     """
     relative = _springs(links)
     radii = np.sqrt(sizes) * min(
@@ -85,7 +66,7 @@ def place_clusters(sizes: Integers, links: Integers, width: float, height: float
     )
     for _ in range(_ATTEMPTS):
         disks = [_disk(k, int(sizes[k]), max(_SMALLEST, float(radii[k])), len(sizes)) for k in range(len(sizes))]
-        boxes = np.array([(disk.width, disk.height) for disk in disks])
+        boxes = np.array([(disk.width, 2 * disk.radius + disk.below) for disk in disks])
         centres, apart = _pushed_apart(boxes / 2 + relative * (np.array([width, height]) - boxes), boxes, width, height)
         if apart:
             break
@@ -96,18 +77,14 @@ def place_clusters(sizes: Integers, links: Integers, width: float, height: float
 def _disk(cluster: int, nodes: int, radius: float, clusters: int) -> Disk:
     """A disk somewhere, with the longest name for which there is room."""
     both = (str(cluster), number(nodes))
-    half = max(map(_length, both)) / 2
+    half = LETTER * max(map(len, both)) / 2
     if radius >= np.hypot(half, TEXT) + 1:
         return Disk(0, 0, radius, both, inside=True)
     if clusters <= _MOST_COUNTED:
         return Disk(0, 0, radius, (" · ".join(both),), inside=False)
-    if radius >= np.hypot(_length(both[0]), TEXT) / 2 + 1:
+    if radius >= np.hypot(LETTER * len(both[0]), TEXT) / 2 + 1:
         return Disk(0, 0, radius, both[:1], inside=True)
     return Disk(0, 0, radius, both[:1] if clusters <= _MOST_NAMED else (), inside=False)
-
-
-def _length(text: str) -> float:
-    return len(text) * LETTER
 
 
 def _springs(links: Integers) -> Reals:
@@ -115,10 +92,8 @@ def _springs(links: Integers) -> Reals:
     between = links * (1.0 - np.eye(len(links)))
     ends = np.maximum(between.sum(axis=1), 1.0)
     graph = networkx.from_numpy_array(between / np.sqrt(np.outer(ends, ends)))
-    if len(links) <= _CIRCULAR:
-        found = networkx.circular_layout(graph)
-    else:
-        found = networkx.spring_layout(graph, iterations=200, seed=_SEED)
+    few = len(links) <= 3
+    found = networkx.circular_layout(graph) if few else networkx.spring_layout(graph, iterations=200, seed=0)
     positions = np.array([found[k] for k in range(len(links))])
     low, span = positions.min(axis=0), np.ptp(positions, axis=0)
     return np.asarray(np.where(span > 1e-6, (positions - low) / np.maximum(span, 1e-6), 0.5))
@@ -142,13 +117,7 @@ def _pushed_apart(centres: Reals, boxes: Reals, width: float, height: float) -> 
 
 
 def cluster_plot(sizes: Integers, links: Integers, name: str) -> str:
-    """Circles as SVG, their area by the nodes, and lines between them, their width by the edges.
-
-    Args:
-        sizes: (C,) nodes per cluster.
-        links: (C, C) symmetric, edges between clusters.
-        name: unique in the page.
-    """
+    """Circles as SVG, their area by the nodes (C,), and lines, their width by the edges (C, C) between clusters."""
 
     def draw(figure: Figure) -> None:
         axes, disks = _clusters(figure, sizes, links)
@@ -164,7 +133,6 @@ def attack_plot(
     """The clusters where `cluster_plot` puts them; rings are filled as far as targets may fall. As SVG.
 
     Args:
-        sizes, links, name: as for `cluster_plot`.
         changed: (C,) what changes in each cluster, in a few signs, such as "+3"; empty for nothing.
         between: (C, C) edges that change between two clusters, entry [j, k] with j < k.
         share: (C,) share of the targets that may fall, in [0, 1]; nan where there are none.
@@ -196,10 +164,8 @@ def _clusters(figure: Figure, sizes: Integers, links: Integers) -> tuple[Axes, l
     between = np.triu(links, 1)
     widths = _THICKEST * between / max(1, int(between.max()))
     for i, j in np.argwhere(widths >= _THINNEST).tolist():
-        axes.plot(
-            [disks[i].x, disks[j].x], [disks[i].y, disks[j].y],
-            color=MUTED.light, alpha=0.35, linewidth=widths[i, j], solid_capstyle="butt",
-        )  # fmt: skip
+        x, y = [disks[i].x, disks[j].x], [disks[i].y, disks[j].y]
+        axes.plot(x, y, color=MUTED.light, alpha=0.35, linewidth=widths[i, j], solid_capstyle="butt")
     for disk in disks:
         centre = (disk.x, disk.y)
         axes.add_patch(Circle(centre, disk.radius, facecolor=PAGE.light, linewidth=0, zorder=3))
@@ -226,13 +192,11 @@ def _write(axes: Axes, disk: Disk, first: Colour = INK, second: Colour = MUTED, 
 
 def _ring(axes: Axes, disk: Disk, share: float) -> None:
     """A ring inside the edge of a circle, filled clockwise from the top."""
-    width = min(_RING, disk.radius)
-    centre = (disk.x, disk.y)
-    axes.add_patch(Wedge(centre, disk.radius, 0, 360, width=width, facecolor=RULE.light, linewidth=0, zorder=5))
+    centre, style = (disk.x, disk.y), {"width": min(_RING, disk.radius), "linewidth": 0}
+    axes.add_patch(Wedge(centre, disk.radius, 0, 360, facecolor=RULE.light, zorder=5, **style))
     if share > 0:
-        filled = Wedge(centre, disk.radius, 90 - 360 * share, 90, width=width, facecolor=WRONG.light, linewidth=0)
-        filled.set_zorder(5.5)
-        axes.add_patch(filled)
+        start = 90 - 360 * share
+        axes.add_patch(Wedge(centre, disk.radius, start, 90, facecolor=WRONG.light, zorder=5.5, **style))
 
 
 def _changed_edges(axes: Axes, one: Disk, other: Disk, count: int) -> None:

@@ -12,21 +12,16 @@ from graphcert.report.plots.canvas import LETTER, TEXT, WIDTH, panel, picture
 
 _HEIGHT = 216.0
 _MARGINS = {"left": 38.0, "right": 12.0, "top": 34.0, "bottom": 38.0}
-_MOST_BINS = 50
-_COUNTS_PER_BIN = 4
+_MOST_BINS, _COUNTS_PER_BIN = 50, 4
 
 Group = tuple[str, NDArray[np.float64], Colour]
 """A name, the shares of votes of its nodes, and a colour."""
 
 
 def margin_plot(groups: Sequence[Group], threshold: float | None, samples: int, name: str) -> str:
-    """Stacked histogram as SVG; a dashed line marks the smallest share that is certified without any change.
+    """Stacked histogram as SVG; a dashed line marks the smallest share that is certified without any change, if any.
 
-    Args:
-        groups: nodes to stack, from below; empty ones are not named.
-        threshold: that share, or None if no share is certified.
-        samples: the number of votes per node, which limits how fine the bins can be.
-        name: unique in the page.
+    Groups are stacked from below, empty ones are not named; `samples`, the votes per node, limit how fine the bins can be.
     """
 
     def draw(figure: Figure) -> None:
@@ -35,9 +30,8 @@ def margin_plot(groups: Sequence[Group], threshold: float | None, samples: int, 
         below = np.zeros(len(edges) - 1)
         for _, shares, colour in groups:
             counts = np.histogram(shares, edges)[0]
-            axes.bar(
-                edges[:-1], counts, np.diff(edges) * 0.88, bottom=below, align="edge", color=colour.light, linewidth=0
-            )
+            widths = np.diff(edges) * 0.88
+            axes.bar(edges[:-1], counts, widths, bottom=below, align="edge", color=colour.light, linewidth=0)
             below = below + counts
         axes.set(xlim=(0, 1), ylim=(0, max(1.0, below.max() * 1.04)), xticks=[0, 0.25, 0.5, 0.75, 1])
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
@@ -57,9 +51,8 @@ def _edges(threshold: float | None, bins: int) -> NDArray[np.float64]:
     if threshold is None or threshold >= 1:
         return np.linspace(0, 1, bins + 1)
     left = max(1, round(bins * threshold))
-    return np.concatenate(
-        [np.linspace(0, threshold, left, endpoint=False), np.linspace(threshold, 1, max(2, bins - left + 1))]
-    )
+    right = np.linspace(threshold, 1, max(2, bins - left + 1))
+    return np.concatenate([np.linspace(0, threshold, left, endpoint=False), right])
 
 
 def _legend(figure: Figure, groups: Sequence[Group]) -> None:

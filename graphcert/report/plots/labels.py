@@ -15,24 +15,12 @@ Boxes = NDArray[np.float64]
 ROW = 1.15 * TEXT
 """From one row of a name to the next, in points."""
 
-_GAP = 3.0
-_THIN = 1.0
-_STEP = 3.0
-_NEAR = 9.0
-_UNCLEAR = 25.0
-_SAMPLES = 24
-_DETOUR = 20.0
-_SHORTENED = 0.75
+_GAP, _THIN, _STEP, _NEAR = 3.0, 1.0, 3.0, 9.0
+_UNCLEAR, _DETOUR, _SHORTENED, _SAMPLES = 25.0, 20.0, 0.75, 24
 
 
 class Named(NamedTuple):
-    """A curve and what is written beside it.
-
-    Attributes:
-        text: its name.
-        lines: (S, 4) all of the curve.
-        aim: (s, 4) the part of it by which it is told from the other curves.
-    """
+    """A curve, its name, all of its `lines` (S, 4), and its `aim` (s, 4), by which it is told from the other curves."""
 
     text: str
     lines: Boxes
@@ -71,8 +59,7 @@ def place_names(curves: Sequence[Named], width: float, height: float) -> list[Pl
         k = _chosen([int(k) for k in order], cost, unclear, boxes, curve.aim, taken, others)
         leader = _leader(boxes[k], curve.aim) if unclear[k] else None
         taken = np.concatenate([taken, boxes[k : k + 1]])
-        if leader is not None:
-            drawn = np.concatenate([drawn, _points(leader)])
+        drawn = drawn if leader is None else np.concatenate([drawn, _points(leader)])
         places.append(Place(float(boxes[k, 0]), float(boxes[k, 1]), layouts[layout[k]], leader))
     return places
 
@@ -96,10 +83,7 @@ def _chosen(
 
 
 def _layouts(text: str, longest: int) -> list[tuple[str, ...]]:
-    """A name in one row, in rows of two thirds and of one third of the width, and with a row for each side of an equation.
-
-    No row has more than `longest` letters.
-    """
+    """A name in one row, in rows of 2/3 and 1/3 of the width, and with a row for each side of an equation."""
     sides = [row for side in text.replace(" = ", " =\n").splitlines() for row in wrap(side, longest)]
     found = []
     for most in (longest, 2 * longest // 3, longest // 3, 0):

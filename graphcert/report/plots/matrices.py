@@ -1,7 +1,7 @@
 """Matrices as shaded cells with a key of the shades: shares over two budget axes, and ranks of clusters."""
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise, product
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +18,6 @@ from graphcert.tradeoff.base import norm_words
 
 NUMBER = TEXT - 1.5
 """Size of numbers in cells."""
-
 _MARGINS = {"left": 40.0, "right": 46.0, "top": 10.0, "bottom": 38.0}
 _HEIGHT = 268.0
 _SIDE = (WIDTH - _MARGINS["left"] - _MARGINS["right"], _HEIGHT - _MARGINS["top"] - _MARGINS["bottom"])
@@ -26,20 +25,11 @@ _RANK_MARGINS = {"left": 34.0, "right": 46.0, "top": 4.0, "bottom": 38.0}
 RANK_HEIGHT = WIDTH - 34.0 - 46.0 + 4.0 + 38.0
 """Of a square matrix of ranks."""
 
-_DARK = 0.78
-_KEY_STEPS = 41
-_HALF = 0.5
-_MOST_NUMBERED = 20
+_DARK, _KEY_STEPS, _HALF, _MOST_NUMBERED = 0.78, 41, 0.5, 20
 
 
 class Panel(NamedTuple):
-    """Numbers over the axes of a sweep or grid.
-
-    Attributes:
-        axes: their names, one or two out of `AXES`, "nodes" and `SHIFT`.
-        values: the budgets along each of them; whole numbers but for norms.
-        numbers: of the shape given by `values`.
-    """
+    """Numbers over one or two axes out of `AXES`, "nodes" and `SHIFT`, and the budgets along each of them."""
 
     axes: tuple[str, ...]
     values: tuple[tuple[float, ...], ...]
@@ -47,17 +37,10 @@ class Panel(NamedTuple):
 
 
 def heat_map_plot(cells: Panel, colour: Colour, name: str, what: str, full: float = 1.0) -> str:
-    """A map of shares over two axes as SVG: the first axis upwards, the second to the right.
+    """A map of shares in 0..`full` over two axes as SVG: the first axis upwards, the second to the right.
 
     A map of values up to 1 has a line around the cells of at least one half, and every cell its number in whole percents,
-    rounded down, if `has_numbers`.
-
-    Args:
-        cells: values in 0..`full` over two axes.
-        colour: the colour of `full`; 0 is the page.
-        name: unique in the page.
-        what: the values' name.
-        full: the upper end of the scale.
+    rounded down, if `has_numbers`. `what` names the values; `colour` is that of `full`, and 0 is the page.
     """
     shares, titles = cells.numbers, tuple(map(axis_words, cells.axes))
     names = [[f"{v}" if isinstance(v, int) else norm_words(v, 3) for v in values] for values in cells.values]
@@ -80,9 +63,7 @@ def heat_map_plot(cells: Panel, colour: Colour, name: str, what: str, full: floa
 def rank_plot(rank: NDArray[np.int64], name: str) -> str:
     """A square of shades as SVG, row 0 at the top: the looking cluster downwards, the seen one to the right.
 
-    Args:
-        rank: (C, C) how near the block of a column is to the cluster of a row, 0 … C − 1; the nearest are lightest.
-        name: unique in the page.
+    `rank` (C, C): how near the block of a column is to the cluster of a row, 0 … C − 1; the nearest are lightest.
     """
     clusters = len(rank)
     names = [[str(k) for k in range(clusters)]] * 2
@@ -119,18 +100,9 @@ def _whole(share: float) -> str:
 
 def _border(inside: NDArray[np.bool_]) -> list[list[tuple[int, int]]]:
     """The lines between cells inside and cells outside a set, without the rim of the map."""
-    rows, columns = inside.shape
-    upright = [
-        [(column, row), (column, row + 1)]
-        for row, column in product(range(rows), range(1, columns))
-        if inside[row, column - 1] != inside[row, column]
-    ]
-    level = [
-        [(column, row), (column + 1, row)]
-        for row, column in product(range(1, rows), range(columns))
-        if inside[row - 1, column] != inside[row, column]
-    ]
-    return upright + level
+    upright, level = np.argwhere(inside[:, 1:] != inside[:, :-1]), np.argwhere(inside[1:] != inside[:-1])
+    lines = [[(column + 1, row), (column + 1, row + 1)] for row, column in upright.tolist()]
+    return lines + [[(column, row + 1), (column + 1, row + 1)] for row, column in level.tolist()]
 
 
 def _matrix(

@@ -61,44 +61,33 @@ class RunConfig:
     def __post_init__(self) -> None:
         check_types(self, "")
         seed_key(self.seed)
-        noise = self.smoothing
-        if noise.select is not None or noise.law is not None:
-            self._check_beyond_flips()
+        noise, of_flips = self.smoothing, self.collective.isotropic or self.collective.receptive_field
+        if of_flips and (noise.select is not None or noise.law is not None):
+            raise InputError(
+                "receptive fields and the comparison with isotropic noise are offered under flips of every row; leave "
+                "--receptive-field and --compare out"
+            )
         if self.certificate.nodes is not None and not noise.limits_rows:
             raise InputError(
                 "a limit of touched nodes makes a difference under hierarchical noise and ablation only; give --select or "
                 "--keep, or leave --nodes out"
             )
-        self._check_ends()
-        for sweep in self.collective.sweeps:
-            _check_axes(set(sweep), noise)
-
-    def _check_ends(self) -> None:
-        """Refuse ends of budget axes that this noise says nothing about."""
-        silent = dict.fromkeys(("max_add", "max_delete"), self.smoothing.features.silent)
-        silent |= dict.fromkeys(("max_edge_add", "max_edge_delete"), self.smoothing.edges.silent)
+        silent = dict.fromkeys(("max_add", "max_delete"), noise.features.silent)
+        silent |= dict.fromkeys(("max_edge_add", "max_edge_delete"), noise.edges.silent)
         unused = [name for name in silent if silent[name] and getattr(self.certificate, name) is not None]
         if unused:
             raise InputError(
                 f"{', '.join(unused)} would end an axis of budgets that this noise does not have; leave it out, or give "
                 f"flip rates of that channel"
             )
-
-    def _check_beyond_flips(self) -> None:
-        """Refuse, before anything is sampled, what is offered under flips only."""
-        together = self.collective
-        if together.isotropic or together.receptive_field:
-            raise InputError(
-                "receptive fields and the comparison with isotropic noise are offered under flips of every row; leave "
-                "--receptive-field and --compare out"
-            )
+        for sweep in self.collective.sweeps:
+            _check_axes(set(sweep), noise)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain nested values without None, as TOML has them."""
         described = asdict(self)
         described["smoothing"] |= described["smoothing"].pop("laws")
-        plain: dict[str, Any] = _plain(described)
-        return plain
+        return dict(_plain(described))
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "RunConfig":
@@ -107,9 +96,8 @@ class RunConfig:
         if not isinstance(rest.get("smoothing", {}), Mapping):
             raise InputError("the setting smoothing must be a section [smoothing]")
         if "smoothing" not in rest:
-            raise InputError(
-                "the settings lack a [smoothing] section; give features or edges flip rates add and delete"
-            )
+            rates = "features or edges flip rates add and delete"
+            raise InputError(f"the settings lack a [smoothing] section; give {rates}")
         noise = dict(rest.pop("smoothing"))
         for channel in CHANNELS:
             noise[channel] = _section(RatesConfig, f"smoothing.{channel}", noise.get(channel, {}))
@@ -121,9 +109,8 @@ class RunConfig:
         built: dict[str, Any] = {name: _section(kind, name, rest.pop(name, {})) for name, kind in sections.items()}
         seed = rest.pop("seed", 0)
         if rest:
-            raise InputError(
-                f"unknown settings: {', '.join(sorted(rest))}; known are seed, smoothing, {', '.join(sections)}"
-            )
+            known = ", ".join(("seed", "smoothing", *sections))
+            raise InputError(f"unknown settings: {', '.join(sorted(rest))}; known are {known}")
         return cls(smoothing=smoothing, seed=seed, **built)
 
     def save(self, path: Path) -> None:
@@ -139,13 +126,10 @@ class RunConfig:
     def differences(self, other: "RunConfig") -> list[str]:
         """The settings, in words, by which two runs have different models."""
         ours, theirs = _flat(self.to_dict()), _flat(other.to_dict())
-        determining = {
-            key for key in {*ours, *theirs} if key.split(".")[0] not in ("sampling", "certificate", "collective")
-        }
         return [
             f"{key} = {theirs.get(key, 'default')} instead of {ours.get(key, 'default')}"
-            for key in sorted(determining)
-            if ours.get(key) != theirs.get(key)
+            for key in sorted({*ours, *theirs})
+            if key.split(".")[0] not in ("sampling", "certificate", "collective") and ours.get(key) != theirs.get(key)
         ]
 
 
@@ -190,8 +174,5 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested sections as one level of dotted keys."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
     return flat

@@ -16,20 +16,16 @@ from graphcert.images import GridGraph
 from graphcert.images.image_files import void_labels
 from graphcert.noise import Gaussian, Smoothing
 from graphcert.run.settings.stages import MOST_SAMPLES, norm_values
-from graphcert.run.settings.typed import check_types, option, read_toml
+from graphcert.run.settings.typed import check_types, option, read_toml, setting
 from graphcert.statistics import check_errors, check_level, check_sample_size
 
 LATTICE = 1 / 255
 """The step of 8-bit images whose values are scaled to [0, 1]."""
-
-_STEPS, _STEPS_PER_SIGMA = 18, 8
-"""Without budgets the curves go so many eighths of the largest deviation: beyond that few samples prove anything."""
-
 UNET = "unet"
 """In place of a file: train a U-Net."""
-
-_NEIGHBOURS = 20
-_NAMES = ("holm", "bonferroni")
+_STEPS, _STEPS_PER_SIGMA = 18, 8
+"""Without budgets the curves go so many eighths of the largest deviation: beyond that few samples prove anything."""
+_NEIGHBOURS, _NAMES = 20, ("holm", "bonferroni")
 
 
 @dataclass(frozen=True)
@@ -52,54 +48,34 @@ class SegmentSettings:
     sigma: tuple[float, ...] = field(
         metadata=option("Deviation of the noise, pixel values in [0, 1]; near:far with --cells.", metavar="SIGMA")
     )
-    masks: str | None = field(
-        default=None, metadata=option("Folder of masks of the same names: one 8-bit class per pixel.")
+    masks: str | None = setting(None, "Folder of masks of the same names: one 8-bit class per pixel.")
+    cells: tuple[int, int] | None = setting(
+        None, "Cells of localized noise, rows × columns such as 3x5.", metavar="ROWSxCOLUMNS"
     )
-    cells: tuple[int, int] | None = field(
-        default=None,
-        metadata=option("Cells of localized noise, rows × columns such as 3x5.", metavar="ROWSxCOLUMNS"),
+    train_images: str | None = setting(None, "Training images, for --model unet and --elasticity.")
+    train_masks: str | None = setting(None, "Their masks, for --model unet.")
+    val_images: str | None = setting(None, "Images that choose the weights to keep.")
+    val_masks: str | None = setting(None, "Their masks.")
+    steps: int | None = setting(None, "Steps of training, for --model unet (default: 2000).")
+    elasticity: float | None = setting(
+        None, "r of noise that grows with the distance to the training images, such as 0.003; see the docs."
     )
-    train_images: str | None = field(
-        default=None, metadata=option("Training images, for --model unet and --elasticity.")
+    neighbours: int | None = setting(None, "Training images whose distances count, with --elasticity (default: 20).")
+    lattice: bool = setting(True, "Noise in whole 8-bit steps (default): exact claims.", "--lattice/--no-lattice")
+    samples: int = setting(1000, "Noisy images that bound probabilities (default: 1000).")
+    pilot_samples: int = setting(100, "Noisy images that choose classes (default: 100).")
+    tau: float = setting(0.75, "τ of SegCertify, from 1/2 to 1 (default: 0.75).")
+    alpha: float = setting(0.01, "Error rate of each family of claims, per image.")
+    method: str = setting("holm", "SegCertify by holm (default) or bonferroni.")
+    errors: int = setting(0, "Wrong claims of SegCertify to tolerate per image.")
+    budgets: tuple[float, ...] = setting((), 'ℓ2 norms of the curves: "0.1,0.2,0.5" or first:last:step "0:1:0.1".')
+    collective: bool = setting(True, "Certify all pixels together (with --cells).", "--collective/--alone")
+    compare: bool = setting(False, "Also vote under isotropic noise at equal pixel accuracy.", "--compare")
+    limit: int | None = setting(None, "Only the first so many images by name.")
+    void: tuple[int, ...] = setting(
+        (), "Labels of masks that say nothing: 255, or 11,255; may be repeated.", "--void", "--ignore", kind=list[str]
     )
-    train_masks: str | None = field(default=None, metadata=option("Their masks, for --model unet."))
-    val_images: str | None = field(default=None, metadata=option("Images that choose the weights to keep."))
-    val_masks: str | None = field(default=None, metadata=option("Their masks."))
-    steps: int | None = field(default=None, metadata=option("Steps of training, for --model unet (default: 2000)."))
-    elasticity: float | None = field(
-        default=None,
-        metadata=option("r of noise that grows with the distance to the training images, such as 0.003; see the docs."),
-    )
-    neighbours: int | None = field(
-        default=None, metadata=option("Training images whose distances count, with --elasticity (default: 20).")
-    )
-    lattice: bool = field(
-        default=True,
-        metadata=option("Noise in whole 8-bit steps (default): exact claims.", "--lattice/--no-lattice"),
-    )
-    samples: int = field(default=1000, metadata=option("Noisy images that bound probabilities (default: 1000)."))
-    pilot_samples: int = field(default=100, metadata=option("Noisy images that choose classes (default: 100)."))
-    tau: float = field(default=0.75, metadata=option("τ of SegCertify, from 1/2 to 1 (default: 0.75)."))
-    alpha: float = field(default=0.01, metadata=option("Error rate of each family of claims, per image."))
-    method: str = field(default="holm", metadata=option("SegCertify by holm (default) or bonferroni."))
-    errors: int = field(default=0, metadata=option("Wrong claims of SegCertify to tolerate per image."))
-    budgets: tuple[float, ...] = field(
-        default=(), metadata=option('ℓ2 norms of the curves: "0.1,0.2,0.5" or first:last:step "0:1:0.1".')
-    )
-    collective: bool = field(
-        default=True, metadata=option("Certify all pixels together (with --cells).", "--collective/--alone")
-    )
-    compare: bool = field(
-        default=False, metadata=option("Also vote under isotropic noise at equal pixel accuracy.", "--compare")
-    )
-    limit: int | None = field(default=None, metadata=option("Only the first so many images by name."))
-    void: tuple[int, ...] = field(
-        default=(),
-        metadata=option(
-            "Labels of masks that say nothing: 255, or 11,255; may be repeated.", "--void", "--ignore", kind=list[str]
-        ),
-    )
-    seed: int = field(default=0, metadata=option("Of the noise; same seed, same result."))
+    seed: int = setting(0, "Of the noise; same seed, same result.")
 
     def __post_init__(self) -> None:
         given: object = self.sigma
@@ -108,7 +84,9 @@ class SegmentSettings:
         check_types(self, "segment")
         for name in ("sigma", "budgets"):
             object.__setattr__(self, name, tuple(map(float, getattr(self, name))))
-        self._check_void()
+        object.__setattr__(self, "void", void_labels(self.void))
+        if self.void and self.masks is None:
+            raise InputError("void labels are labels of masks, and there are none; give --masks, or leave --void out")
         self._check_noise()
         self._check_elasticity()
         self._check_training()
@@ -138,16 +116,9 @@ class SegmentSettings:
                 "isotropic noise has one sigma, localized noise has near:far and --cells ROWSxCOLUMNS; got "
                 f"sigma {':'.join(f'{deviation:g}' for deviation in self.sigma)} and cells {self.cells}"
             )
-        if self.sigma[0] > self.sigma[-1]:
-            raise InputError(
-                f"localized noise rises with the distance: near ≤ far, got {self.sigma[0]:g}:{self.sigma[1]:g}"
-            )
-
-    def _check_void(self) -> None:
-
-        object.__setattr__(self, "void", void_labels(self.void))
-        if self.void and self.masks is None:
-            raise InputError("void labels are labels of masks, and there are none; give --masks, or leave --void out")
+        near, far = self.sigma[0], self.sigma[-1]
+        if near > far:
+            raise InputError(f"localized noise rises with the distance: near ≤ far, got {near:g}:{far:g}")
 
     def _check_training(self) -> None:
         """Folders for training are there if and only if they are needed."""
@@ -186,12 +157,10 @@ class SegmentSettings:
     def smoothing(self, height: int, width: int, sigma: float | None = None) -> Smoothing:
         """The noise for images of one size; levels rise linearly from the own cell to the farthest one.
 
-        Args:
-            sigma: the deviation of isotropic noise on this image, where it depends on the image.
+        `sigma` is the deviation of isotropic noise on this image, where it depends on the image.
         """
         if self.cells is None:
             return isotropic(self.sigma[0] if sigma is None else sigma, self.lattice)
-
         partition = GridGraph(height, width).cells(*self.cells)
         levels = np.linspace(self.sigma[0], self.sigma[1], partition.clusters).tolist()
         return Smoothing(features=tuple(_law(level, self.lattice) for level in levels), partition=partition)
@@ -218,11 +187,7 @@ class SegmentSettings:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "SegmentSettings":
-        """Rebuild from `to_dict`; lists stand for tuples, and budgets may be a text such as "0:1:0.1".
-
-        Raises:
-            InputError: for unknown or missing settings.
-        """
+        """Rebuild from `to_dict`; lists stand for tuples, and budgets may be a text such as "0:1:0.1"."""
         known = {setting.name for setting in fields(cls)}
         unknown = sorted(set(values) - known)
         if unknown:
@@ -230,20 +195,15 @@ class SegmentSettings:
         for name in ("images", "model", "sigma"):
             if name not in values:
                 raise InputError(f"the setting {name} is missing; give it in the file or as --{name}")
-        plain: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
-        }
+        plain: dict[str, Any]
+        plain = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
         if isinstance(plain.get("budgets"), str):
             plain["budgets"] = norm_values("budgets", plain["budgets"])
         return cls(**plain)
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """The [segment] section of a TOML file, with folders beside the variables of the environment as they are.
-
-    Raises:
-        DataError: if there is no file, or no such section in it.
-    """
+    """The [segment] section of a TOML file; `DataError` if there is no file, or no such section alone in it."""
     values = read_toml(path, f"there is no file of settings at {path}")
     section = values.get("segment")
     if not isinstance(section, dict) or len(values) != 1:

@@ -9,7 +9,7 @@ from graphcert.errors import InputError
 from graphcert.noise import Ablation, BernoulliFlip, Hierarchical, Law, Partition, Selected, Smoothing, settings_of_laws
 from graphcert.noise.budget import count
 from graphcert.noise.law import measured_options
-from graphcert.run.settings.typed import check_types, check_value, option
+from graphcert.run.settings.typed import check_types, check_value, setting
 
 Rate = float | tuple[float, ...]
 
@@ -63,12 +63,11 @@ class RatesConfig:
 class SmoothingConfig:
     """The noise. With several clusters and two rates per operation it is localized (Schuchardt et al. 2023).
 
+    `partition` and `affinity` say how to cluster and to rank clusters, see `partition_graph`.
+
     Attributes:
-        features, edges: flip rates.
         clusters: number of clusters; 1 is isotropic smoothing.
         levels: number of noise levels; by default one per cluster.
-        partition: how to cluster, see `partition_graph`.
-        affinity: how to rank clusters, see `partition_graph`.
         select: the probability that a row gets the feature noise, or (level 0, last level); None noises every row
             without a mark (Scholten et al. 2023).
         lattice: the step that clean features and their noise are whole multiples of; None for real noise.
@@ -80,24 +79,16 @@ class SmoothingConfig:
 
     features: RatesConfig = field(default_factory=RatesConfig)
     edges: RatesConfig = field(default_factory=RatesConfig)
-    clusters: int = field(default=1, metadata=option("Clusters of localized smoothing; 1 is isotropic."))
-    levels: int | None = field(
-        default=None, metadata=option("Noise levels of localized smoothing (default: one per cluster).")
-    )
-    partition: str = field(default="metis", metadata=option("metis, spectral, louvain or label_propagation."))
-    affinity: str = field(default="edges", metadata=option("Rank clusters by edges or pagerank."))
-    select: Rate | None = field(
-        default=None,
-        metadata=option(
-            "Hierarchical noise: probability that a node's row gets the feature noise; near:far with --clusters.",
-            metavar="RATE",
-        ),
-    )
-    lattice: float | None = field(
-        default=None,
-        metadata=option(
-            "Features and continuous noise are whole multiples of this step, e.g. 1/255.", metavar="STEP", kind=str
-        ),
+    clusters: int = setting(1, "Clusters of localized smoothing; 1 is isotropic.")
+    levels: int | None = setting(None, "Noise levels of localized smoothing (default: one per cluster).")
+    partition: str = setting("metis", "metis, spectral, louvain or label_propagation.")
+    affinity: str = setting("edges", "Rank clusters by edges or pagerank.")
+    select: float | tuple[float, ...] | None = setting(
+        None, "Hierarchical noise: probability that a node's row gets the feature noise; near:far with --clusters.",
+        metavar="RATE",
+    )  # fmt: skip
+    lattice: float | None = setting(
+        None, "Features and continuous noise are whole multiples of this step, e.g. 1/255.", metavar="STEP", kind=str
     )
     laws: dict[str, Any] = field(default_factory=dict)
 
@@ -106,19 +97,16 @@ class SmoothingConfig:
         self._check_laws()
         self._check_rows()
         if self.edges.silent and not self._kinds:
-            raise InputError(
-                "no noise was given; set --add and --delete for features, --edge-add and --edge-delete for edges"
-            )
+            options = "--add and --delete for features, --edge-add and --edge-delete for edges"
+            raise InputError(f"no noise was given; set {options}")
         if count("clusters", self.clusters) < 1:
             raise InputError(f"the number of clusters must be at least 1, got {self.clusters}")
         if self.levels is not None and not 1 <= count("levels", self.levels) <= self.clusters:
-            raise InputError(
-                f"the number of levels must lie between 1 and the {self.clusters} clusters, got {self.levels}"
-            )
+            span = f"between 1 and the {self.clusters} clusters"
+            raise InputError(f"the number of levels must lie {span}, got {self.levels}")
         if self.clusters == 1 and (self.levels, self.partition, self.affinity) != (None, "metis", "edges"):
-            raise InputError(
-                "levels, partition and affinity are those of several clusters; set --clusters or leave them out"
-            )
+            of_clusters = "levels, partition and affinity are those of several clusters"
+            raise InputError(f"{of_clusters}; set --clusters or leave them out")
         if self.levels == 1 and self.clusters > 1:
             raise InputError("one level is the same noise for all clusters; leave --levels out or ask for at least 2")
         flips = (self.features.add, self.features.delete, self.edges.add, self.edges.delete)
@@ -201,8 +189,7 @@ class SmoothingConfig:
     def _feature_laws(self, levels: int) -> tuple[Law, ...] | None:
         if self.law is None:
             return None if self.features.silent else self.features.laws(levels)
-        (value,) = self.laws.values()
-        kind = self.law
+        (value,), kind = self.laws.values(), self.law
         if kind.of_all_rows:
             return (kind.from_setting(value, self.lattice),)
         values = [value] * levels if isinstance(value, bool | int) else per_level(value, levels)

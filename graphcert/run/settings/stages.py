@@ -2,23 +2,24 @@
 
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 
 from graphcert.certificates import METHODS
 from graphcert.certificates.method_hierarchy import BESIDE
 from graphcert.errors import InputError
 from graphcert.noise.budget import count
-from graphcert.run.settings.typed import check_types, option
+from graphcert.run.settings.typed import check_types, setting
 from graphcert.statistics import check_level
 from graphcert.tradeoff.base import rounded_up
 
 SWEEP_AXES = ("add", "delete", "edge_add", "edge_delete", "nodes", "shift")
-
-MOST_BUDGETS = 100_000
+MOST_BUDGETS, _MOST_NORMS = 100_000, 200
 """Of one sweep."""
-
-_MOST_NORMS = 200
+MOST_SAMPLES = 2**31 - 1
+"""Of one run; at a thousand samples a second they take a month."""
+COLLECTIVE_METHODS = ("none", *BESIDE)
+_END = "End of the budget axis (default: where nothing is certified)."
 
 
 def sweep_values(axis: str, text: str | int | float) -> tuple[int, ...] | tuple[float, ...]:
@@ -27,11 +28,7 @@ def sweep_values(axis: str, text: str | int | float) -> tuple[int, ...] | tuple[
 
 
 def budget_values(axis: str, text: str | int | float) -> tuple[int, ...]:
-    """Budgets written as "5", "0:20" (both ends included), "0:20:5" (every fifth) or "1,2,5".
-
-    Raises:
-        InputError: for anything else, a negative budget, or a range that runs backwards.
-    """
+    """Budgets written as "5", "0:20" (both ends included), "0:20:5" (every fifth) or "1,2,5"; else `InputError`."""
     words = str(text)
     try:
         if ":" in words:
@@ -39,9 +36,8 @@ def budget_values(axis: str, text: str | int | float) -> tuple[int, ...]:
             span = range(first, last + 1, step) if first >= 0 and step > 0 and words.count(":") < 3 else range(0)
             # len() of a range fails beyond what an address can count.
             if span and (span[-1] - first) // step >= MOST_BUDGETS:
-                raise InputError(
-                    f"the budgets {axis} are at most {MOST_BUDGETS:,}, got {_short(words)}; take larger steps"
-                )
+                most = f"the budgets {axis} are at most {MOST_BUDGETS:,}"
+                raise InputError(f"{most}, got {_short(words)}; take larger steps")
             values = tuple(span)
         else:
             values = tuple(int(part) for part in words.split(","))
@@ -61,9 +57,7 @@ def norm_values(axis: str, text: str | int | float) -> tuple[float, ...]:
     """Norms written as "0.5", "0:1:0.1" (both ends included), "0.1,0.2,0.5" or with fractions; at most 200 of them.
 
     Each is the smallest float that is not below what is written: what is certified against it is certified against that.
-
-    Raises:
-        InputError: for anything else, or a norm that is negative or not finite.
+    Anything else, and norms that are negative or not finite, raise `InputError`.
     """
     words = str(text)
     try:
@@ -95,29 +89,14 @@ def _short(words: str) -> str:
     return repr(words if len(words) <= 60 else f"{words[:57]}…")
 
 
-MOST_SAMPLES = 2**31 - 1
-"""Of one run; at a thousand samples a second they take a month."""
-
-COLLECTIVE_METHODS = ("none", *BESIDE)
-
-_END = "End of the budget axis (default: where nothing is certified)."
-
-
 @dataclass(frozen=True)
 class SamplingConfig:
     """How many votes, and whether class scores are counted with them."""
 
-    samples: int = field(
-        default=10_000, metadata=option("Final samples, which bound the probabilities (default: 10000).")
-    )
-    pilot_samples: int = field(
-        default=1_000, metadata=option("Independent samples that choose the labels (default: 1000).")
-    )
-    scores: bool = field(
-        default=False,
-        metadata=option(
-            "Count class scores too, for the classifier of the largest mean score.", "--scores/--no-scores"
-        ),
+    samples: int = setting(10_000, "Final samples, which bound the probabilities (default: 10000).")
+    pilot_samples: int = setting(1_000, "Independent samples that choose the labels (default: 1000).")
+    scores: bool = setting(
+        False, "Count class scores too, for the classifier of the largest mean score.", "--scores/--no-scores"
     )
 
     def __post_init__(self) -> None:
@@ -135,23 +114,19 @@ class CertificateConfig:
     curves of its own. Without it a budget of r bits may touch r nodes.
     """
 
-    alpha: float = field(default=0.01, metadata=option("Error rate of all claims together (default: 0.01)."))
-    method: str = field(default="binary", metadata=option("binary or multiclass (default: binary)."))
-    simultaneous: bool = field(
-        default=True,
-        metadata=option("Spend alpha on all claims together, or on each node.", "--simultaneous/--per-node"),
+    alpha: float = setting(0.01, "Error rate of all claims together (default: 0.01).")
+    method: str = setting("binary", "binary or multiclass (default: binary).")
+    simultaneous: bool = setting(
+        True, "Spend alpha on all claims together, or on each node.", "--simultaneous/--per-node"
     )
-    max_add: int | None = field(default=None, metadata=option(_END))
-    max_delete: int | None = field(default=None, metadata=option(_END))
-    max_edge_add: int | None = field(default=None, metadata=option(_END))
-    max_edge_delete: int | None = field(default=None, metadata=option(_END))
-    nodes: str | int | None = field(
-        default=None,
-        metadata=option(
-            'Most nodes that an adversary touches, with --select: "2", "1:3" or "1,2,5"; curves for each of them.',
-            metavar="NODES",
-        ),
-    )
+    max_add: int | None = setting(None, _END)
+    max_delete: int | None = setting(None, _END)
+    max_edge_add: int | None = setting(None, _END)
+    max_edge_delete: int | None = setting(None, _END)
+    nodes: str | int | None = setting(
+        None, 'Most nodes that an adversary touches, with --select: "2", "1:3" or "1,2,5"; curves for each of them.',
+        metavar="NODES",
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         check_types(self, "certificate")
@@ -174,34 +149,24 @@ class CertificateConfig:
 class CollectiveConfig:
     """Which collective certificates.
 
-    Attributes:
-        method: the strongest one of "naive", "lp", "milp" and "tight"; "all" of them with the published ones; or "none".
-        time_limit: seconds per solve; what has been proved by then is reported.
-        sweeps: budgets per axis (named as in `Certificate.collective`), each as `sweep_values` reads them. Without any,
-            every axis of a smoothed channel is swept alone, up to where nothing is certified, if the noise is localized.
-        receptive_field: count only the changes that a node can perceive through the model's layers.
-        isotropic: also take votes of the same model under isotropic noise at equal accuracy, and show its curve.
+    `method` is the strongest one of "naive", "lp", "milp" and "tight"; "all" of them with the published ones; or "none".
+    `time_limit` is in seconds per solve; what has been proved by then is reported. `sweeps` are budgets per axis (named as
+    in `Certificate.collective`), each as `sweep_values` reads them; without any, every axis of a smoothed channel is swept
+    alone, up to where nothing is certified, if the noise is localized.
     """
 
-    method: str = field(
-        default="tight",
-        metadata=option(
-            "All targets at once: naive, lp, milp, tight-lp, tight, all or none (default: tight if localized).",
-            "--collective",
-        ),
-    )
-    time_limit: float = field(default=20.0, metadata=option("Seconds per budget and solve (default: 20)."))
+    method: str = setting(
+        "tight", "All targets at once: naive, lp, milp, tight-lp, tight, all or none (default: tight if localized).",
+        "--collective",
+    )  # fmt: skip
+    time_limit: float = setting(20.0, "Seconds per budget and solve (default: 20).")
     sweeps: tuple[dict[str, str | int | float], ...] = ()
-    receptive_field: bool = field(
-        default=False,
-        metadata=option(
-            "Count only changes within a node's receptive field (edge noise without additions).",
-            "--receptive-field/--everywhere",
-        ),
-    )
-    isotropic: bool = field(
-        default=False,
-        metadata=option("Also vote under isotropic noise at equal accuracy, and show its curve.", "--compare"),
+    receptive_field: bool = setting(
+        False, "Count only changes within a node's receptive field (edge noise without additions).",
+        "--receptive-field/--everywhere",
+    )  # fmt: skip
+    isotropic: bool = setting(
+        False, "Also vote under isotropic noise at equal accuracy, and show its curve.", "--compare"
     )
 
     def __post_init__(self) -> None:
@@ -218,7 +183,6 @@ class CollectiveConfig:
                     raise InputError(f"a sweep has no axis {axis!r}; it has {', '.join(SWEEP_AXES)}")
                 cells *= len(sweep_values(axis, text))
             if cells > MOST_BUDGETS:
-                raise InputError(
-                    f"a sweep has at most {MOST_BUDGETS:,} budgets, this one has {cells:,}; take larger steps"
-                )
+                most = f"a sweep has at most {MOST_BUDGETS:,} budgets"
+                raise InputError(f"{most}, this one has {cells:,}; take larger steps")
         object.__setattr__(self, "sweeps", tuple(dict(sweep) for sweep in self.sweeps))

@@ -4,7 +4,7 @@ import math
 import tomllib
 import types
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import field, fields
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -12,8 +12,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from graphcert.core.reading import damage_refused, read_bytes
 from graphcert.errors import DataError, InputError
 
-_LONGEST_FILE = 2**20
-_LONGEST_TEXT = 4096
+_LONGEST_FILE, _LONGEST_TEXT = 2**20, 4096
 _WORDS = {
     bool: "true or false", int: "a whole number", float: "a finite number", str: "a text", type(None): "nothing",
     dict: "a table of plain values",
@@ -23,25 +22,23 @@ _WORDS = {
 def option(help: str, *flags: str, metavar: str | None = None, kind: Any = None) -> dict[str, Any]:
     """The metadata of a field of settings that is an option of the command line too.
 
-    Args:
-        help: what it does, in one sentence.
-        flags: how it is written; by default like the field, with dashes.
-        metavar: what stands for its value in the help; None for the usual word.
-        kind: the type that the command line reads; by default that of the field, or a text.
+    `flags` by default are the name of the field with dashes, `metavar` (what stands for the value in the help) the usual
+    word, and `kind` (the type that the command line reads) that of the field, or a text.
     """
     return {"help": help, "flags": flags, "metavar": metavar, "kind": kind}
 
 
+def setting(default: Any, help: str, *flags: str, metavar: str | None = None, kind: Any = None) -> Any:
+    """A field of settings with a default that is an option of the command line too, see `option`."""
+    return field(default=default, metadata=option(help, *flags, metavar=metavar, kind=kind))
+
+
 def check_types(section: Any, name: str) -> None:
-    """Raise `InputError` naming the first field of a dataclass whose value is not of the declared type.
+    """Raise `InputError` naming the first field of a dataclass, called `name` in files, that is not of its declared type.
 
     Truth values are no numbers, numbers are finite, whole numbers below 2^64, and lists stand for tuples.
-
-    Args:
-        section: the dataclass.
-        name: what it is called in a file of settings.
     """
-    check_values(type(section), {field.name: getattr(section, field.name) for field in fields(section)}, name)
+    check_values(type(section), {one.name: getattr(section, one.name) for one in fields(section)}, name)
 
 
 def check_values(kind: type, values: Mapping[str, Any], name: str) -> None:
@@ -58,21 +55,13 @@ def check_value(value: Any, hint: Any, label: str) -> None:
 
 
 def read_toml(path: Path, missing: str) -> dict[str, Any]:
-    """The content of a file of settings.
-
-    Args:
-        missing: the sentence for a file that is not there.
-
-    Raises:
-        DataError: if there is no file, or no TOML in it.
-    """
+    """The content of a file of settings; `DataError` if there is no file (`missing` says so), or no TOML in it."""
     try:
         with damage_refused(f"{path} is not valid TOML", "correct it; experiments/ holds examples"):
             content = read_bytes(path)
             if len(content) > _LONGEST_FILE:
-                raise DataError(
-                    f"{path} is larger than any file of settings ({_LONGEST_FILE:,} bytes); name another one"
-                )
+                most = f"{_LONGEST_FILE:,} bytes"
+                raise DataError(f"{path} is larger than any file of settings ({most}); name another one")
             return tomllib.loads(content.decode())
     except FileNotFoundError:
         raise DataError(missing) from None
