@@ -16,9 +16,10 @@ from graphcert.certificates.method_hierarchy import Method
 from graphcert.certificates.per_node_family import per_node_curve
 from graphcert.certificates.query import Evidence, Family, Query
 from graphcert.collective import CollectiveCurve, NormProblem, collective_norm
+from graphcert.collective.adversary import budget_axes
 from graphcert.collective.curve import SHIFT
 from graphcert.errors import InputError, UnsupportedError
-from graphcert.noise import Budget, RealLaw, Scheme, Views
+from graphcert.noise import AXES, Budget, RealLaw, Scheme, Views
 from graphcert.noise.law import measured_laws
 from graphcert.tradeoff import TradeOff, trade_off
 from graphcert.tradeoff.base import checked_shift, rounded_up
@@ -148,10 +149,10 @@ def _alone(evidence: Evidence, query: Query, shifts: list[float]) -> CollectiveC
     """Every node by itself, over shifts and limits of nodes, the last one running fastest."""
     sweep = list(product(shifts, query.budgets))
     robust = np.array([evidence.robust(budget, shift) for shift, budget in sweep])
-    curve = per_node_curve([budget for _, budget in sweep], robust, query)
-    rows = [(shift,) if budget.nodes is None else (shift, float(budget.nodes)) for shift, budget in sweep]
-    axes = (SHIFT, "nodes") if "nodes" in curve.axes else (SHIFT,)
-    return replace(curve, axes=axes, budgets=np.array(rows, np.float64))
+    axes, rows = budget_axes([budget for _, budget in sweep])
+    limits = rows[:, len(AXES) :]  # of nodes, if there are any
+    norms = np.array([[shift] for shift, _ in sweep])
+    return per_node_curve((SHIFT, *axes[len(AXES) :]), np.hstack([norms, limits]), robust, query)
 
 
 def _brief(query: Query) -> Query:

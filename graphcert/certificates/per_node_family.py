@@ -1,7 +1,6 @@
 """Noise under which every node is certified by itself only."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +13,7 @@ from graphcert.collective.adversary import budget_axes
 from graphcert.collective.bound_loop import Answer, Bound, bound_loop
 from graphcert.collective.solvers.program import Amounts, IntArray
 from graphcert.errors import UnsupportedError
-from graphcert.noise import Budget, Scheme
+from graphcert.noise import Scheme
 
 _REFUSAL = "under {noise} every node is certified by itself only; use method='naive' without layers"
 
@@ -34,20 +33,20 @@ class _PerNode:
         return Answer(Bound(float(naive), naive, "naive", "not solved", math.nan))
 
 
-def per_node_curve(budgets: Sequence[Budget], robust: Mask, query: Query) -> CollectiveCurve:
+def per_node_curve(axes: tuple[str, ...], budgets: Amounts, robust: Mask, query: Query) -> CollectiveCurve:
     """The naive curve: whoever is not robust alone may fall. Nothing is known about attacks, so the gap is nan.
 
     Args:
-        budgets: B budgets, all with a limit of nodes (then "nodes" is a fifth axis) or all without.
+        axes: names of the A axes.
+        budgets: (B, A) all that distinguishes the budgets: one that is larger on every axis allows more.
         robust: (B, N) the nodes that are robust alone.
         query: its targets count, and which of them are correctly labelled.
 
     Raises:
-        InputError: if some budgets limit the nodes and some do not, or no target counts.
+        InputError: if no target counts.
     """
-    axes, rows = budget_axes(budgets)
     problem = _PerNode(axes, robust.shape[1])
-    return bound_loop(problem, rows, targets=query.targets, correct=query.correct, robust_per_node=robust)
+    return bound_loop(problem, budgets, targets=query.targets, correct=query.correct, robust_per_node=robust)
 
 
 def noise_name(smoothing: Scheme) -> str:
@@ -66,7 +65,7 @@ def _curve(evidence: Evidence, query: Query, method: Method) -> CollectiveCurve:
     if query.layers is not None:
         raise UnsupportedError(_REFUSAL.format(noise=noise_name(evidence.smoothing)))
     robust = np.array([evidence.robust(budget) for budget in query.budgets])
-    return per_node_curve(query.budgets, robust, query)
+    return per_node_curve(*budget_axes(query.budgets), robust, query)
 
 
 PER_NODE = Family(_methods, _curve, _REFUSAL)
