@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from seeds import fresh_rng
 from torch_geometric.data import Data
 
-from graphcert.certificates import Attack, ScoreCertificate, score_allocations
+from graphcert.certificates import Attack, ScoreCertificate, score_family
 from graphcert.errors import UnsupportedError
 from graphcert.noise import BernoulliFlip, Partition, Smoothing
 
@@ -96,7 +96,7 @@ def test_where_there_are_too_many_allocations_the_integer_program_answers(monkey
     truth = rng.integers(0, 2, N)
     exact = claim.collective(range(4), truth=truth)
     linear = claim.collective(range(4), truth=truth, method="milp")
-    monkeypatch.setattr(score_allocations, "MOST_ALLOCATIONS", 3)
+    monkeypatch.setattr(score_family, "MOST_ALLOCATIONS", 3)
     mixed = claim.collective(range(4), truth=truth)
     np.testing.assert_array_equal(mixed.certified, [*exact.certified[:2], *linear.certified[2:]])
     np.testing.assert_array_equal(mixed.correct_upper, [*exact.correct_upper[:2], *linear.correct_upper[2:]])
