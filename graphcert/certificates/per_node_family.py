@@ -1,7 +1,6 @@
 """Noise under which every node is certified by itself only."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,27 +9,12 @@ from graphcert.certificates.method_hierarchy import Method
 from graphcert.certificates.query import Evidence, Family, Query
 from graphcert.collective import CollectiveCurve
 from graphcert.collective.adversary import budget_axes
-from graphcert.collective.bound_loop import Answer, Bound, bound_loop
+from graphcert.collective.bound_loop import Answer, Bound, CollectiveProblem, bound_loop
 from graphcert.collective.solvers.program import Amounts, IntArray
 from graphcert.errors import UnsupportedError
 from graphcert.noise import Scheme
 
 _REFUSAL = "under {noise} every node is certified by itself only; use method='naive' without layers"
-
-
-@dataclass(frozen=True)
-class _PerNode:
-    """Outputs of which nothing is known but who is robust on its own, as a `CollectiveProblem`: all others may fall."""
-
-    axes: tuple[str, ...]
-    outputs: int
-
-    def count(self, counted: Mask, budgets: Amounts) -> "_PerNode":
-        return self
-
-    def answer(self, index: int, standing: Mask, begin: IntArray | None) -> Answer:
-        naive = int(standing.sum())
-        return Answer(Bound(float(naive), naive, "naive", "not solved", math.nan))
 
 
 def per_node_curve(axes: tuple[str, ...], budgets: Amounts, robust: Mask, query: Query) -> CollectiveCurve:
@@ -45,7 +29,12 @@ def per_node_curve(axes: tuple[str, ...], budgets: Amounts, robust: Mask, query:
     Raises:
         InputError: if no target counts.
     """
-    problem = _PerNode(axes, robust.shape[1])
+
+    def answer(index: int, standing: Mask, begin: IntArray | None) -> Answer:
+        naive = int(standing.sum())
+        return Answer(Bound(float(naive), naive, "naive", "not solved", math.nan))
+
+    problem = CollectiveProblem(axes, robust.shape[1], lambda counted, budgets: answer)
     return bound_loop(problem, budgets, targets=query.targets, correct=query.correct, robust_per_node=robust)
 
 

@@ -100,8 +100,9 @@ class Stored:
 
     def _description(self) -> dict[str, Any]:
         """Everything but the arrays, with the name of the class."""
-        values = {name: getattr(self, name) for name in _hints(type(self)) if name not in self._arrays()}
-        plain = {name: value.to_dict() if isinstance(value, Scheme) else value for name, value in values.items()}
+        hints, arrays = _hints(type(self)), self._arrays()
+        values = {name: getattr(self, name) for name in hints if name not in arrays}
+        plain = {name: value.to_dict() if hints[name] is Scheme else value for name, value in values.items()}
         return {"kind": type(self).__name__, "format": _FORMAT} | plain
 
     @classmethod

@@ -6,7 +6,9 @@ and believes no bound below which an attack is known (theory, sections 8 and 11,
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -53,32 +55,25 @@ class Answer(NamedTuple):
     changes: IntArray | None = None
 
 
-class CountedOutputs(Protocol):
-    """A collective problem about one set of counted outputs, with whatever its budgets share (such as a hot start)."""
-
-    def answer(self, index: int, standing: BoolArray, begin: IntArray | None) -> Answer:
-        """Bound the outputs that fall at one budget.
-
-        Args:
-            index: which budget of the sweep.
-            standing: (n,) the counted outputs that are not proved robust on their own at this budget.
-            begin: the changes of the best attack within smaller budgets, if any are known.
-        """
+AnswerAt = Callable[[int, BoolArray, IntArray | None], Answer]
+"""(index, standing, begin) → the answer at one budget: which of the sweep it is, (n,) the counted outputs that are not
+proved robust on their own there, and the changes of the best attack within smaller budgets, if any are known."""
 
 
-class CollectiveProblem(Protocol):
-    """What a family of collective certificates supplies."""
+@dataclass(frozen=True)
+class CollectiveProblem:
+    """What a family of collective certificates supplies.
 
-    @property
-    def axes(self) -> tuple[str, ...]:
-        """Names of the axes of budgets."""
+    Attributes:
+        axes: names of the axes of budgets.
+        outputs: number of outputs n.
+        count: (counted, budgets) → the answers about the outputs `counted` (n,) at the budgets (B, A), with whatever budgets
+            share, such as an encoding or a hot start.
+    """
 
-    @property
-    def outputs(self) -> int:
-        """Number of outputs n."""
-
-    def count(self, counted: BoolArray, budgets: Amounts) -> CountedOutputs:
-        """The problem about the outputs `counted` (n,), for the budgets (B, A)."""
+    axes: tuple[str, ...]
+    outputs: int
+    count: Callable[[BoolArray, Amounts], AnswerAt]
 
 
 class Attack(NamedTuple):
@@ -121,6 +116,23 @@ class BudgetProgram(Protocol):
 
     def branching(self, relaxed: FloatArray | None, attack: Attack) -> "tuple[BudgetProgram, Attack]":
         """The same outputs in the program for branch and bound, and the attack where that begins."""
+
+
+def program_method(method: str, name: str, time_limit: float | None) -> Callable[[BudgetProgram], Bound]:
+    """How one of `METHODS` bounds the outputs at one budget.
+
+    Args:
+        method: "naive", "lp" or "milp".
+        name: of the solver, which need not be installed for "naive".
+        time_limit: seconds per solve, or None.
+
+    Raises:
+        InputError: for an unknown method, solver or limit, or a solver that is not installed.
+    """
+    check_method(method)
+    check_solver(name, time_limit)
+    solver = None if method == "naive" else make_solver(name, time_limit)
+    return partial(program_bound, solver=solver, integer=method == "milp")
 
 
 def program_bound(outputs: BudgetProgram, solver: Solver | None, integer: bool) -> Bound:
@@ -179,7 +191,7 @@ def bound_loop(
     bounds = [answer.bound for answer in answers]
     changes = [answer.changes for answer in answers if answer.changes is not None]
     attacked = _counts(bounds, counted)
-    of_right = None if right is None else [answer.bound for answer in _answers(problem, budgets, right, proved)]
+    right_bounds = [] if right is None else [answer.bound for answer in _answers(problem, budgets, right, proved)]
     return CollectiveCurve(
         axes=problem.axes,
         budgets=budgets,
@@ -189,7 +201,7 @@ def bound_loop(
         method=np.array([bound.method for bound in bounds]),
         status=np.array([bound.status for bound in bounds]),
         gap=attacked - np.array([bound.attack for bound in bounds]),
-        correct_upper=None if right is None or of_right is None else _counts(of_right, right),
+        correct_upper=None if right is None else _counts(right_bounds, right),
         correct_targets=None if right is None else int(right.sum()),
         attacks=np.array(changes, np.int64) if len(changes) == len(budgets) else None,
     )
@@ -199,7 +211,7 @@ def _answers(
     problem: CollectiveProblem, budgets: Amounts, counted: BoolArray, proved: BoolArray | None
 ) -> list[Answer]:
     """One answer per budget. Small budgets come first: neighbours have neighbouring bases, and attacks to begin with."""
-    outputs = problem.count(counted, budgets)
+    answer = problem.count(counted, budgets)
     found: dict[int, Answer] = {}
     known: dict[tuple[bytes, bytes], Answer] = {}
     for index in np.lexsort((*budgets.T, budgets.sum(axis=1))).tolist():
@@ -208,7 +220,7 @@ def _answers(
         if key not in known:
             below = [found[other] for other in found if (budgets[other] <= budgets[index]).all()]
             begin = max(below, key=_attack_value).changes if below else None
-            known[key] = outputs.answer(index, standing, begin)
+            known[key] = answer(index, standing, begin)
         found[index] = known[key]
     return carried([found[index] for index in range(len(budgets))], budgets)
 
@@ -271,13 +283,6 @@ def check_method(method: str, methods: tuple[str, ...] = METHODS) -> None:
     """Raise `InputError` unless the method is one of `methods`."""
     if method not in methods:
         raise InputError(f"method must be one of {', '.join(methods)}, got {method!r}")
-
-
-def solver_of(method: str, name: str, time_limit: float | None) -> Solver | None:
-    """The solver that one of `METHODS` needs, None for "naive"; `InputError` for an unknown method, solver or limit."""
-    check_method(method)
-    check_solver(name, time_limit)
-    return None if method == "naive" else make_solver(name, time_limit)
 
 
 def _attacked(best: Bound, attack: Attack) -> Bound:

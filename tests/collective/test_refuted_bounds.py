@@ -13,7 +13,7 @@ from graphcert.collective import (
     collective_receptive,
     collective_strictly_local,
 )
-from graphcert.collective.bound_loop import Answer, Bound, bound_loop, carried, unrefuted
+from graphcert.collective.bound_loop import Answer, Bound, CollectiveProblem, bound_loop, carried, unrefuted
 from graphcert.collective.curve import REFUTED, CollectiveCurve, strengthened, weakened
 from graphcert.collective.exact import TightProblem, budget_solver, collective_tight
 from graphcert.collective.half_spaces import localized, receptive
@@ -144,9 +144,7 @@ def test_where_no_other_bound_is_left_nothing_is_certified() -> None:
     targets = np.ones(9, bool)
     alone = [Bound(1.0, 1, "tight", "closed", math.nan)]
     answer = Answer(unrefuted(alone[0], 3.0))
-    family = SimpleNamespace(
-        axes=("feature_add",), outputs=9, count=lambda *_: SimpleNamespace(answer=lambda *_: answer)
-    )
+    family = CollectiveProblem(("feature_add",), 9, lambda *_: lambda *_: answer)
     curve = bound_loop(family, np.array([[1]]), targets=targets, correct=targets)
     assert (curve.attacked_upper[0], curve.bound[0], curve.certified[0], curve.gap[0]) == (9, 9.0, 0, 6.0)
     assert curve.correct_upper[0] == 9

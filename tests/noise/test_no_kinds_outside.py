@@ -9,7 +9,7 @@ import graphcert
 from graphcert.noise import LAWS
 
 ROOT = Path(graphcert.__file__).parent
-KINDS = {law.__name__ for law in LAWS} | {"Selected", "Hierarchical", "Smoothing", "LAWS", "RealLaw"}
+KINDS = {law.__name__ for law in LAWS} | {"Selected", "Hierarchical", "Smoothing", "Scheme", "LAWS", "Law", "RealLaw"}
 
 
 def asked(source: str) -> list[int]:

@@ -1,17 +1,26 @@
 """The strictly local collective certificate: one perturbation, seen only by those whose receptive field it touches."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
 
-from graphcert.collective.adversary import Adversary, adversary, check_budgets
+from graphcert.collective.adversary import adversary, check_budgets
 from graphcert.collective.base_certificates.grid_program import GridPrograms, encode, greedy, verified
-from graphcert.collective.bound_loop import Answer, Attack, bound_loop, program_bound, whole_point
+from graphcert.collective.bound_loop import (
+    Answer,
+    AnswerAt,
+    Attack,
+    Bound,
+    BudgetProgram,
+    CollectiveProblem,
+    bound_loop,
+    program_method,
+    whole_point,
+)  # fmt: skip
 from graphcert.collective.curve import CollectiveCurve
-from graphcert.collective.solvers import Solver, make_solver
 from graphcert.collective.solvers.program import Amounts, BoolArray, FloatArray, IntArray, LinearProgram, Sparse
 from graphcert.errors import InputError
 
@@ -60,16 +69,18 @@ def collective_strictly_local(
     Returns:
         A `CollectiveCurve`. Sound side: `certified` is never too large. The bound of the relaxation is recomputed from
         the duals in outward rounding (slack 0); that of branch and bound is the solver's proved best bound plus the
-        slack of `bounds.branch_and_bound_slack`; no other status certifies anything beyond the relaxation.
+        slack of `safe_bounds.branch_and_bound_slack`; no other status certifies anything beyond the relaxation.
 
     Raises:
         InputError: for a grid that is not boolean or not monotone, budgets that are not whole numbers ≥ 0, masks or
             matrices of the wrong shape, no targets, an unknown solver or one that is not installed.
         UnsupportedError: for "edge_add" without `reach_is_masked`.
     """
-    backend = make_solver(solver, time_limit)
-    problem, sweep = _problem(grid, axes, perception, budgets, local_budget, attackers, endpoints, reach_is_masked)
-    return bound_loop(replace(problem, solver=backend, integer=integer), sweep, targets=targets, correct=correct)
+    bound = program_method("milp" if integer else "lp", solver, time_limit)
+    problem, sweep = _problem(
+        grid, axes, perception, budgets, local_budget, attackers, endpoints, reach_is_masked, bound, integer
+    )
+    return bound_loop(problem, sweep, targets=targets, correct=correct)
 
 
 def naive_bound(
@@ -91,7 +102,10 @@ def naive_bound(
     receptive field) on all axes. Arguments, errors and sound side as in `collective_strictly_local`, which never
     certifies less.
     """
-    problem, sweep = _problem(grid, axes, perception, budgets, local_budget, attackers, endpoints, reach_is_masked)
+    bound = program_method("naive", "highs", None)
+    problem, sweep = _problem(
+        grid, axes, perception, budgets, local_budget, attackers, endpoints, reach_is_masked, bound, integer=False
+    )
     return bound_loop(problem, sweep, targets=targets, correct=correct)
 
 
@@ -104,66 +118,35 @@ def _problem(
     attackers: Any,
     endpoints: npt.ArrayLike | None,
     reach_is_masked: bool,
-) -> "tuple[GridProblem, IntArray]":
+    bound: Callable[[BudgetProgram], Bound],
+    integer: bool,
+) -> tuple[CollectiveProblem, IntArray]:
     """The checked problem and the sweep."""
     names = (axes,) if isinstance(axes, str) else tuple(axes)
     base = check_grid(grid, len(names))
     checked = adversary(names, perception, len(base), local_budget, attackers, endpoints, reach_is_masked)
-    return GridProblem(checked, *minimal_broken_points(base)), check_budgets(budgets, len(names))
+    nodes, points = minimal_broken_points(base)
+    sweep = check_budgets(budgets, len(names))
 
+    def count(counted: BoolArray, budgets: Amounts) -> AnswerAt:
+        """Linear programs share one encoding, up to the largest budget, and start hot.
 
-@dataclass(frozen=True, eq=False)
-class GridProblem:
-    """Minimal broken points and who perceives what, as a `CollectiveProblem`.
+        Branch and bound takes far longer than an encoding, so each integer program gets its own, with only what its budget
+        can break.
+        """
 
-    Attributes:
-        adversary: what may be changed, where, how often, and who perceives it.
-        nodes, points: (V,) and (V, A), all minimal broken points.
-        solver: None for the naive bound.
-        integer: whether branch and bound follows the relaxation.
-    """
+        def programs(most: IntArray) -> GridPrograms:
+            return GridPrograms(encode(checked, nodes, points, counted, most), most)
 
-    adversary: Adversary
-    nodes: IntArray
-    points: IntArray
-    solver: Solver | None = None
-    integer: bool = False
+        shared = None if integer else programs(sweep.max(axis=0))
 
-    @property
-    def axes(self) -> tuple[str, ...]:
-        """Names of the axes."""
-        return self.adversary.axes
+        def answer(index: int, standing: BoolArray, begin: IntArray | None) -> Answer:
+            budget = sweep[index]
+            return Answer(bound(_AtBudget(programs(budget) if shared is None else shared, budget)))
 
-    @property
-    def outputs(self) -> int:
-        """Number of nodes."""
-        return int(self.adversary.perception[0].shape[0])
+        return answer
 
-    def count(self, counted: BoolArray, budgets: Amounts) -> "_Counted":
-        """The problem about some nodes."""
-        return _Counted(self, counted, budgets.astype(np.int64))
-
-
-class _Counted:
-    """All budgets for one set of counted nodes.
-
-    Linear programs share one encoding, up to the largest budget, and start hot. Branch and bound takes far longer than
-    an encoding, so each integer program gets its own, with only what its budget can break.
-    """
-
-    def __init__(self, problem: GridProblem, counted: BoolArray, budgets: IntArray) -> None:
-        self._problem, self._counted, self._budgets = problem, counted, budgets
-        self._shared = None if problem.integer else self._programs(budgets.max(axis=0))
-
-    def _programs(self, most: IntArray) -> GridPrograms:
-        problem = self._problem
-        return GridPrograms(encode(problem.adversary, problem.nodes, problem.points, self._counted, most), most)
-
-    def answer(self, index: int, standing: BoolArray, begin: IntArray | None) -> Answer:
-        """The bound at one budget."""
-        budget = self._budgets[index]
-        programs = self._programs(budget) if self._shared is None else self._shared
-        return Answer(program_bound(_AtBudget(programs, budget), self._problem.solver, self._problem.integer))
+    return CollectiveProblem(names, len(base), count), sweep
 
 
 class _AtBudget:
@@ -172,16 +155,17 @@ class _AtBudget:
     def __init__(self, programs: GridPrograms, budget: IntArray) -> None:
         encoding = programs.encoding
         self._programs, self._budget = programs, budget
-        self._program: LinearProgram | None = None
         self.always = self.constant = encoding.always
         self.naive = encoding.naive(budget)
         self.largest_sum = float(encoding.groups.weight.sum() + budget.sum())
 
     def program(self) -> LinearProgram:
         """The program of Schuchardt et al. (2021)."""
-        if self._program is None:
-            self._program = self._programs.program(self._budget)
         return self._program
+
+    @cached_property
+    def _program(self) -> LinearProgram:
+        return self._programs.program(self._budget)
 
     def attacks(self, point: FloatArray | None) -> Attack:
         """A whole point itself, or a greedy attack near a point that is not."""

@@ -1,18 +1,16 @@
 """The tight collective certificate: |T| − max_b attacked(b) over whole allocations b (theory, section 9)."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
 from graphcert.collective.adversary import check_budgets
-from graphcert.collective.bound_loop import Answer, bound_loop
+from graphcert.collective.bound_loop import Answer, CollectiveProblem, bound_loop
 from graphcert.collective.curve import CollectiveCurve
 from graphcert.collective.exact.budget_solver import BudgetSolver
 from graphcert.collective.exact.exact_problem import TightProblem
 from graphcert.collective.half_spaces.localized import BINS
 from graphcert.collective.solvers import check_time
-from graphcert.collective.solvers.program import Amounts, BoolArray, IntArray
+from graphcert.collective.solvers.program import BoolArray, IntArray
 from graphcert.core.arguments import whole
 from graphcert.errors import InputError
 
@@ -62,51 +60,16 @@ def collective_tight(
     check_time(time_limit)
     sweep = check_budgets(budgets, len(problem.classes))
     goals = _cutoffs(cutoff, len(sweep), correct is not None)
-    family = ExactFamily(problem, BudgetSolver(problem, time_limit, whole("bins", bins, 1), branching=branching), goals)
-    return bound_loop(family, sweep, targets=targets, correct=correct, robust_per_node=robust_per_node)
+    search = BudgetSolver(problem, time_limit, whole("bins", bins, 1), branching=branching)
 
-
-@dataclass(frozen=True, eq=False)
-class ExactFamily:
-    """The exact search as a `CollectiveProblem`.
-
-    Attributes:
-        problem: the laws and majorities.
-        solver: of single budgets.
-        goals: (B,) the cutoffs.
-    """
-
-    problem: TightProblem
-    solver: BudgetSolver
-    goals: IntArray
-
-    @property
-    def axes(self) -> tuple[str, ...]:
-        """Names of the budget classes."""
-        return self.problem.classes
-
-    @property
-    def outputs(self) -> int:
-        """Number of outputs n."""
-        return self.problem.outputs
-
-    def count(self, counted: BoolArray, budgets: Amounts) -> "_Counted":
-        """The problem about some outputs."""
-        return _Counted(self, budgets.astype(np.int64))
-
-
-class _Counted:
-    """All budgets; each begins with the best attack of the smaller ones."""
-
-    def __init__(self, family: ExactFamily, budgets: IntArray) -> None:
-        self._family, self._budgets = family, budgets
-
-    def answer(self, index: int, standing: BoolArray, begin: IntArray | None) -> Answer:
-        """The bound at one budget, and the allocation (A,) of its best attack."""
-        family = self._family
-        changes = np.zeros(family.problem.capacity.size, dtype=np.int64) if begin is None else begin
-        found = family.solver.solve(self._budgets[index], standing, changes, int(family.goals[index]))
+    def answer(index: int, standing: BoolArray, begin: IntArray | None) -> Answer:
+        """Every budget begins with the best attack of the smaller ones."""
+        changes = np.zeros(problem.capacity.size, dtype=np.int64) if begin is None else begin
+        found = search.solve(sweep[index], standing, changes, int(goals[index]))
         return Answer(found.bound, found.attack)
+
+    family = CollectiveProblem(problem.classes, problem.outputs, lambda counted, budgets: answer)
+    return bound_loop(family, sweep, targets=targets, correct=correct, robust_per_node=robust_per_node)
 
 
 def _cutoffs(cutoff: npt.ArrayLike | None, budgets: int, with_correct: bool) -> IntArray:

@@ -1,16 +1,25 @@
 """The collective certificate of localized smoothing: naive, linear and integer, from arrays (theory, sections 8, 9)."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from graphcert.collective.adversary import check_amounts, check_budgets
-from graphcert.collective.bound_loop import Answer, Attack, bound_loop, program_bound, solver_of
+from graphcert.collective.bound_loop import (
+    Answer,
+    AnswerAt,
+    Attack,
+    Bound,
+    BudgetProgram,
+    CollectiveProblem,
+    bound_loop,
+    program_method,
+)  # fmt: skip
 from graphcert.collective.curve import CollectiveCurve
 from graphcert.collective.half_spaces.localized_problem import LocalizedProblem, reduce_axes
 from graphcert.collective.half_spaces.localized_program import LocalizedEncoding, encode_localized
-from graphcert.collective.solvers import Solver
 from graphcert.collective.solvers.program import Amounts, BoolArray, FloatArray, IntArray, LinearProgram
 from graphcert.core.arguments import whole
 
@@ -50,72 +59,48 @@ def collective_localized(
     Returns:
         A `CollectiveCurve`. Sound side: `certified` is never too large. The bound of the relaxation is recomputed from
         the duals in outward rounding (slack 0); that of branch and bound is the solver's proved best bound plus the
-        slack of `bounds.branch_and_bound_slack`; no other status certifies anything beyond the relaxation. `gap` counts
+        slack of `safe_bounds.branch_and_bound_slack`; no other status certifies anything beyond the relaxation. `gap` counts
         up to the best attack found, within the half-spaces and up to the rounding of sums.
 
     Raises:
         InputError: for budgets that are not whole (or finite) numbers ≥ 0, masks of the wrong shape, no targets, an
             unknown method or solver, or a solver that is not installed.
     """
-    backend = solver_of(method, solver, time_limit)
-    steps = None if bins is None else whole("bins", bins, 1)
+    bound, steps = program_method(method, solver, time_limit), checked_bins(bins)
     sweep: Amounts = (check_budgets if problem.whole else check_amounts)(budgets, len(problem.classes))
-    family = LocalizedFamily(problem, backend, method == "milp", steps)
+    family = CollectiveProblem(problem.classes, problem.outputs, partial(count_localized, problem, bound, steps))
     return bound_loop(family, sweep, targets=targets, correct=correct, robust_per_node=robust_per_node)
 
 
-@dataclass(frozen=True, eq=False)
-class LocalizedFamily:
-    """The programs of a `LocalizedProblem` and how to solve them, as a `CollectiveProblem`.
-
-    Attributes:
-        problem: the half-spaces.
-        solver: None for the naive bound.
-        integer: whether branch and bound follows the relaxation.
-        bins: the most steps per group, or None.
-    """
-
-    problem: LocalizedProblem
-    solver: Solver | None
-    integer: bool
-    bins: int | None
-
-    @property
-    def axes(self) -> tuple[str, ...]:
-        """Names of the budget classes."""
-        return self.problem.classes
-
-    @property
-    def outputs(self) -> int:
-        """Number of outputs n."""
-        return self.problem.outputs
-
-    def count(self, counted: BoolArray, budgets: Amounts) -> "_Counted":
-        """The problem about some outputs."""
-        return _Counted(self, counted, budgets)
+def checked_bins(bins: int | None) -> int | None:
+    """The most steps per group, at least 1, or None for no rounding; `InputError` for anything else."""
+    return None if bins is None else whole("bins", bins, 1)
 
 
-class _Counted:
-    """All budgets for one set of counted outputs: linear programs share one encoding, up to the largest budget."""
+def count_localized(
+    problem: LocalizedProblem,
+    bound: Callable[[BudgetProgram], Bound],
+    bins: int | None,
+    counted: BoolArray,
+    budgets: Amounts,
+) -> AnswerAt:
+    """The answers about the outputs `counted` (n,): their linear programs share one encoding, up to the largest budget."""
+    shared = encode_localized(problem, counted, budgets.max(axis=0), bins)
+    every = shared.kinds.count(counted)
 
-    def __init__(self, family: LocalizedFamily, counted: BoolArray, budgets: Amounts) -> None:
-        self._family, self._counted, self._budgets = family, counted, budgets
-        self._shared = encode_localized(family.problem, counted, budgets.max(axis=0), family.bins)
-        self._every = self._shared.kinds.count(counted)
+    def answer(index: int, standing: BoolArray, begin: IntArray | None) -> Answer:
+        counts = every if standing is counted else shared.kinds.count(standing)
+        return Answer(bound(_AtBudget(problem, bins, shared, counts, standing, budgets[index])))
 
-    def answer(self, index: int, standing: BoolArray, begin: IntArray | None) -> Answer:
-        """The bound at one budget."""
-        family, shared = self._family, self._shared
-        counts = self._every if standing is self._counted else shared.kinds.count(standing)
-        outputs = _AtBudget(family, shared, counts, standing, self._budgets[index])
-        return Answer(program_bound(outputs, family.solver, family.integer))
+    return answer
 
 
 class _AtBudget:
     """The standing outputs at one budget in one encoding.
 
     Args:
-        family: the problem.
+        problem: the half-spaces.
+        bins: the most steps per group, or None.
         encoding: of this budget or a larger one.
         counts: (R,) the standing outputs per kind.
         standing: (n,) the outputs that count.
@@ -124,25 +109,24 @@ class _AtBudget:
 
     def __init__(
         self,
-        family: LocalizedFamily,
+        problem: LocalizedProblem,
+        bins: int | None,
         encoding: LocalizedEncoding,
         counts: IntArray,
         standing: BoolArray,
         budget: Amounts,
     ) -> None:
-        self._family, self._encoding, self._standing, self._budget = family, encoding, standing, budget
+        self._problem, self._bins, self._encoding = problem, bins, encoding
+        self._standing, self._budget = standing, budget
         self._counts = encoding.breakable(counts, budget)
         self._nothing = np.zeros(encoding.axes.capacity.size)
-        self._program: LinearProgram | None = None
         self.always, self.naive = encoding.broken(self._nothing, self._counts), int(self._counts.sum())
         self.constant = 0
         self.largest_sum = float(self._counts.sum() + budget.sum())
 
     def program(self) -> LinearProgram:
         """The program of the standing outputs."""
-        if self._program is None:
-            self._program = self._encoding.program(self._counts, self._budget)
-        return self._program
+        return self._encoding.program(self._counts, self._budget)
 
     def attacks(self, point: FloatArray | None) -> Attack:
         """The allowed changes next to those in a point of the program."""
@@ -155,10 +139,9 @@ class _AtBudget:
 
     def branching(self, relaxed: FloatArray | None, attack: Attack) -> "tuple[_AtBudget, Attack]":
         """An encoding of its own: branch and bound takes far longer than to encode what this budget can break."""
-        family = self._family
-        encoding = encode_localized(family.problem, self._standing, self._budget, family.bins)
+        encoding = encode_localized(self._problem, self._standing, self._budget, self._bins)
         counts = encoding.kinds.count(self._standing)
-        own = _AtBudget(family, encoding, counts, self._standing, self._budget)
+        own = _AtBudget(self._problem, self._bins, encoding, counts, self._standing, self._budget)
         near = self._nothing if relaxed is None else relaxed[-self._nothing.size :]
         if near.size != own._nothing.size:  # a smaller budget can leave fewer axes that matter
             near = own._nothing

@@ -12,13 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from graphcert.collective.adversary import check_amounts
-from graphcert.collective.bound_loop import Answer, CountedOutputs, bound_loop, solver_of
+from graphcert.collective.bound_loop import AnswerAt, CollectiveProblem, bound_loop, program_method
 from graphcert.collective.curve import SHIFT, CollectiveCurve
-from graphcert.collective.half_spaces.localized import BINS, LocalizedFamily
+from graphcert.collective.half_spaces.localized import BINS, checked_bins, count_localized
 from graphcert.collective.half_spaces.localized_problem import LocalizedProblem
-from graphcert.collective.solvers import Solver
 from graphcert.collective.solvers.program import UNLIMITED, Amounts, BoolArray, FloatArray, IntArray
-from graphcert.core.arguments import whole
 from graphcert.errors import InputError
 
 _BAND = 12
@@ -99,57 +97,22 @@ def collective_norm(
     Raises:
         InputError: as `collective_localized`, and for norms that are not finite numbers ≥ 0.
     """
-    backend = solver_of(method, solver, time_limit)
-    steps = None if bins is None else whole("bins", bins, 1)
+    bound, steps = program_method(method, solver, time_limit), checked_bins(bins)
     norms = check_amounts(shifts, 1)
     if not np.isfinite(_spent(problem, norms)).all():
         raise InputError(f"the square of a norm must be a finite number, got norms up to {norms.max():g}")
-    family = NormFamily(problem, backend, method == "milp", steps)
-    return bound_loop(family, norms, targets=targets, correct=correct, robust_per_node=robust_per_node)
 
-
-@dataclass(frozen=True, eq=False)
-class NormFamily:
-    """The programs of a `NormProblem` and how to solve them, as a `CollectiveProblem`.
-
-    Attributes:
-        problem: the half-spaces.
-        solver: None for the naive bound.
-        integer: whether branch and bound follows the relaxation.
-        bins: the most steps per group, or None.
-    """
-
-    problem: NormProblem
-    solver: Solver | None
-    integer: bool
-    bins: int | None
-    axes = (SHIFT,)
-
-    @property
-    def outputs(self) -> int:
-        """Number of outputs n."""
-        return int(self.problem.eta.size)
-
-    def count(self, counted: BoolArray, budgets: Amounts) -> "_Counted":
-        """The problem about some outputs."""
-        return _Counted(self, counted, budgets)
-
-
-class _Counted:
-    """All norms for one set of counted outputs: one program per band of budgets of like size."""
-
-    def __init__(self, family: NormFamily, counted: BoolArray, norms: Amounts) -> None:
-        budgets = _spent(family.problem, norms.astype(np.float64))
-        self._band: dict[int, tuple[CountedOutputs, int]] = {}
+    def count(counted: BoolArray, norms: Amounts) -> AnswerAt:
+        """One program per band of budgets of like size."""
+        budgets, band = _spent(problem, norms.astype(np.float64)), dict[int, tuple[AnswerAt, int]]()
         for exponent, rows in _bands(budgets[:, 0]):
-            program = LocalizedFamily(family.problem.program(exponent), family.solver, family.integer, family.bins)
-            outputs = program.count(counted, _scaled_up(budgets[rows], -exponent))
-            self._band |= {row: (outputs, place) for place, row in enumerate(rows.tolist())}
+            scaled = _scaled_up(budgets[rows], -exponent)
+            answers = count_localized(problem.program(exponent), bound, steps, counted, scaled)
+            band |= {row: (answers, place) for place, row in enumerate(rows.tolist())}
+        return lambda index, standing, begin: band[index][0](band[index][1], standing, begin)
 
-    def answer(self, index: int, standing: BoolArray, begin: IntArray | None) -> Answer:
-        """The bound at one norm."""
-        outputs, place = self._band[index]
-        return outputs.answer(place, standing, begin)
+    family = CollectiveProblem((SHIFT,), problem.eta.size, count)
+    return bound_loop(family, norms, targets=targets, correct=correct, robust_per_node=robust_per_node)
 
 
 def _spent(problem: NormProblem, norms: FloatArray) -> FloatArray:

@@ -4,7 +4,6 @@ Every output sees the changes of a block under its own noise, and of a block onl
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -12,14 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from graphcert.collective.adversary import check_budgets
-from graphcert.collective.bound_loop import Answer, Attack, bound_loop, program_bound, solver_of, whole_point
+from graphcert.collective.bound_loop import Answer, Attack, CollectiveProblem, bound_loop, program_method, whole_point
 from graphcert.collective.curve import CollectiveCurve
 from graphcert.collective.half_spaces.localized_problem import LocalizedProblem
 from graphcert.collective.half_spaces.receptive_encoding import ReceptiveEncoding, encode_receptive
 from graphcert.collective.half_spaces.receptive_problem import ReceptiveProblem, receptive_problem
 from graphcert.collective.half_spaces.receptive_program import ReceptiveProgram
-from graphcert.collective.solvers import Solver
-from graphcert.collective.solvers.program import Amounts, BoolArray, FloatArray, IntArray, LinearProgram, Sparse
+from graphcert.collective.solvers.program import BoolArray, FloatArray, IntArray, LinearProgram, Sparse
 
 
 def collective_receptive(
@@ -75,10 +73,7 @@ def collective_receptive(
             Without it a row takes any number of changes.
 
     Returns:
-        A `CollectiveCurve`. Sound side: `certified` is never too large. The bound of the relaxation is recomputed from
-        the duals in outward rounding (slack 0); that of branch and bound is the solver's proved best bound plus the
-        slack of `bounds.branch_and_bound_slack`; no other status certifies anything beyond the relaxation. `gap` counts
-        up to the best attack found, within the half-spaces and up to the rounding of sums.
+        As `collective_localized`.
 
     Raises:
         InputError: for a class that is spent on but has no matrix, columns on axes of another class, budgets that are not
@@ -86,12 +81,17 @@ def collective_receptive(
             that is not installed.
         UnsupportedError: for "edge_add" without `reach_is_masked`.
     """
-    backend = solver_of(method, solver, time_limit)
+    bound = program_method(method, solver, time_limit)
     sweep = check_budgets(budgets, len(problem.classes))
     checked = receptive_problem(
         problem, perception, axis_of, sweep, local_budget, attackers, endpoints, reach_is_masked, room or {}
     )
-    family = ReceptiveFamily(checked, backend, method == "milp")
+
+    def answer(index: int, standing: BoolArray, begin: IntArray | None) -> Answer:
+        """Every budget has an encoding of its own: the η that whole changes must reach is worth more than a hot start."""
+        return Answer(bound(_AtBudget(checked, standing, sweep[index])))
+
+    family = CollectiveProblem(problem.classes, problem.outputs, lambda counted, budgets: answer)
     return bound_loop(family, sweep, targets=targets, correct=correct, robust_per_node=robust_per_node)
 
 
@@ -105,48 +105,6 @@ def robust_in_receptive_fields(
     """(B, n) the outputs that survive all of each budget on their own; arguments as in `collective_receptive`."""
     checked = receptive_problem(problem, perception, axis_of, budgets, **limits)
     return np.array([~checked.breakable(budget) for budget in budgets])
-
-
-@dataclass(frozen=True, eq=False)
-class ReceptiveFamily:
-    """The programs of a `ReceptiveProblem` and how to solve them, as a `CollectiveProblem`.
-
-    Attributes:
-        problem: the checked problem.
-        solver: None for the naive bound.
-        integer: whether branch and bound follows the relaxation.
-    """
-
-    problem: ReceptiveProblem
-    solver: Solver | None
-    integer: bool
-
-    @property
-    def axes(self) -> tuple[str, ...]:
-        """Names of the budget classes."""
-        return self.problem.localized.classes
-
-    @property
-    def outputs(self) -> int:
-        """Number of outputs n."""
-        return self.problem.localized.outputs
-
-    def count(self, counted: BoolArray, budgets: Amounts) -> "_Counted":
-        """The problem about some outputs."""
-        return _Counted(self, budgets.astype(np.int64))
-
-
-class _Counted:
-    """All budgets. Each has its own encoding: the η that whole changes must reach are worth more than a hot start."""
-
-    def __init__(self, family: ReceptiveFamily, budgets: IntArray) -> None:
-        self._family, self._budgets = family, budgets
-
-    def answer(self, index: int, standing: BoolArray, begin: IntArray | None) -> Answer:
-        """The bound at one budget."""
-        family = self._family
-        outputs = _AtBudget(family.problem, standing, self._budgets[index])
-        return Answer(program_bound(outputs, family.solver, family.integer))
 
 
 class _AtBudget:

@@ -3,24 +3,22 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from graphcert.collective.adversary import budget_axes
-from graphcert.collective.bound_loop import Answer, Bound, bound_loop, check_method, unrefuted
+from graphcert.collective.bound_loop import Answer, Bound, CollectiveProblem, bound_loop, check_method, unrefuted
 from graphcert.collective.curve import CollectiveCurve
 from graphcert.collective.exact import collective_tight
-from graphcert.collective.half_spaces.localized import BINS, collective_localized
+from graphcert.collective.half_spaces.localized import BINS, checked_bins, collective_localized
 from graphcert.collective.hierarchical.enumeration import HierarchicalTruth
 from graphcert.collective.hierarchical.hierarchical_problem import HierarchicalProblem
 from graphcert.collective.hierarchical.joint_relaxation import joint_problem
 from graphcert.collective.hierarchical.row_choices import RowChoice, first_look, row_choices
 from graphcert.collective.hierarchical.row_search import UNFINISHED, RowSearch
 from graphcert.collective.solvers import check_solver
-from graphcert.collective.solvers.program import Amounts, BoolArray, IntArray
-from graphcert.core.arguments import whole
+from graphcert.collective.solvers.program import BoolArray, IntArray
 from graphcert.core.compiled import working_time
 from graphcert.noise import Budget
 from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order
@@ -92,70 +90,22 @@ def collective_hierarchical(
     check_method(method, METHODS)
     check_solver(solver, time_limit)
     axes, rows = budget_axes(budgets)
-    steps = None if bins is None else whole("bins", bins, 1)
-    family = HierarchicalFamily(problem, tuple(budgets), axes, Options(method, orders, steps, time_limit, solver))
-    curve = bound_loop(family, family.strength, targets=targets, correct=correct, robust_per_node=robust_per_node)
+    options = Options(method, orders, checked_bins(bins), time_limit, solver)
+    against = [problem.against(budget) for budget in budgets]
+    effective = np.array([one.effective(budget) for one, budget in zip(against, budgets, strict=True)])
+    # Budgets of the same strength let an adversary do the same. Under ablation it is not the bits that break anything, but
+    # they say which rows can change.
+    strength = np.array([[*own, *problem.openings(budget)] for own, budget in zip(effective, budgets, strict=True)])
+
+    def answer(index: int, standing: BoolArray, begin: IntArray | None) -> Answer:
+        """Every budget has a search of its own; of an exact one the best attack (A + J,) is told too."""
+        exact = problem.exact_rows(budgets[index])
+        bound, changes = _Budget(against[index], effective[index], standing, options, exact).solve()
+        return Answer(bound, changes if method == "tight" else None)
+
+    family = CollectiveProblem(axes, problem.p_lower.size, lambda counted, budgets: answer)
+    curve = bound_loop(family, strength, targets=targets, correct=correct, robust_per_node=robust_per_node)
     return replace(curve, budgets=rows)
-
-
-@dataclass(frozen=True, eq=False)
-class HierarchicalFamily:
-    """Noise on selected rows as a `CollectiveProblem`.
-
-    Attributes:
-        problem: the arrays.
-        sweep: the budgets.
-        axes: names of their axes.
-        options: how to solve.
-    """
-
-    problem: HierarchicalProblem
-    sweep: tuple[Budget, ...]
-    axes: tuple[str, ...]
-    options: Options
-
-    @property
-    def outputs(self) -> int:
-        """Number of outputs n."""
-        return int(self.problem.p_lower.size)
-
-    @cached_property
-    def against(self) -> "list[HierarchicalProblem]":
-        """The problem as each budget meets it."""
-        return [self.problem.against(budget) for budget in self.sweep]
-
-    @cached_property
-    def effective(self) -> IntArray:
-        """(B, 5) what an adversary can really spend."""
-        return np.array([one.effective(budget) for one, budget in zip(self.against, self.sweep, strict=True)])
-
-    @cached_property
-    def strength(self) -> IntArray:
-        """(B, ·) numbers by which budgets are compared; budgets of the same strength let an adversary do the same.
-
-        Under ablation it is not the bits that break anything, but they say which rows can change.
-        """
-        openings = [self.problem.openings(budget) for budget in self.sweep]
-        return np.array([[*own, *more] for own, more in zip(self.effective, openings, strict=True)])
-
-    def count(self, counted: BoolArray, budgets: Amounts) -> "_Counted":
-        """The problem about some outputs."""
-        return _Counted(self)
-
-
-class _Counted:
-    """All budgets, each with a search of its own."""
-
-    def __init__(self, family: HierarchicalFamily) -> None:
-        self._family = family
-
-    def answer(self, index: int, standing: BoolArray, begin: IntArray | None) -> Answer:
-        """The bound at one budget; of an exact search its best attack (A + J,) too."""
-        family = self._family
-        exact = family.problem.exact_rows(family.sweep[index])
-        search = _Budget(family.against[index], family.effective[index], standing, family.options, exact)
-        bound, changes = search.solve()
-        return Answer(bound, changes if family.options.method == "tight" else None)
 
 
 class _Budget:
