@@ -212,36 +212,45 @@ def _answers(
 ) -> list[Answer]:
     """One answer per budget. Small budgets come first: neighbours have neighbouring bases, and attacks to begin with."""
     answer = problem.count(counted, budgets)
+    order = np.lexsort((*budgets.T, budgets.sum(axis=1)))
+    same = np.unique(budgets, axis=0, return_inverse=True)[1].ravel()
     found: dict[int, Answer] = {}
-    known: dict[tuple[bytes, bytes], Answer] = {}
-    for index in np.lexsort((*budgets.T, budgets.sum(axis=1))).tolist():
-        standing = counted if proved is None else counted & ~proved[index]
-        key = (budgets[index].tobytes(), standing.tobytes())
-        if key not in known:
-            below = [found[other] for other in found if (budgets[other] <= budgets[index]).all()]
-            begin = max(below, key=_attack_value).changes if below else None
-            known[key] = answer(index, standing, begin)
-        found[index] = known[key]
+    solved: dict[int, int] = {}
+    values = np.zeros(len(budgets))
+    for place, index in enumerate(order.tolist()):
+        twin = solved.get(same[index])
+        if twin is not None and (proved is None or np.array_equal(proved[twin], proved[index])):
+            found[index] = found[twin]
+        else:
+            below = (budgets[order[:place]] <= budgets[index]).all(axis=1)
+            best = int(order[np.where(below, values[:place], -2.0).argmax()]) if below.any() else None
+            standing = counted if proved is None else counted & ~proved[index]
+            found[index] = answer(index, standing, None if best is None else found[best].changes)
+            solved[same[index]] = index
+        values[place] = _attack_value(found[index])
     return carried([found[index] for index in range(len(budgets))], budgets)
 
 
 def carried(answers: list[Answer], budgets: Amounts) -> list[Answer]:
     """What budgets say of each other: a larger one's bound holds at a smaller one, a smaller one's attack at a larger one.
 
-    Every bound is compared with the best attack within its budget before it is handed on.
+    Every bound is compared with the best attack within its budget before it is handed on. Of equals one's own counts.
     """
-    checked, attacks = [], []
-    for own, budget in zip(answers, budgets, strict=True):
-        below = [answers[i] for i in np.flatnonzero((budgets <= budget).all(axis=1))]
-        best = max(below, key=_attack_value)
-        attacks.append(own if _attack_value(own) == _attack_value(best) else best)
-        checked.append(unrefuted(own.bound, attacks[-1].bound.attack))
-    result = []
-    for own_bound, attack, budget in zip(checked, attacks, budgets, strict=True):
-        larger = [checked[i] for i in np.flatnonzero((budgets >= budget).all(axis=1))]
-        smallest = min(larger, key=lambda other: (other.attacked, other is not own_bound))
-        result.append(Answer(replace(smallest, attack=own_bound.attack), attack.changes))
-    return result
+    values = np.array([_attack_value(answer) for answer in answers])
+    best = [_first(np.where((budgets <= budget).all(axis=1), -values, 2.0), i) for i, budget in enumerate(budgets)]
+    checked = [unrefuted(own.bound, answers[i].bound.attack) for own, i in zip(answers, best, strict=True)]
+    attacked = np.array([bound.attacked for bound in checked], dtype=np.float64)
+    least = [_first(np.where((budgets >= budget).all(axis=1), attacked, np.inf), i) for i, budget in enumerate(budgets)]
+    return [
+        Answer(replace(checked[smallest], attack=own.attack), answers[attack].changes)
+        for own, smallest, attack in zip(checked, least, best, strict=True)
+    ]
+
+
+def _first(values: FloatArray, own: int) -> int:
+    """The place of the smallest value: `own` if it is one, else the first."""
+    least = int(values.argmin())
+    return own if values[own] == values[least] else least
 
 
 def better(best: Bound, value: float, most: int, method: str, status: str) -> Bound:
