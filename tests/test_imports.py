@@ -123,3 +123,21 @@ def test_no_module_binds_a_name_twice() -> None:
         annotated = [node.target for node in body if isinstance(node, ast.AnnAssign)]
         bound = [name.id for part in (*plain, *annotated) for name in ast.walk(part) if isinstance(name, ast.Name)]
         assert len(bound) == len(set(bound)), f"{path} binds a name twice"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["certify", "--help"], ["segment", "train", "--help"], ["--version"]]
+)
+def test_help_comes_without_torch(arguments: list[str]) -> None:
+    lines = [
+        "import sys",
+        "from graphcert.cli import main",
+        f"sys.argv = ['graphcert', *{arguments!r}]",
+        "try:",
+        "    main()",
+        "except SystemExit:",
+        "    pass",
+        f"assert not {HEAVY!r} & set(sys.modules)",
+    ]
+    result = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr

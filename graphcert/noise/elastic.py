@@ -5,8 +5,6 @@ from typing import SupportsFloat, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.spatial import cKDTree
-from scipy.spatial.distance import cdist
 
 from graphcert.core.arrays import Floats
 from graphcert.errors import InputError, UnsupportedError
@@ -78,6 +76,9 @@ def elastic_sigma(
 
 def average_distance(points: Floats, inputs: Floats, neighbours: int) -> Floats:
     """(M,) average Euclidean distance of each input to its nearest points."""
+    from scipy.spatial import cKDTree  # half of the time that importing noise would take
+    from scipy.spatial.distance import cdist
+
     if points.shape[1] <= _TREE_DIMENSION:
         distance, _ = cKDTree(points).query(inputs, k=[*range(1, neighbours + 1)])
         return np.asarray(np.mean(distance, axis=1))

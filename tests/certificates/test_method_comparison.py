@@ -10,7 +10,7 @@ from graphcert.certificates import certify, norm_family
 from graphcert.certificates.method_hierarchy import ALL, BESIDE, HIERARCHY, METHODS, PUBLISHED, MethodComparison
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Ablation, BernoulliFlip, Gaussian, Hierarchical, Partition, Smoothing
-from graphcert.run.settings.stages import COLLECTIVE_METHODS
+from graphcert.run.settings.stages import collective_methods
 from graphcert.votes import Votes
 
 NODES = 60
@@ -98,7 +98,7 @@ def test_names_that_are_none_get_one_sentence(methods, words):
 
 
 def test_the_command_line_knows_the_same_methods():
-    assert list(COLLECTIVE_METHODS) == ["none", *METHODS, ALL]
+    assert list(collective_methods()) == ["none", *METHODS, ALL]
     for method, names in BESIDE.items():
         assert names[-1] == (NAMES[-1] if method == ALL else method)
         assert list(names) == [name for name in NAMES if name in names]

@@ -12,8 +12,6 @@ import numpy as np
 
 from graphcert.core.arguments import half_open, real
 from graphcert.errors import DataError, InputError
-from graphcert.images import GridGraph
-from graphcert.images.image_files import void_labels
 from graphcert.noise import Gaussian, Smoothing
 from graphcert.run.settings.stages import MOST_SAMPLES, norm_values
 from graphcert.run.settings.typed import check_types, option, read_toml, setting
@@ -84,6 +82,8 @@ class SegmentSettings:
         check_types(self, "segment")
         for name in ("sigma", "budgets"):
             object.__setattr__(self, name, tuple(map(float, getattr(self, name))))
+        from graphcert.images.image_files import void_labels  # torch, which a command line without a run does not need
+
         object.__setattr__(self, "void", void_labels(self.void))
         if self.void and self.masks is None:
             raise InputError("void labels are labels of masks, and there are none; give --masks, or leave --void out")
@@ -161,6 +161,8 @@ class SegmentSettings:
         """
         if self.cells is None:
             return isotropic(self.sigma[0] if sigma is None else sigma, self.lattice)
+        from graphcert.images import GridGraph
+
         partition = GridGraph(height, width).cells(*self.cells)
         levels = np.linspace(self.sigma[0], self.sigma[1], partition.clusters).tolist()
         return Smoothing(features=tuple(_law(level, self.lattice) for level in levels), partition=partition)

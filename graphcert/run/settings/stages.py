@@ -5,8 +5,6 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from graphcert.certificates import METHODS
-from graphcert.certificates.method_hierarchy import BESIDE
 from graphcert.errors import InputError
 from graphcert.noise.budget import count
 from graphcert.run.settings.typed import check_types, setting
@@ -18,8 +16,14 @@ MOST_BUDGETS, _MOST_NORMS = 100_000, 200
 """Of one sweep."""
 MOST_SAMPLES = 2**31 - 1
 """Of one run; at a thousand samples a second they take a month."""
-COLLECTIVE_METHODS = ("none", *BESIDE)
 _END = "End of the budget axis (default: where nothing is certified)."
+
+
+def collective_methods() -> tuple[str, ...]:
+    """What may be asked for as the collective certificate of a run."""
+    from graphcert.certificates.method_hierarchy import BESIDE  # not needed by a command line without a run
+
+    return ("none", *BESIDE)
 
 
 def sweep_values(axis: str, text: str | int | float) -> tuple[int, ...] | tuple[float, ...]:
@@ -131,6 +135,8 @@ class CertificateConfig:
     def __post_init__(self) -> None:
         check_types(self, "certificate")
         check_level(self.alpha)
+        from graphcert.certificates import METHODS  # not needed by a command line without a run
+
         if self.method not in METHODS:
             raise InputError(f"the certificate method must be one of {', '.join(METHODS)}; got {self.method!r}")
         for name in ("max_add", "max_delete", "max_edge_add", "max_edge_delete"):
@@ -171,8 +177,8 @@ class CollectiveConfig:
 
     def __post_init__(self) -> None:
         check_types(self, "collective")
-        if self.method not in COLLECTIVE_METHODS:
-            known = ", ".join(COLLECTIVE_METHODS)
+        if self.method not in collective_methods():
+            known = ", ".join(collective_methods())
             raise InputError(f"the collective method must be one of {known}; got {self.method!r}")
         if self.time_limit < 0:
             raise InputError(f"the time limit must be a number of seconds of at least 0, got {self.time_limit!r}")
