@@ -5,17 +5,14 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from graphcert.certificates.budget_grid import Mask
 from graphcert.certificates.score_certificate import ScoreCertificate
 from graphcert.certificates.stored import Stored
 from graphcert.certificates.vote_certificate import Certificate
 from graphcert.collective import CollectiveCurve
+from graphcert.core.arrays import Integers, Mask
 from graphcert.errors import InputError
 from graphcert.noise import AXES, Budget, Scheme
-
-Integers = NDArray[np.int64]
 
 OBJECTS: Mapping[str, tuple[str, str]] = {
     "feature_add": ("feature bit", "added"),

@@ -6,14 +6,11 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from graphcert.core.arrays import Floats, Mask
 from graphcert.errors import InputError
 from graphcert.noise import AXES, Budget, Scheme, refuse_subclass
 from graphcert.noise.budget import Counts, count
-
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from typing import Any, Unpack
 
 from numpy.typing import ArrayLike
 
-from graphcert.certificates.budget_grid import Floats, Mask, budget_sweep, refuse_vacuous
+from graphcert.certificates.budget_grid import budget_sweep, refuse_vacuous
 from graphcert.certificates.clean_graph import CleanGraph
 from graphcert.certificates.families import compared_curves, one_curve
 from graphcert.certificates.method_hierarchy import ALL, MethodComparison
@@ -18,6 +18,7 @@ from graphcert.certificates.query import CollectiveOptions, Evidence, Query
 from graphcert.collective import CollectiveCurve
 from graphcert.collective.half_spaces.localized import BINS
 from graphcert.core.arguments import target_mask
+from graphcert.core.arrays import Floats
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Budget
 from graphcert.noise.budget import Counts
@@ -25,7 +26,7 @@ from graphcert.tradeoff.base import checked_shift
 from graphcert.tradeoff.half_spaces import Order
 from graphcert.tradeoff.mean_scores import ScoreTails
 
-__all__ = ["Claims", "Floats", "Mask"]
+__all__ = ["Claims"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)

@@ -6,9 +6,10 @@ from hashlib import sha256
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from graphcert.core.arguments import target_mask
+from graphcert.core.arrays import Floats, Mask
 from graphcert.errors import InputError, RepeatedClaimsWarning
 from graphcert.noise import BernoulliFlip, Smoothing
 from graphcert.statistics import (
@@ -21,9 +22,6 @@ from graphcert.statistics import (
     tail_mean_variance,
 )
 from graphcert.votes import BINS, UNIT, Scores, Votes
-
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 
 def binary_bounds(votes: Votes, level: float) -> tuple[Floats, Floats]:

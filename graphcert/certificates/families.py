@@ -1,6 +1,6 @@
 """All targets at once: which certificate answers under which noise (theory, sections 8 and 9).
 
-A family of noise brings a file with one `Family`: the methods of the ladder that exist there, and the curve of one of them.
+A family of noise brings one `Family`: the methods of the hierarchy that exist there, and the curve of one of them.
 """
 
 from collections.abc import Iterable
@@ -71,12 +71,12 @@ def one_curve(evidence: Evidence, query: Query, method: str | None) -> Collectiv
     """
     family, evidence = _family(evidence, query)
     if method is None:
-        return _alone(family, evidence, query, family.methods(evidence, query)[-1])
+        return _one_method(family, evidence, query, family.methods(evidence, query)[-1])
     if method not in METHODS:
         raise InputError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
     if method != "naive" and method not in family.methods(evidence, query):
         raise UnsupportedError(family.refusal.format(noise=noise_name(evidence.smoothing)))
-    return _alone(family, evidence, query, method)
+    return _one_method(family, evidence, query, method)
 
 
 def compared_curves(evidence: Evidence, query: Query, names: str | Iterable[str]) -> MethodComparison:
@@ -88,10 +88,10 @@ def compared_curves(evidence: Evidence, query: Query, names: str | Iterable[str]
         InputError: for an unknown name.
     """
     family, evidence = _family(evidence, query)
-    return MethodComparison(_ladder(family, evidence, query, named_methods(names)))
+    return MethodComparison(_curves(family, evidence, query, named_methods(names)))
 
 
-def _alone(family: Family, evidence: Evidence, query: Query, name: str) -> CollectiveCurve:
+def _one_method(family: Family, evidence: Evidence, query: Query, name: str) -> CollectiveCurve:
     """One method, strengthened by the ones below it; an integer program below it gets a little time for that."""
     curve, below = family.curve(evidence, query, _method(name)), BELOW.get(name)
     # Other half-spaces than the usual ones make another query.
@@ -104,10 +104,10 @@ def _alone(family: Family, evidence: Evidence, query: Query, name: str) -> Colle
     if not more.size:
         return curve
     rest = replace(family.brief(query), budgets=[query.budgets[row] for row in more])
-    return strengthened(curve, _alone(family, evidence, rest, below), more)
+    return strengthened(curve, _one_method(family, evidence, rest, below), more)
 
 
-def _ladder(family: Family, evidence: Evidence, query: Query, asked: tuple[Method, ...]) -> dict[str, CollectiveCurve]:
+def _curves(family: Family, evidence: Evidence, query: Query, asked: tuple[Method, ...]) -> dict[str, CollectiveCurve]:
     """The methods that exist of those that are asked for, the weakest first."""
     existing = family.methods(evidence, query)
     queries = {method.name: query for method in asked if method.name in existing}

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from graphcert.certificates.budget_grid import Mask
 from graphcert.certificates.method_hierarchy import HIERARCHY, Method
 from graphcert.certificates.query import Evidence, Family, Query
 from graphcert.certificates.score_family import tight_scores
@@ -20,8 +19,8 @@ from graphcert.collective import (
 from graphcert.collective.curve import strengthened
 from graphcert.collective.exact import collective_tight
 from graphcert.collective.half_spaces.localized import BINS, robust_by_half_spaces
-from graphcert.collective.half_spaces.localized_problem import LocalizedProblem
 from graphcert.collective.half_spaces.receptive import robust_in_receptive_fields
+from graphcert.core.arrays import Mask
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import AXES
 
@@ -56,7 +55,7 @@ def _curve(evidence: Evidence, query: Query, method: Method) -> CollectiveCurve:
     options |= {"method": method.program, "solver": query.solver}
     if query.layers is None:
         return collective_localized(problem, query.counts, bins=query.bins, **options)
-    return _perceived(evidence, query, problem, options)
+    return collective_receptive(problem, budgets=query.counts, **_perception(evidence, query), **options)
 
 
 def _robust_alone(evidence: Evidence, query: Query, method: Method) -> Mask:
@@ -88,11 +87,6 @@ def _tight(evidence: Evidence, query: Query, options: dict[str, Any], branching:
     options |= {"robust_per_node": options["robust_per_node"][unsettled], "method": "milp" if branching else "lp"}
     other = collective_localized(problem.half_spaces(), query.counts[unsettled], bins=query.bins, **options)
     return strengthened(found, other, unsettled)
-
-
-def _perceived(evidence: Evidence, query: Query, problem: LocalizedProblem, options: dict[str, Any]) -> CollectiveCurve:
-    """Only what a node perceives through so many layers counts."""
-    return collective_receptive(problem, budgets=query.counts, **_perception(evidence, query), **options)
 
 
 def _perception(evidence: Evidence, query: Query) -> dict[str, Any]:

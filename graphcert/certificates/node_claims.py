@@ -10,19 +10,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from graphcert.certificates.budget_grid import (
-    BudgetGrid,
-    Floats,
-    Mask,
-    as_budget,
-    budget_sweep,
-    evaluate_grid,
-    refuse_vacuous,
-)
+from graphcert.certificates.budget_grid import BudgetGrid, as_budget, budget_sweep, evaluate_grid, refuse_vacuous
 from graphcert.certificates.guarantee import describe_guarantee, describe_noise
 from graphcert.certificates.samples_needed import out_of_reach
 from graphcert.certificates.stored import Stored
 from graphcert.core.arguments import half_open, whole
+from graphcert.core.arrays import Floats, Mask
 from graphcert.errors import InputError, OutOfReachWarning
 from graphcert.noise import Budget, Scheme
 from graphcert.noise.budget import Counts

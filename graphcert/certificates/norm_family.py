@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from graphcert.certificates.budget_grid import Floats
 from graphcert.certificates.method_hierarchy import Method
 from graphcert.certificates.per_node_family import per_node_curve
 from graphcert.certificates.query import Evidence, Family, Query
 from graphcert.collective import CollectiveCurve, NormProblem, collective_norm
 from graphcert.collective.adversary import budget_axes
 from graphcert.collective.curve import SHIFT
+from graphcert.core.arrays import Floats
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import AXES, Budget, RealLaw, Scheme, Views
 from graphcert.noise.law import measured_laws
@@ -134,7 +134,7 @@ def _curve(evidence: Evidence, query: Query, method: Method) -> CollectiveCurve:
         raise InputError("a sweep of shifts needs at least one norm")
     distances = evidence.distances()
     if distances is None:
-        return _alone(evidence, query, shifts)
+        return _per_node(evidence, query, shifts)
     if any(budget.nodes is not None for budget in query.budgets):
         raise UnsupportedError("a limit of nodes makes a difference under hierarchical noise only; leave nodes out")
     problem = BlockScales.of(evidence.smoothing, evidence.nodes).problem(distances)
@@ -145,7 +145,7 @@ def _curve(evidence: Evidence, query: Query, method: Method) -> CollectiveCurve:
     )  # fmt: skip
 
 
-def _alone(evidence: Evidence, query: Query, shifts: list[float]) -> CollectiveCurve:
+def _per_node(evidence: Evidence, query: Query, shifts: list[float]) -> CollectiveCurve:
     """Every node by itself, over shifts and limits of nodes, the last one running fastest."""
     sweep = list(product(shifts, query.budgets))
     robust = np.array([evidence.robust(budget, shift) for shift, budget in sweep])

@@ -4,13 +4,13 @@ import math
 
 import numpy as np
 
-from graphcert.certificates.budget_grid import Mask
 from graphcert.certificates.method_hierarchy import Method
 from graphcert.certificates.query import Evidence, Family, Query
 from graphcert.collective import CollectiveCurve
 from graphcert.collective.adversary import budget_axes
 from graphcert.collective.bound_loop import Answer, Bound, CollectiveProblem, bound_loop
 from graphcert.collective.solvers.program import Amounts, IntArray
+from graphcert.core.arrays import Mask
 from graphcert.errors import UnsupportedError
 from graphcert.noise import Scheme
 

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple, TypedDict
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from graphcert.certificates.budget_grid import Floats, Mask
 from graphcert.certificates.clean_graph import CleanGraph
 from graphcert.certificates.method_hierarchy import Method
 from graphcert.collective import CollectiveCurve
 from graphcert.collective.half_spaces.localized import BINS
+from graphcert.core.arrays import Floats, Mask
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Budget, Scheme
 from graphcert.tradeoff.half_spaces import Order

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from graphcert.certificates.claims import Claims, Floats, Mask
+from graphcert.certificates.claims import Claims
 from graphcert.certificates.confidence_bounds import (
     BOUNDS,
     checked_scores,
@@ -19,6 +19,7 @@ from graphcert.certificates.confidence_bounds import (
     unanimous_scores,
 )
 from graphcert.core.arguments import one_of
+from graphcert.core.arrays import Floats, Mask
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Budget, Scheme, Views
 from graphcert.noise.law import undominated

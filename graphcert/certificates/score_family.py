@@ -6,19 +6,17 @@ from math import comb, prod
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from graphcert.certificates.budget_grid import Mask
 from graphcert.certificates.query import Evidence, Query
 from graphcert.collective import CollectiveCurve, collective_localized, smoothing_problem, tight_problem
 from graphcert.collective.exact import TightProblem
 from graphcert.collective.solvers.program import IntArray
+from graphcert.core.arrays import Integers, Mask
 from graphcert.noise import AXES
 from graphcert.tradeoff import TradeOff, trade_off
 from graphcert.tradeoff.discrete import IDENTITY
 from graphcert.tradeoff.mean_scores import ScoreTails
 
-Integers = NDArray[np.int64]
 _Key = tuple[tuple[int, int], ...]
 
 MOST_ALLOCATIONS = 10_000

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from graphcert.certificates.stored import Stored
 from graphcert.core.arguments import half_open, one_of, positive, whole
+from graphcert.core.arrays import Floats, Mask
 from graphcert.errors import InputError
 from graphcert.statistics import binomial_tail, bonferroni, check_errors, check_level, confidence_words, holm
 from graphcert.tradeoff import gaussian_radius
@@ -15,9 +16,6 @@ from graphcert.tradeoff.base import norm_words
 from graphcert.votes import checked_counts, refuse_the_same_votes
 
 _TESTS = {"holm": holm, "bonferroni": bonferroni}
-
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from graphcert.certificates.claims import Claims, Floats, Mask
+from graphcert.certificates.claims import Claims
 from graphcert.certificates.confidence_bounds import RULES, claimed, note_claims, unanimous_votes
 from graphcert.certificates.norm_family import BlockScales, unit_law
 from graphcert.core.arguments import one_of, whole
+from graphcert.core.arrays import Floats, Mask
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Budget, Smoothing, Views
 from graphcert.noise.budget import count

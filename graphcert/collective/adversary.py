@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from graphcert.collective.receptive_field import edge_incidence
 from graphcert.collective.solvers.program import UNLIMITED, FloatArray, IntArray, Sparse
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import AXES, Budget
@@ -176,8 +177,7 @@ def _incidence(endpoints: npt.ArrayLike | None, nodes: int, edges: int) -> Spars
     ends = whole("endpoints", endpoints)
     if ends.shape != (2, edges) or (ends.size and ends.max() >= nodes):
         raise InputError(f"endpoints must have shape (2, {edges}) with nodes below {nodes}, got shape {ends.shape}")
-    columns = np.tile(np.arange(edges), 2)
-    return sp.csr_array((np.ones(2 * edges), (ends.ravel(), columns)), shape=(nodes, edges))
+    return edge_incidence(ends, nodes)
 
 
 def largest(perceived: Sparse, local: IntArray, most: int) -> Sparse:

@@ -68,13 +68,17 @@ def receptive_field(
     ends = undirected_edges(edges, num_nodes)
     if axis.startswith("feature"):
         return _within(ends, nodes, hops)
-    incidence = sp.csr_array(
-        (np.ones(ends.size), (ends.ravel(), np.tile(np.arange(ends.shape[1]), 2))), shape=(nodes, ends.shape[1])
-    )
+    incidence = edge_incidence(ends, nodes)
     edge_hops = hops if normalisation == "symmetric" else hops - 1
     if hops == 0 or edge_hops < 0:  # without message passing no edge is ever looked at
         return sp.csr_array(incidence.shape, dtype=np.float64)
     return _ones(_within(ends, nodes, edge_hops) @ incidence)
+
+
+def edge_incidence(ends: IntArray, nodes: int) -> Sparse:
+    """(N, E) CSR ones where an edge, a column of `ends` (2, E), ends at a node."""
+    edges = ends.shape[1]
+    return sp.csr_array((np.ones(ends.size), (ends.ravel(), np.tile(np.arange(edges), 2))), shape=(nodes, edges))
 
 
 def _within(ends: IntArray, nodes: int, hops: int) -> Sparse:

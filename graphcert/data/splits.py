@@ -10,10 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from torch_geometric.data import Data
 
 from graphcert.core.arguments import real, whole
+from graphcert.core.arrays import Mask
 from graphcert.data.raw import RawGraph
 from graphcert.errors import DataError, InputError
-
-Mask = NDArray[np.bool_]
 
 _STREAM = 1  # separates the split's random numbers from those of a generator with the same seed
 

@@ -26,10 +26,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from graphcert.core.arrays import Floats, Integers
 from graphcert.errors import InputError
-
-Integers = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 _ROUNDING = 1e-12
 """Taken off bounds; the sums of K quotients in them are exact to far less."""

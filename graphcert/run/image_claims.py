@@ -6,16 +6,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from graphcert.certificates import Certificate, certify, seg_certify
+from graphcert.core.arrays import Floats, Integers, Mask
 from graphcert.errors import InputError
 from graphcert.images import ImageFolder
 from graphcert.noise import Budget, elastic_sigma
-from graphcert.report.images.claims import ImageClaims, Mask
+from graphcert.report.images.claims import ImageClaims
 from graphcert.run.settings.image_run import LATTICE, SegmentSettings
 from graphcert.tradeoff import gaussian_radius, input_dependent_radius
 from graphcert.votes import Votes
-
-Integers = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 SECONDS_PER_BUDGET = 20.0
 """Time limit of one solve; when it ends, what has been proved so far is reported."""

@@ -15,6 +15,7 @@ import numpy as np
 import tomli_w
 from numpy.typing import NDArray
 
+from graphcert.core.arrays import Integers
 from graphcert.core.files import alone, atomic_write
 from graphcert.errors import InputError
 from graphcert.images import ImageFolder, ImageModel, sample_image_votes
@@ -27,7 +28,7 @@ from graphcert.report.images.content import SegmentationContent, report_content
 from graphcert.report.images.page import image_page
 from graphcert.report.images.pictures import mask_picture, overlay_picture, png
 from graphcert.run.folder import MANIFEST, MODEL, REPORT, RunFolder
-from graphcert.run.image_claims import Integers, certify_image, image_sigmas, isotropic_counts
+from graphcert.run.image_claims import certify_image, image_sigmas, isotropic_counts
 from graphcert.run.image_network import network_of
 from graphcert.run.isotropic import strongest_noise
 from graphcert.run.provenance import environment

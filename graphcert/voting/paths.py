@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from graphcert.core.arrays import Integers
 from graphcert.errors import ModelError
 from graphcert.models.base import Floats, SparseFirstModel, edge_index_tensor, padded, side_by_side
 from graphcert.sampling.csr import CSR
@@ -17,7 +18,7 @@ from graphcert.sampling.simd.row_sums import aligned
 from graphcert.voting.cache_detection import copied, refuse_memory
 from graphcert.voting.model_checks import NAN_LOGITS, Call, check_logits
 from graphcert.voting.noisy_graph import Problem, lookalikes
-from graphcert.voting.vote_sums import Integers, VoteTally
+from graphcert.voting.vote_sums import VoteTally
 
 
 class Path(ABC):

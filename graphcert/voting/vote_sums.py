@@ -12,8 +12,8 @@ is a whole number. ∎
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
+from graphcert.core.arrays import Integers
 from graphcert.core.compiled import kernel
 from graphcert.models.base import Floats
 from graphcert.votes import BINS, UNIT
@@ -93,7 +93,6 @@ def add_label_scores(logits, classes, members, unit, labels, sums, squares, hist
         histogram[i, min(q // width, bins - 1)] += 1
 
 
-Integers = NDArray[np.int64]
 Sums = dict[str, Integers]
 
 

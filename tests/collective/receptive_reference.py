@@ -8,6 +8,7 @@ import importlib
 from typing import Any
 
 import numpy as np
+from strictly_local_reference import limited_nodes
 
 from graphcert.collective.half_spaces.receptive_problem import ReceptiveProblem
 from graphcert.collective.solvers.program import BoolArray, IntArray
@@ -29,7 +30,7 @@ def receptive_reference(problem: ReceptiveProblem, targets: BoolArray, budget: I
         for axis in np.unique(axes).tolist():
             rules.append(cvxpy.sum(b[np.flatnonzero(axes == axis)]) <= int(localized.capacity[axis]))
         changes.append(b)
-    rules += _limited_nodes(cvxpy, problem, changes, budget, integer)
+    rules += limited_nodes(cvxpy, problem.adversary, changes, budget[list(problem.class_of)], integer)
 
     broken = []
     for n in np.flatnonzero(targets & problem.breakable(budget)).tolist():
@@ -47,22 +48,3 @@ def receptive_reference(problem: ReceptiveProblem, targets: BoolArray, budget: I
             rules.append(sum(felt) >= needed * t)
         broken.append(t)
     return cvxpy.Problem(cvxpy.Maximize(sum(broken) if broken else cvxpy.Constant(0)), rules)
-
-
-def _limited_nodes(cvxpy: Any, problem: ReceptiveProblem, changes: list[Any], budget: IntArray, integer: bool) -> Any:
-    """Local budgets over the edges of a node, and at most R touched nodes."""
-    adversary, rules = problem.adversary, []
-    for b, limit, ends in zip(changes, adversary.at_node, adversary.incidence, strict=True):
-        if limit is not None and ends is not None:
-            rules.append(ends @ b <= limit)
-    if adversary.attackers is not None:
-        touched = cvxpy.Variable(adversary.perception[0].shape[0], integer=integer)
-        rules += [touched >= 0, touched <= 1, cvxpy.sum(touched) <= adversary.attackers]
-        for index, capacity, b, ends in zip(
-            problem.class_of, adversary.capacity, changes, adversary.incidence, strict=True
-        ):
-            if ends is None:
-                rules.append(b <= cvxpy.multiply(np.minimum(capacity, budget[index]), touched))
-            else:
-                rules.append(b <= ends.T @ touched)
-    return rules

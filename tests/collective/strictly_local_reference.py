@@ -40,11 +40,11 @@ def reference_program(
             rules.append(points[within, axis] @ q <= adversary.perception[axis][[node]] @ b)
         broken.append(cvxpy.sum(q))
 
-    rules += _limited_nodes(cvxpy, adversary, changes, budget, integer)
+    rules += limited_nodes(cvxpy, adversary, changes, budget, integer)
     return cvxpy.Problem(cvxpy.Maximize(cvxpy.sum(broken) if broken else cvxpy.Constant(0)), rules)
 
 
-def _limited_nodes(cvxpy: Any, adversary: Adversary, changes: list[Any], budget: IntArray, integer: bool) -> list[Any]:
+def limited_nodes(cvxpy: Any, adversary: Adversary, changes: list[Any], budget: IntArray, integer: bool) -> list[Any]:
     """Local budgets over the edges of a node, and at most R touched nodes."""
     rules = []
     for b, limit, ends in zip(changes, adversary.at_node, adversary.incidence, strict=True):

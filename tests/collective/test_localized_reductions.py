@@ -15,7 +15,7 @@ from graphcert.collective import LocalizedProblem
 from graphcert.collective.half_spaces.localized import improved, whole_changes
 from graphcert.collective.half_spaces.localized_problem import BlockAxes, reduce_axes
 from graphcert.collective.half_spaces.localized_program import encode_localized
-from graphcert.collective.half_spaces.thresholds import build_staircases, find_kinds
+from graphcert.collective.half_spaces.thresholds import build_steps, find_kinds
 
 
 @settings(max_examples=150)
@@ -61,7 +61,7 @@ def test_the_reach_is_rounded_up(weights, capacity) -> None:
 def staircases_of(problem, bins):
     every = np.ones(problem.outputs, dtype=bool)
     kinds = find_kinds(problem.groups, np.maximum(problem.eta, 0), every)
-    return kinds, build_staircases(kinds, kinds.count(every), bins)
+    return kinds, build_steps(kinds, kinds.count(every), bins)
 
 
 @settings(max_examples=200)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graphcert.collective.half_spaces.localized_problem import LocalizedProblem, axis_weights
-from graphcert.collective.half_spaces.scheme_axes import smoothing_problem
+from graphcert.collective.half_spaces.scheme_axes import scheme_axes
 from graphcert.collective.solvers.program import BoolArray, FloatArray, IntArray
 from graphcert.errors import InputError
 from graphcert.noise import AXES, BernoulliFlip, Scheme, Views
@@ -119,15 +119,5 @@ def tight_problem(smoothing: Scheme, p_lower: npt.ArrayLike, data: Any = None) -
         data: the clean graph (`x`, `edge_index`), which limits how often a block can be changed; None for no limit.
     """
     p = np.asarray(p_lower, dtype=np.float64)
-    same = smoothing_problem(smoothing, p[None], DEFAULT_ORDERS[:1], data)
-    views = Views.of_flips(smoothing, p.size)
-    low, high = np.triu_indices(views.feature_law.shape[1])
-    edge_law = len(views.feature_laws) + views.edge_law[:, low, high]
-    return TightProblem(
-        groups=same.groups,
-        p_lower=p,
-        laws=views.feature_laws + views.edge_laws,
-        law_of_axis=np.concatenate([views.feature_law, views.feature_law, edge_law, edge_law], axis=1),
-        axis_class=same.axis_class,
-        capacity=same.capacity,
-    )
+    axes = scheme_axes(Views.of_flips(smoothing, p.size), smoothing.perturbs("features"), data)
+    return TightProblem(axes.groups, p, axes.laws, axes.law_of_axis, axes.axis_class, axes.capacity)

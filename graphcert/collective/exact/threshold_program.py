@@ -31,7 +31,7 @@ from graphcert.collective.exact.exact_problem import TightProblem
 from graphcert.collective.exact.search_problem import ReducedAxes
 from graphcert.collective.half_spaces.localized_problem import BlockAxes
 from graphcert.collective.half_spaces.localized_program import LocalizedEncoding, row_scale
-from graphcert.collective.half_spaces.thresholds import Kinds, Staircases
+from graphcert.collective.half_spaces.thresholds import Kinds, Steps
 from graphcert.collective.solvers import Solver
 from graphcert.collective.solvers.program import FloatArray, IntArray
 from graphcert.collective.solvers.safe_bounds import weak_duality_bound
@@ -131,7 +131,7 @@ def threshold_bound(
     each = np.arange(rows.group.size)
     encoding = LocalizedEncoding(
         BlockAxes(rows.weight, axes.axis_class, axes.capacity), Kinds(rows.group, rows.eta, each),
-        Staircases(present, chain.ravel(), rows.eta, each), rows.weight, budget.size,
+        Steps(present, chain.ravel(), rows.eta, each), rows.weight, budget.size,
     )  # fmt: skip
     program = encoding.program(rows.outputs, budget)
     solution = solver.solve_linear(program)

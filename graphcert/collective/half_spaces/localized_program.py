@@ -21,7 +21,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from graphcert.collective.half_spaces.localized_problem import BlockAxes, LocalizedProblem, reduce_axes
-from graphcert.collective.half_spaces.thresholds import Kinds, Staircases, build_staircases, find_kinds
+from graphcert.collective.half_spaces.thresholds import Kinds, Steps, build_steps, find_kinds
 from graphcert.collective.solvers.program import (
     Amounts,
     BoolArray,
@@ -54,7 +54,7 @@ class LocalizedEncoding:
 
     axes: BlockAxes
     kinds: Kinds
-    stairs: Staircases
+    stairs: Steps
     weights: FloatArray
     classes: int
     whole: bool = True
@@ -181,7 +181,7 @@ def encode_localized(
     eta = np.maximum(problem.eta[:, kept], 0.0)
     eta = np.minimum(eta, _ceiling(axes, most, problem.groups[kept], eta)[:, problem.groups[kept]])
     kinds = find_kinds(problem.groups, eta, kept)
-    stairs = build_staircases(kinds, kinds.count(counted), bins)
+    stairs = build_steps(kinds, kinds.count(counted), bins)
     weights = axes.weights
     if problem.whole:
         weights = np.minimum(weights, _strongest(reach.shape, kinds.group, kinds.eta)[:, :, None])

@@ -16,7 +16,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from graphcert.collective.half_spaces.receptive_problem import ReceptiveProblem
-from graphcert.collective.half_spaces.thresholds import Staircases, build_staircases, find_kinds
+from graphcert.collective.half_spaces.thresholds import Steps, build_steps, find_kinds
 from graphcert.collective.half_spaces.whole_changes import supported
 from graphcert.collective.solvers.program import UNLIMITED, BoolArray, FloatArray, IntArray, Sparse, reduce_columns
 
@@ -68,7 +68,7 @@ class ReceptiveEncoding:
     eta: FloatArray
     perceived: Sparse
     weights: FloatArray
-    stairs: Staircases
+    stairs: Steps
     cap: FloatArray
     fallen: FloatArray
 
@@ -123,7 +123,7 @@ def encode_receptive(problem: ReceptiveProblem, counted: BoolArray, budget: IntA
     weights = _pattern_weights(localized.weights[:, :, places.axes], groups, pattern, eta, perceived, places)
     kinds = find_kinds(pattern, needs, np.ones(outputs.size, dtype=np.bool_))
     counts = kinds.count(np.ones(outputs.size, dtype=np.bool_))
-    stairs = build_staircases(kinds, counts, None)
+    stairs = build_steps(kinds, counts, None)
     cap = np.zeros((eta.shape[0], stairs.group.size))
     for d, values in enumerate(eta):
         np.maximum.at(cap[d], stairs.chain[stairs.step[kinds.of_output]], values)

@@ -30,7 +30,7 @@ import scipy.sparse as sp
 
 from graphcert.collective.half_spaces.localized_program import SMALLEST, row_scale
 from graphcert.collective.half_spaces.receptive_encoding import ReceptiveEncoding, perceives
-from graphcert.collective.half_spaces.thresholds import Staircases
+from graphcert.collective.half_spaces.thresholds import Steps
 from graphcert.collective.solvers.program import BoolArray, FloatArray, IntArray, LinearProgram, Rows, Sparse
 
 
@@ -198,7 +198,7 @@ class ReceptiveProgram:
         self._rows.add([adversary.attackers or 0], {"t": np.ones((1, nodes))})
 
 
-def _necessary(weights: FloatArray, stairs: Staircases) -> BoolArray:
+def _necessary(weights: FloatArray, stairs: Steps) -> BoolArray:
     """(D, H) the rows that no other row of the same chain implies. Leaving a row out is sound in any case.
 
     Row e implies row d if, both divided by what their last step needs, e weighs no axis more and needs no less anywhere.

@@ -31,7 +31,7 @@ class Kinds:
 
 
 @dataclass(frozen=True, eq=False)
-class Staircases:
+class Steps:
     """S steps in H chains. In a chain, whatever crosses a step in all directions crosses all earlier steps.
 
     Attributes:
@@ -60,7 +60,7 @@ def find_kinds(groups: IntArray, eta: FloatArray, kept: BoolArray) -> Kinds:
     return Kinds(group[new], eta[:, new], of_output)
 
 
-def build_staircases(kinds: Kinds, counts: IntArray, bins: int | None) -> Staircases:
+def build_steps(kinds: Kinds, counts: IntArray, bins: int | None) -> Steps:
     """Chains of steps, at most `bins` steps per chain (None: η is not rounded).
 
     If the outputs of a group are nested, as they are when every η rises with the same p_lower, the group is one chain,
@@ -74,7 +74,7 @@ def build_staircases(kinds: Kinds, counts: IntArray, bins: int | None) -> Stairc
     """
     step = np.zeros(kinds.group.size, dtype=np.int64)
     if not step.size:
-        return Staircases(step, step, kinds.eta, step)
+        return Steps(step, step, kinds.eta, step)
     parts, steps, chains = [], 0, 0
     present, starts = np.unique(kinds.group, return_index=True)
     for group, here in zip(present, np.split(np.arange(kinds.group.size), starts[1:]), strict=True):
@@ -90,7 +90,7 @@ def build_staircases(kinds: Kinds, counts: IntArray, bins: int | None) -> Stairc
         parts.append((np.full(number, group), chains + chain, tops))
         steps, chains = steps + chain.size, chains + number
     groups, chain, tops = (np.concatenate(part, axis=-1) for part in zip(*parts, strict=True))
-    return Staircases(groups, chain, tops, step)
+    return Steps(groups, chain, tops, step)
 
 
 def _strength(eta: FloatArray) -> FloatArray:

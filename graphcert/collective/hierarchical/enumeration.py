@@ -39,7 +39,7 @@ class HierarchicalTruth:
         self._members = [np.flatnonzero(standing & (axes.groups == group)) for group in range(len(problem.select))]
         self._limit = np.minimum(axes.capacity, budget[axes.axis_class])
         self._lowered: dict[bytes, tuple[FloatArray, FloatArray]] = {}
-        self._memo: dict[tuple[bytes, float], float] = {}
+        self._cache: dict[tuple[bytes, float], float] = {}
         self._fits: dict[tuple[int, int, int], IntArray] = {}
         nothing = np.zeros(axes.capacity.size, np.int64)
         self._most, self._attack = 0, np.concatenate([nothing, np.zeros(problem.blocks, np.int64)])
@@ -68,7 +68,7 @@ class HierarchicalTruth:
         return replace(bound, status=status, attack=float(most)), self._attack
 
     def _look(self, allocations: Iterable[IntArray], enough: int, end: float) -> bool:
-        """Whether all allocations (A,) could be judged before as much as `enough` fell, or the time was over."""
+        """Whether all allocations (A,) could be looked at before as much as `enough` fell, or the time was over."""
         for b in allocations:
             fallen, rows = self._fallen(b)
             if fallen > self._most:
@@ -166,10 +166,10 @@ class HierarchicalTruth:
         counts = np.zeros((2, len(axes.laws)), np.int64)
         np.add.at(counts, (axes.deletes.astype(np.int64), axes.law_of_axis[group]), b)
         key = (counts.tobytes(), level)
-        if key not in self._memo:
+        if key not in self._cache:
             # Without any change nothing falls below its level.
-            self._memo[key] = max(level, float(critical(self._table, *counts, level)))
-        return self._memo[key]
+            self._cache[key] = max(level, float(critical(self._table, *counts, level)))
+        return self._cache[key]
 
 
 def _vectors(limits: list[int], most: int) -> Iterator[tuple[int, ...]]:

@@ -66,12 +66,12 @@ def joined(choices: Sequence[RowChoice]) -> RowChoice:
     return RowChoice(shares, np.max([choice.capacity for choice in choices], axis=0))
 
 
-def halves(choices: Sequence[RowChoice], threat: IntArray) -> tuple[IntArray, IntArray]:
+def halves(choices: Sequence[RowChoice], most: IntArray) -> tuple[IntArray, IntArray]:
     """At least two choices in two parts, as indices: by the group or the room in which they differ most.
 
     Args:
         choices: K ≥ 2 of them.
-        adversary: (K,) the most threatening choice of all starts the first part when nothing tells them apart.
+        most: (K,) how many outputs fall at most under each; the largest starts the first part when nothing tells them apart.
     """
     limits = np.array([choice.capacity for choice in choices], np.float64)
     features = np.concatenate([np.array([choice.shares for choice in choices]), limits], axis=1)
@@ -79,7 +79,7 @@ def halves(choices: Sequence[RowChoice], threat: IntArray) -> tuple[IntArray, In
     # Shares differ by what they are, room by which part of it is missing.
     spread = (high - low) / np.where(np.arange(low.size) < choices[0].shares.size, 1.0, np.maximum(high, 1.0))
     widest = features[:, int(np.argmax(spread))]
-    order = np.lexsort((-threat, widest))
+    order = np.lexsort((-most, widest))
     cut = int(np.searchsorted(widest[order], (widest.min() + widest.max()) / 2, side="right"))
     cut = cut if 0 < cut < order.size else order.size // 2
     return order[:cut], order[cut:]

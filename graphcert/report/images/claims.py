@@ -9,10 +9,10 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from graphcert.core.arrays import Mask
 from graphcert.images import PixelCounts
 
 Counts = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 Isotropic = Sequence[tuple[Counts, Counts]]
 """(B,) certified pixels of every image under isotropic noise, and those of them that are correct."""
 

@@ -7,10 +7,11 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from graphcert.collective.curve import SHIFT
+from graphcert.core.arrays import Mask
 from graphcert.images.image_files import NO_LABELLED_PIXEL
 from graphcert.report.frame.html import Page, Section, block, gallery, settings_section
 from graphcert.report.frame.wording import NOTHING, number, percent
-from graphcert.report.images.claims import ImageClaims, Mask
+from graphcert.report.images.claims import ImageClaims
 from graphcert.report.images.content import SegmentationContent, radius_words, rounded_down, spread
 from graphcert.report.images.pictures import VOID, drawing, mask_picture, photograph
 from graphcert.report.plots import counts_plot

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from graphcert.core.arrays import Mask
+
 Colour3 = tuple[int, int, int]
 Classes = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 SCALE = 2
 """Pixels of a picture per pixel of a mask, so that the hatching is finer than what it covers."""

@@ -10,12 +10,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Wedge
 from numpy.typing import NDArray
 
+from graphcert.core.arrays import Integers
 from graphcert.report.frame.html import INK, MUTED, PAGE, RANK_CELL, RULE, WRONG, Colour
 from graphcert.report.frame.wording import number
 from graphcert.report.plots.canvas import LETTER, TEXT, WIDTH, panel, picture
 from graphcert.report.plots.matrices import NUMBER, RANK_HEIGHT
 
-Integers = NDArray[np.int64]
 Reals = NDArray[np.float64]
 
 _COVER, _LARGEST, _SMALLEST = 0.24, 0.17, 2.0
