@@ -14,6 +14,8 @@ from graphcert.core.arrays import Integers, Mask
 from graphcert.errors import InputError
 from graphcert.noise import AXES, Budget, Scheme
 
+_Changes = tuple[Integers, Integers, Integers, Integers]
+
 OBJECTS: Mapping[str, tuple[str, str]] = {
     "feature_add": ("feature bit", "added"),
     "feature_delete": ("feature bit", "deleted"),
@@ -76,10 +78,9 @@ class Attack(Stored):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        blocks = self.feature_add.size
-        shapes = [(blocks,)] * 2 + [(blocks, blocks)] * 2
-        changes = self._changes_per_axis if self.rows is None else (*self._changes_per_axis, self.rows)
-        if [array.shape for array in changes] != (shapes if self.rows is None else [*shapes, (blocks,)]):
+        blocks, counted = self.feature_add.size, () if self.rows is None else (self.rows,)
+        changes = (*self._changes_per_axis, *counted)
+        if [array.shape for array in changes] != [(blocks,)] * 2 + [(blocks, blocks)] * 2 + [(blocks,)] * len(counted):
             raise InputError("an attack has one number of changes per cluster, or per two clusters")
         if any((array < 0).any() for array in changes) or self.broken.shape != self.abstained.shape:
             raise InputError("an attack has numbers of changes of at least 0, and one mask entry per node")
@@ -97,7 +98,7 @@ class Attack(Stored):
             InputError: if the curve has no attacks or no such budget, or is not of this certificate's scheme.
             UnsupportedError: if the allocation is too large for exact arithmetic.
         """
-        found, rows = allocation(certificate.smoothing, curve, row), changed_rows(certificate.smoothing, curve, row)
+        found, rows = allocation(certificate.smoothing, curve, row)
         options = {}
         if certificate.smoothing.selects_rows:
             # Where nobody counted rows, all of them are selected, and one row is as good as many.
@@ -127,58 +128,37 @@ class Attack(Stored):
         alone = self.feature_add.size == 1
         parts = [change.what if alone else f"{change.what} {change.where}" for change in self.changes]
         if self.rows is not None and self.rows.any():
-            parts.append(f"features change in {', '.join(self._row_words)}")
+            counts = [(f"{n:,} node{'' if n == 1 else 's'}", j) for j, n in enumerate(self.rows.tolist()) if n]
+            nodes = [words if alone else f"{words} of cluster {j}" for words, j in counts]
+            parts.append(f"features change in {', '.join(nodes)}")
         return "; ".join(parts) or "no change"
 
     def summary(self) -> str:
         """One line: what is changed, and how many targets may fall."""
-        return (
-            f"Attack: {self.words}; {int(self.broken.sum()):,} targets may fall, {int(self.abstained.sum()):,} abstain"
-        )
+        fall, abstain = int(self.broken.sum()), int(self.abstained.sum())
+        return f"Attack: {self.words}; {fall:,} targets may fall, {abstain:,} abstain"
 
     @property
-    def _row_words(self) -> list[str]:
-        """ "2 nodes of cluster 1"; without clusters only how many."""
-        assert self.rows is not None  # asked by the caller
-        counts = [(f"{rows:,} node{'' if rows == 1 else 's'}", j) for j, rows in enumerate(self.rows.tolist()) if rows]
-        return [words if self.rows.size == 1 else f"{words} of cluster {j}" for words, j in counts]
-
-    @property
-    def _changes_per_axis(self) -> tuple[Integers, Integers, Integers, Integers]:
+    def _changes_per_axis(self) -> _Changes:
         return self.feature_add, self.feature_delete, self.edge_add, self.edge_delete
 
 
-def allocation(smoothing: Scheme, curve: CollectiveCurve, row: int) -> tuple[Integers, Integers, Integers, Integers]:
-    """The allocation of one attack, one array per axis of `AXES`, in the order that `smoothing_problem` gives its axes."""
-    attack, _ = _split(smoothing, curve, row)
-    blocks = _blocks(smoothing)
-    low, high = np.triu_indices(blocks)
-    add, delete, *edges = np.split(attack, np.cumsum((blocks, blocks, low.size)))
-    squares = np.zeros((2, blocks, blocks), np.int64)
-    squares[:, low, high] = edges
-    return add, delete, squares[0], squares[1]
+def allocation(smoothing: Scheme, curve: CollectiveCurve, row: int) -> tuple[_Changes, Integers | None]:
+    """One attack: an array per axis of `AXES`, and (J,) the rows that change per cluster, None where they do not count.
 
-
-def changed_rows(smoothing: Scheme, curve: CollectiveCurve, row: int) -> Integers | None:
-    """(J,) the rows that change per cluster under one attack; None under noise that does not select rows."""
-    _, rows = _split(smoothing, curve, row)
-    return rows if smoothing.selects_rows and rows.size else None
-
-
-def _split(smoothing: Scheme, curve: CollectiveCurve, row: int) -> tuple[Integers, Integers]:
-    """One attack: the changes of all axes, and what is counted behind them, changed rows or nothing."""
+    The changes stand in the order that `smoothing_problem` gives its axes, and changed rows behind them.
+    """
     if curve.attacks is None:
         raise InputError("this curve holds no attacks; take one of collective(…, method='tight')")
     if not -len(curve) <= row < len(curve):
         raise InputError(f"the curve has {len(curve)} budgets, so there is no row {row}")
-    blocks, attack = _blocks(smoothing), curve.attacks[row]
-    places = blocks * (blocks + 3)
+    blocks = smoothing.partition.clusters if smoothing.localized and smoothing.partition is not None else 1
+    attack, places = curve.attacks[row], blocks * (blocks + 3)
     # Where every row is selected, changed rows make no difference and nobody counts them.
     if attack.size not in ((places, places + blocks) if smoothing.selects_rows else (places,)):
         raise InputError(f"the attacks of this curve have {attack.size} places and the scheme has {places}")
-    return attack[:places], attack[places:]
-
-
-def _blocks(smoothing: Scheme) -> int:
-    """J."""
-    return smoothing.partition.clusters if smoothing.localized and smoothing.partition is not None else 1
+    low, high = np.triu_indices(blocks)
+    add, delete, *edges, rows = np.split(attack, np.cumsum((blocks, blocks, low.size, low.size)))
+    squares = np.zeros((2, blocks, blocks), np.int64)
+    squares[:, low, high] = edges
+    return (add, delete, squares[0], squares[1]), rows if rows.size else None

@@ -92,16 +92,10 @@ def refuse_vacuous(smoothing: Scheme, budgets: Iterable[Budget], shifts: Iterabl
 def evaluate_grid(
     robust: Callable[[Budget], Mask], targets: int, budgets: Sequence[Counts | None], correct: Mask | None
 ) -> BudgetGrid:
-    """Count the robust nodes in every cell; a budget above one at which nobody is robust is not computed.
+    """The share of so many `targets` that is robust, and that is correct besides, in every cell.
 
-    Args:
-        robust: the robust nodes (N,) at a budget; fewer at a larger budget.
-        targets: the number of targets, by which counts are divided.
-        budgets: per axis of `AXES`, and for the limit of nodes, one number or the numbers along a dimension.
-        correct: (N,) correctly labelled nodes, if known.
-
-    Raises:
-        InputError: if an axis is empty or a budget is not a whole number ≥ 0.
+    `robust` gives (N,) at a budget. `budgets` has, per axis of `AXES` and for the limit of nodes, one number or those along
+    a dimension, checked as by `budget_sweep`. A budget above one at which nobody is robust is not computed.
     """
     given = dict(zip((*AXES, "nodes"), budgets, strict=True))
     varying = {

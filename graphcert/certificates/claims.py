@@ -14,7 +14,7 @@ from graphcert.certificates.clean_graph import CleanGraph
 from graphcert.certificates.families import compared_curves, one_curve
 from graphcert.certificates.method_hierarchy import ALL, MethodComparison
 from graphcert.certificates.node_claims import NodeClaims
-from graphcert.certificates.query import CollectiveOptions, Evidence, Query
+from graphcert.certificates.query import CollectiveOptions, Query
 from graphcert.collective import CollectiveCurve
 from graphcert.collective.half_spaces.localized import BINS
 from graphcert.core.arguments import target_mask
@@ -135,7 +135,7 @@ class Claims(NodeClaims):
             compared = self.compare_methods(add, delete, edge_add, edge_delete, nodes, methods=method, **options)
             return dict(compared)  # type: ignore[return-value]  # what older versions returned
         query = self._query(budget_sweep(add, delete, edge_add, edge_delete, nodes), **options)
-        curve = one_curve(self._evidence, query, method)
+        curve = one_curve(query, method)
         self._warn(curve.certified[curve.budgets.any(axis=1)].any(), query.budgets, query.shift or [0.0])
         return curve
 
@@ -167,16 +167,10 @@ class Claims(NodeClaims):
             OutOfReachWarning: as `collective`.
         """
         query = self._query(budget_sweep(add, delete, edge_add, edge_delete, nodes), **options)
-        compared = compared_curves(self._evidence, query, methods)
+        compared = compared_curves(query, methods)
         proved = any(curve.certified[curve.budgets.any(axis=1)].any() for curve in compared.values())
         self._warn(proved, query.budgets, query.shift or [0.0])
         return compared
-
-    @property
-    def _evidence(self) -> Evidence:
-        return Evidence(
-            self.smoothing, self.nodes, self._kept, self._half_spaces, self._majorities, self._distances, self._tails
-        )
 
     def _query(
         self,
@@ -197,7 +191,7 @@ class Claims(NodeClaims):
         if (counted & ~self.targets).any():
             raise InputError("targets must be among those of the certificate; certify with all of them as targets")
         return Query(
-            budgets, shift, counted,
+            self, self.smoothing, budgets, shift, counted,
             correct=None if truth is None else self.correct(truth),
             data=None if data is None else CleanGraph.of(data, self.smoothing, self.nodes, self.data_fingerprint),
             **options,

@@ -13,12 +13,9 @@ from graphcert.noise import Scheme
 
 @dataclass(frozen=True, eq=False)
 class CleanGraph:
-    """Features and edges as arrays. Capacities and receptive fields are read from them (theory section 11, trap 25).
+    """Features (N, D) and edges (2, 2E), from which capacities and receptive fields are read (theory section 11, trap 25).
 
-    Attributes:
-        x: (N, D) finite numbers.
-        edge_index: (2, 2E) integers, every undirected edge in both directions, without self-loops.
-        num_nodes: N.
+    Every undirected edge is there in both directions, without self-loops.
     """
 
     x: NDArray[Any]
@@ -27,14 +24,10 @@ class CleanGraph:
 
     @classmethod
     def of(cls, data: Any, smoothing: Scheme, nodes: int, fingerprint: str | None) -> "CleanGraph":
-        """Read a graph that claims about `nodes` nodes are to rest on.
+        """Read a graph on so many nodes that claims are to rest on, from arrays or tensors on any device.
 
-        Args:
-            data: anything with `x` and `edge_index`: arrays, or tensors on any device.
-            smoothing: the scheme of the claims; where it flips features they must be 0 or 1.
-            nodes: N.
-            fingerprint: of the graph that was voted on, as in `Votes.manifest["data"]`; None if it is not known. Labels
-                and masks are no part of the comparison.
+        `fingerprint` is that of the graph that was voted on, as in `Votes.manifest["data"]`; None if it is not known. Labels
+        and masks are no part of the comparison.
 
         Raises:
             InputError: if it is no simple undirected graph on N nodes, its features are outside the domain of the noise,
@@ -48,29 +41,23 @@ class CleanGraph:
             edges = np.zeros((2, 0), np.int64)
         _check_edges(edges, nodes)
         graph = cls(x, edges.astype(np.int64), nodes)
-        if fingerprint is not None:
-            graph._refuse_unless_named(fingerprint)
-        return graph
-
-    def _refuse_unless_named(self, expected: str) -> None:
-        found = graph_fingerprint(self.x, self.edge_index, None)
-        parts = [
-            part
-            for part in ("features", "edges")
-            if expected[FINGERPRINT[part]] not in (found[FINGERPRINT[part]], NO_EDGES)
-        ]
-        if parts:
+        if fingerprint is None:
+            return graph
+        found = graph_fingerprint(x, graph.edge_index, None)
+        digits = {part: FINGERPRINT[part] for part in ("features", "edges")}
+        other = [part for part, place in digits.items() if fingerprint[place] not in (found[place], NO_EDGES)]
+        if other:
             raise InputError(
-                f"the {' and the '.join(parts)} of data are not those of the graph that was voted on; capacities and "
+                f"the {' and the '.join(other)} of data are not those of the graph that was voted on; capacities and "
                 f"receptive fields of another graph prove nothing, so give its own graph"
             )
+        return graph
 
 
 def _array(name: str, values: Any) -> NDArray[Any]:
     """Arrays as they are, tensors from any device."""
     try:
-        detached = values.detach().cpu() if hasattr(values, "detach") else values
-        return np.asarray(detached)
+        return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"data.{name} must be a dense array or tensor of numbers: {error}") from None
 
@@ -83,9 +70,8 @@ def _check_features(x: NDArray[Any], nodes: int, binary: bool) -> None:
     if not np.isfinite(x).all():
         raise InputError("data.x holds NaN or infinite values; give the graph that was voted on")
     if binary and not ((x == 0) | (x == 1)).all():
-        raise InputError(
-            "flips of features are about zeros and ones, but data.x holds other numbers; give binary features"
-        )
+        words = "flips of features are about zeros and ones, but data.x holds other numbers; give binary features"
+        raise InputError(words)
 
 
 def _check_edges(edges: NDArray[Any], nodes: int) -> None:

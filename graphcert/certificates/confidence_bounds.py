@@ -25,15 +25,7 @@ from graphcert.votes import BINS, UNIT, Scores, Votes
 
 
 def binary_bounds(votes: Votes, level: float) -> tuple[Floats, Floats]:
-    """The pilot label against everything else.
-
-    Args:
-        votes: votes of N nodes.
-        level: error rate of one node's claim.
-
-    Returns:
-        p_lower (N,), a lower bound of the label's probability at `level`, and 1 − p_lower rounded up.
-    """
+    """The pilot label against everything else: a lower bound (N,) of its probability at `level`, and 1 − it, rounded up."""
     p_lower = _reduced(clopper_pearson_lower(votes.successes, votes.samples, level), votes.total_variation)
     return p_lower, _complement_up(p_lower)
 
@@ -42,12 +34,9 @@ def multiclass_bounds(votes: Votes, level: float) -> tuple[Floats, Floats]:
     """The pilot label against its strongest competitor, bounding every other class and not only a runner-up.
 
     Half of `level` goes to the label, the rest in equal shares to the K − 1 others; then all bounds of a node hold
-    together. The upper bound grows with the count, so the largest count gives the largest bound.
-
-    Returns:
-        pA_lower (N,) and pB_upper (N,), the latter at most 1 − pA_lower.
+    together: pA_lower (N,) and pB_upper (N,), at most 1 − pA_lower. It grows with the count, so the largest one counts.
     """
-    p_lower = _reduced(clopper_pearson_lower(votes.successes, votes.samples, level / 2), votes.total_variation)
+    p_lower, _ = binary_bounds(votes, level / 2)
     others = votes.counts.copy()
     np.put_along_axis(others, votes.labels[:, None], 0, axis=1)
     share = level / (2 * (votes.classes - 1))
@@ -57,6 +46,15 @@ def multiclass_bounds(votes: Votes, level: float) -> tuple[Floats, Floats]:
 
 RULES = {"binary": binary_bounds, "multiclass": multiclass_bounds}
 """What each rule needs to know of a node."""
+
+
+def vote_bounds(votes: Votes, method: str, level: float, targets: Mask) -> tuple[Floats, Floats]:
+    """The bounds of one of `RULES` for the targets (N,), about which alone the level speaks; 0 and 1 for the others.
+
+    Votes of one node may stand for all.
+    """
+    p_lower, p_other_upper = RULES[method](votes, level)
+    return np.where(targets, p_lower, 0.0), np.where(targets, p_other_upper, 1.0)
 
 
 def unanimous_votes(samples: int, classes: int, total_variation: float) -> Votes:
@@ -84,27 +82,21 @@ BOUNDS = ("band", "bernstein", "dkw")
 
 
 def score_bounds(votes: Votes, bounds: str, level: float, targets: Mask) -> tuple[Floats | None, Floats, Floats]:
-    """Bounds of the label's score under the law that is claimed.
+    """Bounds of the label's score under the law that is claimed, by one of `BOUNDS` at `level` per node.
 
-    Args:
-        votes: with scores of N nodes.
-        bounds: one of `BOUNDS`.
-        level: error rate of one node's claim.
-        targets: (N,) the nodes about which something is said; of the others, what holds for every score.
-
-    Returns:
-        Lower bounds of the tails (N, B), or None without a band; mean (N,), rounded down; variance (N,), rounded up.
-
-    Raises:
-        InputError: if the votes have no scores.
+    Lower bounds of the tails (N, B), or None without a band; mean (N,), rounded down; variance (N,), rounded up. Of nodes
+    outside `targets` (N,) they say what holds for every score.
     """
-    scores = checked_scores(votes)
-    tails = None
+    scores, distance, tails = checked_scores(votes), votes.total_variation, None
     if bounds == "band":
-        tails = np.where(targets[:, None], _reduced(tail_band(scores.histogram, level), votes.total_variation), 0.0)
+        tails = np.where(targets[:, None], _reduced(tail_band(scores.histogram, level), distance), 0.0)
         mean, variance = tail_mean_variance(tails)
+    elif bounds == "dkw":
+        mean, variance = dkw_mean_variance(scores.histogram, level)
     else:
-        mean, variance = _charged(*_sampled(scores, bounds, level), votes.total_variation)
+        mean, variance = bernstein_mean_variance(scores.sums, scores.squares, scores.samples, UNIT, level)
+    if tails is None:
+        mean, variance = _charged(mean, variance, distance)
     return tails, np.where(targets, mean, 0.0), np.where(targets, variance, 0.25)
 
 
@@ -122,13 +114,6 @@ def unanimous_scores(samples: int, total_variation: float) -> Votes:
     sums = np.array([samples * UNIT])
     scores = Scores(np.array([[UNIT, 0]]), sums, sums * UNIT, histogram)
     return replace(unanimous_votes(samples, 2, total_variation), scores=scores)
-
-
-def _sampled(scores: Scores, bounds: str, level: float) -> tuple[Floats, Floats]:
-    """Bounds (N,) of mean and variance under the law that was sampled."""
-    if bounds == "dkw":
-        return dkw_mean_variance(scores.histogram, level)
-    return bernstein_mean_variance(scores.sums, scores.squares, scores.samples, UNIT, level)
 
 
 def _charged(mean: Floats, variance: Floats, distance: float) -> tuple[Floats, Floats]:
@@ -170,11 +155,8 @@ def claimed(
 def note_claims(votes: Votes, alpha: float, *claims: Any) -> None:
     """Remember which claims were made from these votes, and warn when others are: their error rates add up (section 10).
 
-    Args:
-        votes: the votes; what is remembered belongs to this object, so that equal votes, or votes loaded again, know nothing
-            of it.
-        alpha: error rate of the new claims.
-        claims: what makes them other claims: the function and its arguments. The same claims again cost nothing.
+    What is remembered belongs to this object: equal votes, or votes loaded again, know nothing of it. `claims` are the
+    function and its arguments; the same ones again cost nothing.
     """
     key = (alpha, *(sha256(part.tobytes()).hexdigest() if isinstance(part, np.ndarray) else part for part in claims))
     made = votes._claims_made

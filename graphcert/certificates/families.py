@@ -12,11 +12,10 @@ from graphcert.certificates.flip_family import FLIPS
 from graphcert.certificates.method_hierarchy import BELOW, HIERARCHY, METHODS, Method, MethodComparison, named_methods
 from graphcert.certificates.norm_family import NORM
 from graphcert.certificates.per_node_family import PER_NODE, noise_name
-from graphcert.certificates.query import Evidence, Family, Query
+from graphcert.certificates.query import Family, Query
 from graphcert.collective import CollectiveCurve, collective_hierarchical, hierarchical_problem
 from graphcert.collective.curve import strengthened, weakened
 from graphcert.errors import InputError, UnsupportedError
-from graphcert.noise import Scheme
 from graphcert.noise.law import measured_laws
 from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order
 
@@ -26,35 +25,25 @@ _REFUSAL = (
 )
 
 
-def counts_rows(smoothing: Scheme) -> bool:
-    """Whether this is noise of selected rows whose changes are counted: flips or ablation."""
-    return smoothing.selects_rows and not smoothing.norm
-
-
-def selects_all(smoothing: Scheme) -> bool:
-    """Whether every row is selected, so that this is the lower scheme."""
-    return not smoothing.hides_rows and all(level.select == 1 for level in smoothing.levels("features"))
-
-
-def _methods(evidence: Evidence, query: Query) -> tuple[str, ...]:
-    if evidence.majorities() is None:
+def _methods(query: Query) -> tuple[str, ...]:
+    if query.claims._majorities() is None:
         return ("naive",)
-    if evidence.smoothing.hides_rows:
+    if query.smoothing.hides_rows:
         return ("naive", "lp", "milp")  # an integer program of rows is exact
     return ("naive", "lp", "milp", "tight")
 
 
-def _curve(evidence: Evidence, query: Query, method: Method) -> CollectiveCurve:
+def _curve(query: Query, method: Method) -> CollectiveCurve:
     if query.layers is not None:
         raise UnsupportedError("receptive fields are offered under flips of bits and edges; leave layers out")
     if method.program == "naive":
-        return PER_NODE.curve(evidence, query, method)
-    majorities = evidence.majorities()
+        return PER_NODE.curve(query, method)
+    majorities = query.claims._majorities()
     assert majorities is not None  # else there is no such method
     orders = DEFAULT_ORDERS if query.orders is None else tuple(Order(*order) for order in query.orders)
     return collective_hierarchical(
-        hierarchical_problem(evidence.smoothing, majorities, query.data), query.budgets, method=method.program,
-        targets=query.targets, correct=query.correct, robust_per_node=evidence.robust_per_node(query.budgets),
+        hierarchical_problem(query.smoothing, majorities, query.data), query.budgets, method=method.program,
+        targets=query.targets, correct=query.correct, robust_per_node=query.robust_per_node,
         orders=orders, bins=query.bins, time_limit=query.time_limit, solver=query.solver,
     )  # fmt: skip
 
@@ -62,40 +51,44 @@ def _curve(evidence: Evidence, query: Query, method: Method) -> CollectiveCurve:
 HIERARCHICAL = Family(_methods, _curve, _REFUSAL)
 
 
-def one_curve(evidence: Evidence, query: Query, method: str | None) -> CollectiveCurve:
-    """The curve of one of `METHODS`, or of the strongest that there is (None).
-
-    Raises:
-        InputError: for an unknown method.
-        UnsupportedError: if the claims have no such certificate.
-    """
-    family, evidence = _family(evidence, query)
+def one_curve(query: Query, method: str | None) -> CollectiveCurve:
+    """The curve of one of `METHODS`, or of the strongest that there is (None); refused if the claims have no such one."""
+    family, query = _family(query)
     if method is None:
-        return _one_method(family, evidence, query, family.methods(evidence, query)[-1])
+        return _one_method(family, query, family.methods(query)[-1])
     if method not in METHODS:
         raise InputError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
-    if method != "naive" and method not in family.methods(evidence, query):
-        raise UnsupportedError(family.refusal.format(noise=noise_name(evidence.smoothing)))
-    return _one_method(family, evidence, query, method)
+    if method != "naive" and method not in family.methods(query):
+        raise UnsupportedError(family.refusal.format(noise=noise_name(query.smoothing)))
+    return _one_method(family, query, method)
 
 
-def compared_curves(evidence: Evidence, query: Query, names: str | Iterable[str]) -> MethodComparison:
+def compared_curves(query: Query, names: str | Iterable[str]) -> MethodComparison:
     """The curves of the methods of these names that exist, the weakest first; "all" stands for every name.
 
     Where the strongest of them does not exist, the strongest that exists below it stands in under its own name.
-
-    Raises:
-        InputError: for an unknown name.
     """
-    family, evidence = _family(evidence, query)
-    return MethodComparison(_curves(family, evidence, query, named_methods(names)))
+    family, query = _family(query)
+    asked, existing = named_methods(names), family.methods(query)
+    queries = {method: query for method in asked if method.name in existing}
+    if asked[-1].name not in existing:
+        below = [method for method in HIERARCHY[: HIERARCHY.index(asked[-1])] if method.name in existing]
+        queries.setdefault(below[-1], family.brief(query))
+    found: dict[str, CollectiveCurve] = {}
+    weaker = None
+    for method in sorted(queries, key=HIERARCHY.index):
+        curve = family.curve(queries[method], method)
+        # A search that is cut short, or half-spaces of other orders, may say less than a weaker method.
+        found[method.name] = weaker = curve if weaker is None else strengthened(curve, weaker)
+    return MethodComparison(_unrefuted(found))
 
 
-def _one_method(family: Family, evidence: Evidence, query: Query, name: str) -> CollectiveCurve:
+def _one_method(family: Family, query: Query, name: str) -> CollectiveCurve:
     """One method, strengthened by the ones below it; an integer program below it gets a little time for that."""
-    curve, below = family.curve(evidence, query, _method(name)), BELOW.get(name)
+    (method,) = named_methods([name])
+    curve, below = family.curve(query, method), BELOW.get(name)
     # Other half-spaces than the usual ones make another query.
-    if below is None or query.orders is not None or below not in family.methods(evidence, query):
+    if below is None or query.orders is not None or below not in family.methods(query):
         return curve
     # No gap is the truth for perturbations that exist; for half-spaces it is the truth about them only. The correct targets
     # have a solve of their own, which a linear program may leave open.
@@ -104,24 +97,7 @@ def _one_method(family: Family, evidence: Evidence, query: Query, name: str) -> 
     if not more.size:
         return curve
     rest = replace(family.brief(query), budgets=[query.budgets[row] for row in more])
-    return strengthened(curve, _one_method(family, evidence, rest, below), more)
-
-
-def _curves(family: Family, evidence: Evidence, query: Query, asked: tuple[Method, ...]) -> dict[str, CollectiveCurve]:
-    """The methods that exist of those that are asked for, the weakest first."""
-    existing = family.methods(evidence, query)
-    queries = {method.name: query for method in asked if method.name in existing}
-    if asked[-1].name not in existing:
-        below = [method.name for method in HIERARCHY[: HIERARCHY.index(asked[-1])] if method.name in existing]
-        if below and below[-1] not in queries:
-            queries[below[-1]] = family.brief(query)
-    found: dict[str, CollectiveCurve] = {}
-    weaker = None
-    for name in sorted(queries, key=[method.name for method in HIERARCHY].index):
-        curve = family.curve(evidence, queries[name], _method(name))
-        # A search that is cut short, or half-spaces of other orders, may say less than a weaker method.
-        found[name] = weaker = curve if weaker is None else strengthened(curve, weaker)
-    return _unrefuted(found)
+    return strengthened(curve, _one_method(family, rest, below), more)
 
 
 def _unrefuted(found: dict[str, CollectiveCurve]) -> dict[str, CollectiveCurve]:
@@ -136,24 +112,19 @@ def _unrefuted(found: dict[str, CollectiveCurve]) -> dict[str, CollectiveCurve]:
     return checked
 
 
-def _family(evidence: Evidence, query: Query) -> tuple[Family, Evidence]:
-    """Who answers, and about which noise."""
-    smoothing = evidence.smoothing
+def _family(query: Query) -> tuple[Family, Query]:
+    """Who answers, and to which query: about the same noise under another name, if need be."""
+    smoothing = query.smoothing
     if query.shift is not None:
         if not smoothing.norm:
-            raise InputError(
-                f"only {measured_laws()} noise have a measure for a shift; give add, delete, edges or nodes"
-            )
-        return NORM, evidence
+            words = "have a measure for a shift; give add, delete, edges or nodes"
+            raise InputError(f"only {measured_laws()} noise {words}")
+        return NORM, query
     if smoothing.flips_only:
-        return FLIPS, evidence
-    if not counts_rows(smoothing):
-        return PER_NODE, evidence
-    if selects_all(smoothing) and all(budget.nodes is None for budget in query.budgets):
-        return FLIPS, replace(evidence, smoothing=smoothing.unselected)
-    return HIERARCHICAL, evidence
-
-
-def _method(name: str) -> Method:
-    (method,) = named_methods([name])
-    return method
+        return FLIPS, query
+    if smoothing.norm or not smoothing.selects_rows:  # no changes of selected rows are counted
+        return PER_NODE, query
+    everything = not smoothing.hides_rows and all(level.select == 1 for level in smoothing.levels("features"))
+    if everything and all(budget.nodes is None for budget in query.budgets):  # this is the lower scheme
+        return FLIPS, replace(query, smoothing=smoothing.unselected)
+    return HIERARCHICAL, query

@@ -1,12 +1,11 @@
 """Flips of bits and edges: half-spaces, receptive fields, and the exact search (theory, sections 4, 8 and 9)."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from graphcert.certificates.method_hierarchy import HIERARCHY, Method
-from graphcert.certificates.query import Evidence, Family, Query
+from graphcert.certificates.query import Family, Query
 from graphcert.certificates.score_family import tight_scores
 from graphcert.collective import (
     CollectiveCurve,
@@ -30,54 +29,54 @@ _REFUSAL = (
 )
 
 _BRIEF_SECONDS = 1.0
+"""What branch and bound gets per budget beside an exact search that does not exist."""
 
 
-def _methods(evidence: Evidence, query: Query) -> tuple[str, ...]:
+def _methods(query: Query) -> tuple[str, ...]:
     # What a node perceives through its layers, and what takes mean and variance away, is known to half-spaces only.
-    votes = query.layers is None and evidence.majorities() is not None
-    missing = {"tight-lp": not votes, "tight": not votes and (query.layers is not None or evidence.tails() is None)}
-    return tuple(method.name for method in HIERARCHY if not missing.get(method.program))
+    votes = query.layers is None and query.claims._majorities() is not None
+    tight = votes or (query.layers is None and query.claims._tails() is not None)
+    known = {"tight-lp": votes, "tight": tight}
+    return tuple(method.name for method in HIERARCHY if known.get(method.program, True))
 
 
-def _curve(evidence: Evidence, query: Query, method: Method) -> CollectiveCurve:
+def _curve(query: Query, method: Method) -> CollectiveCurve:
     if any(budget.nodes is not None for budget in query.budgets):
         raise UnsupportedError("a limit of nodes makes a difference under hierarchical noise only; leave nodes out")
     options: dict[str, Any] = {
-        "targets": query.targets,
-        "correct": query.correct,
-        "robust_per_node": _robust_alone(evidence, query, method),
-        "time_limit": query.time_limit,
-    }
+        "targets": query.targets, "correct": query.correct, "time_limit": query.time_limit,
+        "robust_per_node": _robust_alone(query, method),
+    }  # fmt: skip
     if method.program in ("tight-lp", "tight"):
-        return _tight(evidence, query, options, branching=method.program == "tight")
-    used, eta = evidence.half_spaces(method.orders or query.orders)
-    problem = smoothing_problem(evidence.smoothing, eta, used, query.data)
+        return _tight(query, options, branching=method.program == "tight")
+    used, eta = query.claims._half_spaces(method.orders or query.orders)
+    problem = smoothing_problem(query.smoothing, eta, used, query.data)
     options |= {"method": method.program, "solver": query.solver}
     if query.layers is None:
         return collective_localized(problem, query.counts, bins=query.bins, **options)
-    return collective_receptive(problem, budgets=query.counts, **_perception(evidence, query), **options)
+    return collective_receptive(problem, budgets=query.counts, **_perception(query), **options)
 
 
-def _robust_alone(evidence: Evidence, query: Query, method: Method) -> Mask:
+def _robust_alone(query: Query, method: Method) -> Mask:
     """(B, N) the nodes that are robust alone, by the exact trade-off or by any half-space that there is.
 
     A method of all half-spaces finds the second by itself; one of fewer must not be weaker than naive.
     """
-    alone = evidence.robust_per_node(query.budgets)
+    alone = query.robust_per_node
     if method.orders is None and query.orders is None:
         return alone
-    used, eta = evidence.half_spaces(None)
-    problem = smoothing_problem(evidence.smoothing, eta, used, query.data)
+    used, eta = query.claims._half_spaces(None)
+    problem = smoothing_problem(query.smoothing, eta, used, query.data)
     if query.layers is None:
         return alone | robust_by_half_spaces(problem, query.counts)
-    return alone | robust_in_receptive_fields(problem, query.counts, **_perception(evidence, query))
+    return alone | robust_in_receptive_fields(problem, query.counts, **_perception(query))
 
 
-def _tight(evidence: Evidence, query: Query, options: dict[str, Any], branching: bool) -> CollectiveCurve:
-    majorities = evidence.majorities()
+def _tight(query: Query, options: dict[str, Any], branching: bool) -> CollectiveCurve:
+    majorities = query.claims._majorities()
     if majorities is None:
-        return tight_scores(evidence, query, options)
-    problem = tight_problem(evidence.smoothing, majorities, query.data)
+        return tight_scores(query, options)
+    problem = tight_problem(query.smoothing, majorities, query.data)
     found = collective_tight(problem, query.counts, bins=query.bins or BINS, branching=branching, **options)
     unsettled = np.flatnonzero(found.gap != 0)
     if not unsettled.size:
@@ -89,7 +88,7 @@ def _tight(evidence: Evidence, query: Query, options: dict[str, Any], branching:
     return strengthened(found, other, unsettled)
 
 
-def _perception(evidence: Evidence, query: Query) -> dict[str, Any]:
+def _perception(query: Query) -> dict[str, Any]:
     """What the nodes perceive, and the limits of the adversary, as arguments of `collective_receptive`."""
     if query.data is None or query.layers is None:
         raise InputError("layers need the clean graph, on which receptive fields are found; give data")
@@ -97,17 +96,11 @@ def _perception(evidence: Evidence, query: Query) -> dict[str, Any]:
         raise UnsupportedError(
             "added edges create new reach, so receptive fields say nothing against them; leave layers out"
         )
-    seen = scheme_perception(evidence.smoothing, evidence.nodes, query.data, query.layers, query.normalisation)
+    seen = scheme_perception(query.smoothing, query.claims.nodes, query.data, query.layers, query.normalisation)
     return {
         "perception": seen.perception, "axis_of": seen.axis_of, "endpoints": seen.endpoints, "room": seen.room,
         "local_budget": query.local_budget, "attackers": query.attackers,
     }  # fmt: skip
 
 
-def _brief(query: Query) -> Query:
-    """Branch and bound beside an exact search that does not exist gets a little time per budget."""
-    seconds = _BRIEF_SECONDS if query.time_limit is None else min(query.time_limit, _BRIEF_SECONDS)
-    return replace(query, time_limit=seconds)
-
-
-FLIPS = Family(_methods, _curve, _REFUSAL, brief=_brief)
+FLIPS = Family(_methods, _curve, _REFUSAL, brief=lambda query: query.brief(_BRIEF_SECONDS))

@@ -12,11 +12,8 @@ if TYPE_CHECKING:
 def describe_guarantee(claims: "NodeClaims", classifier: str, rule: str, further: str) -> str:
     """One paragraph: the classifier, the adversary, the probability, the scope and what is left open.
 
-    Args:
-        claims: the certificate.
-        classifier: what the certified classifier returns for each node; "{noise}" stands for what happens to the graph.
-        rule: what is proved of the label.
-        further: what is to be said besides about the probability, as the end of its sentence.
+    `classifier` says what is returned for each node ("{noise}" stands for what happens to the graph), `rule` what is proved
+    of the label; `further` ends the sentence about the probability.
     """
     smoothing, level = claims.smoothing, confidence_words(claims.alpha)
     scope = (
@@ -26,22 +23,18 @@ def describe_guarantee(claims: "NodeClaims", classifier: str, rule: str, further
         else f"each single claim holds with probability at least {level} over the {claims.samples:,} samples; claims about "
         f"several nodes together are not covered"
     )
-    unprotected = [
-        f"Nothing is claimed against changes of {channel}, which are not smoothed."
-        for channel in CHANNELS
-        if not smoothing.perturbs(channel)
-    ]
-    return " ".join(
-        [
-            classifier.format(noise=describe_noise(smoothing)),
-            f"A node is certified for a budget if it provably keeps its label under every perturbation that "
-            f"{describe_adversary(smoothing)}, anywhere in the graph and at the same time: {rule}.",
-            f"Under independent samples, {scope}{further}.",
-            f"The targets are {claims.claims:,} of {claims.nodes:,} nodes; a node that is not certified is not proved to be "
-            f"fragile.",
-            *unprotected,
-        ]
+    law = next(iter(smoothing.levels("features")), None)
+    change = (
+        "adds and deletes at most that many feature bits and undirected edges" if law is None else law.adversary_words()
     )
+    unprotected = [channel for channel in CHANNELS if not smoothing.perturbs(channel)]
+    return (
+        f"{classifier.format(noise=describe_noise(smoothing))} "
+        f"A node is certified for a budget if it provably keeps its label under every perturbation that {change}, "
+        f"anywhere in the graph and at the same time: {rule}. Under independent samples, {scope}{further}. "
+        f"The targets are {claims.claims:,} of {claims.nodes:,} nodes; a node that is not certified is not proved to be "
+        f"fragile."
+    ) + "".join(f" Nothing is claimed against changes of {channel}, which are not smoothed." for channel in unprotected)
 
 
 def describe_noise(smoothing: Scheme) -> str:
@@ -53,11 +46,3 @@ def describe_noise(smoothing: Scheme) -> str:
     if smoothing.perturbs("edges"):
         parts.append(f"edges are {BernoulliFlip.rate_words(smoothing.levels('edges'))}")
     return " and ".join(parts)
-
-
-def describe_adversary(smoothing: Scheme) -> str:
-    """What a budget lets an adversary do."""
-    law = next(iter(smoothing.levels("features")), None)
-    return (
-        "adds and deletes at most that many feature bits and undirected edges" if law is None else law.adversary_words()
-    )

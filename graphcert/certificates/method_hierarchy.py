@@ -55,17 +55,12 @@ BELOW = {"lp": "milp-2", "milp": "milp-2", "tight-lp": "milp", "tight": "milp-2"
 
 
 def named_methods(names: str | Iterable[str]) -> tuple[Method, ...]:
-    """The methods of these names, the weakest first; "all" is every method.
-
-    Raises:
-        InputError: if there is no name, or a method of another name is asked for.
-    """
+    """The methods of these names, the weakest first; "all" is every method. No name and other names are refused."""
     asked = set(BESIDE[ALL] if names == ALL else names)
     unknown = sorted(asked.difference(BESIDE[ALL]))
     if unknown or not asked:
-        raise InputError(
-            f"a comparison is made of {', '.join(BESIDE[ALL])}; got {', '.join(map(repr, unknown)) or 'nothing'}"
-        )
+        given = ", ".join(map(repr, unknown)) or "nothing"
+        raise InputError(f"a comparison is made of {', '.join(BESIDE[ALL])}; got {given}")
     return tuple(method for method in HIERARCHY if method.name in asked)
 
 

@@ -8,14 +8,14 @@ from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from graphcert.certificates.budget_grid import BudgetGrid, as_budget, budget_sweep, evaluate_grid, refuse_vacuous
 from graphcert.certificates.guarantee import describe_guarantee, describe_noise
 from graphcert.certificates.samples_needed import out_of_reach
 from graphcert.certificates.stored import Stored
 from graphcert.core.arguments import half_open, whole
-from graphcert.core.arrays import Floats, Mask
+from graphcert.core.arrays import Floats, Integers, Mask
 from graphcert.errors import InputError, OutOfReachWarning
 from graphcert.noise import Budget, Scheme
 from graphcert.noise.budget import Counts
@@ -44,7 +44,7 @@ class NodeClaims(Stored, ABC):
         InputError: if the numbers contradict each other, or something is claimed about a node that is no target.
     """
 
-    labels: NDArray[np.int64]
+    labels: Integers
     targets: Mask
     alpha: float
     simultaneous: bool
@@ -153,10 +153,9 @@ class NodeClaims(Stored, ABC):
         self, proved: Any, budgets: Iterable[Budget], shifts: Iterable[float] = (0.0,), stacklevel: int = 3
     ) -> None:
         """Say once that nothing was proved because the samples are too few, if that is so."""
-        if not proved and not self._said:
-            self._said.extend([note] if (note := out_of_reach(self, budgets, shifts)) else [])
-            if self._said:
-                warnings.warn(self._said[0], OutOfReachWarning, stacklevel=stacklevel)
+        if not proved and not self._said and (note := out_of_reach(self, budgets, shifts)):
+            self._said.append(note)
+            warnings.warn(note, OutOfReachWarning, stacklevel=stacklevel)
 
     @cached_property
     def _said(self) -> list[str]:
@@ -234,12 +233,11 @@ class NodeClaims(Stored, ABC):
                 cell in which something changes.
         """
         correct = None if truth is None else self.correct(truth)
-        axes = [
-            tuple(axis) if isinstance(axis, Iterable) else axis for axis in (add, delete, edge_add, edge_delete, nodes)
-        ]
+        given = (add, delete, edge_add, edge_delete, nodes)
+        axes = tuple(tuple(axis) if isinstance(axis, Iterable) else axis for axis in given)
         asked = budget_sweep(*axes)
         refuse_vacuous(self.smoothing, asked)
-        found = evaluate_grid(self._kept, self.claims, tuple(axes), correct)
+        found = evaluate_grid(self._kept, self.claims, axes, correct)
         changed = np.array([any(budget.as_tuple()) or bool(budget.nodes) for budget in asked])
         self._warn((found.ratio.ravel() > 0)[changed if changed.any() else ~changed].any(), asked)
         return found

@@ -9,15 +9,15 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from graphcert.certificates.method_hierarchy import Method
 from graphcert.certificates.per_node_family import per_node_curve
-from graphcert.certificates.query import Evidence, Family, Query
+from graphcert.certificates.query import Family, Query
 from graphcert.collective import CollectiveCurve, NormProblem, collective_norm
 from graphcert.collective.adversary import budget_axes
 from graphcert.collective.curve import SHIFT
-from graphcert.core.arrays import Floats
+from graphcert.core.arrays import Floats, Integers
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import AXES, Budget, RealLaw, Scheme, Views
 from graphcert.noise.law import measured_laws
@@ -28,28 +28,18 @@ from graphcert.tradeoff.discrete import IDENTITY
 
 @dataclass(frozen=True, eq=False)
 class BlockScales:
-    """The scale of the noise that a group of outputs sees on the features of a block.
+    """The scale (G, J) of the noise that each of G groups of outputs sees on the features of each of J blocks.
 
-    Axes: N nodes, G groups of equal scales, J input blocks. G = J = 1 under isotropic smoothing.
-
-    Attributes:
-        group: (N,) the group of every node.
-        scale: (G, J).
-        unit: the noise at scale 1.
+    `group` (N,) is that of every node, `unit` the noise at scale 1. G = J = 1 under isotropic smoothing.
     """
 
-    group: NDArray[np.int64]
+    group: Integers
     scale: Floats
     unit: RealLaw
 
     @classmethod
     def of(cls, smoothing: Scheme, nodes: int) -> "BlockScales":
-        """The scales of a scheme over `nodes` nodes.
-
-        Raises:
-            InputError: if the partition is one of another number of nodes.
-            UnsupportedError: unless changes of features are measured by a norm, without selection of rows.
-        """
+        """The scales of a scheme over so many nodes; refused unless changes are measured by a norm and no rows selected."""
         views = Views.of(smoothing, nodes)
         unit = unit_law(smoothing)
         if unit is None:
@@ -70,8 +60,7 @@ class BlockScales:
         Weights are rounded up, η down.
         """
         squared = self.unit.norm == "ℓ2"
-        power = 2 if squared else 1
-        powers = {scale: Fraction(scale) ** power for scale in np.unique(self.scale).tolist()}
+        powers = {scale: Fraction(scale) ** (2 if squared else 1) for scale in np.unique(self.scale).tolist()}
         weight = {scale: rounded_up(exact.denominator, exact.numerator) for scale, exact in powers.items()}
         eta = np.nextafter(distances * distances, 0.0) if squared else distances
         weights = np.vectorize(weight.__getitem__, otypes=[np.float64])(self.scale)
@@ -85,8 +74,7 @@ class BlockScales:
         Raises:
             InputError: unless there is one finite norm of at least 0 per block.
         """
-        norms = np.asarray(shift)
-        blocks = self.scale.shape[1]
+        norms, blocks = np.asarray(shift), self.scale.shape[1]
         if norms.shape != (blocks,):
             raise InputError(f"the shift of an allocation must be {blocks} norms, one per block, got {norms.shape}")
         moved = [checked_shift(norm) for norm in norms.tolist()]
@@ -96,9 +84,7 @@ class BlockScales:
         parts = [trade_off(self.unit.at_scale(scale), shift=norm) for norm, scale in zip(moved, scales, strict=True)]
         try:
             return prod(parts, start=IDENTITY)
-        except (
-            UnsupportedError
-        ):  # where the parts do not compose, the norm in units of the scales bounds them (`RealLaw`)
+        except UnsupportedError:  # they do not compose, but the norm in units of the scales bounds them (`RealLaw`)
             shares = [norm / scale for norm, scale in zip(moved, scales, strict=True)]
             total = math.hypot(*shares) if self.unit.norm == "ℓ2" else math.fsum(shares)
             return trade_off(self.unit, shift=math.nextafter(total * (1 + 2.0**-50), math.inf) if total else 0.0)
@@ -118,11 +104,11 @@ _REFUSAL = (
 _BRIEF_BINS, _BRIEF_SECONDS = 64, 0.25
 
 
-def _methods(evidence: Evidence, query: Query) -> tuple[str, ...]:
-    return ("naive",) if evidence.distances() is None else ("naive", "lp", "milp")
+def _methods(query: Query) -> tuple[str, ...]:
+    return ("naive",) if query.claims._distances() is None else ("naive", "lp", "milp")
 
 
-def _curve(evidence: Evidence, query: Query, method: Method) -> CollectiveCurve:
+def _curve(query: Query, method: Method) -> CollectiveCurve:
     if query.layers is not None or query.orders is not None:
         raise UnsupportedError(_REFUSAL)
     if query.counts.any():
@@ -132,23 +118,23 @@ def _curve(evidence: Evidence, query: Query, method: Method) -> CollectiveCurve:
     shifts = list(query.shift or ())
     if not shifts:
         raise InputError("a sweep of shifts needs at least one norm")
-    distances = evidence.distances()
+    distances = query.claims._distances()
     if distances is None:
-        return _per_node(evidence, query, shifts)
+        return _per_node(query, shifts)
     if any(budget.nodes is not None for budget in query.budgets):
         raise UnsupportedError("a limit of nodes makes a difference under hierarchical noise only; leave nodes out")
-    problem = BlockScales.of(evidence.smoothing, evidence.nodes).problem(distances)
+    problem = BlockScales.of(query.smoothing, query.claims.nodes).problem(distances)
     return collective_norm(
         problem, shifts, method=method.program, targets=query.targets, correct=query.correct,
-        robust_per_node=np.array([evidence.robust(Budget(), shift) for shift in shifts]), bins=query.bins,
+        robust_per_node=np.array([query.claims._kept(Budget(), shift) for shift in shifts]), bins=query.bins,
         time_limit=query.time_limit, solver=query.solver,
     )  # fmt: skip
 
 
-def _per_node(evidence: Evidence, query: Query, shifts: list[float]) -> CollectiveCurve:
+def _per_node(query: Query, shifts: list[float]) -> CollectiveCurve:
     """Every node by itself, over shifts and limits of nodes, the last one running fastest."""
     sweep = list(product(shifts, query.budgets))
-    robust = np.array([evidence.robust(budget, shift) for shift, budget in sweep])
+    robust = np.array([query.claims._kept(budget, shift) for shift, budget in sweep])
     axes, rows = budget_axes([budget for _, budget in sweep])
     limits = rows[:, len(AXES) :]  # of nodes, if there are any
     norms = np.array([[shift] for shift, _ in sweep])
@@ -158,8 +144,7 @@ def _per_node(evidence: Evidence, query: Query, shifts: list[float]) -> Collecti
 def _brief(query: Query) -> Query:
     """Few steps and little time per budget: a sweep of thirty takes some ten seconds (docs/collective.md)."""
     bins = _BRIEF_BINS if query.bins is None else min(query.bins, _BRIEF_BINS)
-    seconds = _BRIEF_SECONDS if query.time_limit is None else min(query.time_limit, _BRIEF_SECONDS)
-    return replace(query, bins=bins, time_limit=seconds)
+    return replace(query.brief(_BRIEF_SECONDS), bins=bins)
 
 
 NORM = Family(_methods, _curve, _REFUSAL, brief=_brief)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from graphcert.certificates.method_hierarchy import Method
-from graphcert.certificates.query import Evidence, Family, Query
+from graphcert.certificates.query import Family, Query
 from graphcert.collective import CollectiveCurve
 from graphcert.collective.adversary import budget_axes
 from graphcert.collective.bound_loop import Answer, Bound, CollectiveProblem, bound_loop
@@ -18,16 +18,9 @@ _REFUSAL = "under {noise} every node is certified by itself only; use method='na
 
 
 def per_node_curve(axes: tuple[str, ...], budgets: Amounts, robust: Mask, query: Query) -> CollectiveCurve:
-    """The naive curve: whoever is not robust alone may fall. Nothing is known about attacks, so the gap is nan.
+    """The naive curve: whoever is not `robust` (B, N) alone may fall. Nothing is known about attacks, so the gap is nan.
 
-    Args:
-        axes: names of the A axes.
-        budgets: (B, A) all that distinguishes the budgets: one that is larger on every axis allows more.
-        robust: (B, N) the nodes that are robust alone.
-        query: its targets count, and which of them are correctly labelled.
-
-    Raises:
-        InputError: if no target counts.
+    Of the `budgets` (B, A), one that is larger on every axis allows more.
     """
 
     def answer(index: int, standing: Mask, begin: IntArray | None) -> Answer:
@@ -40,21 +33,15 @@ def per_node_curve(axes: tuple[str, ...], budgets: Amounts, robust: Mask, query:
 
 def noise_name(smoothing: Scheme) -> str:
     """The law of features by its name, such as "SubsetAblation of features"."""
-    levels = smoothing.levels("features")
-    if not levels:
-        return "noise of edges"
-    return f"{type(levels[0].row).__name__} of {'selected ' if levels[0].selects else ''}features"
+    law = next(iter(smoothing.levels("features")), None)
+    return f"{type(law.row).__name__} of {'selected ' if law.selects else ''}features" if law else "noise of edges"
 
 
-def _methods(evidence: Evidence, query: Query) -> tuple[str, ...]:
-    return ("naive",)
-
-
-def _curve(evidence: Evidence, query: Query, method: Method) -> CollectiveCurve:
+def _curve(query: Query, method: Method) -> CollectiveCurve:
     if query.layers is not None:
-        raise UnsupportedError(_REFUSAL.format(noise=noise_name(evidence.smoothing)))
-    robust = np.array([evidence.robust(budget) for budget in query.budgets])
+        raise UnsupportedError(_REFUSAL.format(noise=noise_name(query.smoothing)))
+    robust = np.array([query.claims._kept(budget) for budget in query.budgets])
     return per_node_curve(*budget_axes(query.budgets), robust, query)
 
 
-PER_NODE = Family(_methods, _curve, _REFUSAL)
+PER_NODE = Family(lambda query: ("naive",), _curve, _REFUSAL)

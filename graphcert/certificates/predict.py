@@ -4,12 +4,12 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from graphcert.certificates.confidence_bounds import check_votes, note_claims
 from graphcert.certificates.guarantee import describe_noise
 from graphcert.certificates.stored import Stored
 from graphcert.core.arguments import whole
+from graphcert.core.arrays import Floats, Integers, Mask
 from graphcert.errors import InputError, OutOfReachWarning
 from graphcert.noise import Scheme
 from graphcert.statistics import binomial_tail, check_level, confidence_words
@@ -33,9 +33,9 @@ class Prediction(Stored):
         samples: the number of samples behind every label.
     """
 
-    labels: NDArray[np.int64]
-    abstained: NDArray[np.bool_]
-    p_values: NDArray[np.float64]
+    labels: Integers
+    abstained: Mask
+    p_values: Floats
     alpha: float
     simultaneous: bool
     smoothing: Scheme
@@ -105,14 +105,9 @@ def predict(votes: Votes, alpha: float = 0.01, simultaneous: bool = True) -> Pre
     # A node without any vote for its two classes does not exist: every node has at least one vote.
     p_values = np.minimum(2 * binomial_tail(first, first + second, 0.5), 1.0)
     return Prediction(
-        labels=votes.counts.argmax(axis=1).astype(np.int64),
-        abstained=~(p_values <= per_node),
-        p_values=p_values,
-        alpha=level,
-        simultaneous=bool(simultaneous),
-        smoothing=votes.smoothing,
-        samples=votes.samples,
-    )
+        labels=votes.counts.argmax(axis=1).astype(np.int64), abstained=~(p_values <= per_node), p_values=p_values,
+        alpha=level, simultaneous=bool(simultaneous), smoothing=votes.smoothing, samples=votes.samples,
+    )  # fmt: skip
 
 
 def _charged(share: float, samples: int, total_variation: float) -> float:

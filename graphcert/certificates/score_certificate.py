@@ -21,7 +21,7 @@ from graphcert.certificates.confidence_bounds import (
 from graphcert.core.arguments import one_of
 from graphcert.core.arrays import Floats, Mask
 from graphcert.errors import InputError, UnsupportedError
-from graphcert.noise import Budget, Scheme, Views
+from graphcert.noise import CHANNELS, Budget, Scheme, Views
 from graphcert.noise.law import undominated
 from graphcert.tradeoff import allocation_trade_offs, budget_trade_offs
 from graphcert.tradeoff.base import rounded_up
@@ -84,9 +84,11 @@ class ScoreCertificate(Claims):
         tails = self.tails
         if (tails is not None) != (self.bounds == "band"):
             raise InputError("tails belong to bounds='band', and only to them")
-        if tails is not None and (tails.shape[:-1] != (self.nodes,) or np.diff(tails).max(initial=0) > 0):
+        if tails is None:
+            return
+        if tails.shape[:-1] != (self.nodes,) or np.diff(tails).max(initial=0) > 0:
             raise InputError(f"the tails of {self.nodes} scores need one row each, falling along the bins")
-        if tails is not None and not ((tails >= 0) & (tails <= 1)).all():
+        if not ((tails >= 0) & (tails <= 1)).all():
             raise InputError("tails are probabilities from 0 to 1")
 
     def _check_read(self) -> None:
@@ -114,12 +116,10 @@ class ScoreCertificate(Claims):
         votes = unanimous_scores(samples, self.total_variation)
         tails, mean, variance = score_bounds(votes, self.bounds, self._level, np.ones(1, dtype=np.bool_))
         return replace(
-            self,
-            mean_lower=np.where(self.targets, mean, 0.0),
+            self, samples=samples, mean_lower=np.where(self.targets, mean, 0.0),
             variance_upper=np.where(self.targets, variance, 0.25),
             tails=None if tails is None else np.where(self.targets[:, None], tails, 0.0),
-            samples=samples,
-        )
+        )  # fmt: skip
 
     def robust_at(
         self,
@@ -137,10 +137,9 @@ class ScoreCertificate(Claims):
         """
         if self.tails is None:
             raise UnsupportedError("an allocation is judged by exact trade-offs; certify_scores with bounds='band'")
-        views = Views.of_flips(self.smoothing, self.nodes)
-        kept = np.zeros(self.nodes, dtype=np.bool_)
-        trade_offs = allocation_trade_offs(views, (feature_add, feature_delete, edge_add, edge_delete))
-        for view, trade_off in enumerate(trade_offs):
+        views, kept = Views.of_flips(self.smoothing, self.nodes), np.zeros(self.nodes, dtype=np.bool_)
+        changes = (feature_add, feature_delete, edge_add, edge_delete)
+        for view, trade_off in enumerate(allocation_trade_offs(views, changes)):
             mine = views.of_node == view
             kept[mine] = self._band.of_nodes(mine).perturbed_mean(trade_off) > 0.5
         return kept
@@ -149,10 +148,8 @@ class ScoreCertificate(Claims):
         """(N,) whether the mean score stays above 1/2 by the exact trade-offs of a budget."""
         if distance and budget.nodes is None:
             budget = replace(budget, nodes=self.nodes)
-        kept = np.ones(self.nodes, dtype=np.bool_)
-        for trade_off in budget_trade_offs(self.smoothing, budget, distance, self.nodes):
-            kept &= self._band.perturbed_mean(trade_off) > 0.5
-        return kept
+        trade_offs = budget_trade_offs(self.smoothing, budget, distance, self.nodes)
+        return np.asarray(np.logical_and.reduce([self._band.perturbed_mean(seen) > 0.5 for seen in trade_offs]))
 
     @cached_property
     def _band(self) -> ScoreTails:
@@ -205,14 +202,10 @@ def certify_scores(
 
     Args:
         votes: votes of N nodes with scores, as `sample_votes(…, scores=True)` takes them.
-        alpha: error rate below 1/2 of all claims together (or of each one, see `simultaneous`).
-        simultaneous: True makes all claims hold at once with probability ≥ 1 − alpha, by spending alpha/M on each of
-            the M targets. False spends alpha on each node and makes claims about single nodes only.
+        alpha, simultaneous, targets: as in `certify`.
         bounds: "band", a band around the distribution function and the exact trade-off. Or mean and variance only, for
             comparison: "bernstein" (Maurer & Pontil 2009), for scores of small variance, or "dkw" (from one uniform
             band), for the others; "band" certifies whatever "dkw" does. Choose without looking at the final scores.
-        targets: the nodes about which claims are made, as a mask (N,) of booleans or as node numbers, each once; all by
-            default. Choose them without looking at the final samples: by a data split or by the pilot.
 
     Raises:
         InputError: if the votes have no scores, or an argument is outside its domain.
@@ -236,17 +229,13 @@ def worst_divergence(smoothing: Scheme, budget: Budget) -> float:
 
     Infinite if a channel that is not perturbed, or shows every such change, is changed at all.
     """
-    costs = []
-    for channel, *counts in (
-        ("features", budget.feature_add, budget.feature_delete),
-        ("edges", budget.edge_add, budget.edge_delete),
-    ):
+    worst: list[float] = []
+    for channel in CHANNELS:
         # A dominated level causes less divergence; without any level, every change shows.
-        weights = [order_weight(law, *ORDER) for law in undominated(smoothing.levels(channel))] or [
-            (math.inf, math.inf)
-        ]
-        worst = map(max, zip(*weights, strict=True))
-        costs += [(count, weight) for count, weight in zip(counts, worst, strict=True) if count]  # 0 · ∞ is 0 here
+        weights = [order_weight(law, *ORDER) for law in undominated(smoothing.levels(channel))]
+        worst += map(max, zip(*(weights or [(math.inf, math.inf)]), strict=True))
+    # Here 0 · ∞ is 0.
+    costs = [(count, weight) for count, weight in zip(budget.as_tuple(), worst, strict=True) if count]
     if any(math.isinf(weight) for _, weight in costs):
         return math.inf
     total = sum((count * Fraction(weight) for count, weight in costs), Fraction(0))

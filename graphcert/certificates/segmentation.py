@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import SupportsFloat, SupportsIndex
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from graphcert.certificates.stored import Stored
 from graphcert.core.arguments import half_open, one_of, positive, whole
-from graphcert.core.arrays import Floats, Mask
+from graphcert.core.arrays import Floats, Integers, Mask
 from graphcert.errors import InputError
 from graphcert.statistics import binomial_tail, bonferroni, check_errors, check_level, confidence_words, holm
 from graphcert.tradeoff import gaussian_radius
@@ -36,7 +36,7 @@ class SegmentationCertificate(Stored):
         samples: the number of samples behind every p-value.
     """
 
-    labels: NDArray[np.int64]
+    labels: Integers
     abstained: Mask
     p_values: Floats
     tau: float
@@ -94,24 +94,19 @@ class SegmentationCertificate(Stored):
     def guarantee(self) -> str:
         """What is guaranteed, about what and with which probability, in plain words."""
         claims, total = int((~self.abstained).sum()), self.abstained.size
-        means = f"the base classifier returns their label with a probability above {self.tau} under the noise" + (
-            ""
-            if self.sigma is None
-            else f", and the smoothed classifier keeps it under every change of the input of "
-            f"ℓ2 norm at most {norm_words(float(gaussian_radius(self.tau, self.sigma)), 6)}"
-        )
-        which = (
-            f"all of the {claims:,} components with a claim"
-            if self.errors == 0
-            else (
-                f"all but at most {self.errors:,} of the {claims:,} components with a claim (generalised family-wise error, "
-                f"k = {self.errors + 1})"
+        means = f"the base classifier returns their label with a probability above {self.tau} under the noise"
+        if self.sigma is not None:
+            radius = norm_words(float(gaussian_radius(self.tau, self.sigma)), 6)
+            means += (
+                f", and the smoothed classifier keeps it under every change of the input of ℓ2 norm at most {radius}"
             )
-        )
+        which, wrong = f"of the {claims:,} components with a claim", self.errors
+        if wrong:
+            which = f"but at most {wrong:,} {which} (generalised family-wise error, k = {wrong + 1})"
         return (
-            f"With probability at least {confidence_words(self.alpha)} over the {self.samples:,} samples, {which} are right "
-            f"at the same time: {means}. Tested by the {self.method.capitalize()} procedure over {total:,} components; "
-            f"nothing is said about the {total - claims:,} that abstain."
+            f"With probability at least {confidence_words(self.alpha)} over the {self.samples:,} samples, all {which} are "
+            f"right at the same time: {means}. Tested by the {self.method.capitalize()} procedure over {total:,} "
+            f"components; nothing is said about the {total - claims:,} that abstain."
         )
 
 
@@ -167,13 +162,6 @@ def seg_certify(
     tested = threshold if charged == 0 else min(float(np.nextafter(threshold + charged, 2.0)), 1.0)
     p_values = binomial_tail(successes, samples, tested)
     return SegmentationCertificate(
-        labels=labels.astype(np.int64),
-        abstained=~_TESTS[method](p_values, level, tolerated),
-        p_values=p_values,
-        tau=threshold,
-        alpha=level,
-        method=method,
-        errors=tolerated,
-        sigma=deviation,
-        samples=samples,
-    )
+        labels=labels.astype(np.int64), abstained=~_TESTS[method](p_values, level, tolerated), p_values=p_values,
+        tau=threshold, alpha=level, method=method, errors=tolerated, sigma=deviation, samples=samples,
+    )  # fmt: skip

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from graphcert.certificates.claims import Claims
-from graphcert.certificates.confidence_bounds import RULES, claimed, note_claims, unanimous_votes
+from graphcert.certificates.confidence_bounds import RULES, claimed, note_claims, unanimous_votes, vote_bounds
 from graphcert.certificates.norm_family import BlockScales, unit_law
 from graphcert.core.arguments import one_of, whole
-from graphcert.core.arrays import Floats, Mask
+from graphcert.core.arrays import Floats, Integers, Mask
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Budget, Smoothing, Views
 from graphcert.noise.budget import count
@@ -63,9 +63,8 @@ class Certificate(Claims):
 
     def _unanimous(self, samples: int) -> "Certificate":
         votes = unanimous_votes(samples, self.classes, self.total_variation)
-        p_lower, p_other_upper = RULES[self.method](votes, self._level)
-        everywhere = np.where(self.targets, p_lower, 0.0), np.where(self.targets, p_other_upper, 1.0)
-        return replace(self, p_lower=everywhere[0], p_other_upper=everywhere[1], samples=samples)
+        p_lower, p_other_upper = vote_bounds(votes, self.method, self._level, self.targets)
+        return replace(self, p_lower=p_lower, p_other_upper=p_other_upper, samples=samples)
 
     def radius(self, nodes: int | None = None) -> Floats:
         """How far the features can be moved, in norm over all of them together, before a label may change.
@@ -86,9 +85,8 @@ class Certificate(Claims):
         """
         rows = self.nodes if nodes is None else min(count("nodes", nodes), self.nodes)
         if rows == 0:
-            raise InputError(
-                "with nodes=0 nothing moves, and every radius would hold; give nodes of at least 1, or none"
-            )
+            words = "with nodes=0 nothing moves, and every radius would hold; give nodes of at least 1, or none"
+            raise InputError(words)
         other = None if self.method == "binary" else self.p_other_upper
         return certified_radius(self.smoothing, self.p_lower, other, rows)
 
@@ -135,7 +133,7 @@ class Certificate(Claims):
         views = Views.of_flips(self.smoothing, self.nodes)
         return self._survives_each(allocation_trade_offs(views, changes), views.of_node)
 
-    def _survives_each(self, trade_offs: Sequence[TradeOff], of_node: NDArray[np.int64]) -> Mask:
+    def _survives_each(self, trade_offs: Sequence[TradeOff], of_node: Integers) -> Mask:
         """(N,) the rule of the certificate, every node at its own trade-off."""
         survives = np.array([self._survives(trade_off) for trade_off in trade_offs])
         return np.asarray(survives[of_node, np.arange(self.nodes)])
@@ -207,14 +205,8 @@ def certify(
     level, shared = claimed(votes, "certify", alpha, simultaneous, targets)
     mask = shared["targets"]
     note_claims(votes, shared["alpha"], "certify", shared["simultaneous"], method, mask)
-    p_lower, p_other_upper = RULES[method](votes, level)
-    # The level covers the targets only, so nothing at all is said about the others.
-    p_lower, p_other_upper = np.where(mask, p_lower, 0.0), np.where(mask, p_other_upper, 1.0)
+    p_lower, p_other_upper = vote_bounds(votes, method, level, mask)
     return Certificate(
-        labels=votes.labels,
-        p_lower=p_lower,
-        p_other_upper=p_other_upper,
-        method=method,
-        classes=votes.classes,
+        labels=votes.labels, p_lower=p_lower, p_other_upper=p_other_upper, method=method, classes=votes.classes,
         **shared,
-    )
+    )  # fmt: skip

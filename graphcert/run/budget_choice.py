@@ -1,5 +1,6 @@
 """Which budgets a run is evaluated at."""
 
+from bisect import bisect_left
 from dataclasses import replace
 from fractions import Fraction
 from itertools import product
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphcert.certificates import BudgetGrid, Certificate
-from graphcert.certificates.budget_grid import budget_sweep, evaluate_grid, refuse_vacuous
+from graphcert.certificates.budget_grid import as_budget, budget_sweep, evaluate_grid, refuse_vacuous
 from graphcert.certificates.samples_needed import out_of_reach
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.run.settings.stages import CertificateConfig, CollectiveConfig, norm_values, sweep_values
@@ -35,9 +36,8 @@ def budget_grids(certificate: Certificate, truth: _Truth, settings: CertificateC
     noise = certificate.smoothing
     law = noise.feature_law if noise.perturbs("features") else None
     if law is None and settings.node_limits:
-        raise InputError(
-            "nodes limits in how many nodes features change, but this run's noise leaves features clean; leave it out"
-        )
+        words = "but this run's noise leaves features clean; leave it out"
+        raise InputError(f"nodes limits in how many nodes features change, {words}")
     if law is not None and law.element == "rows":
         # Limits that are asked for come after the graph as it is.
         asked = settings.node_limits or range(1, _last_certified(certificate, "nodes") + 2)
@@ -85,8 +85,7 @@ def _last_certified(certificate: Certificate, axis: str, limit: int | None = Non
 
     def any_robust(budget: int) -> bool:
         try:
-            (asked,) = budget_sweep(**{"nodes": limit, axis: budget})
-            return bool(certificate._kept(asked).any())
+            return bool(certificate._kept(as_budget(**{"nodes": limit, axis: budget})).any())
         except UnsupportedError:
             return False
 
@@ -95,11 +94,7 @@ def _last_certified(certificate: Certificate, axis: str, limit: int | None = Non
         low, high = high, 2 * high
     if high >= LONGEST_AXIS and any_robust(LONGEST_AXIS):
         return LONGEST_AXIS - 1
-    high = min(high, LONGEST_AXIS)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if any_robust(middle) else (low, middle)
-    return low
+    return bisect_left(range(min(high, LONGEST_AXIS)), True, low + 1, key=lambda budget: not any_robust(budget)) - 1
 
 
 def collective_sweeps(certificate: Certificate, data: Any, settings: CollectiveConfig) -> tuple[dict[str, Any], ...]:
@@ -121,13 +116,13 @@ def collective_sweeps(certificate: Certificate, data: Any, settings: CollectiveC
         return ({"shift": _norms(certificate)},)
     if not (noise.flips_only and certificate.method == "binary"):
         return ()
+    way = "tight" if settings.method in ("tight", "all") and not settings.receptive_field else "lp"
     found: list[dict[str, Any]] = []
     for channel, *axes in _CHANNELS:
-        for axis in axes if certificate.smoothing.perturbs(channel) else ():
+        for axis in axes if noise.perturbs(channel) else ():
             if settings.receptive_field and axis == "edge_add":  # it creates new reach
                 continue
             budgets: dict[str, Any] = {axis: range(LONGEST_SWEEP + 1)}
-            way = "tight" if settings.method in ("tight", "all") and not settings.receptive_field else "lp"
             (curve,) = certificate.compare_methods(**budgets, methods=[way], data=data, time_limit=_GLANCE).values()
             hopeless = np.flatnonzero(curve.certified == 0)
             found.append({axis: tuple(range(1 + (int(hopeless[0]) if hopeless.size else LONGEST_SWEEP)))})

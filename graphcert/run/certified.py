@@ -65,9 +65,7 @@ def certificate_text(found: Certified, settings: CertificateConfig) -> str:
         "smoothed_accuracy": float(certificate.correct(truth)[certificate.targets].mean()),
         "grids": [
             {
-                "axes": grid.axes,
-                "values": grid.values,
-                "fixed": asdict(grid.fixed),
+                "axes": grid.axes, "values": grid.values, "fixed": asdict(grid.fixed),
                 "certified_ratio": grid.ratio.tolist(),
                 "certified_accuracy": None if grid.accuracy is None else grid.accuracy.tolist(),
             }
@@ -75,7 +73,7 @@ def certificate_text(found: Certified, settings: CertificateConfig) -> str:
         ],
         "radii": [{"nodes": limit, "radius": certificate.radius(limit).tolist()} for limit in limits],
         "nodes": {**claims["nodes"], "p_lower": certificate.p_lower.tolist()},
-    }
+    }  # fmt: skip
     return json.dumps(content, indent=1)
 
 
@@ -114,8 +112,7 @@ def _claims(certified: Certified) -> dict[str, Any]:
         "claims": certificate.claims, "samples": votes.samples, "pilot_samples": votes.pilot_samples,
         "votes": votes.digest,
         "nodes": {
-            "label": certificate.labels.tolist(),
-            "target": certificate.targets.tolist(),
+            "label": certificate.labels.tolist(), "target": certificate.targets.tolist(),
             "abstained": certificate.abstained.tolist(),
         },
     }  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphcert.certificates import Attack, Certificate
-from graphcert.certificates.attack_allocation import allocation, changed_rows
+from graphcert.certificates.attack_allocation import allocation
 from graphcert.certificates.method_hierarchy import MethodComparison
 from graphcert.collective import CollectiveCurve
 from graphcert.collective.curve import SHIFT, csv_text
@@ -62,16 +62,12 @@ class Collective:
         counted = {curve.targets for comparison in comparisons for curve in comparison.values()}
         return cls(comparisons, other, mean_score) if same and counted <= {targets} else None
 
-    def beside(self, sweep: int) -> dict[str, CollectiveCurve]:
-        """The curves of other classifiers over the budgets of one sweep."""
-        found = {} if self.isotropic is None else {"isotropic": self.isotropic.curves[sweep]}
-        return found | ({"mean_score": self.mean_score[sweep]} if self.mean_score else {})
-
     def table(self) -> str:
         """collective.csv: one row per sweep, method asked for and budget."""
         rows: list[dict[str, Any]] = []
+        others = {"isotropic": self.isotropic.curves if self.isotropic else (), "mean_score": self.mean_score}
         for i, comparison in enumerate(self.comparisons):
-            named = {**comparison, **self.beside(i)}
+            named = {**comparison, **{name: curves[i] for name, curves in others.items() if curves}}
             rows += [{"sweep": i, "asked": name, **row} for name, curve in named.items() for row in curve.rows()]
         # Not every sweep limits the nodes, and norms are no counts.
         found = {name for row in rows for name in row}
@@ -115,11 +111,10 @@ def _attack_rows(
     certificate: Certificate, labels: NDArray[np.int64], curve: CollectiveCurve, index: int
 ) -> list[dict[str, Any]]:
     """The attack at one budget: the budget, the place, what changes there, targets and broken targets."""
-    changes = allocation(certificate.smoothing, curve, index)
+    changes, touched = allocation(certificate.smoothing, curve, index)
     atoms = np.concatenate([1.0 + array.ravel() for array in changes]).prod()
     broken = Attack.of(certificate, curve, index).broken if atoms <= _QUICK_ATOMS else None
     budget = {f"budget_{axis}": value for axis, value in zip(curve.axes, curve.budgets[index].tolist(), strict=True)}
-    touched = changed_rows(certificate.smoothing, curve, index)
     rows = []
     for j, k in zip(*np.triu_indices(len(changes[0])), strict=True):
         mine = certificate.targets & (labels == j) if j == k else None

@@ -76,7 +76,7 @@ def _allocations(channel: _Channel) -> list[TradeOff]:
     if len(laws) == 1:
         return [trade_off(laws[0], add, delete, nodes, shift)]
     found = []
-    for adds, deletes in product(_compositions(add, len(laws)), _compositions(delete, len(laws))):
+    for adds, deletes in product(compositions(add, len(laws)), compositions(delete, len(laws))):
         rows = _rarest(laws, [a + d for a, d in zip(adds, deletes, strict=True)], nodes)
         if rows is not None:
             found.append(_product(trade_off(*part) for part in zip(laws, adds, deletes, rows, strict=True)))
@@ -112,11 +112,11 @@ def _product(parts: Iterable[TradeOff]) -> TradeOff:
     return prod(rest, start=first)
 
 
-def _compositions(total: int, parts: int) -> list[tuple[int, ...]]:
+def compositions(total: int, parts: int) -> list[tuple[int, ...]]:
     """All ways to write `total` as an ordered sum of `parts` numbers ≥ 0."""
-    if parts == 1:
-        return [(total,)]
-    return [(first, *rest) for first in range(total + 1) for rest in _compositions(total - first, parts - 1)]
+    if parts <= 1:
+        return [(total,) * parts]
+    return [(first, *rest) for first in range(total + 1) for rest in compositions(total - first, parts - 1)]
 
 
 def allocation_trade_offs(views: Views[BernoulliFlip], changes: tuple[ArrayLike, ...]) -> tuple[TradeOff, ...]:

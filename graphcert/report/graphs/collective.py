@@ -42,19 +42,18 @@ def collective(content: ReportContent) -> Section | None:
 
 
 def _introduction(content: ReportContent) -> list[str]:
-    sentences = [
-        "Judged alone, every target faces the worst perturbation for itself. But an adversary has only one perturbation",
-        "for the whole graph, and what changes some targets may spare others. The numbers here take that into account:",
+    words = (
+        "Judged alone, every target faces the worst perturbation for itself. But an adversary has only one perturbation "
+        "for the whole graph, and what changes some targets may spare others. The numbers here take that into account: "
         f"whichever single perturbation within the budget is made, at least so many of the "
-        f"{number(content.certificate.claims)} targets keep their label. Which ones these are depends on the "
-        "perturbation.",
-    ]
+        f"{number(content.certificate.claims)} targets keep their label. Which ones these are depends on the perturbation."
+    )
     if any(sweep.shifts is not None for sweep in content.sweeps):
-        sentences.append(
-            f"A budget is the {content.norm} norm of the change δ of all features together, "
+        words += (
+            f" A budget is the {content.norm} norm of the change δ of all features together, "
             f"{size_of_change(content.norm)}, which an adversary spreads over the nodes at will."
         )
-    return [" ".join(sentences)]
+    return [words]
 
 
 def _facts(content: ReportContent) -> Markup:
@@ -141,15 +140,12 @@ def _numbers(sweep: Sweep) -> Markup:
         cells.append(percent(row["certified"], best.targets))
         if correct is not None:
             cells.append(percent(int(correct[i]), best.targets))
-        cells += [_rounded_up(row["bound"]), sweep.gap(i), method_name(row["method"])]
+        bound = f"{math.ceil(100 * row['bound']) / 100:,.2f}" if math.isfinite(row["bound"]) else NOTHING
+        cells += [bound, sweep.gap(i), method_name(row["method"])]
         rows.append(cells + [row["status"] if _unproved(row["status"]) else ""] * stopped)
     header = ["budget", *map(method_name, sweep.curves), "ratio"] + ["accuracy"] * (correct is not None)
     header += ["at most changed", "gap", "proved by"] + ["solver"] * stopped
     return block("table", sweep.heading, header, rows)
-
-
-def _rounded_up(bound: float) -> str:
-    return f"{math.ceil(100 * bound) / 100:,.2f}" if math.isfinite(bound) else NOTHING
 
 
 def _unproved(status: str) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from graphcert.certificates import BudgetGrid, Certificate, certify
+from graphcert.certificates import BudgetGrid, certify
 from graphcert.noise import BernoulliFlip, Budget, Smoothing
 from graphcert.report.frame.wording import NOTHING, budget_words, number, percent
 from graphcert.report.graphs.content import ReportContent
@@ -126,27 +126,19 @@ def abstention_threshold(content: ReportContent) -> float | None:
     if certificate.method != "binary":
         shares = votes.successes[~certificate.abstained] / votes.samples
         return float(shares.min()) if shares.size else None
-    possible = range(votes.samples + 1)
-    smallest = bisect_left(possible, True, key=lambda k: bool(_claim(content, k)._kept(Budget())[0]))
+
+    def claimed(successes: int) -> bool:
+        pilot, counts = np.array([[1, 0]]), np.array([[successes, votes.samples - successes]])
+        probe = Votes(pilot, counts, _ANY_NOISE, total_variation=votes.total_variation)
+        return not certify(probe, certificate._level, simultaneous=False).abstained[0]
+
+    smallest = bisect_left(range(votes.samples + 1), True, key=claimed)
     return smallest / votes.samples if smallest <= votes.samples else None
 
 
 def out_of_reach(content: ReportContent, grid: BudgetGrid) -> Budget | None:
     """The first budget of a curve at which not even unanimous votes certify any node, whatever the model; or None."""
-    certificate, best = content.certificate, _claim(content, content.votes.samples)
-    p_lower, p_other = (np.full(certificate.nodes, bound[0]) for bound in (best.p_lower, best.p_other_upper))
-    unanimous = replace(certificate, p_lower=p_lower, p_other_upper=p_other)
+    unanimous = content.certificate._unanimous(content.votes.samples)
     budgets = [budget_at(grid, value) for value in sorted(grid.values[0])]
     first = bisect_left(budgets, True, key=lambda budget: not bool(unanimous._kept(budget).any()))
     return budgets[first] if first < len(budgets) else None
-
-
-def _claim(content: ReportContent, successes: int) -> Certificate:
-    """The claim about one node whose label gets `successes` of the votes, as strict as each claim of the report."""
-    certificate, votes = content.certificate, content.votes
-    level = certificate.alpha / (certificate.claims if certificate.simultaneous else 1)
-    pilot, counts = np.zeros((2, 1, votes.classes), dtype=np.int64)
-    pilot[0, 0] = 1
-    counts[0, :2] = successes, votes.samples - successes
-    probe = Votes(pilot, counts, _ANY_NOISE, total_variation=votes.total_variation)
-    return certify(probe, level, simultaneous=False, method=certificate.method)

@@ -197,8 +197,9 @@ class SegmentSettings:
         for name in ("images", "model", "sigma"):
             if name not in values:
                 raise InputError(f"the setting {name} is missing; give it in the file or as --{name}")
-        plain: dict[str, Any]
-        plain = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+        plain: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+        }
         if isinstance(plain.get("budgets"), str):
             plain["budgets"] = norm_values("budgets", plain["budgets"])
         return cls(**plain)

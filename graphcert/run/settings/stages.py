@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
+from graphcert.core.arguments import one_of
 from graphcert.errors import InputError
 from graphcert.noise.budget import count
 from graphcert.run.settings.typed import check_types, setting
@@ -36,7 +37,7 @@ def budget_values(axis: str, text: str | int | float) -> tuple[int, ...]:
     words = str(text)
     try:
         if ":" in words:
-            first, last, step = (*(int(part) for part in words.split(":")), 1)[:3]
+            first, last, step = (*map(int, words.split(":")), 1)[:3]
             span = range(first, last + 1, step) if first >= 0 and step > 0 and words.count(":") < 3 else range(0)
             # len() of a range fails beyond what an address can count.
             if span and (span[-1] - first) // step >= MOST_BUDGETS:
@@ -44,7 +45,7 @@ def budget_values(axis: str, text: str | int | float) -> tuple[int, ...]:
                 raise InputError(f"{most}, got {_short(words)}; take larger steps")
             values = tuple(span)
         else:
-            values = tuple(int(part) for part in words.split(","))
+            values = tuple(map(int, words.split(",")))
     except InputError:
         raise
     except ValueError:
@@ -70,7 +71,7 @@ def norm_values(axis: str, text: str | int | float) -> tuple[float, ...]:
             count = (last - first) // step + 1 if step > 0 else 0
             norms = [first + k * step for k in range(min(count, _MOST_NORMS + 1))]
         else:
-            norms = [fraction(part) for part in words.split(",")]
+            norms = [*map(fraction, words.split(","))]
         values = tuple(rounded_up(norm.numerator, norm.denominator) for norm in norms)
     except (ValueError, ArithmeticError):
         values = ()
@@ -137,8 +138,7 @@ class CertificateConfig:
         check_level(self.alpha)
         from graphcert.certificates import METHODS  # not needed by a command line without a run
 
-        if self.method not in METHODS:
-            raise InputError(f"the certificate method must be one of {', '.join(METHODS)}; got {self.method!r}")
+        one_of("the certificate method", self.method, METHODS)
         for name in ("max_add", "max_delete", "max_edge_add", "max_edge_delete"):
             if getattr(self, name) is not None and count(name, getattr(self, name)) > MOST_BUDGETS:
                 raise InputError(f"{name} must be at most {MOST_BUDGETS:,}, got {getattr(self, name)}")
@@ -177,9 +177,7 @@ class CollectiveConfig:
 
     def __post_init__(self) -> None:
         check_types(self, "collective")
-        if self.method not in collective_methods():
-            known = ", ".join(collective_methods())
-            raise InputError(f"the collective method must be one of {known}; got {self.method!r}")
+        one_of("the collective method", self.method, collective_methods())
         if self.time_limit < 0:
             raise InputError(f"the time limit must be a number of seconds of at least 0, got {self.time_limit!r}")
         for sweep in self.sweeps:
