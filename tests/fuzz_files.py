@@ -147,7 +147,8 @@ def all_votes() -> list[Votes]:
     local = Smoothing([BernoulliFlip(0.01, 0.5), flip, flip], flip, partition=partition())
     histogram = np.zeros((NODES, BINS), np.int64)
     histogram[:, 0] = 50
-    scores = Scores(np.zeros((NODES, 2), np.int64), np.zeros(NODES, np.int64), np.zeros(NODES, np.int64), histogram)
+    nothing = np.zeros(NODES, np.int64)
+    scores = Scores(np.zeros((NODES, 2), np.int64), nothing, nothing, histogram, margins=histogram)
     return [
         Votes(pilot, counts, Smoothing(flip), manifest={"seed": 1}),
         Votes(pilot, counts, local, scores=scores),

@@ -1,5 +1,6 @@
 """Truth of the tight collective certificate: every allocation, judged by exact rational trade-offs."""
 
+from dataclasses import replace
 from fractions import Fraction
 from math import prod
 
@@ -27,31 +28,48 @@ def critical_at(whole, level):
     return rounded_up(*whole.inverse(Fraction(level)).as_integer_ratio())
 
 
-def exact_critical(problem, group, b):
-    """c of allocation b (A,) as a group sees it, at the group's target level, in rational arithmetic."""
+def exact_trade_off(problem, group, b):
+    """The exact trade-off of allocation b (A,) as a group sees it."""
     adds, deletes = np.zeros((2, len(problem.laws)), dtype=int)
     for axis, amount in enumerate(b):
         (deletes if problem.deletes[axis] else adds)[problem.law_of_axis[group, axis]] += amount
     parts = [trade_off(law, int(a), int(d)) for law, a, d in zip(problem.laws, adds, deletes, strict=True)]
-    return critical_at(prod(parts[1:], start=parts[0]), problem.level[group])
+    return prod(parts[1:], start=parts[0])
 
 
-def fallen(problem, b, slack=0.0):
-    """(n,) which outputs fall under allocation b, if c were larger by `slack`."""
-    critical = np.array([exact_critical(problem, i, b) for i in range(problem.law_of_axis.shape[0])])
-    return problem.p_lower <= critical[problem.groups] + slack
+def exact_critical(problem, group, b, other=1.0):
+    """c of allocation b (A,) as a group sees it, at its target level, or where another class of bound `other` ties."""
+    whole, level = exact_trade_off(problem, group, b), Fraction(problem.level[group])
+    if other < 1.0:
+        level = min(level, whole.upper_exact(Fraction(other)) + 2 * level - 1)
+    return critical_at(whole, level)
 
 
-def most_fallen(problem, budget, counted=None, slack=0.0):
+def fallen(problem, b, slack=0.0, rounded=False):
+    """(n,) which outputs fall under allocation b, if c were larger by `slack`; by their own bounds of other classes, or by
+    those of their cells (`rounded`)."""
+    other = np.ones(problem.outputs) if problem.p_other is None else problem.p_other
+    if rounded:
+        other = problem.cells.other[problem.cells.of_output]
+    c = {
+        pair: exact_critical(problem, int(pair[0]), b, pair[1]) for pair in set(zip(problem.groups, other, strict=True))
+    }
+    return problem.p_lower <= np.array([c[pair] for pair in zip(problem.groups, other, strict=True)]) + slack
+
+
+def most_fallen(problem, budget, counted=None, slack=0.0, rounded=False):
     """The largest number of counted outputs that one allocation within the budget breaks."""
     worth = np.ones(problem.outputs, dtype=bool) if counted is None else counted
     found = allocations(problem.axis_class, problem.capacity, budget)
-    return max(int((fallen(problem, b, slack) & worth).sum()) for b in found)
+    return max(int((fallen(problem, b, slack, rounded) & worth).sum()) for b in found)
 
 
 @st.composite
 def problems(draw, laws=DYADIC_FLIPS, most_axes=4):
-    """Small problems over one to three classes, at any levels; majorities anywhere, also exactly critical somewhere."""
+    """Small problems over one to three classes, at any levels; majorities anywhere, also exactly critical somewhere.
+
+    Half of them are about the multi-class rule.
+    """
     classes = draw(
         st.sampled_from([("feature_add",), ("feature_add", "feature_delete"), ("feature_delete", "edge_add")])
     )
@@ -62,6 +80,10 @@ def problems(draw, laws=DYADIC_FLIPS, most_axes=4):
         return np.array(draw(st.lists(st.integers(low, high), min_size=size, max_size=size)), dtype=int)
 
     majority = st.one_of(st.floats(0.45, 1), st.floats(1e-9, 0.05).map(lambda q: 1 - q), st.sampled_from([0.5, 1.0]))
+    rest = st.one_of(st.floats(0.1, 1.0), st.sampled_from([0.0, 0.01, 0.25, 1.0]))
+    shares = draw(st.one_of(st.none(), st.lists(rest, min_size=outputs, max_size=outputs)))
+    if shares is not None:
+        majority = st.one_of(st.floats(0.2, 1), st.sampled_from([0.25, 0.5, 1.0]))
     problem = TightProblem(
         groups=integers(0, groups - 1, outputs),
         p_lower=np.array(draw(st.lists(majority, min_size=outputs, max_size=outputs))),
@@ -73,6 +95,10 @@ def problems(draw, laws=DYADIC_FLIPS, most_axes=4):
         level=np.array(draw(st.one_of(st.just(0.5), LEVELS, st.lists(LEVELS, min_size=groups, max_size=groups)))),
     )
     b = integers(0, 2, axes)
+    if shares is not None:
+        other = np.minimum((1 - problem.p_lower) * shares, 1 - problem.p_lower)
+        problem.p_lower[-1] = min(exact_critical(problem, problem.groups[-1], b, other[-1]), 1 - other[-1])
+        problem = replace(problem, p_other=other)
     problem.p_lower[0] = exact_critical(problem, problem.groups[0], b)
     return problem
 

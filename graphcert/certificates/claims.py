@@ -14,7 +14,7 @@ from graphcert.certificates.clean_graph import CleanGraph
 from graphcert.certificates.families import compared_curves, one_curve
 from graphcert.certificates.method_hierarchy import ALL, MethodComparison
 from graphcert.certificates.node_claims import NodeClaims
-from graphcert.certificates.query import CollectiveOptions, Query
+from graphcert.certificates.query import CollectiveOptions, HalfSpaces, Query
 from graphcert.collective import CollectiveCurve
 from graphcert.collective.half_spaces.localized import BINS
 from graphcert.core.arguments import target_mask
@@ -34,11 +34,15 @@ class Claims(NodeClaims):
     """Claims that hold for every node by itself, and together for all targets of one perturbation."""
 
     @abstractmethod
-    def _half_spaces(self, orders: Sequence[Order] | None) -> tuple[tuple[Order, ...], Floats]:
-        """The D directions of change and (D, N) the least amount of each that can take the label away, rounded down."""
+    def _half_spaces(self, orders: Sequence[Order] | None) -> HalfSpaces:
+        """What it takes in each direction of change to take the labels away."""
 
     def _majorities(self) -> Floats | None:
         """(N,) lower bounds of the labels' probabilities; None if the claims rest on something else."""
+        return None
+
+    def _others(self) -> Floats | None:
+        """(N,) upper bounds of the probabilities of every other class; None under the binary rule."""
         return None
 
     def _distances(self) -> Floats | None:
@@ -116,8 +120,8 @@ class Claims(NodeClaims):
             InputError: for budgets that are not whole numbers ≥ 0, limits of nodes that limit nothing, targets outside the
                 certificate's, `data` that is another graph than the one that was voted on or outside the domain of the
                 noise, an unknown method or solver, or a solver that is not installed.
-            UnsupportedError: if the claims do not hold simultaneously, or not by the binary rule (which a shift does not
-                need); if `layers` are given and the noise or the budget adds edges, or rows are selected; under continuous
+            UnsupportedError: if the claims do not hold simultaneously; if `layers`
+                are given and the noise or the budget adds edges, or rows are selected; under continuous
                 noise for every method but "naive", except against a shift without selection of rows.
 
         Warns:

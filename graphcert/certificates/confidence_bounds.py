@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from graphcert.core.arguments import target_mask
+from graphcert.core.arguments import one_of, target_mask
 from graphcert.core.arrays import Floats, Mask
-from graphcert.errors import InputError, RepeatedClaimsWarning
+from graphcert.errors import InputError, RepeatedClaimsWarning, UnsupportedError
 from graphcert.noise import BernoulliFlip, Smoothing
 from graphcert.statistics import (
     bernstein_mean_variance,
@@ -81,15 +81,46 @@ BOUNDS = ("band", "bernstein", "dkw")
 """What is bounded of a score: its distribution function, or mean and variance by two methods."""
 
 
-def score_bounds(votes: Votes, bounds: str, level: float, targets: Mask) -> tuple[Floats | None, Floats, Floats]:
-    """Bounds of the label's score under the law that is claimed, by one of `BOUNDS` at `level` per node.
+def score_rule(votes: Votes, bounds: str, method: str | None) -> str:
+    """What the label's mean score is compared with: 1/2 ("binary") or the mean score of every other class ("multiclass").
 
-    Lower bounds of the tails (N, B), or None without a band; mean (N,), rounded down; variance (N,), rounded up. Of nodes
-    outside `targets` (N,) they say what holds for every score.
+    Args:
+        votes: with scores.
+        bounds: one of `BOUNDS`.
+        method: one of `RULES`, or None for "multiclass" where there are three classes or more and it exists.
+
+    Raises:
+        InputError: if the votes have no scores, or not those that the rule needs.
+        UnsupportedError: for mean and variance against every other class.
+    """
+    margins = checked_scores(votes).margins is not None
+    if method is None:
+        return "multiclass" if margins and bounds == "band" and votes.classes > 2 else "binary"
+    if one_of("the certificate method", method, RULES) == "multiclass":
+        if bounds != "band":
+            raise UnsupportedError(
+                "mean and variance are known of the label's score only; use bounds='band' or 'binary'"
+            )
+        if not margins:
+            raise InputError(
+                "of these scores only the label's was counted; take them anew with sample_votes(…, scores=True), or "
+                "certify with method='binary'"
+            )
+    return method
+
+
+def score_bounds(
+    votes: Votes, bounds: str, rule: str, level: float, targets: Mask
+) -> tuple[Floats | None, Floats, Floats]:
+    """Bounds of the label's score, or of all of its margins by the `rule` of `score_rule`, under the law that is claimed.
+
+    They are made by one of `BOUNDS` at `level` per node: lower bounds of the tails (N, B), or None without a band; mean
+    (N,), rounded down; variance (N,), rounded up. Of nodes outside `targets` (N,) they say what holds for every score.
     """
     scores, distance, tails = checked_scores(votes), votes.total_variation, None
     if bounds == "band":
-        tails = np.where(targets[:, None], _reduced(tail_band(scores.histogram, level), distance), 0.0)
+        sampled = tail_band(scores.histogram, level, scores.margins if rule == "multiclass" else None)
+        tails = np.where(targets[:, None], _reduced(sampled, distance), 0.0)
         mean, variance = tail_mean_variance(tails)
     elif bounds == "dkw":
         mean, variance = dkw_mean_variance(scores.histogram, level)
@@ -108,11 +139,11 @@ def checked_scores(votes: Votes) -> Scores:
 
 
 def unanimous_scores(samples: int, total_variation: float) -> Votes:
-    """Made-up votes of one node whose label has the score 1 in every sample."""
+    """Made-up votes of one node whose label has the score 1, and the largest margins, in every sample."""
     histogram = np.zeros((1, BINS), dtype=np.int64)
     histogram[0, -1] = samples
     sums = np.array([samples * UNIT])
-    scores = Scores(np.array([[UNIT, 0]]), sums, sums * UNIT, histogram)
+    scores = Scores(np.array([[UNIT, 0]]), sums, sums * UNIT, histogram, histogram)
     return replace(unanimous_votes(samples, 2, total_variation), scores=scores)
 
 

@@ -41,8 +41,9 @@ def _curve(query: Query, method: Method) -> CollectiveCurve:
     majorities = query.claims._majorities()
     assert majorities is not None  # else there is no such method
     orders = DEFAULT_ORDERS if query.orders is None else tuple(Order(*order) for order in query.orders)
+    problem = hierarchical_problem(query.smoothing, majorities, query.data, query.claims._others())
     return collective_hierarchical(
-        hierarchical_problem(query.smoothing, majorities, query.data), query.budgets, method=method.program,
+        problem, query.budgets, method=method.program,
         targets=query.targets, correct=query.correct, robust_per_node=query.robust_per_node,
         orders=orders, bins=query.bins, time_limit=query.time_limit, solver=query.solver,
     )  # fmt: skip

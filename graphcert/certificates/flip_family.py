@@ -1,14 +1,17 @@
 """Flips of bits and edges: half-spaces, receptive fields, and the exact search (theory, sections 4, 8 and 9)."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from graphcert.certificates.method_hierarchy import HIERARCHY, Method
-from graphcert.certificates.query import Family, Query
+from graphcert.certificates.query import Family, HalfSpaces, Query
 from graphcert.certificates.score_family import tight_scores
 from graphcert.collective import (
     CollectiveCurve,
+    LocalizedProblem,
     collective_localized,
     collective_receptive,
     scheme_perception,
@@ -22,6 +25,7 @@ from graphcert.collective.half_spaces.receptive import robust_in_receptive_field
 from graphcert.core.arrays import Mask
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import AXES
+from graphcert.tradeoff.half_spaces import Order, order_eta
 
 _REFUSAL = (
     "the tight certificate is about votes, or bands of scores, that see the whole graph; use method='milp' for mean and "
@@ -49,12 +53,42 @@ def _curve(query: Query, method: Method) -> CollectiveCurve:
     }  # fmt: skip
     if method.program in ("tight-lp", "tight"):
         return _tight(query, options, branching=method.program == "tight")
-    used, eta = query.claims._half_spaces(method.orders or query.orders)
-    problem = smoothing_problem(query.smoothing, eta, used, query.data)
     options |= {"method": method.program, "solver": query.solver}
+    found = query.claims._half_spaces(method.orders or query.orders)
+    curve = replace(_by_half_spaces(query, _problem(query, found), options), rounding=found.rounding)
+    return curve if found.kinds is None else _with_binary_rule(query, curve, found.orders, options)
+
+
+def _problem(query: Query, found: HalfSpaces) -> LocalizedProblem:
+    return smoothing_problem(query.smoothing, found.eta, found.orders, query.data, found.kinds)
+
+
+def _by_half_spaces(query: Query, problem: LocalizedProblem, options: dict[str, Any]) -> CollectiveCurve:
+    """The curve of one problem, through receptive fields if layers are given."""
     if query.layers is None:
         return collective_localized(problem, query.counts, bins=query.bins, **options)
     return collective_receptive(problem, budgets=query.counts, **_perception(query), **options)
+
+
+def _with_binary_rule(
+    query: Query, curve: CollectiveCurve, orders: Sequence[Order], options: dict[str, Any]
+) -> CollectiveCurve:
+    """`curve` of the multi-class rule, strengthened by the binary one where it leaves something open.
+
+    Each half-space of pairs is at least as far as the binary one, but its outputs stand in several chains per group, whose
+    relaxation can be looser: the hull of a sum lies below the sum of hulls.
+    """
+    majorities = query.claims._majorities()
+    assert majorities is not None  # the multi-class rule is about votes
+    rows = np.flatnonzero((curve.attacked_upper > 0) & ((curve.gap != 0) | (curve.correct_upper is not None)))
+    if options["method"] == "naive" or not rows.size:
+        return curve
+    rest = replace(query.brief(_BRIEF_SECONDS), budgets=[query.budgets[row] for row in rows])
+    eta = np.array([order_eta(majorities, *order) for order in orders])
+    options = options | {"robust_per_node": options["robust_per_node"][rows], "time_limit": rest.time_limit}
+    binary = _by_half_spaces(rest, _problem(rest, HalfSpaces(tuple(orders), eta)), options)
+    # What crosses the half-spaces of pairs crosses these too.
+    return strengthened(curve, binary, rows, same=True)
 
 
 def _robust_alone(query: Query, method: Method) -> Mask:
@@ -65,8 +99,7 @@ def _robust_alone(query: Query, method: Method) -> Mask:
     alone = query.robust_per_node
     if method.orders is None and query.orders is None:
         return alone
-    used, eta = query.claims._half_spaces(None)
-    problem = smoothing_problem(query.smoothing, eta, used, query.data)
+    problem = _problem(query, query.claims._half_spaces(None))
     if query.layers is None:
         return alone | robust_by_half_spaces(problem, query.counts)
     return alone | robust_in_receptive_fields(problem, query.counts, **_perception(query))
@@ -76,7 +109,7 @@ def _tight(query: Query, options: dict[str, Any], branching: bool) -> Collective
     majorities = query.claims._majorities()
     if majorities is None:
         return tight_scores(query, options)
-    problem = tight_problem(query.smoothing, majorities, query.data)
+    problem = tight_problem(query.smoothing, majorities, query.data, query.claims._others())
     found = collective_tight(problem, query.counts, bins=query.bins or BINS, branching=branching, **options)
     unsettled = np.flatnonzero(found.gap != 0)
     if not unsettled.size:

@@ -12,7 +12,7 @@ from graphcert.certificates.clean_graph import CleanGraph
 from graphcert.certificates.method_hierarchy import Method
 from graphcert.collective import CollectiveCurve
 from graphcert.collective.half_spaces.localized import BINS
-from graphcert.core.arrays import Integers, Mask
+from graphcert.core.arrays import Floats, Integers, Mask
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Budget, Scheme
 from graphcert.tradeoff.half_spaces import Order
@@ -36,6 +36,22 @@ class CollectiveOptions(TypedDict, total=False):
     bins: int | None
     time_limit: float | None
     solver: str
+
+
+class HalfSpaces(NamedTuple):
+    """The half-spaces of N nodes in D directions.
+
+    Attributes:
+        orders: the directions.
+        eta: (D, N) the least amount of each that can take the label away, rounded down.
+        kinds: (N,) nodes of one kind are ordered alike by all directions; None if all are of one.
+        rounding: the most by which a bound of other classes was rounded up.
+    """
+
+    orders: tuple[Order, ...]
+    eta: Floats
+    kinds: Integers | None = None
+    rounding: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,10 +1,11 @@
 """`certify_scores`: what scores prove about the mean-score classifier (theory section 4; Schuchardt et al. 2023)."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,12 +13,15 @@ from numpy.typing import ArrayLike
 from graphcert.certificates.claims import Claims
 from graphcert.certificates.confidence_bounds import (
     BOUNDS,
+    RULES,
     checked_scores,
     claimed,
     note_claims,
     score_bounds,
+    score_rule,
     unanimous_scores,
 )
+from graphcert.certificates.query import HalfSpaces
 from graphcert.core.arguments import one_of
 from graphcert.core.arrays import Floats, Mask
 from graphcert.errors import InputError, UnsupportedError
@@ -38,6 +42,11 @@ _KNOWN = {
     "dkw": "mean and variance are bounded by a band around the distribution of the score",
 }
 
+_KNOWN_MARGINS = (
+    "the distributions of its margins over all other classes are bounded by one band, and their perturbed means by exact "
+    "trade-offs"
+)
+
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class ScoreCertificate(Claims):
@@ -45,8 +54,11 @@ class ScoreCertificate(Claims):
 
     The classifier is the mean-score one: the class of largest expected score under the noise. It is not the majority vote
     that `Certificate` speaks about: labels and claims of the two must not be mixed. Scores are at least 0 and sum to at
-    most 1, so a class whose mean stays above 1/2 stays the largest. Sound side: what is not proved is reported as not
-    robust.
+    most 1, so a class whose mean stays above 1/2 stays the largest: that is the binary rule. The multi-class rule says
+    the same of the margins (1 + score of the label − score of another class) / 2: where all of their means stay above 1/2,
+    the label stays the largest. No margin lies below the label's score, so at the same error rate this rule never
+    certifies less. In what follows "score" then stands for the smallest margin that the band allows (theory, section 4).
+    Sound side: what is not proved is reported as not robust.
 
     With a band, a node is robust if its mean score stays above 1/2 by the exact trade-offs: ∫ lower(1 − F₊(t)) dt > 1/2 (see
     `ScoreTails`). With mean and variance, or where the budget is too large for exact arithmetic, if Σ w · ε < ln(1 +
@@ -56,14 +68,18 @@ class ScoreCertificate(Claims):
     Attributes beside those of all `Claims`:
 
     Attributes:
-        mean_lower: (N,) lower bound of the label's mean score under the noise; 0 for a node that is no target.
+        mean_lower: (N,) lower bound of the label's mean score under the noise, or of its mean margins over all other
+            classes; 0 for a node that is no target.
         variance_upper: (N,) upper bound of the variance of that score, holding jointly; with a band, the variance of the
             smallest score that the band allows, whose mean is `mean_lower`. 1/4 for a node that is no target.
         bounds: "band", "bernstein" or "dkw", where they come from.
-        tails: (N, B) lower bounds of the probability that the score reaches (b + 1)/B, the band; None for the others.
+        tails: (N, B) lower bounds of the probability that the score, or any margin, reaches (b + 1)/B, the band; None
+            for the others.
+        method: "binary" or "multiclass"; the latter with a band only.
 
     Raises:
-        InputError: if `tails` are no probabilities that fall along the bins of every node.
+        InputError: if `tails` are no probabilities that fall along the bins of every node, or belong to another `bounds` or
+            `method`.
         UnsupportedError: without a band, if the smoothing has other laws than flips of bits and edges.
     """
 
@@ -71,6 +87,7 @@ class ScoreCertificate(Claims):
     variance_upper: Floats
     bounds: str
     tails: Floats | None = None
+    method: str = "binary"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -84,6 +101,8 @@ class ScoreCertificate(Claims):
         tails = self.tails
         if (tails is not None) != (self.bounds == "band"):
             raise InputError("tails belong to bounds='band', and only to them")
+        if one_of("the certificate method", self.method, RULES) == "multiclass" and tails is None:
+            raise InputError("the multi-class rule of scores rests on a band; give tails, or method='binary'")
         if tails is None:
             return
         if tails.shape[:-1] != (self.nodes,) or np.diff(tails).max(initial=0) > 0:
@@ -97,6 +116,11 @@ class ScoreCertificate(Claims):
         self._check_others("variance_upper", 0.25)
         if self.tails is not None:
             self._check_others("tails", 0.0)
+
+    @classmethod
+    def _built(cls, description: Mapping[str, Any]) -> Self:
+        # Older files know the binary rule only, and do not name it.
+        return super()._built({"method": "binary", **description})
 
     def _kept(self, budget: Budget, shift: float = 0.0) -> Mask:
         if shift and self.smoothing.flips_only:
@@ -114,7 +138,7 @@ class ScoreCertificate(Claims):
 
     def _unanimous(self, samples: int) -> "ScoreCertificate":
         votes = unanimous_scores(samples, self.total_variation)
-        tails, mean, variance = score_bounds(votes, self.bounds, self._level, np.ones(1, dtype=np.bool_))
+        tails, mean, variance = score_bounds(votes, self.bounds, self.method, self._level, np.ones(1, dtype=np.bool_))
         return replace(
             self, samples=samples, mean_lower=np.where(self.targets, mean, 0.0),
             variance_upper=np.where(self.targets, variance, 0.25),
@@ -162,27 +186,32 @@ class ScoreCertificate(Claims):
     def _eta(self) -> Floats:
         return mean_variance_eta(self.mean_lower, self.variance_upper)
 
-    def _half_spaces(self, orders: Sequence[Order] | None) -> tuple[tuple[Order, ...], Floats]:
+    def _half_spaces(self, orders: Sequence[Order] | None) -> HalfSpaces:
         used = (*DEFAULT_ORDERS, ORDER) if orders is None and self.tails is not None else orders
         used = (ORDER,) if used is None else tuple(Order(*order) for order in used)
         if used == (ORDER,):
-            return used, self._eta()[None]
+            return HalfSpaces(used, self._eta()[None])
         if self.tails is None:
             raise UnsupportedError("mean and variance of scores give the half-space of order 2 only; leave out orders")
         if not used:
             raise InputError("name at least one order of divergence in orders")
-        return used, np.array([score_eta(self.tails, *order) for order in used])
+        return HalfSpaces(used, np.array([score_eta(self.tails, *order) for order in used]))
 
     def _basis(self) -> str:
+        if self.method == "multiclass":
+            return "a band around the margins of scores, the multi-class rule"
         return "a band around the scores" if self.bounds == "band" else f"mean and variance of scores ({self.bounds})"
 
     def _words(self) -> tuple[str, str, str]:
+        rule, known = "one half, and scores sum to at most one", _KNOWN[self.bounds]
+        if self.method == "multiclass":
+            rule, known = "that of every other class", _KNOWN_MARGINS
         return (
             "The certified classifier is the mean-score classifier: for each node, the class whose score is largest on "
             "average when {noise}. It is not the majority vote, and its claims must not be mixed with claims about that.",
-            "the mean score of the label stays above one half, and scores sum to at most one",
-            f"; {_KNOWN[self.bounds]}. The error rates of several certificates from the same votes, such as one about the "
-            f"majority vote, add up",
+            f"the mean score of the label stays above {rule}",
+            f"; {known}. The error rates of several certificates from the same votes, such as one about the majority vote, "
+            f"add up",
         )
 
 
@@ -191,6 +220,7 @@ def certify_scores(
     alpha: float = 0.01,
     simultaneous: bool = True,
     *,
+    method: str | None = None,
     bounds: str = "band",
     targets: ArrayLike | None = None,
 ) -> ScoreCertificate:
@@ -203,24 +233,30 @@ def certify_scores(
     Args:
         votes: votes of N nodes with scores, as `sample_votes(…, scores=True)` takes them.
         alpha, simultaneous, targets: as in `certify`.
+        method: "multiclass" compares the label's mean score with that of every other class; "binary" with 1/2, which at
+            the same error rate never certifies more. By default "multiclass" where there are three classes or more, the
+            margins were counted and `bounds` is "band", and "binary" elsewhere.
         bounds: "band", a band around the distribution function and the exact trade-off. Or mean and variance only, for
             comparison: "bernstein" (Maurer & Pontil 2009), for scores of small variance, or "dkw" (from one uniform
             band), for the others; "band" certifies whatever "dkw" does. Choose without looking at the final scores.
 
     Raises:
-        InputError: if the votes have no scores, or an argument is outside its domain.
+        InputError: if the votes have no scores, or an argument is outside its domain; for method="multiclass" if only the
+            label's score was counted, as in files of older versions.
+        UnsupportedError: for method="multiclass" with mean and variance only.
 
     Warns:
         RepeatedClaimsWarning: if other claims were made from the same `Votes` object: the error rates add up.
     """
     one_of("the bounds", bounds, BOUNDS)
     level, shared = claimed(votes, "certify_scores", alpha, simultaneous, targets)
-    mask = shared["targets"]
-    tails, mean, variance = score_bounds(votes, bounds, level, mask)
+    mask, rule = shared["targets"], score_rule(votes, bounds, method)
+    tails, mean, variance = score_bounds(votes, bounds, rule, level, mask)
+    # Both methods rest on one event: what the binary rule certifies, the multi-class rule certifies too.
     note_claims(votes, shared["alpha"], "certify_scores", shared["simultaneous"], bounds, mask)
     labels = checked_scores(votes).labels
     return ScoreCertificate(
-        labels=labels, mean_lower=mean, variance_upper=variance, bounds=bounds, tails=tails, **shared
+        labels=labels, mean_lower=mean, variance_upper=variance, bounds=bounds, tails=tails, method=rule, **shared
     )
 
 

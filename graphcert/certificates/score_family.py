@@ -19,11 +19,11 @@ from graphcert.tradeoff.mean_scores import ScoreTails
 
 _Key = tuple[tuple[int, int], ...]
 
-MOST_ALLOCATIONS = 10_000
+MOST_ALLOCATIONS = 20_000
 """How many ways to spread a budget are looked at one by one."""
 
-_MOST_WORK = 10**6
-"""How many atoms their exact trade-offs may have in all, about a minute of work."""
+_MOST_WORK = 10**7
+"""How many atoms their exact trade-offs may have in all, about twenty seconds of work."""
 
 
 class Worst(NamedTuple):
@@ -74,7 +74,9 @@ def _choices(problem: TightProblem, budget: Integers) -> list[Integers] | None:
         ways *= comb(room + mine.size - 1, room) if mine.size else 1
         spent.append((mine, room))
     changes = sum(room for _, room in spent)
-    atoms = (changes / len(problem.laws) + 1.0) ** len(problem.laws) if changes < 10**6 else np.inf
+    changed = np.concatenate([mine for mine, room in spent if room] or [np.zeros(0, np.int64)])
+    laws = max(len(np.unique(problem.law_of_axis[:, changed])), 1)  # others show no change
+    atoms = (changes / laws + 1.0) ** laws if changes < 10**6 else np.inf
     if ways > MOST_ALLOCATIONS or ways * atoms > _MOST_WORK:
         return None
     choices = []
@@ -134,9 +136,9 @@ def tight_scores(query: Query, options: dict[str, Any]) -> CollectiveCurve:
     )  # fmt: skip
     if not open_rows.size:
         return found
-    used, eta = query.claims._half_spaces(query.orders)
+    half_spaces = query.claims._half_spaces(query.orders)
     rest = collective_localized(
-        smoothing_problem(query.smoothing, eta, used, query.data), query.counts[open_rows],
+        smoothing_problem(query.smoothing, half_spaces.eta, half_spaces.orders, query.data), query.counts[open_rows],
         method="milp", solver=query.solver, bins=query.bins, **options | {"robust_per_node": alone[open_rows]},
     )  # fmt: skip
     for name in ("bound", "attacked_upper", "method", "status", "correct_upper"):

@@ -9,13 +9,15 @@ from numpy.typing import ArrayLike
 from graphcert.certificates.claims import Claims
 from graphcert.certificates.confidence_bounds import RULES, claimed, note_claims, unanimous_votes, vote_bounds
 from graphcert.certificates.norm_family import BlockScales, unit_law
+from graphcert.certificates.query import HalfSpaces
+from graphcert.collective.pairs import pair_cells
 from graphcert.core.arguments import one_of, whole
 from graphcert.core.arrays import Floats, Integers, Mask
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Budget, Smoothing, Views
 from graphcert.noise.budget import count
 from graphcert.tradeoff import TradeOff, allocation_trade_offs, budget_trade_offs, certified_radius, selected_trade_offs
-from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, order_eta
+from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, order_eta, pair_eta
 from graphcert.votes import Votes
 
 METHODS = tuple(RULES)
@@ -87,8 +89,7 @@ class Certificate(Claims):
         if rows == 0:
             words = "with nodes=0 nothing moves, and every radius would hold; give nodes of at least 1, or none"
             raise InputError(words)
-        other = None if self.method == "binary" else self.p_other_upper
-        return certified_radius(self.smoothing, self.p_lower, other, rows)
+        return certified_radius(self.smoothing, self.p_lower, self._others(), rows)
 
     def robust_at(
         self,
@@ -140,29 +141,33 @@ class Certificate(Claims):
 
     def _survives(self, trade_off: TradeOff) -> Mask:
         """(N,) the rule of the certificate at one trade-off."""
+        binary = np.asarray(self.p_lower > trade_off.critical)
         if self.method == "binary":
-            return np.asarray(self.p_lower > trade_off.critical)
-        return np.asarray(trade_off.lower(self.p_lower) > trade_off.upper(self.p_other_upper))
+            return binary
+        # The binary rule is contained; it is rounded less.
+        return binary | np.asarray(trade_off.lower(self.p_lower) > trade_off.upper(self.p_other_upper))
 
-    def _half_spaces(self, orders: Sequence[Order] | None) -> tuple[tuple[Order, ...], Floats]:
-        self._refuse_multiclass()
+    def _half_spaces(self, orders: Sequence[Order] | None) -> HalfSpaces:
         used = DEFAULT_ORDERS if orders is None else tuple(Order(*order) for order in orders)
         if not used:
             raise InputError("name at least one order of divergence in orders")
-        return used, np.array([order_eta(self.p_lower, *order) for order in used])
+        other = self._others()
+        if other is None:
+            return HalfSpaces(used, np.array([order_eta(self.p_lower, *order) for order in used]))
+        cells = pair_cells(np.zeros(self.nodes, np.int64), self.p_lower, other)
+        rounded = cells.other[cells.of_output]
+        eta = np.array([pair_eta(self.p_lower, rounded, *order) for order in used])
+        return HalfSpaces(used, eta, cells.of_output, cells.rounding)
 
     def _majorities(self) -> Floats | None:
-        self._refuse_multiclass()
         return self.p_lower
+
+    def _others(self) -> Floats | None:
+        return None if self.method == "binary" else self.p_other_upper
 
     def _distances(self) -> Floats | None:
         law = unit_law(self.smoothing)
-        other = None if self.method == "binary" else self.p_other_upper
-        return None if law is None else certified_radius(Smoothing(law), self.p_lower, other, self.nodes)
-
-    def _refuse_multiclass(self) -> None:
-        if self.method != "binary":
-            raise UnsupportedError("a collective certificate rests on the binary rule; certify with method='binary'")
+        return None if law is None else certified_radius(Smoothing(law), self.p_lower, self._others(), self.nodes)
 
     def _basis(self) -> str:
         return f"the {'binary' if self.method == 'binary' else 'multi-class'} rule"

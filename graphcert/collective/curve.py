@@ -39,6 +39,7 @@ class CollectiveCurve:
         correct_targets: their number, or None.
         attacks: (B, M) int or None, the changes of the best attack found within each budget, per axis of change of the
             problem (such as one block, one channel and one operation).
+        rounding: the most by which an upper bound of other classes was rounded up; 0 under the binary rule.
     """
 
     axes: tuple[str, ...]
@@ -52,6 +53,7 @@ class CollectiveCurve:
     correct_upper: IntArray | None = None
     correct_targets: int | None = None
     attacks: IntArray | None = None
+    rounding: float = 0.0
 
     @property
     def certified(self) -> IntArray:
@@ -78,8 +80,13 @@ class CollectiveCurve:
         certified = f"{self.certified.min():,} to {self.certified.max():,}" if len(self) else "none"
         return (
             f"CollectiveCurve of {self.targets:,} targets at {len(self):,} budgets ({', '.join(varying) or 'no change'}): "
-            f"{certified} certified by {', '.join(dict.fromkeys(self.method.tolist()))}"
+            f"{certified} certified by {', '.join(dict.fromkeys(self.method.tolist()))}{self._rounded}"
         )
+
+    @property
+    def _rounded(self) -> str:
+        """What rounding has to say in a summary."""
+        return f", other classes rounded up by at most {self.rounding:.2g}" if self.rounding else ""
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """One plain dictionary per budget: the budget per axis, then every number of the certificate."""
@@ -106,6 +113,8 @@ class CollectiveCurve:
         """A plain description (JSON ready); `from_dict` inverts it."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         plain = {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in values.items()}
+        if not self.rounding:
+            del plain["rounding"]
         return {**plain, "gap": [None if math.isnan(gap) else gap for gap in plain["gap"]]}
 
     @classmethod
@@ -115,7 +124,7 @@ class CollectiveCurve:
             measured = np.float64 if SHIFT in description["axes"] else np.int64
             kinds = {"budgets": measured, "bound": np.float64, "attacked_upper": np.int64, "method": np.str_}
             kinds |= {"status": np.str_, "gap": np.float64, "correct_upper": np.int64, "attacks": np.int64}
-            values = {"attacks": None, **description, "axes": tuple(description["axes"])}
+            values = {"attacks": None, "rounding": 0.0, **description, "axes": tuple(description["axes"])}
             for key, kind in kinds.items():
                 values[key] = None if values[key] is None else _array(key, values[key], kind)
             values["budgets"] = values["budgets"].reshape(-1, len(values["axes"]))
@@ -182,6 +191,8 @@ def _check(curve: CollectiveCurve) -> None:
         raise ValueError("attacked_upper lies below its bound")
     if not (np.isfinite(curve.budgets) & (curve.budgets >= 0)).all() or np.isinf(curve.gap).any():
         raise ValueError("a budget is not a finite number of at least 0, or a gap is infinite")
+    if type(curve.rounding) not in (int, float) or not 0 <= curve.rounding <= 1:
+        raise ValueError("the rounding of other classes is no number from 0 to 1")
 
 
 REFUTED = "refuted by an attack"
@@ -214,6 +225,7 @@ def strengthened(
         new[name] = mine.astype(np.result_type(mine, theirs))  # words of any length
         new[name][at] = theirs[chosen]
     new["gap"] = new["attacked_upper"] - attack
+    new["rounding"] = max(curve.rounding, other.rounding) if better.any() else curve.rounding
     if not same and curve.attacks is None:
         new["gap"][at] = np.nan
     if curve.correct_upper is not None and other.correct_upper is not None:

@@ -15,15 +15,18 @@ from graphcert.core.arrays import Floats, Integers
 CELLS = 16
 """The most values of q besides 1 that are told apart."""
 
+_SMALLEST = 2.0**-40
+"""Smaller bounds are raised to it."""
+
 
 @dataclass(frozen=True, eq=False)
 class PairCells:
-    """M cells of n outputs.
+    """J cells of n outputs.
 
     Attributes:
         of_output: (n,) the cell of each output.
-        group: (M,) the group of each cell, ascending.
-        other: (M,) the bound q of each cell; ascending within a group, 1 where the binary rule decides.
+        group: (J,) the group of each cell, ascending.
+        other: (J,) the bound q of each cell; ascending within a group, 1 where the binary rule decides.
         rounding: the most by which a bound q was raised to that of its cell.
     """
 
@@ -44,7 +47,11 @@ def pair_cells(groups: Integers, p_lower: Floats, p_other: Floats | None, most: 
 
     Sound side: bounds are never lowered.
     """
-    other = np.ones(p_lower.size) if p_other is None else np.where(p_other < 1.0 - p_lower, p_other, 1.0)
+    other = (
+        np.ones(p_lower.size)
+        if p_other is None
+        else np.where(p_other < 1.0 - p_lower, np.maximum(p_other, _SMALLEST), 1.0)
+    )
     known = np.sort(other[other < 1.0])
     if known.size:
         ends = np.append(np.unique(known if most is None else known[_last_of_bins(known, most)]), 1.0)

@@ -50,7 +50,9 @@ def certify_votes(voted: Voted, settings: CertificateConfig) -> Certified:
     if votes.scores is not None:
         # A copy: the report itself says that the error rates of both kinds of claims add up.
         level = certificate.alpha, certificate.simultaneous
-        scores = certify_scores(replace(votes), *level, targets=certificate.targets)
+        # Older votes have the score of the label only, which is then compared with one half.
+        rule = "binary" if certificate.method == "binary" else None
+        scores = certify_scores(replace(votes), *level, method=rule, targets=certificate.targets)
     return Certified(data, votes, certificate, scores, budget_grids(certificate, data.y.numpy(), settings))
 
 

@@ -53,7 +53,7 @@ def dkw_mean_variance(histogram: ArrayLike, alpha: float) -> tuple[Floats, Float
     return np.maximum(mean, 0.0), np.minimum(second, 0.25)
 
 
-def tail_band(histogram: ArrayLike, alpha: float) -> Floats:
+def tail_band(histogram: ArrayLike, alpha: float, smallest: ArrayLike | None = None) -> Floats:
     """Lower bounds of all tails P(s ≥ (b + 1)/B) of a variable s in [0, 1], holding together: 1 − F₊ on every bin b.
 
     Two bands share the error rate, and the better one counts at every bin. With probability ≥ 1 − α/2 the distribution
@@ -62,22 +62,36 @@ def tail_band(histogram: ArrayLike, alpha: float) -> Floats:
     Clopper and Pearson (1934) every single tail is bounded at α/(2(B − 1)), which is far sharper where a tail is near 0 or
     1. Of a sample only its bin is known, so it counts for the tails up to the lower end of its bin.
 
+    *The smallest tails of several variables* u_k ≥ s of the same samples cost nothing more: min_k P(u_k ≥ t) at an edge t
+    is the tail of one of them, which is fixed before the samples. The smallest of their counts is at most the count of
+    that one, so its Clopper–Pearson bound is too large only if that one's is. And what is below the tails of s is below
+    all of theirs.
+
     Args:
-        histogram: (…, B) integers, n independent samples counted in B ≤ 1,024 equal bins of [0, 1].
-        alpha: error rate in (0, 1) of all bounds of one variable together; divide by the number of claims before calling.
+        histogram: (…, B) integers, n independent samples of s counted in B ≤ 1,024 equal bins of [0, 1].
+        alpha: error rate in (0, 1) of all bounds together; divide by the number of claims before calling.
+        smallest: (…, B) the histogram whose upper tails are, edge by edge, the smallest of those of all u_k; None for s
+            itself.
 
     Returns:
         (…, B) bounds in [0, 1), falling in b; 0 in the last bin, of which no sample is known to reach the end. Sound side:
         never above the exact value of the formula.
 
     Raises:
-        InputError: if a row is no histogram, or `alpha` is not a level.
+        InputError: if a row is no histogram, `smallest` has lower tails than it, or `alpha` is not a level.
     """
     counts, samples = _checked(histogram)
     level, bins = check_rate(alpha), counts.shape[-1]
     through = counts.cumsum(axis=-1)
     uniform = 1.0 - np.minimum((through / samples + _margin(samples, level)) * (1 + _GUARD), 1.0)
     share = level / (2 * max(bins - 1, 1))
+    if smallest is not None:
+        counts, others = _checked(smallest)
+        if counts.shape != through.shape or (others != samples).any() or (counts.cumsum(axis=-1) > through).any():
+            raise InputError(
+                "the smallest tails must be those of the same samples, and nowhere below the histogram's own"
+            )
+        through = counts.cumsum(axis=-1)
     single = clopper_pearson_lower(samples - through, samples, share) if share > 0 else np.zeros(counts.shape)
     tails = np.maximum(uniform, single)
     # A tail is at least every later one; the bounds of single tails are monotone up to their rounding only.

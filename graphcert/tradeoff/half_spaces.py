@@ -13,6 +13,17 @@ Proof of η. Let s = P(S) ≥ p > q and suppose s' = P'(S) ≤ q; q = 1/2 unless
 D_α(P'‖P) ≥ d_α(s'‖s), the same divergence of two coins; it falls in s' and rises in s while s' ≤ s, so it is at least
 d_α(q‖p) = η_α(p). Likewise, mirrored, D_α(P‖P') ≥ d_α(s‖s') ≥ d_α(p‖q). A perturbation with a smaller divergence leaves
 s' > q. ∎
+
+Proof of η of pairs. Let A be the outcomes on which the label is given, B those of one other class, P(A) ≥ p > q ≥ P(B) and
+p + q ≤ 1, and suppose P'(A) ≤ P'(B). There are randomised tests a ≤ 1_A and 1_B ≤ b ≤ 1 − a of masses p and q exactly under
+P, and P'(a) ≤ P'(A) ≤ P'(B) ≤ P'(b). Data processing leaves three outcomes: (p, q, r), r = 1 − p − q, against some (x, y, z)
+with x ≤ y. Somewhere on the way from (p, q, r) to (x, y, z) the first two are equal, and divergences are quasi-convex, so it
+is at least D_α((s/2, s/2, 1 − s)‖(p, q, r)) for some s. With u = 2·M_{1−α}(p, q), M the power mean, this is
+
+    ln( u^(1−α) s^α + r^(1−α) (1 − s)^α ) / (α − 1)  ≥  −ln(u + r)
+
+by Hölder's inequality, with equality at s = u/(u + r). Mirrored, D_α((p, q, r)‖(s/2, s/2, 1 − s)) is
+ln( u^α s^(1−α) + r^α (1 − s)^(1−α) ) / (α − 1) with u = 2·M_α(p, q), and at least α/(α − 1) · ln(u + r) likewise. ∎
 """
 
 import math
@@ -48,6 +59,9 @@ _DECIMAL_GUARD = Decimal(10) ** -40
 
 _FLOAT_GUARD = 2.0**-48
 """32 roundings: more than log, product, sum and quotient below can lose together, relative to their largest term."""
+
+_TINY = 1e-300
+"""Probabilities between 0 and this are raised to it, so that none is denormal."""
 
 Coin = tuple[Decimal, Decimal]
 """(P[z = 1], P[z = 0]) of one noisy element."""
@@ -114,6 +128,71 @@ def order_eta(p_lower: ArrayLike, order: float, mirrored: bool = False, *, level
     coin, target = (np.log(between), np.log1p(-between)), (np.full_like(p, -surprise), np.log1p(np.full_like(p, -q)))
     value = _two_point(coin, target, alpha) if mirrored else _two_point(target, coin, alpha)
     return np.maximum(np.where(inside, value, np.where(p == 1.0, certain * (1 - _FLOAT_GUARD), 0.0)), 0.0)
+
+
+def pair_eta(p_lower: ArrayLike, p_other: ArrayLike, order: float, mirrored: bool = False) -> Floats:
+    """The least divergence that takes the lead of a label of at least p over each class of at most q, rounded down.
+
+    η_α(p, q) = −ln( 1 − p − q + 2·M_{1−α}(p, q) ), M_t the power mean of exponent t: the geometric mean for t = 0, the
+    smaller one for t = −∞ (Li et al. 2019). Mirrored, α/(α − 1) · ln( 1 − p − q + 2·M_α(p, q) ); for α = 1 this is
+    p ln p + q ln q − (p + q) ln((p + q)/2), for α = ∞ ln(1 + p − q). What is not the label is at most 1 − p, and with
+    q = 1 − p this is `order_eta`. (Theory, section 4; proof at the head of this file.)
+
+    Args:
+        p_lower: lower bounds p of the label's probability, any shape.
+        p_other: upper bounds q of the probability of every other class, of the same shape or one for all; those above
+            1 − p count as 1 − p.
+        order, mirrored: as in `order_weight`; weights and η of one half-space take the same ones.
+
+    Returns:
+        η ≥ 0 of the shape of `p_lower`: 0 where p ≤ q, inf only where p = 1. Sound side: never above the exact value, and
+        never below `order_eta` of p.
+    """
+    alpha = checked_order(order)
+    p, given = probabilities(p_lower), probabilities(p_other)
+    if given.shape not in ((), p.shape):
+        raise InputError("p_other must be one probability, or one per majority")
+    binary = order_eta(p, alpha, mirrored)
+    # 1 − p is exact for p ≥ 1/2; elsewhere it exceeds p, and what is above p counts for nothing.
+    q = np.minimum(given, 1.0 - p)
+    inside = (p > q) & (p < 1.0)  # a label that is always given is known to `order_eta`
+    high = np.where(inside, p, 0.75)
+    low = np.where(inside, np.where(q > 0, np.maximum(q, _TINY), 0.0), 0.25)
+    inside &= high > low
+    if mirrored and alpha == 1:
+        middle = (high + low) / 2
+        value = high * np.log(high / middle) + low * np.log(np.where(low > 0, low, middle) / middle)
+        lost = np.full_like(value, 4 * _FLOAT_GUARD)
+    else:
+        factor = -1.0 if not mirrored else 1.0 if math.isinf(alpha) else alpha / (alpha - 1)
+        mean, doubt = _power_mean(high, low, alpha if mirrored else 1.0 - alpha)
+        # 1 − p − q has a relative error of few roundings, or terms of at least 1/4 beside it.
+        whole = (1.0 - high - low) + 2 * mean
+        value = factor * np.log(whole)
+        lost = _FLOAT_GUARD * (abs(factor) * (8 + doubt * (2 * mean / whole)) + np.abs(value))
+    return np.maximum(binary, np.where(inside, value - lost, 0.0))
+
+
+def _power_mean(high: Floats, low: Floats, exponent: float) -> tuple[Floats, Floats]:
+    """M_t of two numbers, high > low ≥ 0 and low no less than `_TINY` unless it is 0, and its relative error.
+
+    The error is at most `_FLOAT_GUARD` times what is returned. M_t = high · ((1 + e^−h)/2)^(1/t) with h = t ln(high/low),
+    and from the other end if t < 0.
+    """
+    size = abs(exponent)
+    with np.errstate(divide="ignore"):
+        distance = -np.log(low / high)
+    if math.isinf(exponent):
+        return (high if exponent > 0 else low), np.zeros_like(high)
+    if size < _TINY:  # as far from 0 as floats tell
+        return np.sqrt(high) * np.sqrt(low), 1.0 + np.zeros_like(high)
+    with np.errstate(over="ignore", invalid="ignore"):
+        step = -np.log1p(np.expm1(-size * distance) / 2) / size
+        mean = (
+            high * np.exp(-step) if exponent > 0 else np.where(low > 0, low * np.exp(np.where(low > 0, step, 0.0)), 0.0)
+        )
+    doubt = 1.0 + np.minimum(distance, 1.0 / size)
+    return mean, doubt
 
 
 def mean_variance_eta(mean_lower: ArrayLike, variance_upper: ArrayLike) -> Floats:

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from graphcert.core.arrays import Integers as Counts
 from graphcert.core.arrays import read_only, seal
@@ -15,6 +16,12 @@ UNIT = 2**16
 
 BINS = 128
 """Equal bins of [0, 1] in the histogram; a score of exactly 1 belongs to the last."""
+
+SLOTS = 8
+"""The most histograms of margins per node while samples are taken."""
+
+_MOST_BYTES = 2**27
+"""The most memory that they take per thread, if that leaves a node at least one."""
 
 _WIDTH = UNIT // BINS
 _MOST_SAMPLES = 2**30
@@ -30,11 +37,18 @@ class Scores:
     afterwards. The arrays are copied and read-only. The mean-score classifier, the class of largest expected score, is
     another classifier than the majority vote (theory section 0); its labels are those of this object.
 
+    The *margin* over another class is (UNIT + score of the label − score of that class) / 2, from 0 to `UNIT` and never
+    below the label's score. Its mean exceeds UNIT / 2 if and only if the label has the larger mean. What is kept of the
+    margins over all other classes is a histogram whose upper tails are, edge by edge, the smallest of theirs (theory,
+    section 4).
+
     Attributes:
         pilot_sums: (N, K) sums, over the pilot samples, of the scores of all classes; they choose the labels.
         sums: (N,) sums, over the final samples, of the score of the label.
         squares: (N,) sums of its squares.
         histogram: (N, BINS) final samples whose score of the label lies in each bin; every row sums to the samples.
+        margins: (N, BINS) the histogram of the smallest tails of the margins over the other classes, whose rows sum to the
+            samples too; None if only the label's score was counted, as in older files.
 
     Raises:
         VotesError: if the arrays contradict each other.
@@ -44,11 +58,14 @@ class Scores:
     sums: Counts
     squares: Counts
     histogram: Counts
+    margins: Counts | None = None
 
     def __post_init__(self) -> None:
         for name, dimensions, largest in (
-            ("pilot_sums", 2, UNIT), ("sums", 1, UNIT), ("squares", 1, UNIT**2), ("histogram", 2, 1),
+            ("pilot_sums", 2, UNIT), ("sums", 1, UNIT), ("squares", 1, UNIT**2), ("histogram", 2, 1), ("margins", 2, 1),
         ):  # fmt: skip
+            if name == "margins" and self.margins is None:
+                continue
             object.__setattr__(self, name, _read_only(name, getattr(self, name), dimensions, largest * _MOST_SAMPLES))
         if self.classes < 2 or self.histogram.shape[1] != BINS:
             raise VotesError(
@@ -63,6 +80,7 @@ class Scores:
             needed = "every row of the histogram must hold the same number of samples, from 1 to 2^30"
             raise VotesError(f"{needed}, but the rows hold {totals.min()} to {totals.max()}")
         self._check_moments()
+        self._check_margins()
 
     def _check_moments(self) -> None:
         """Sums and squares must be those of some scores that fill the histogram."""
@@ -76,6 +94,17 @@ class Scores:
         mean, rest = np.divmod(self.sums, self.samples)
         if (self.squares - mean * (self.sums + rest) < rest).any():
             raise VotesError("no scores have such sums and squares: their variance would be negative")
+
+    def _check_margins(self) -> None:
+        """No margin lies below the score of the label in the same sample."""
+        if self.margins is None:
+            return
+        if self.margins.shape != self.histogram.shape or (self.margins.sum(axis=1) != self.samples).any():
+            raise VotesError("margins must hold every sample once per node, in the bins of the histogram of scores")
+        if (self.margins.cumsum(axis=1) > self.histogram.cumsum(axis=1)).any():
+            raise VotesError(
+                "margins lie below the scores of the label, which they cannot; they belong to other samples"
+            )
 
     @property
     def nodes(self) -> int:
@@ -103,8 +132,9 @@ class Scores:
         return seal("scores", self.arrays())
 
     def arrays(self) -> dict[str, Counts]:
-        """The four arrays by name."""
-        return {name: getattr(self, name) for name in ("pilot_sums", "sums", "squares", "histogram")}
+        """The arrays that there are, by name."""
+        names = ("pilot_sums", "sums", "squares", "histogram", "margins")
+        return {name: array for name in names if (array := getattr(self, name)) is not None}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Scores) and self.digest == other.digest
@@ -116,6 +146,39 @@ class Scores:
 def mean_score_labels(pilot_sums: Counts) -> Counts:
     """(N,) class of largest sum; the smallest class among equals."""
     return read_only(pilot_sums.argmax(axis=1).astype(np.int64))
+
+
+def rival_slots(pilot_sums: Counts, labels: Counts) -> Counts:
+    """Which histogram of margins counts each class, so that every class but the label has one.
+
+    J ≤ `SLOTS` of them, or as many as memory allows, whatever the number of classes. Where they suffice, each class has
+    its own, in the order of classes. Else the J − 1 classes that the pilot scored highest have their own and all others
+    share the last one: it counts the margin over the largest of their scores, which is no larger than that over any of them.
+
+    Args:
+        pilot_sums: (N, K) sums of the pilot scores.
+        labels: (N,) the labels that they choose.
+
+    Returns:
+        (N, K) slots 0 … J − 1, and −1 for the label.
+    """
+    nodes, classes = pilot_sums.shape
+    slots = max(min(classes - 1, SLOTS, _MOST_BYTES // (nodes * BINS * np.dtype(np.int32).itemsize)), 1)
+    others = np.arange(classes) != labels[:, None]
+    if slots == classes - 1:
+        place = others.cumsum(axis=1) - 1
+    else:
+        falling = np.where(others, -pilot_sums, 1).argsort(axis=1, kind="stable")  # the label comes last
+        place = np.minimum(falling.argsort(axis=1), slots - 1)
+    return np.where(others, place, -1).astype(np.int64)
+
+
+def smallest_margins(margins: NDArray[np.signedinteger[Any]]) -> Counts:
+    """(N, BINS) the histogram whose tails are the smallest of those of J histograms (N, BINS, J), edge by edge."""
+    through = np.zeros(margins.shape[:2], np.int64)
+    for slot in range(margins.shape[2]):
+        np.maximum(through, margins[:, :, slot].cumsum(axis=1, dtype=np.int64), out=through)
+    return np.diff(through, axis=1, prepend=0)
 
 
 def _read_only(name: str, values: ArrayLike, dimensions: int, largest: int) -> Counts:

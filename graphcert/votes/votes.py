@@ -159,8 +159,7 @@ class Votes:
             description["independent"] = True
         # The seal is that of the values, whatever type holds them.
         arrays = self._arrays()
-        if "histogram" in arrays:
-            arrays = {**arrays, "histogram": arrays["histogram"].astype(np.int32)}
+        arrays |= {name: arrays[name].astype(np.int32) for name in ("histogram", "margins") if name in arrays}
         write_sealed(Path(path), description, arrays)
 
     @classmethod
@@ -230,7 +229,7 @@ def _stored_scores(description: Mapping[str, Any], arrays: Mapping[str, NDArray[
         return None
     if description["scores"] != _QUANTISATION:
         raise ValueError(f"its scores are quantised as {description['scores']}, this version reads {_QUANTISATION}")
-    return Scores(**{name: arrays[name] for name in _SCORES})
+    return Scores(**{name: arrays[name] for name in _SCORES}, margins=arrays.get("margins"))
 
 
 def checked_counts(name: str, counts: ArrayLike, element: str) -> NDArray[np.integer]:

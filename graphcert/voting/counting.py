@@ -25,7 +25,7 @@ from graphcert.models.base import single_torch_thread
 from graphcert.models.checkpoint import model_fingerprint
 from graphcert.noise import Scheme
 from graphcert.sampling.philox import MAIN, PILOT
-from graphcert.votes import Scores, Votes, mean_score_labels
+from graphcert.votes import Scores, Votes, mean_score_labels, rival_slots, smallest_margins
 from graphcert.voting.noisy_graph import Problem
 from graphcert.voting.paths import Path
 from graphcert.voting.shard_store import ShardStore
@@ -121,9 +121,11 @@ def take_votes(
         if scores:
             pilot = run("pilot", pilot_samples, identity, partial(ClassScoreTally, *shape))
             labels = mean_score_labels(pilot["class_sums"])
-            # Whose score was added up depends on the pilot, so these shards belong to its labels.
-            labelled = identity | {"labels": sha256(labels.tobytes()).hexdigest()}
-            final = run("main", samples, labelled, partial(LabelScoreTally, *shape, labels))
+            slots = rival_slots(pilot["class_sums"], labels)
+            # Whose scores were added up depends on the pilot, so these shards belong to its labels and their rivals.
+            labelled = identity | {"labels": sha256(slots.tobytes()).hexdigest()}
+            final = run("main", samples, labelled, partial(LabelScoreTally, *shape, labels, slots))
+            final["margins"] = smallest_margins(final["margins"])
         else:
             pilot, final = (
                 run(purpose, number, identity, lambda: VoteTally(np.zeros(shape, np.int64)))

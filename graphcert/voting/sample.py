@@ -46,7 +46,9 @@ def sample_votes(
         seed: whole number from 0 to 2^64 − 1.
         alpha: if given, refuse beforehand a number of samples that cannot certify anything at this level …
         claims: … over so many simultaneous claims (default: all nodes).
-        scores: also keep sums of the class scores (softmax of the logits), for `certify_scores`. Takes somewhat longer.
+        scores: also count the class scores (softmax of the logits), for `certify_scores`: that of the label, and its
+            margins over all other classes. Takes somewhat longer, and up to 128 MiB more memory per thread (half a KiB per
+            node if that is more).
         path: "auto", "sparse" or "generic". Both see the same noisy graphs; the votes' manifest says which one ran.
         ignore: attributes of the data, such as "edge_weight", that the classifier is to do without. Unless they are named
             here, weights and attributes of edges are refused, because the call model(x, edge_index) leaves them out.

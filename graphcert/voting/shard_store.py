@@ -12,8 +12,11 @@ from graphcert.core.arrays import read_sealed, write_sealed
 from graphcert.errors import DataError, VotesError
 from graphcert.voting.vote_sums import Sums
 
-KINDS = (("counts",), ("counts", "class_sums"), ("counts", "sums", "squares", "histogram"))
+KINDS = (("counts",), ("counts", "class_sums"), ("counts", "sums", "squares", "histogram", "margins"))
 """The arrays of a shard: votes alone, and votes with scores of pilot and of final samples."""
+
+_DIMENSIONS = {"counts": 2, "histogram": 2, "margins": 3}
+"""Dimensions of the arrays that sum to the number of samples along their second axis."""
 
 
 class ShardStore:
@@ -35,7 +38,7 @@ class ShardStore:
         """Store the sums over the samples start … stop − 1, atomically."""
         description = {"identity": self.identity, "purpose": purpose, "start": start, "stop": stop}
         # The smallest sufficient type; the seal is that of the values.
-        compact = {name: array.astype(np.int32 if array.max() < 2**31 else np.int64) for name, array in sums.items()}
+        compact = {name: array.astype(_smallest(array)) for name, array in sums.items()}
         write_sealed(self._file(purpose, start, stop), description, compact)
 
     def read(self, purpose: str, start: int, stop: int, empty: Sums | None = None) -> Sums | None:
@@ -65,11 +68,18 @@ class ShardStore:
         return sums if _adds_up(sums, stop - start) else None
 
 
+def _smallest(array: NDArray[np.signedinteger[Any]]) -> type[np.signedinteger[Any]]:
+    """The smallest type that holds numbers ≥ 0."""
+    largest = array.max()
+    return np.int16 if largest < 2**15 else np.int32 if largest < 2**31 else np.int64
+
+
 def _adds_up(sums: Sums, samples: int) -> bool:
     """Whether these can be sums over so many samples."""
-    rows = [sums[name] for name in ("counts", "histogram") if name in sums]
+    counted = {name: dimensions for name, dimensions in _DIMENSIONS.items() if name in sums}
     return all(array.min(initial=0) >= 0 for array in sums.values()) and all(
-        array.ndim == 2 and (array.sum(axis=1) == samples).all() for array in rows
+        sums[name].ndim == dimensions and (sums[name].sum(axis=1) == samples).all()
+        for name, dimensions in counted.items()
     )
 
 

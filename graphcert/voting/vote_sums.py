@@ -11,7 +11,10 @@ Products with 2^16 are exact and floors only lose. So Σ q ≤ 2^16 (1 + u) / (1
 is a whole number. ∎
 """
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from graphcert.core.arrays import Integers
 from graphcert.core.compiled import kernel
@@ -76,24 +79,43 @@ def add_class_scores(logits, members, unit, sums):  # type: ignore[no-untyped-de
             sums[i, k] += quantised(out[k], total, unit)
 
 
+_WIDTH = UNIT // BINS
+
+
 @kernel
-def add_label_scores(logits, classes, members, unit, labels, sums, squares, histogram):  # type: ignore[no-untyped-def]
+def margin_bin(q, other):  # type: ignore[no-untyped-def]
+    """The bin of the margin (UNIT + q − other) / 2 of two scores."""
+    return min((UNIT + q - other) // (2 * _WIDTH), BINS - 1)
+
+
+@kernel
+def add_label_scores(logits, members, labels, slots, sums, squares, histogram, margins):  # type: ignore[no-untyped-def]
     """Add the score q of each member's label (N,), its square, and one count in the bin of q, `histogram` being (N, B).
 
-    Logits (N, ≥ K) float32 must not be NaN in the first K = `classes` columns; B divides `unit`.
+    Of each of the J slots of other classes (see `graphcert.votes.rival_slots`), with r the largest of their scores, one
+    count in the bin of the margin (UNIT + q − r) / 2, `margins` being (N, B, J): small scores have margins close together.
+
+    Logits (N, ≥ K) float32 must not be NaN in the first K columns, those of `slots` (N, K). Only the last slot is shared.
     """
-    bins = histogram.shape[1]
-    width = unit // bins
-    out = np.empty(classes, np.float32)
+    out, last = np.empty(slots.shape[1], np.float32), margins.shape[2] - 1
     for i in members:
         total = exponentials(logits, i, out)
-        q = quantised(out[labels[i]], total, unit)
+        q = quantised(out[labels[i]], total, UNIT)
         sums[i] += q
         squares[i] += q * q
-        histogram[i, min(q // width, bins - 1)] += 1
+        histogram[i, min(q // _WIDTH, BINS - 1)] += 1
+        shared = np.float32(0)
+        for k in range(out.size):
+            j = slots[i, k]
+            if j == last:
+                # The score of the largest exponential is the largest score: quotient, product and floor never fall.
+                shared = max(shared, out[k])
+            elif j >= 0:
+                margins[i, margin_bin(q, quantised(out[k], total, UNIT)), j] += 1
+        margins[i, margin_bin(q, quantised(shared, total, UNIT)), last] += 1
 
 
-Sums = dict[str, Integers]
+Sums = dict[str, NDArray[np.signedinteger[Any]]]
 
 
 def added(one: Sums, other: Sums) -> Sums:
@@ -129,18 +151,21 @@ class ClassScoreTally(VoteTally):
 
 
 class LabelScoreTally(VoteTally):
-    """Votes, and sum (N,), sum of squares (N,) and histogram (N, BINS) of the score of one label per node (N,)."""
+    """Votes; sum and sum of squares (N,) of the score of one label per node, histograms of it (N, BINS) and of its margins
+    (N, BINS, J)."""
 
-    def __init__(self, nodes: int, classes: int, labels: Integers) -> None:
+    def __init__(self, nodes: int, classes: int, labels: Integers, slots: Integers) -> None:
         super().__init__(np.zeros((nodes, classes), np.int64))
-        self._labels = labels
+        self._labels, self._slots = labels, slots
         self.sums |= {"sums": np.zeros(nodes, np.int64), "squares": np.zeros(nodes, np.int64)}
         self.sums["histogram"] = np.zeros((nodes, BINS), np.int64)
+        # The largest array by far; no count exceeds the number of samples, at most 2^30.
+        self.sums["margins"] = np.zeros((nodes, BINS, int(slots.max()) + 1), np.int32)
 
     def add(self, logits: Floats, members: Integers) -> bool:
-        """Add one vote and the score of every member."""
+        """Add one vote, the score and the margins of every member."""
         sane = super().add(logits, members)
         if sane:
-            counts, *rest = self.sums.values()
-            add_label_scores(logits, counts.shape[1], members, UNIT, self._labels, *rest)
+            _, *rest = self.sums.values()
+            add_label_scores(logits, members, self._labels, self._slots, *rest)
         return sane

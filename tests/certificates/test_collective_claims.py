@@ -271,7 +271,6 @@ def test_an_allocation_that_is_none_is_refused(allocation):
         ({"layers": -1, "data": EMPTY}, {}, InputError, "layers"),
         ({"layers": 1, "edge_add": 1, "data": EMPTY}, {}, UnsupportedError, "new reach"),
         ({}, {"simultaneous": False}, UnsupportedError, "hold together"),
-        ({}, {"method": "multiclass"}, UnsupportedError, "binary rule"),
         ({"data": SimpleNamespace(x=np.zeros((3, 1)), edge_index=np.zeros((2, 0), int))}, {}, InputError, "its own graph"),
     ],
 )  # fmt: skip

@@ -185,7 +185,7 @@ def test_receptive_fields_count_only_bits_that_are_there(drawn, laws, add, delet
     scheme = Smoothing(laws, partition=partition)
     certificate = claim(scheme, p)
     curve = certificate.collective(add, delete, method="milp", data=graph, layers=layers, attackers=attackers)
-    orders, eta = certificate._half_spaces(None)
+    orders, eta, *_ = certificate._half_spaces(None)
     problem = smoothing_problem(scheme, eta, orders, graph)
     seen = scheme_perception(scheme, nodes, graph, layers, "symmetric")
     field, standing = seen.perception["feature_add"].toarray() > 0, ~certificate.robust(add, delete)

@@ -104,6 +104,17 @@ def test_where_there_are_too_many_allocations_the_integer_program_answers(monkey
     assert set(mixed.method[2:]) <= {"naive", "lp", "milp"}
 
 
+def test_laws_that_see_no_change_do_not_count_as_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """15 ways to spread four changes, of (4/3 + 1)³ atoms each under three laws: 191, and 240 under four."""
+    tails = -np.sort(-np.random.default_rng(0).beta(9, 1, (N, BINS)), axis=1)
+    smoothing = Smoothing(LEVELS, BernoulliFlip(0.02, 0.2), PARTITION)
+    claim = certificate(tails, smoothing, np.ones(N, dtype=bool))
+    monkeypatch.setattr(score_family, "_MOST_WORK", 200)
+    assert claim.collective(4).gap[0] == 0
+    monkeypatch.setattr(score_family, "_MOST_WORK", 190)
+    assert np.isnan(claim.collective(4).gap[0])
+
+
 def test_mean_and_variance_have_no_exact_certificate() -> None:
     claim = ScoreCertificate(
         labels=np.zeros(N, np.int64), mean_lower=np.full(N, 0.9), variance_upper=np.full(N, 0.02), alpha=0.01,

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from graphcert.certificates import ScoreCertificate
+from graphcert.certificates import Certificate, ScoreCertificate
 from graphcert.certificates.score_certificate import worst_divergence
 from graphcert.noise import BernoulliFlip, Budget, Hierarchical, Partition, Scheme, Smoothing
 from graphcert.statistics import tail_mean_variance
@@ -24,7 +24,9 @@ from graphcert.votes import UNIT
 
 BITS = 4
 BINS = 16
-every_bound = pytest.mark.parametrize("bounds", ["bernstein", "band"])
+every_bound = pytest.mark.parametrize(
+    ("bounds", "method"), [("bernstein", "binary"), ("band", "binary"), ("band", "multiclass")]
+)
 INPUTS = np.array(list(product((0, 1), repeat=BITS)))
 DYADIC = st.integers(0, 16).map(lambda k: k / 16)
 LAWS = st.one_of(
@@ -55,8 +57,23 @@ def score_tables(draw, classes: int = 3) -> np.ndarray:
     return table[:, draw(st.permutations(range(classes)))]
 
 
+@st.composite
+def rival_tables(draw) -> np.ndarray:
+    """(16, K) scores of three or four classes, of which none need have more than half."""
+    classes = draw(st.integers(3, 4))
+    shares = draw(arrays(np.int64, classes, elements=st.integers(0, 6)))
+    shares = shares + draw(arrays(np.int64, (len(INPUTS), classes), elements=st.integers(0, 3)))
+    shares[:, 0] += 1
+    return (UNIT * shares // shares.sum(axis=1, keepdims=True))[:, draw(st.permutations(range(classes)))]
+
+
 def certificate(
-    smoothing: Scheme, noise: np.ndarray, table: np.ndarray, inputs: list[int], bounds: str = "bernstein"
+    smoothing: Scheme,
+    noise: np.ndarray,
+    table: np.ndarray,
+    inputs: list[int],
+    bounds: str = "bernstein",
+    method: str = "binary",
 ) -> ScoreCertificate:
     """What `certify_scores` would know after infinitely many samples, for one function around several inputs as nodes."""
     means = noise[inputs] @ table / UNIT
@@ -67,7 +84,12 @@ def certificate(
     tails = None
     if bounds == "band":
         edges = np.arange(1, BINS + 1) / BINS
-        tails = (noise[inputs][:, None, :] * (score[:, None, :] >= edges[None, :, None])).sum(axis=2)
+        seen = score[:, None]  # (nodes, 1 or K − 1, 16)
+        if method == "multiclass":
+            others = [np.delete(table, label, axis=1).T / UNIT for label in labels]
+            seen = np.stack([(1 + mine - rest) / 2 for mine, rest in zip(score, others, strict=True)])
+        reached = seen[:, :, None, :] >= edges[:, None]
+        tails = (noise[inputs][:, None, None, :] * reached).sum(axis=3).min(axis=1)
         mean, variance = tail_mean_variance(tails)
     return ScoreCertificate(
         labels=labels,
@@ -80,6 +102,7 @@ def certificate(
         samples=1,
         bounds=bounds,
         tails=tails,
+        method=method,
     )
 
 
@@ -99,14 +122,46 @@ def within(x: int, counts: list[tuple[slice, int, int]]) -> np.ndarray:
 
 @every_bound
 @settings(max_examples=150)
-@given(law=NOISY, table=score_tables())
-def test_no_certified_mean_score_is_ever_overtaken(bounds: str, law: BernoulliFlip, table: np.ndarray) -> None:
+@given(law=NOISY, table=st.one_of(score_tables(), rival_tables()))
+def test_no_certified_mean_score_is_ever_overtaken(
+    bounds: str, method: str, law: BernoulliFlip, table: np.ndarray
+) -> None:
     noise, inputs = noise_matrix(*[law] * BITS), list(range(len(INPUTS)))
-    claim = certificate(Smoothing(law), noise, table, inputs, bounds)
+    claim = certificate(Smoothing(law), noise, table, inputs, bounds, method)
     for add, delete in product(range(3), repeat=2):
         robust = claim.robust(add, delete)
         for x in np.flatnonzero(robust):
             assert keeps_its_label(noise, table, claim.labels[x], within(x, [(slice(None), add, delete)]))
+
+
+@settings(max_examples=100)
+@given(NOISY, st.one_of(score_tables(), rival_tables()))
+def test_against_every_other_class_never_less_is_certified_than_against_one_half(law, table: np.ndarray) -> None:
+    noise, inputs = noise_matrix(*[law] * BITS), list(range(len(INPUTS)))
+    rules = [certificate(Smoothing(law), noise, table, inputs, "band", m) for m in ("binary", "multiclass")]
+    assert (rules[1].tails >= rules[0].tails).all()
+    for add, delete in product(range(3), repeat=2):
+        half, others = (rule.robust(add, delete) for rule in rules)
+        assert (others >= half).all()
+
+
+@settings(max_examples=150)
+@given(NOISY, st.integers(0, 16), st.integers(0, 16), st.integers(0, 2), st.integers(0, 2))
+def test_scores_of_zero_and_one_are_certified_as_votes_are(law, label, other, add, delete) -> None:
+    """Margins are 0, 1/2 and 1, and their smallest tails are P(label) and 1 − P(every other class)."""
+    p_lower, p_other = np.array([label / 16]), np.array([min(other, 16 - label) / 16])
+    claim = {
+        "labels": np.zeros(1, np.int64), "targets": np.array([True]), "alpha": 0.5, "simultaneous": True,
+        "smoothing": Smoothing(law), "samples": 1, "method": "multiclass",
+    }  # fmt: skip
+    votes = Certificate(p_lower=p_lower, p_other_upper=p_other, classes=4, **claim)
+    tails = np.stack([1 - p_other, p_lower], axis=1)
+    scores = ScoreCertificate(
+        mean_lower=tails.mean(axis=1), variance_upper=np.array([0.25]), bounds="band", tails=tails, **claim
+    )
+    (exact,) = budget_trade_offs(Smoothing(law), Budget(add, delete))
+    if abs(float(exact.lower(p_lower)[0]) - float(exact.upper(p_other)[0])) > 1e-9:
+        assert scores.robust(add, delete) == votes.robust(add, delete)
 
 
 @settings(max_examples=60)
@@ -152,7 +207,7 @@ def test_what_is_not_certified_some_score_loses(law: BernoulliFlip, steps: np.nd
 
 
 @settings(max_examples=100)
-@given(st.sampled_from([0.5, 0.75, 0.9375]), NOISY, score_tables())
+@given(st.sampled_from([0.5, 0.75, 0.9375]), NOISY, st.one_of(score_tables(), rival_tables()))
 def test_under_selected_rows_no_certified_mean_score_is_ever_overtaken(select: float, law, table: np.ndarray) -> None:
     """Every bit is a row of its own; unselected rows are shown as they are, and that is seen: here, by another table."""
     inputs = list(range(len(INPUTS)))
@@ -164,7 +219,7 @@ def test_under_selected_rows_no_certified_mean_score_is_ever_overtaken(select: f
         [c * noise_matrix(*[law if on else silent for on in row]) for c, row in zip(chance, shown, strict=True)], axis=1
     )
     tables = np.concatenate([np.roll(table, int(row @ [1, 2, 4, 8]), axis=0) for row in shown])
-    claim = certificate(Hierarchical(select, law), noise, tables, inputs, "band")
+    claim = certificate(Hierarchical(select, law), noise, tables, inputs, "band", "multiclass")
     for add, delete, rows in ((1, 0, 1), (0, 1, 1), (1, 1, 1), (1, 1, 2), (2, 0, 2)):
         robust = claim.robust(add, delete, nodes=rows)
         for x in np.flatnonzero(robust):
@@ -175,11 +230,11 @@ def test_under_selected_rows_no_certified_mean_score_is_ever_overtaken(select: f
 
 @every_bound
 @settings(max_examples=120)
-@given(f=NOISY, e=NOISY, table=score_tables())
-def test_features_and_edges_together(bounds: str, f: BernoulliFlip, e: BernoulliFlip, table: np.ndarray) -> None:
+@given(f=NOISY, e=NOISY, table=st.one_of(score_tables(), rival_tables()))
+def test_features_and_edges_together(bounds: str, method: str, f: BernoulliFlip, e: BernoulliFlip, table) -> None:
     """Two feature bits and two edge bits under laws of their own."""
     noise, inputs = noise_matrix(f, f, e, e), list(range(len(INPUTS)))
-    claim = certificate(Smoothing(f, e), noise, table, inputs, bounds)
+    claim = certificate(Smoothing(f, e), noise, table, inputs, bounds, method)
     for budget in (Budget(1, 0, 0, 1), Budget(1, 0, 1, 0), Budget(0, 1, 0, 1), Budget(1, 1, 1, 1)):
         counts = [(slice(2), *budget.as_tuple()[:2]), (slice(2, 4), *budget.as_tuple()[2:])]
         robust = claim.robust(budget)
@@ -189,14 +244,17 @@ def test_features_and_edges_together(bounds: str, f: BernoulliFlip, e: Bernoulli
 
 @every_bound
 @settings(max_examples=25)
-@given(near=NOISY, far=NOISY, one=score_tables(), two=score_tables())
+@given(
+    near=NOISY, far=NOISY, one=st.one_of(score_tables(), rival_tables()), two=st.one_of(score_tables(), rival_tables())
+)
 @pytest.mark.filterwarnings("ignore:the features noise falls")
-def test_localized_nodes_under_their_own_noise(bounds: str, near, far, one: np.ndarray, two: np.ndarray) -> None:
+def test_localized_nodes_under_their_own_noise(bounds: str, method: str, near, far, one, two) -> None:
     """Two nodes of two bits, one cluster each: either sees its own bits under `near`, the other's under `far`."""
     scheme = Smoothing([near, far], partition=Partition([0, 1], [[0, 1], [1, 0]]))
     views = [noise_matrix(near, near, far, far), noise_matrix(far, far, near, near)]
     for x in (0, 6):
-        parts = [certificate(scheme, noise, table, [x], bounds) for noise, table in zip(views, (one, two), strict=True)]
+        known = zip(views, (one, two), strict=True)
+        parts = [certificate(scheme, noise, table, [x], bounds, method) for noise, table in known]
         claim = ScoreCertificate(
             labels=np.concatenate([part.labels for part in parts]),
             mean_lower=np.concatenate([part.mean_lower for part in parts]),
@@ -204,6 +262,7 @@ def test_localized_nodes_under_their_own_noise(bounds: str, near, far, one: np.n
             **{name: getattr(parts[0], name) for name in ("alpha", "simultaneous", "smoothing", "samples", "bounds")},
             targets=np.ones(2, dtype=bool),
             tails=None if bounds != "band" else np.concatenate([part.tails for part in parts]),
+            method=method,
         )
         for add, delete in ((1, 0), (0, 1), (1, 1), (2, 0)):
             robust = claim.robust(add, delete)
@@ -215,8 +274,8 @@ def test_localized_nodes_under_their_own_noise(bounds: str, near, far, one: np.n
             assert safe[robust].all()
             # Collectively: no single perturbation takes more labels than the certificate concedes.
             answered = ~claim.abstained
-            for method in ("milp", "tight") if bounds == "band" else ("milp",):
-                held = claim.collective(add, delete, method=method)
+            for program in ("milp", "tight") if bounds == "band" else ("milp",):
+                held = claim.collective(add, delete, method=program)
                 assert held.certified[0] >= robust.sum()
                 assert (safe & answered[:, None]).sum(axis=0).min() >= held.certified[0]
 
@@ -229,6 +288,9 @@ def test_the_tests_above_certify() -> None:
     steady[::3, :2] = 50_000, 10_000
     claim = certificate(Smoothing(law), noise, steady, [0, 7])
     assert claim.robust(2, 2).all()
+    rivals = np.tile([32_000, 18_000, 15_000], (len(INPUTS), 1))  # no class has one half
+    assert certificate(Smoothing(law), noise, rivals, [0, 7], "band", "multiclass").robust(1, 1).all()
+    assert not certificate(Smoothing(law), noise, rivals, [0, 7], "band").robust().any()
     scheme = Smoothing([BernoulliFlip(0.25, 0.25), law], partition=Partition([0, 1], [[0, 1], [1, 0]]))
     assert certificate(scheme, noise, steady, [0, 7]).robust(1, 1).all()
 

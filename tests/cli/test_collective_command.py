@@ -174,6 +174,14 @@ def test_scores_give_the_curve_of_another_classifier(run, tmp_path):
     assert ours == table(plain), "counting scores changes no vote"
 
 
+@pytest.mark.parametrize("method", ["binary", "multiclass"])
+def test_mean_scores_are_certified_by_the_rule_of_the_votes(method, run, tmp_path):
+    code, _, _ = run("certify", *SMALL, *ISOTROPIC, "--scores", "--method", method, "--out", tmp_path / "run")
+    assert code == 0
+    report = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert ("margins over all other classes" in report) == (method == "multiclass")
+
+
 def test_attacks_are_kept_cluster_by_cluster(localized):
     """Their changes add up to the budget, or less; what they break is what the exact search says, less the gap."""
     with open(localized / "attacks.csv", newline="", encoding="utf-8") as file:

@@ -51,6 +51,9 @@ def test_worst_classifiers_lose_as_many_targets_as_the_certificate_fears(problem
     masses = [outcomes(problem, group, curve.attacks[0]) for group in range(problem.law_of_axis.shape[0])]
     kept = [worst_classifier(masses[g], p) for g, p in zip(problem.groups, problem.p_lower, strict=True)]
     levels = [Fraction(problem.level[g]) for g in problem.groups]
+    other = problem.cells.other[problem.cells.of_output]
+    reached = [1 - worst_classifier(masses[g], 1 - Fraction(q)) for g, q in zip(problem.groups, other, strict=True)]
+    levels = [min(q, most + 2 * q - 1) for q, most in zip(levels, reached, strict=True)]
     lost = sum(value <= level for value, level in zip(kept, levels, strict=True))
     nearly = sum(
         worst_classifier(masses[g], max(p - ROUNDING, 0.0)) <= level

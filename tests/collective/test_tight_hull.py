@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tight_oracle import ROUNDING, budgets_of, exact_critical, most_fallen, problems
+from tight_oracle import ROUNDING, budgets_of, fallen, most_fallen, problems
 
 from graphcert.collective.exact.hull_program import Hull, budget_splits, hull_bound, number_of_splits
 from graphcert.collective.exact.local_search import anneal
@@ -14,31 +14,28 @@ from graphcert.collective.exact.search_problem import (
     make_search_problem,
     reduce_tight_axes,
 )
-from graphcert.collective.exact.threshold_program import make_thresholds
 from graphcert.collective.solvers.highs_solver import HighsSolver
 
 
 def search_problem_of(problem, budget) -> SearchProblem:
-    order = np.lexsort((problem.p_lower, problem.groups))
-    start = np.searchsorted(problem.groups[order], np.arange(problem.law_of_axis.shape[0] + 1))
     return make_search_problem(
-        problem, reduce_tight_axes(problem, np.array(budget)), np.array(budget), problem.p_lower[order], start
+        problem,
+        reduce_tight_axes(problem, np.array(budget)),
+        np.array(budget),
+        problem.fine_cells,
+        np.ones(problem.outputs, bool),
     )
-
-
-def thresholds_of(sp):
-    return make_thresholds(sp.p, sp.start, 10**6)
 
 
 @settings(max_examples=40)
 @given(problems(), st.data())
-def test_every_split_is_in_the_table_once_with_its_exact_critical_probability(problem, data):
+def test_every_split_is_in_the_table_once_by_what_it_breaks(problem, data):
     sp = search_problem_of(problem, data.draw(budgets_of(problem)))
     table = budget_splits(sp)
-    for level in range(sp.levels.size):
-        spent = table.first[table.row[level]] + table.second[table.column[level]]
-        assert len(np.unique(spent, axis=0)) == len(spent) == number_of_splits(sp) // sp.levels.size
-        assert (np.diff(table.critical[level]) >= 0).all()
+    for group in range(sp.level.size):
+        spent = np.array([table.changes(split) for split in table.split[group].tolist()])
+        assert len(np.unique(spent, axis=0)) == len(spent) == number_of_splits(sp)
+        assert (np.diff(table.broken[group]) >= 0).all()
         for k, amount in enumerate(sp.budget):
             mine = np.unique(table.way[:, sp.first[k] : sp.first[k + 1]])
             assert (spent[:, mine].sum(axis=1) == amount).all()
@@ -47,7 +44,7 @@ def test_every_split_is_in_the_table_once_with_its_exact_critical_probability(pr
 @settings(max_examples=60)
 @given(problems(), st.data())
 def test_what_an_allocation_breaks_is_in_the_table(problem, data):
-    """Each group's view of an allocation is one of the splits, and c there is the exact one rounded up."""
+    """Each group's view of an allocation is one of the splits, and what falls there is what falls at the exact c."""
     sp = search_problem_of(problem, data.draw(budgets_of(problem)))
     table = budget_splits(sp)
     b = sp.capacity * 0
@@ -57,16 +54,15 @@ def test_what_an_allocation_breaks_is_in_the_table(problem, data):
             b[data.draw(st.sampled_from(room.tolist()))] += 1
     removes = np.repeat(sp.deletes, np.diff(sp.first)).astype(bool)
     for group in range(sp.law.shape[0]):
-        level = sp.level[group]
-        spent = table.first[table.row[level]] + table.second[table.column[level]]
+        spent = np.array([table.changes(split) for split in table.split[group].tolist()])
         mine = np.bincount(table.way[group], b, spent.shape[1])
-        found = table.critical[level][(spent == mine).all(axis=1)]
+        found = table.broken[group][(spent == mine).all(axis=1)]
         assert found.size == 1
         seen = np.zeros(problem.capacity.size, dtype=int)
         for law, delete, amount in zip(sp.law[group], removes, b, strict=True):
             seen[np.flatnonzero((problem.law_of_axis[group] == law) & (problem.deletes == delete))[0]] += amount
-        truth = exact_critical(problem, group, seen)
-        assert truth <= found[0] <= truth + ROUNDING
+        own = problem.groups == group
+        assert fallen(problem, seen)[own].sum() <= found[0] <= fallen(problem, seen, ROUNDING, rounded=True)[own].sum()
 
 
 @settings(max_examples=80)
@@ -74,7 +70,7 @@ def test_what_an_allocation_breaks_is_in_the_table(problem, data):
 def test_any_prices_give_a_bound(problem, data):
     budget = data.draw(budgets_of(problem))
     sp = search_problem_of(problem, budget)
-    hull = Hull(sp, budget_splits(sp), thresholds_of(sp))
+    hull = Hull(sp, budget_splits(sp))
     drawn = data.draw(st.lists(st.floats(0, 9), min_size=9, max_size=9))
     price = np.resize(np.array(drawn), (sp.law.shape[0], hull.seen.shape[1]))
     bound, _ = hull.answer(price)
@@ -87,21 +83,16 @@ def test_the_best_prices_are_those_of_the_program(problem, data):
     """Where the columns are complete, the program's value and the bound of its prices meet (strong duality)."""
     budget = data.draw(budgets_of(problem))
     sp = search_problem_of(problem, budget)
-    table, thresholds = budget_splits(sp), thresholds_of(sp)
+    table = budget_splits(sp)
     nothing = np.zeros(sp.capacity.size, dtype=np.int64)
-    found, _ = hull_bound(sp, table, thresholds, nothing, -1, HighsSolver(None), np.inf)
+    found, _ = hull_bound(sp, table, nothing, -1, HighsSolver(None), np.inf)
     assert most_fallen(problem, budget) <= found
-    hull = Hull(sp, table, thresholds)
+    hull = Hull(sp, table)
     for group in range(sp.law.shape[0]):
-        for level in [sp.level[group]]:
-            for row, column, critical in zip(table.row[level], table.column[level], table.critical[level], strict=True):
-                spent = table.first[row] + table.second[column]
-                if (spent[~hull.seen[group]] == 0).all():
-                    hull.add(
-                        group,
-                        spent,
-                        int((sp.p[sp.start[group] : sp.start[group + 1]] <= critical).sum()),
-                    )
+        for split, broken in zip(table.split[group].tolist(), table.broken[group].tolist(), strict=True):
+            spent = table.changes(split)
+            if (spent[~hull.seen[group]] == 0).all():
+                hull.add(group, spent, broken)
     value, _ = hull.solve(HighsSolver(None))
     assert value - 1e-6 <= found <= value + 0.3
 

@@ -86,6 +86,16 @@ def test_without_scores_or_with_sweeps_of_both_there_is_no_such_section() -> Non
     assert "Compared with other classifiers" in render(swept)
 
 
+@pytest.mark.parametrize(("method", "words"), [("binary", "one half"), ("multiclass", "that of every other class")])
+def test_the_rule_of_the_mean_scores_is_named(method: str, words: str) -> None:
+    content, scores = scored(SCHEMES["flips"])
+    content = replace(content, scores=replace(scores, method=method))
+    assert words in render(content)
+    curve = content.certificate.collective(add=(0, 1), method="naive")
+    swept = render(replace(content, collective=({"naive": curve},), mean_score=(curve,)))
+    assert f"certified where the mean score stays above {words}" in swept
+
+
 def test_scores_about_other_targets_are_refused() -> None:
     content, _ = scored(SCHEMES["flips"])
     other = certify_scores(content.votes, targets=[1, 3])

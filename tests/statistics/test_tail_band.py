@@ -101,6 +101,60 @@ def test_exact_coverage_is_at_least_the_confidence(name: str, alpha: float) -> N
     assert failure_probability(tail_band, CASES[name], 14, alpha) <= alpha
 
 
+RIVALS = {
+    "two in turn": [(0.5, 3, 3, 3, 3), (0.25, 1, 1, 2, 3), (0.25, 1, 2, 1, 3)],
+    "three in turn": [(0.4, 3, 3, 3, 3), (0.2, 0, 0, 2, 2), (0.2, 0, 2, 0, 2), (0.2, 0, 2, 2, 0)],
+    "one for each edge": [(0.4, 3, 3, 3, 3), (0.3, 0, 0, 3, 3), (0.3, 1, 3, 1, 1)],
+}
+"""Outcomes: probability, the bin of s, and those of three variables that are at least s."""
+
+
+def smallest_failure(band: Callable[..., Floats], outcomes: list[tuple[float, ...]], n: int, a: float) -> float:
+    """Exact probability that the smallest of three tails is bounded too high at some edge."""
+    p, bins = [outcome[0] for outcome in outcomes], np.array([outcome[1:] for outcome in outcomes], int)
+    is_in = bins[:, :, None] == np.arange(4)
+    truth = (1 - np.einsum("o,ovb->vb", p, is_in[:, 1:]).cumsum(axis=1)).min(axis=0)
+    total = 0.0
+    for c in product(range(n + 1), repeat=len(p)):
+        if sum(c) != n:
+            continue
+        counts = np.einsum("o,ovb->vb", c, is_in)
+        if (band(counts[0], a, counts[1:]) > truth + 1e-12).any():
+            left, weight = n, 1.0
+            for k, q in zip(c, p, strict=True):
+                weight *= comb(left, k) * q**k
+                left -= k
+            total += weight
+    return total
+
+
+def smallest_tails(histogram: NDArray[np.int64], alpha: float, others: NDArray[np.int64]) -> Floats:
+    return tail_band(histogram, alpha, np.diff(others.cumsum(axis=1).max(axis=0), prepend=0))
+
+
+@pytest.mark.parametrize("name", RIVALS)
+@pytest.mark.parametrize("alpha", [0.9, 0.3, 0.02])
+def test_the_smallest_of_several_tails_needs_no_smaller_share_of_the_level(name: str, alpha: float) -> None:
+    assert smallest_failure(smallest_tails, RIVALS[name], 12, alpha) <= alpha
+
+
+@pytest.mark.parametrize("name", ["two in turn", "one for each edge"])
+def test_bounding_one_of_the_variables_only_would_fail(name: str) -> None:
+    """What a pilot's runner-up says about the others: nothing."""
+    alone = smallest_failure(lambda h, a, others: tail_band(h, a, others[2]), RIVALS[name], 12, 0.3)
+    assert alone > 0.3
+
+
+@settings(max_examples=100)
+@given(HISTOGRAMS, LEVELS, st.integers(0, 2**32 - 1))
+def test_the_smallest_tails_are_never_bounded_below_those_of_the_variable_beneath(counts, alpha, seed) -> None:
+    rng = np.random.default_rng(seed)
+    bins = np.repeat(np.arange(len(counts)), counts)
+    above = np.bincount(rng.integers(bins, len(counts)), minlength=len(counts))
+    assert (tail_band(counts, alpha, above) >= tail_band(counts, alpha)).all()
+    np.testing.assert_array_equal(tail_band(counts, alpha, counts), tail_band(counts, alpha))
+
+
 def test_bounding_every_tail_at_the_whole_level_would_fail() -> None:
     """The coverage test can fail: without sharing α over the bins the promise is broken."""
 
@@ -144,6 +198,9 @@ def test_near_certainty_it_is_far_sharper_than_the_uniform_band() -> None:
         (lambda: tail_band([0, 0], 0.1), "at least one sample"),
         (lambda: tail_band([1, -1], 0.1), "at least 0"),
         (lambda: tail_band([1, 2], 1.0), "alpha"),
+        (lambda: tail_band([1, 2], 0.1, [2, 1]), "nowhere below"),
+        (lambda: tail_band([1, 2], 0.1, [1, 3]), "same samples"),
+        (lambda: tail_band([1, 2], 0.1, [1, 2, 0]), "same samples"),
     ],
 )
 def test_bad_input_is_refused(call, message) -> None:

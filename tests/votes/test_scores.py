@@ -62,6 +62,25 @@ def test_a_negative_variance_is_refused_even_by_one() -> None:
         scores_of(Q, squares=squares - [0, 1])
 
 
+def raised(histogram: np.ndarray) -> np.ndarray:
+    """Every sample one bin higher, where there is one."""
+    moved = np.roll(histogram, 1, axis=1)
+    moved[:, -1] += moved[:, 0]
+    moved[:, 0] = 0
+    return moved
+
+
+@given(DRAWN)
+def test_margins_are_at_least_the_scores_of_the_label(q: np.ndarray) -> None:
+    histogram = statistics(q)["histogram"]
+    for margins in (histogram, raised(histogram)):
+        assert (scores_of(q, margins=margins).margins == margins).all()
+    assert scores_of(q) != scores_of(q, margins=histogram)
+    if (raised(histogram) != histogram).any():
+        with pytest.raises(VotesError, match="margins lie below"):
+            scores_of(np.full_like(q, UNIT), margins=histogram)
+
+
 def test_labels_are_those_of_the_largest_pilot_sum_and_of_the_smallest_class_among_equals() -> None:
     np.testing.assert_array_equal(scores_of(Q).labels, [0, 1])
 
@@ -93,6 +112,11 @@ S = statistics(Q)
         ({"histogram": S["histogram"] * 2**40}, "impossible values"),
         ({"sums": S["sums"] + 1600}, "sums of scores lie outside"),
         ({"squares": S["squares"] + 2**30}, "squares of scores lie outside"),
+        ({"margins": S["histogram"][:, :64]}, "bins of the histogram"),
+        ({"margins": S["histogram"][:1]}, "one row per node"),
+        ({"margins": 2 * S["histogram"]}, "every sample once"),
+        ({"margins": -S["histogram"]}, "impossible values"),
+        ({"margins": S["histogram"] / 1}, "2-dimensional integers"),
     ],
 )
 def test_inconsistent_scores_are_refused(changes: dict[str, object], message: str) -> None:
@@ -128,17 +152,26 @@ def test_a_file_gives_back_votes_with_their_scores(tmp_path: Path) -> None:
     back = Votes.load(tmp_path / "votes.npz", SMOOTHING)
     assert back == votes
     assert back.scores == votes.scores
+    assert back.scores.margins is None
     votes_of(None).save(tmp_path / "votes.npz")
     assert Votes.load(tmp_path / "votes.npz").scores is None
+    more = votes_of(scores_of(Q, margins=raised(S["histogram"])))
+    more.save(tmp_path / "votes.npz")
+    assert Votes.load(tmp_path / "votes.npz") == more != votes
+
+
+def test_the_digest_of_scores_without_margins_stays_what_it_was() -> None:
+    """Recorded before scores could carry margins: stored digests and files must stay valid."""
+    assert scores_of(Q).digest == "d75d9953c78ba15f848b5b0704455a8798c2fa01fc4aa408fb105a4faf5b6209"
 
 
 def test_an_altered_file_of_scores_is_noticed_and_scores_cannot_be_cut_off(tmp_path: Path) -> None:
     path = tmp_path / "votes.npz"
-    votes_of(scores_of(Q)).save(path)
+    votes_of(scores_of(Q, margins=raised(S["histogram"]))).save(path)
     content = path.read_bytes()
     with np.load(path) as archive:
         members = dict(archive)
-    for name in ("pilot_sums", "sums", "squares", "histogram"):
+    for name in ("pilot_sums", "sums", "squares", "histogram", "margins"):
         np.savez(path, **(members | {name: members[name][::-1]}))
         with pytest.raises(DataError, match="was altered"):
             Votes.load(path)

@@ -1,5 +1,7 @@
 """Scores are sums over samples of what the model says, exactly, whatever the path, threads, shards and restarts."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,8 @@ from voting_cases import CLASSES, NODES, NOISE, generic_model, small_graph, spar
 import graphcert as gc
 from graphcert.errors import InputError, ModelError, VotesError
 from graphcert.sampling.philox import MAIN, PILOT
-from graphcert.votes import BINS, UNIT, Scores
+from graphcert.votes import BINS, UNIT, Scores, rival_slots, smallest_margins
+from graphcert.votes import scores as scores_module
 from graphcert.voting import sample_votes
 from graphcert.voting.counting import Counter
 from graphcert.voting.noisy_graph import Problem
@@ -73,12 +76,74 @@ def test_the_label_score_is_the_class_score_of_the_label_and_falls_into_its_bin(
     members = np.array(order[:3])
     labels = np.array([0, 2, 1, 2])
     sums, squares, histogram = np.zeros(4, np.int64), np.zeros(4, np.int64), np.zeros((4, BINS), np.int64)
-    add_label_scores(logits, CLASSES, members, UNIT, labels, sums, squares, histogram)
+    slots, margins = rival_slots(np.zeros((4, CLASSES), int), labels), np.zeros((4, BINS, CLASSES - 1), np.int32)
+    add_label_scores(logits, members, labels, slots, sums, squares, histogram, margins)
     expected = np.where(np.isin(np.arange(4), members), quantised(logits)[np.arange(4), labels], 0)
     assert (sums == expected).all()
     assert (squares == expected**2).all()
     inside = np.histogram2d(members, expected[members] / UNIT, [np.arange(5), np.linspace(0, 1, BINS + 1)])[0]
     assert (histogram == inside).all()
+    for i, k in np.ndindex(4, CLASSES):
+        if k != labels[i]:
+            twice = UNIT + quantised(logits)[i, labels[i]] - quantised(logits)[i, k]
+            found = np.flatnonzero(margins[i, :, slots[i, k]]).tolist()
+            assert found == ([min(twice * BINS // (2 * UNIT), BINS - 1)] if i in members else [])
+
+
+@given(
+    arrays(np.float32, (4, 9), elements=FLOATS), st.integers(1, 8), arrays(np.int64, (4, 9), elements=st.integers(0, 9))
+)
+def test_classes_that_share_a_slot_count_as_the_one_of_largest_score(logits, slots, pilot_sums):
+    labels, members = pilot_sums.argmax(axis=1), np.arange(4)
+    with mock.patch.object(scores_module, "SLOTS", slots):
+        place = rival_slots(pilot_sums, labels)
+    sums, squares, histogram = np.zeros(4, np.int64), np.zeros(4, np.int64), np.zeros((4, BINS), np.int64)
+    margins, q = np.zeros((4, BINS, slots), np.int32), quantised(logits)
+    add_label_scores(logits, members, labels, place, sums, squares, histogram, margins)
+    for i, j in np.ndindex(4, slots):
+        largest = q[i, place[i] == j].max(initial=0)
+        found = np.flatnonzero(margins[i, :, j]).tolist()
+        assert found == [min((UNIT + q[i, labels[i]] - largest) * BINS // (2 * UNIT), BINS - 1)]
+
+
+# Slots
+
+
+@settings(max_examples=200)
+@given(st.integers(2, 14).flatmap(lambda k: arrays(np.int64, (3, k), elements=st.integers(0, 5))), st.integers(1, 6))
+def test_every_class_but_the_label_has_a_slot_and_only_the_last_one_is_shared(pilot_sums, most):
+    labels, classes = pilot_sums.argmax(axis=1), pilot_sums.shape[1]
+    with mock.patch.object(scores_module, "SLOTS", most):
+        slots = rival_slots(pilot_sums, labels)
+    used = min(most, classes - 1)
+    for place, sums, label in zip(slots, pilot_sums, labels, strict=True):
+        others = np.delete(place, label)
+        assert place[label] == -1
+        assert sorted(set(others)) == list(range(used))
+        assert all((others == slot).sum() == 1 for slot in range(used - 1))
+        if used < classes - 1:
+            shared = np.flatnonzero(place == used - 1)
+            alone = np.flatnonzero((place >= 0) & (place < used - 1))
+            assert sums[alone].min(initial=9) >= sums[shared].max()
+        else:
+            assert (np.diff(others) == 1).all()  # the pilot's scores make no difference
+
+
+def test_memory_limits_the_slots_and_leaves_one():
+    sums = np.tile([5, 1, 2, 3, 4], (50, 1))
+    labels = np.zeros(50, np.int64)
+    with mock.patch.object(scores_module, "_MOST_BYTES", 2 * 50 * BINS * 4):
+        assert rival_slots(sums, labels)[0].tolist() == [-1, 1, 1, 1, 0]
+    with mock.patch.object(scores_module, "_MOST_BYTES", 1):
+        assert rival_slots(sums, labels)[0].tolist() == [-1, 0, 0, 0, 0]
+
+
+@given(arrays(np.int64, (2, BINS, 3), elements=st.integers(0, 3)))
+def test_the_smallest_tails_are_found_edge_by_edge(margins):
+    margins[:, 0] += margins.sum(axis=1).max() - margins.sum(axis=1)
+    found = smallest_margins(margins)
+    tails = margins[:, ::-1].cumsum(axis=1)[:, ::-1]
+    np.testing.assert_array_equal(found[:, ::-1].cumsum(axis=1)[:, ::-1], tails.min(axis=2))
 
 
 # Many samples
@@ -95,9 +160,14 @@ def scores_by_hand(model, noise, samples=SAMPLES, pilots=PILOTS):
     path = choose_path(Problem.of(DATA, NOISE[noise], 3), model)
     pilot_sums = sum(quantised(path.logits(PILOT, sample)) for sample in range(pilots))
     labels = pilot_sums.argmax(axis=1)
-    q = np.stack([quantised(path.logits(MAIN, sample))[np.arange(NODES), labels] for sample in range(samples)], axis=1)
+    every = np.stack([quantised(path.logits(MAIN, sample)) for sample in range(samples)], axis=1)
+    q = every[np.arange(NODES), :, labels]
     histogram = np.stack([np.bincount(np.minimum(row // (UNIT // BINS), BINS - 1), minlength=BINS) for row in q])
-    return Scores(pilot_sums, q.sum(axis=1), (q**2).sum(axis=1), histogram)
+    twice = UNIT + q[:, :, None] - every
+    reached = (twice[..., None] >= np.arange(BINS) * 2 * UNIT // BINS).sum(axis=1)  # (N, K, B)
+    tails = np.stack([np.delete(rows, label, axis=0).min(axis=0) for rows, label in zip(reached, labels, strict=True)])
+    margins = -np.diff(tails, axis=1, append=0)
+    return Scores(pilot_sums, q.sum(axis=1), (q**2).sum(axis=1), histogram, margins)
 
 
 @pytest.mark.parametrize("noise", NOISE)
@@ -206,6 +276,21 @@ def test_from_a_model_to_certified_mean_scores(noise, tmp_path):
     back = gc.Votes.load(tmp_path / "votes.npz")
     assert back == votes
     found = gc.certify_scores(back, 0.49)
+    assert found.method == "multiclass"
+    assert (found.robust() >= gc.certify_scores(back, 0.49, method="binary").robust()).all()
     assert 0 < found.robust().sum() <= NODES
     np.testing.assert_array_equal(found.labels, votes.scores.labels)
-    assert (found.mean_lower <= votes.scores.sums / 3000 / UNIT).all()
+    assert (found.mean_lower <= votes.scores.margins @ (np.arange(BINS) + 1) / 3000 / BINS).all()
+
+
+def test_a_shared_slot_lies_below_the_slots_of_its_classes(case):
+    """With one slot for all other classes the margins are smaller, never larger, and still not below the label's score."""
+    model, apart = case
+    with mock.patch.object(scores_module, "SLOTS", 1):
+        shared = take(model)
+    less, more = shared.scores.margins.cumsum(axis=1), apart.scores.margins.cumsum(axis=1)
+    assert (less >= more).all()
+    assert (less > more).any()
+    assert (shared.scores.histogram == apart.scores.histogram).all()
+    tails = [gc.certify_scores(votes, 0.49).tails for votes in (shared, apart)]
+    assert (tails[0] <= tails[1]).all()

@@ -1,22 +1,22 @@
 """What can fall at most while the allocation stays in a box lo ≤ b ≤ hi (theory, section 9): greedy and star bound.
 
-Of every class k a rest r_k of the budget is free after lo. Let C_i(s, r) be at least every c_i that group i can see if it
-spends r after the counts s as it likes best, each axis up to hi.
+Of every class k a rest r_k of the budget is free after lo. Let M_i(s, r) be at least what group i can lose if it spends r
+after the counts s as it likes best, each axis up to hi.
 
-*C_i*, `most_critical`. Along the chain of laws an earlier axis does more damage, so the rest goes to the earliest axes with
+*M_i*, `most_broken`. Along the chain of laws an earlier axis does more damage, so the rest goes to the earliest axes with
 room. Laws outside of the chain compare with nothing. Either they get none of the rest, or of some class they get at least
-one unit, and then the chain gets at most all but one of that class: C_i is the larger c of these two cases. In the second,
-every law outside gets the whole rest as well, which is more than the adversary has.
+one unit, and then the chain gets at most all but one of that class: M_i is the larger loss of these two cases. In the
+second, every law outside gets the whole rest as well, which is more than the adversary has.
 
-*Greedy*, `greedy_bound`. attacked(b) ≤ Σ_i #{ p of group i ≤ C_i(lo, rest) }.
+*Greedy*, `greedy_bound`. attacked(b) ≤ Σ_i M_i(lo, rest).
 
 *Star*, `star_bound`. All groups greedy at once would spend the rest many times over. Let S_i be the strongest axes of
-group i with room, and x_i (per class) what b spends on them beyond lo. Then c_i(b) is at most C_i after lo and x_i on S_i,
+group i with room, and x_i (per class) what b spends on them beyond lo. Then i loses at most M_i after lo and x_i on S_i,
 with rest − x_i and without S_i. Groups of one S_i are one unit with one x. An axis lies in S of at most `overlap` units, so
 
     attacked(b) ≤ max Σ_u gain_u(x_u)   over   Σ_u x_u ≤ overlap·rest,   0 ≤ x_u ≤ min(rest, room of S_u),
 
-in every class, with gain_u(x) the outputs of its groups that fall at their C_i. A dynamic program over units finds it:
+in every class, with gain_u(x) the sum of its groups' M_i. A dynamic program over units finds it:
 
 1. `_best_axes`, `_units`, `_overlap`, `_room`: S_i, who shares it, and the limits of x;
 2. `_extend`: reached[s], the most that falls if the units so far have spent s, by one more unit and share;
@@ -26,7 +26,7 @@ in every class, with gain_u(x) the outputs of its groups that fall at their C_i.
 import numpy as np
 
 from graphcert.collective.exact.critical import copy_into
-from graphcert.collective.exact.search_problem import OUTSIDE, cached_critical, fallen
+from graphcert.collective.exact.search_problem import OUTSIDE, broken, some_outputs
 from graphcert.core.compiled import kernel
 
 CLASSES = 4
@@ -77,8 +77,8 @@ def _fill_outside(problem, group, k, lo, hi, amount, counts):  # type: ignore[no
 
 
 @kernel
-def most_critical(problem, cache, group, lo, hi, amounts, without, counts, other):  # type: ignore[no-untyped-def]
-    """The largest c of all ways to add amounts[k] changes of each class to `counts` (overwritten) inside the box."""
+def most_broken(problem, cache, group, lo, hi, amounts, without, counts, other):  # type: ignore[no-untyped-def]
+    """What a group loses at most if amounts[k] changes of each class are added to `counts` (overwritten) inside the box."""
     classes = problem.deletes.size
     last = np.full(CLASSES, -1)
     forced, some = False, False
@@ -93,14 +93,14 @@ def most_critical(problem, cache, group, lo, hi, amounts, without, counts, other
             outside[k] = _fill_outside(problem, group, k, lo, hi, amounts[k], other)
             some = some or outside[k]
             forced = forced or (outside[k] and over[k] > 0)
-    best = 0.0 if forced else cached_critical(problem, cache, counts)
+    best = 0 if forced else broken(problem, cache, group, counts)
     if some:
         for k in range(classes):
             if outside[k]:
                 spare = over[k] == 0 and last[k] >= 0
                 if spare:
                     other[last[k]] -= 1
-                best = max(best, cached_critical(problem, cache, other))
+                best = max(best, broken(problem, cache, group, other))
                 if spare:
                     other[last[k]] += 1
     return best
@@ -141,7 +141,7 @@ def _units(problem, lo, hi, best, unit):  # type: ignore[no-untyped-def]
     groups = problem.law.shape[0]
     for group in range(groups):
         unit[group] = -1
-        if problem.start[group + 1] == problem.start[group]:
+        if not some_outputs(problem, group):
             continue
         unit[group] = group
         for other in range(group):
@@ -185,11 +185,10 @@ def greedy_bound(problem, cache, base, lo, hi, rest, surely, most):  # type: ign
     total = 0
     for group in range(problem.law.shape[0]):
         surely[group], most[group] = 0, 0
-        if problem.start[group + 1] > problem.start[group]:
+        if some_outputs(problem, group):
             copy_into(counts, base[group])
-            surely[group] = fallen(problem, group, cached_critical(problem, cache, counts))
-            value = most_critical(problem, cache, group, lo, hi, rest, without, counts, other)
-            most[group] = fallen(problem, group, value)
+            surely[group] = broken(problem, cache, group, counts)
+            most[group] = most_broken(problem, cache, group, lo, hi, rest, without, counts, other)
             total += most[group]
     return total
 
@@ -239,8 +238,7 @@ def star_bound(problem, cache, base, lo, hi, rest, work, attack):  # type: ignor
                 if unit[group] == leader:
                     copy_into(counts, base[group])
                     _give_best(problem, group, best[group], lo, hi, share, counts)
-                    value = most_critical(problem, cache, group, lo, hi, left, best[group], counts, other)
-                    gain += fallen(problem, group, value)
+                    gain += most_broken(problem, cache, group, lo, hi, left, best[group], counts, other)
             _extend(reached, extended, chosen[leader], total, share, gain, flat)
         reached, extended = extended, reached
     copy_into(attack, lo)

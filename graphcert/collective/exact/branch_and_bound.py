@@ -17,7 +17,7 @@ import numpy as np
 
 from graphcert.collective.exact.box_bound import CLASSES, greedy_bound, star_bound
 from graphcert.collective.exact.critical import copy_into
-from graphcert.collective.exact.search_problem import Counts, CriticalCache, SearchProblem, attacked, count_changes
+from graphcert.collective.exact.search_problem import Cache, Counts, SearchProblem, attacked, count_changes
 from graphcert.collective.exact.threshold_program import Prices, price_bound
 from graphcert.collective.solvers.program import FloatArray, IntArray
 from graphcert.core.compiled import kernel
@@ -224,7 +224,7 @@ def naive_bound(problem, cache):  # type: ignore[no-untyped-def]
 
 
 def start_search(
-    problem: SearchProblem, cache: CriticalCache, prices: Prices, attack: IntArray, cutoff: int, effort: FloatArray
+    problem: SearchProblem, cache: Cache, prices: Prices, attack: IntArray, cutoff: int, effort: FloatArray
 ) -> Tree:
     """The box of all allocations, with a first attack (A,); what breaks `cutoff` or less is no news."""
     boxes = max(16, _TREE_BYTES // (4 * attack.size + 32 + prices.start.nbytes))

@@ -28,12 +28,14 @@ from graphcert.collective.exact.branch_and_bound import (
     start_search,
     upper_bound,
 )  # fmt: skip
+from graphcert.collective.exact.critical import MOST_SORTED
 from graphcert.collective.exact.directions import Direction, order_directions, tight_directions
 from graphcert.collective.exact.exact_problem import TightProblem
 from graphcert.collective.exact.hull_program import budget_splits, hull_bound, number_of_splits
 from graphcert.collective.exact.local_search import anneal, first_attack
 from graphcert.collective.exact.search_problem import LARGEST, make_cache, make_search_problem, reduce_tight_axes
 from graphcert.collective.exact.threshold_program import Prices, make_thresholds, no_prices, threshold_bound
+from graphcert.collective.pairs import PairCells
 from graphcert.collective.solvers.highs_solver import HighsSolver
 from graphcert.collective.solvers.program import BoolArray, IntArray
 from graphcert.core.compiled import working_time
@@ -53,11 +55,14 @@ _DIRECTIONS_SHARE, _DIRECTIONS_MOST = 0.3, 6.0
 _SPLITS_PER_SECOND, _TABLE_SHARE = 200_000, 0.4
 """Splits of twenty changes that are tabulated per second, about, and the share of the time that this may take."""
 
-_MOST_SPLITS = 2_000_000
-"""Splits that are tabulated at most, in two hundred megabytes."""
+_SORTING = 8.0
+"""How much longer it takes to sort all outcomes than to find one threshold, about."""
 
-_FINE_BINS = 4096
-"""The most thresholds per group where every split is known."""
+_MOST_FINE = 50_000
+"""The most outputs whose bounds of other classes are not rounded."""
+
+_MOST_ENTRIES = 25_000_000
+"""Splits times groups that are tabulated at most, in two hundred megabytes."""
 
 _PATIENCE = 60.0
 """Seconds of which shares are taken if there is no limit."""
@@ -98,7 +103,6 @@ class BudgetSolver:
         self.problem, self.bins, self.branching = problem, bins, branching
         self.limit = math.inf if time_limit is None else time_limit
         self.cache = make_cache(len(problem.laws))
-        self._order = np.lexsort((problem.p_lower, problem.groups))
         self._orders = order_directions(problem)
         self._directions: dict[bytes, tuple[Direction, ...]] = {}
 
@@ -108,11 +112,21 @@ class BudgetSolver:
         It is over as soon as no more than `cutoff` can fall.
         """
         end = working_time() + self.limit
-        chosen = self._order[standing[self._order]]
-        if budget.sum() > LARGEST:
-            naive = Bound(float(chosen.size), chosen.size, "naive", "budget too large to search", math.nan)
+        if budget.sum() > LARGEST or self.problem.law_of_axis.shape[0] > LARGEST:
+            outputs = int(standing.sum())
+            naive = Bound(float(outputs), outputs, "naive", "budget too large to search", math.nan)
             return Answer(naive, np.zeros_like(begin_with), 0)
-        return _OneBudget(self, budget, chosen, begin_with, cutoff, end).answer()
+        return _OneBudget(self, budget, standing, begin_with, cutoff, end).answer()
+
+    def cells(self, budget: IntArray) -> PairCells:
+        """Of a budget: bounds of other classes are not rounded where that can be afforded."""
+        return self.problem.fine_cells if self.fine(budget) else self.problem.cells
+
+    def fine(self, budget: IntArray) -> bool:
+        """Whether the outcomes of so many changes can be sorted, and outputs are not too many."""
+        laws = np.unique(self.problem.law_of_axis).size
+        outcomes = (float(budget.sum()) / max(laws, 1) + 1.0) ** laws
+        return outcomes <= MOST_SORTED and self.problem.outputs <= _MOST_FINE
 
     def directions(self, budget: IntArray, seconds: float) -> tuple[Direction, ...]:
         """The half-spaces of a budget; they are made once, in a share of so many seconds."""
@@ -127,20 +141,26 @@ class _OneBudget:
     """What is known about one budget so far: a proved bound, an allocation over the reduced axes and what it breaks."""
 
     def __init__(
-        self, solver: BudgetSolver, budget: IntArray, chosen: IntArray, begin_with: IntArray, cutoff: int, end: float
+        self, solver: BudgetSolver, budget: IntArray, standing: BoolArray, begin_with: IntArray, cutoff: int, end: float
     ) -> None:
         given = solver.problem
         self._solver, self._budget, self._cutoff, self._end = solver, budget, cutoff, end
         self._axes = reduce_tight_axes(given, budget)
-        start = np.searchsorted(given.groups[chosen], np.arange(given.law_of_axis.shape[0] + 1))
-        self._problem = make_search_problem(given, self._axes, budget, given.p_lower[chosen], start)
+        self._fine = solver.fine(budget)
+        self._standing, self._problem = (
+            standing,
+            make_search_problem(given, self._axes, budget, solver.cells(budget), standing),
+        )
+        # What falls is known to one set of outputs only, c to all of them.
+        self._cache = make_cache(len(given.laws)) if self._problem.pairs else solver.cache
         self._allocation = self._axes.gather(begin_with, self._problem.budget, self._problem.first)
         self._attack, self._boxes, self._full = 0, 0, False
-        self._bound = Bound(float(chosen.size), chosen.size, "naive", "", math.nan)
+        outputs = self._problem.p.size
+        self._bound = Bound(float(outputs), outputs, "naive", "", math.nan)
 
     def answer(self) -> Answer:
         """Do the four steps."""
-        problem, cache = self._problem, self._solver.cache
+        problem, cache = self._problem, self._cache
         self._prove(int(naive_bound(problem, cache)), "naive")
         work = self._work(_ATTACK) if self._bound.attacked > self._cutoff else 0
         self._attack = int(first_attack(problem, cache, self._allocation, work))
@@ -161,7 +181,7 @@ class _OneBudget:
         if not self._open or working_time() >= self._end:
             return
         moves = self._work(_ANNEALING)
-        self._attack = int(anneal(self._problem, solver.cache, self._allocation, self._attack, moves))
+        self._attack = int(anneal(self._problem, self._cache, self._allocation, self._attack, moves))
         value, better_prices = self._program()
         helps = value < self._bound.attacked
         self._prove(value, "tight-lp")
@@ -172,38 +192,48 @@ class _OneBudget:
 
     def _work(self, per_second: int) -> int:
         """Allocations that attacks look at."""
-        return int(per_second * min(self._solver.limit, 10.0) / self._problem.law.shape[0])
+        return int(per_second * min(self._solver.limit, 10.0) / (self._problem.law.shape[0] * self._slower))
+
+    @property
+    def _slower(self) -> float:
+        """How much longer the multi-class rule takes than the binary one for the same changes, about."""
+        if not self._problem.pairs:
+            return 1.0
+        each = self._problem.other.size / self._problem.law.shape[0]
+        return _SORTING if self._fine else _SORTING + 2.0 * each
 
     @property
     def _tabulates(self) -> bool:
         """Whether there is time to tabulate all budget splits."""
         seconds = min(self._end - working_time(), _PATIENCE)
-        slower = (1.0 + self._problem.budget.sum() / 20) ** 2 / 4
-        affordable = min(_SPLITS_PER_SECOND * _TABLE_SHARE * seconds / slower, _MOST_SPLITS)
-        return bool(number_of_splits(self._problem) <= affordable)
+        problem = self._problem
+        slower = (1.0 + problem.budget.sum() / 20) ** 2 / 4 * problem.levels.size
+        affordable = min(
+            _SPLITS_PER_SECOND * _TABLE_SHARE * seconds / (slower * self._slower), _MOST_ENTRIES / problem.level.size
+        )
+        return bool(number_of_splits(problem) <= affordable)
 
     def _program(self) -> tuple[float, Prices]:
         """The best linear program that there is time for."""
         problem, seconds = self._problem, self._end - working_time()
-        tabulates = self._tabulates
-        directions = () if tabulates else self._solver.directions(self._budget, seconds)
         highs = HighsSolver(seconds if math.isfinite(seconds) else None)
-        thresholds = make_thresholds(problem.p, problem.start, _FINE_BINS if tabulates else self._solver.bins)
-        if not tabulates:
-            return threshold_bound(self._solver.problem, self._axes, self._budget, thresholds, directions, highs)
-        goal = max(self._attack, self._cutoff)
-        return hull_bound(problem, budget_splits(problem), thresholds, self._allocation, goal, highs, self._end)
+        if self._tabulates:
+            goal = max(self._attack, self._cutoff)
+            return hull_bound(problem, budget_splits(problem), self._allocation, goal, highs, self._end)
+        directions = self._solver.directions(self._budget, seconds)
+        thresholds = make_thresholds(self._solver.problem, self._standing, self._solver.bins)
+        return threshold_bound(self._solver.problem, self._axes, self._budget, thresholds, directions, highs)
 
     def _tree(self, prices: Prices) -> Tree:
         """The box of all allocations, and the best attack."""
-        return start_search(self._problem, self._solver.cache, prices, self._allocation, self._cutoff, EFFORT)
+        return start_search(self._problem, self._cache, prices, self._allocation, self._cutoff, EFFORT)
 
     def _branch(self, tree: Tree, prices: Prices, most: int | None, end: float) -> None:
         """Go on with a search until it has looked at `most` boxes or the clock shows `end`; write down what it finds."""
         before, outcome, slice_ = int(tree.state[SEEN]), OPEN, 8
         while outcome == OPEN and working_time() < end and (most is None or tree.state[SEEN] < most):
             began = working_time()
-            outcome = int(search(self._problem, self._solver.cache, prices, tree, slice_, EFFORT))
+            outcome = int(search(self._problem, self._cache, prices, tree, slice_, EFFORT))
             took = working_time() - began
             slice_ = max(1, slice_ // 2) if took > 2 * _SLICE else 2 * slice_ if took < _SLICE / 2 else slice_
         if tree.state[BEST] > max(self._attack, self._cutoff):

@@ -1,6 +1,6 @@
 """The exact critical probability of a number of changes per noise level, in microseconds (theory, sections 1, 2, 9).
 
-    c = max { P(A) : P'(A) ≤ q },   q in [1/2, 1) the target level,
+    c = max { P(A) : P'(A) ≤ q },   q in (0, 1) the target level,
 
 over all events A of a product of one lattice per law: r additions and d deletions under one law have r + d + 1 outcomes
 that matter. For every λ ≥ 0 and every event A with P'(A) ≤ q
@@ -13,6 +13,8 @@ over the outcomes of ratio P'/P below 1/λ. Three steps:
 1. `_lattice`: the outcomes of each law, by rising ratio.
 2. `_product`: the laws are split into two halves of about as many outcomes, each merged into one sorted list.
 3. `_best_threshold`: a search for λ; two pointers over the halves (`_below`) find the masses beyond each.
+
+The multi-class rule asks for c at the level upper(q) = max { P'(A) : P(A) ≤ q } of a bound q, see `critical_by_other`.
 
 Rounding. A mass is a product of factors that are off by a unit roundoff each, and all sums are of non-negative terms: the
 relative error of F = Σ P and F' = Σ P' is below `loss`. An outcome taken on the wrong side of the threshold has a log-ratio
@@ -64,9 +66,14 @@ def _row(law: BernoulliFlip) -> tuple[float, ...]:
         return (add, delete, 0.0, per_add, -per_add, 0.0)
 
 
+SAME, MIXED, APART = range(3)
+"""Of what two laws have in common: all of it, some of it, nothing."""
+
 _UNIT = 2.0**-53
 _LARGEST_HALF = 2**22
 """Outcomes of one half that are still sorted, about half a second of work; beyond, c is bounded by 1."""
+MOST_SORTED = 2**15
+"""Outcomes of both halves together that are sorted for many q at once."""
 _EVALUATIONS = 80
 """Far more than the search for λ takes (about ten); it ends earlier when nothing is left to gain."""
 
@@ -169,11 +176,11 @@ def _product(clean, perturbed, ratio, clean2, perturbed2, ratio2):  # type: igno
 
 
 @kernel
-def critical(table, adds, deletes, level):  # type: ignore[no-untyped-def]
-    """c at `level` of adds[l] additions and deletes[l] deletions under each law l of `table`; never below the exact value.
+def outcomes(table, adds, deletes):  # type: ignore[no-untyped-def]
+    """The outcomes of adds[l] additions and deletes[l] deletions under each law l of `table`, as two sorted halves.
 
-    Within 1e-12 of it for dozens of changes, 1e-11 for hundreds; 1 where many changes under many laws have too many
-    outcomes.
+    Returns (state, …, numbers): the masses and log-ratios of both halves, then clean and perturbed mass that the other law
+    does not have, the number of changes, of laws used, and the reach of log-ratios.
     """
     laws = table.shape[0]
     size = np.zeros(laws, np.int64)
@@ -188,35 +195,136 @@ def critical(table, adds, deletes, level):  # type: ignore[no-untyped-def]
                 here * abs(table[law, STEP]) + adds[law] * abs(table[law, PER_ADD])
                 + deletes[law] * abs(table[law, PER_DELETE])
             )  # fmt: skip
-    if changes == 0:
-        return level
     one, nothing = np.ones(1), np.zeros(1)
     clean, perturbed, ratio = one, one, nothing
     clean2, perturbed2, ratio2 = one, one, nothing
-    one_sided = 0.0
+    clean_only, perturbed_only = 0.0, 0.0
+    state = SAME if changes == 0 else MIXED
     for _ in range(used):
         law = int(np.argmax(size))
         size[law] = 0
         part_clean, part_perturbed, part_ratio = _lattice(table[law], adds[law], deletes[law])
-        if part_ratio.size == 0:
-            return 1.0
-        # Outcomes without perturbed mass belong to every event.
-        here = part_clean.sum()
-        alone = max(1.0 - here, 0.0) if part_ratio.size < adds[law] + deletes[law] + 1 else 0.0
-        one_sided = alone + here * one_sided
-        if part_ratio.size * min(ratio.size, ratio2.size) > _LARGEST_HALF:
-            return 1.0
+        # Beyond a limit of work everything is said to show.
+        if part_ratio.size == 0 or part_ratio.size * min(ratio.size, ratio2.size) > _LARGEST_HALF:
+            state = APART
+            break
+        if part_ratio.size < adds[law] + deletes[law] + 1:
+            here, there = part_clean.sum(), part_perturbed.sum()
+            clean_only = max(1.0 - here, 0.0) + here * clean_only
+            perturbed_only = max(1.0 - there, 0.0) + there * perturbed_only
         if ratio.size <= ratio2.size:
             clean, perturbed, ratio = _product(clean, perturbed, ratio, part_clean, part_perturbed, part_ratio)
         else:
             clean2, perturbed2, ratio2 = _product(clean2, perturbed2, ratio2, part_clean, part_perturbed, part_ratio)
-    return _best_threshold(clean, perturbed, ratio, clean2, perturbed2, ratio2, one_sided, changes, used, reach, level)
+    numbers = np.array([clean_only, perturbed_only, changes, used, reach])
+    return state, clean, perturbed, ratio, clean2, perturbed2, ratio2, numbers
 
 
 @kernel
-def _best_threshold(clean, perturbed, ratio, clean2, perturbed2, ratio2, one_sided, changes, used, reach, level):  # type: ignore[no-untyped-def]
-    """The smallest of the bounds of all λ that are tried, with all rounding errors charged to it."""
+def critical(table, adds, deletes, level):  # type: ignore[no-untyped-def]
+    """c at `level` of adds[l] additions and deletes[l] deletions under each law l of `table`; never below the exact value.
+
+    Within 1e-12 of it for dozens of changes, 1e-11 for hundreds; 1 where many changes under many laws have too many
+    outcomes.
+    """
+    return critical_of(outcomes(table, adds, deletes), level)
+
+
+@kernel
+def critical_of(seen, level):  # type: ignore[no-untyped-def]
+    """The same of `outcomes`."""
+    state, clean, perturbed, ratio, clean2, perturbed2, ratio2, numbers = seen
+    if state != MIXED:
+        return level if state == SAME else 1.0
     under, under_perturbed = _prefix(clean2), _prefix(perturbed2)
+    return _best_threshold(clean, perturbed, ratio, under, under_perturbed, ratio2, numbers[0], numbers, level)
+
+
+@kernel
+def critical_by_other(seen, level, others, found):  # type: ignore[no-untyped-def]
+    """Lower found (R,), the c of the binary rule, to that for each bound q of every other class; never below the exact one.
+
+    An output of bounds p and q survives if lower(p) > upper(min(q, 1 − p)); at a target level of 1/2 + x the offset 2x is
+    added to the right side, see `TightProblem.level`. As min(q, 1 − p) is at most either, it falls only if p is at most
+
+        c = min( c at `level`,  c at upper(q) + offset ),
+
+    where q = 1, the binary rule, leaves the first alone. others (R,) ascend. Where the outcomes are few, they are sorted
+    once and all q are looked up in order (`_in_order`); else two searches are made for each.
+    """
+    state, clean, perturbed, ratio, clean2, perturbed2, ratio2, numbers = seen
+    offset = 2.0 * level - 1.0
+    if state != MIXED:
+        for rule in range(others.size):
+            if state == SAME:
+                found[rule] = min(found[rule], (others[rule] + offset) * (1.0 + 4.0 * _UNIT))
+        return
+    if others[0] >= 1.0:
+        return
+    if ratio.size * ratio2.size <= MOST_SORTED:
+        clean, perturbed, ratio = _product(clean, perturbed, ratio, clean2, perturbed2, ratio2)
+        _in_order(clean, perturbed, ratio, numbers, level, others, found)
+        return
+    # upper(q) = max { P'(A) : P(A) ≤ q } is the same question with the laws exchanged, so outcomes come in reverse order.
+    under, under_perturbed = _prefix(clean2), _prefix(perturbed2)
+    back_clean, back_perturbed, back_ratio = clean[::-1].copy(), perturbed[::-1].copy(), -ratio[::-1]
+    back_under, back_under_perturbed = _prefix(clean2[::-1].copy()), _prefix(perturbed2[::-1].copy())
+    back_ratio2 = -ratio2[::-1]
+    for rule in range(others.size):
+        if others[rule] >= 1.0:
+            return
+        raised = offset + _best_threshold(
+            back_perturbed, back_clean, back_ratio, back_under_perturbed, back_under, back_ratio2, numbers[1], numbers,
+            others[rule],
+        )  # fmt: skip
+        if raised >= level:  # upper(q) ascends, so the binary rule says as much from here on
+            return
+        tie = _best_threshold(clean, perturbed, ratio, under, under_perturbed, ratio2, numbers[0], numbers, raised)
+        found[rule] = min(found[rule], tie)
+
+
+@kernel
+def _in_order(clean, perturbed, ratio, numbers, level, others, found):  # type: ignore[no-untyped-def]
+    """Lower found (R,) to c at upper(q) + offset for ascending q, from all outcomes by rising ratio.
+
+    The dual bounds of `_best_threshold` at the ratio of the outcome that is only partly in the event: the best one.
+    """
+    size = ratio.size
+    low, low_perturbed = _prefix(clean), _prefix(perturbed)
+    high, high_perturbed = _prefix(clean[::-1].copy()), _prefix(perturbed[::-1].copy())
+    loss = (3.0 * numbers[2] + 2.0 * numbers[3] + size + 16.0) * _UNIT * 1.01
+    blur = (2.0 * numbers[3] + 8.0) * _UNIT * 1.01 * 1.01
+    up, down = 0, 0
+    for rule in range(others.size):
+        q = others[rule]
+        while up < size and high[up + 1] <= q:
+            up += 1
+        if q >= 1.0 or up == size:
+            return
+        scale = np.exp(ratio[size - 1 - up])
+        mass = numbers[1] + high_perturbed[up]
+        error = loss * (1.0 + mass + scale * (high[up] + q)) + blur * (numbers[4] + abs(ratio[size - 1 - up]) + 1.0)
+        raised = mass + scale * (q - high[up]) + error + 2.0 * level - 1.0
+        if raised >= level:
+            return
+        while down < size and low_perturbed[down + 1] <= raised:
+            down += 1
+        if down == size:
+            return
+        scale = np.exp(-ratio[down])
+        mass = numbers[0] + low[down]
+        error = loss * (1.0 + mass + scale * (low_perturbed[down] + raised))
+        error += blur * (numbers[4] + abs(ratio[down]) + 1.0)
+        found[rule] = min(found[rule], max(mass + scale * (raised - low_perturbed[down]) + error, raised))
+
+
+@kernel
+def _best_threshold(clean, perturbed, ratio, under, under_perturbed, ratio2, one_sided, numbers, level):  # type: ignore[no-untyped-def]
+    """max { P(A) : P'(A) ≤ level }: the smallest of the bounds of all λ that are tried, with all rounding errors charged.
+
+    under, under_perturbed: prefix sums of the second half; one_sided: clean mass without perturbed mass, part of every A.
+    """
+    changes, used, reach = numbers[2], numbers[3], numbers[4]
     loss = (3.0 * changes + 2.0 * used + ratio.size + ratio2.size + 16.0) * _UNIT * 1.01
     blur_of_reach = (2.0 * used + 8.0) * _UNIT * 1.01
     # λ = 0: every outcome that has clean mass.
@@ -242,7 +350,7 @@ def _best_threshold(clean, perturbed, ratio, clean2, perturbed2, ratio2, one_sid
         mass, mass_perturbed = _below(clean, perturbed, ratio, under, under_perturbed, ratio2, threshold)
         mass += one_sided
         slope = level - mass_perturbed
-        error = loss * (1.0 + mass + scale * (mass_perturbed + 1.0)) + 1.01 * blur_of_reach * (
+        error = loss * (1.0 + mass + scale * (mass_perturbed + level)) + 1.01 * blur_of_reach * (
             reach + abs(threshold) + 1.0
         )
         best = min(best, mass + scale * slope + error)

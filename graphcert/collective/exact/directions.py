@@ -16,7 +16,7 @@ import numpy as np
 from graphcert.collective.exact.exact_problem import TightProblem
 from graphcert.collective.exact.hockey_stick import SLOTS, critical_by_weight, flip_rows, grid
 from graphcert.collective.solvers.program import FloatArray, IntArray
-from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, order_eta, order_weight
+from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, order_eta, order_weight, pair_eta
 
 _STEPS_PER_SECOND = 6e8
 """Elementary steps of the hockey-stick program, about."""
@@ -33,8 +33,9 @@ class Direction(Protocol):
     def weight(self) -> FloatArray | IntArray:
         """(L, 2) of an addition and of a deletion under each law."""
 
-    def support(self, p: FloatArray, level: IntArray) -> FloatArray:
-        """(S,) η, rounded down, of majorities p (S,) at the problem's target levels of index `level` (S,)."""
+    def support(self, p: FloatArray, level: IntArray, other: FloatArray) -> FloatArray:
+        """(S,) η, rounded down, of p (S,) at the problem's target levels of index `level` (S,) against `other` (S,), the
+        bounds of its `cells`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,9 +52,13 @@ class OrderDirection:
     weight: FloatArray
     levels: FloatArray
 
-    def support(self, p: FloatArray, level: IntArray) -> FloatArray:
-        """η_α."""
-        return order_eta(p, *self.order, level=self.levels[level])
+    def support(self, p: FloatArray, level: IntArray, other: FloatArray) -> FloatArray:
+        """η_α; at other levels than 1/2 that of the binary rule, which says less."""
+        eta = order_eta(p, *self.order, level=self.levels[level])
+        pairs = (self.levels[level] == 0.5) & (other < 1.0)
+        if pairs.any():
+            eta[pairs] = np.maximum(eta[pairs], pair_eta(p[pairs], other[pairs], *self.order))
+        return eta
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,18 +67,21 @@ class TightDirection:
 
     Attributes:
         weight: (L, 2).
-        critical: (Q, Z + 1) upper bound on c by target level of all allocations that weigh up to 0 … Z.
+        others: (R,) ascending.
+        critical: (Q, R, Z + 1) upper bound on c by target level and bound of other classes of all allocations that weigh up
+            to 0 … Z.
     """
 
     weight: IntArray
+    others: FloatArray
     critical: FloatArray
 
-    def support(self, p: FloatArray, level: IntArray) -> FloatArray:
+    def support(self, p: FloatArray, level: IntArray, other: FloatArray) -> FloatArray:
         """η*, a whole number."""
-        eta = np.zeros(p.size)
-        for index, critical in enumerate(self.critical):
-            mine = level == index
-            eta[mine] = np.searchsorted(critical, p[mine], side="left")
+        eta, rule = np.zeros(p.size), np.searchsorted(self.others, other)
+        for index, own in np.ndindex(self.critical.shape[:2]):
+            mine = (level == index) & (rule == own)
+            eta[mine] = np.searchsorted(self.critical[index, own], p[mine], side="left")
         return eta
 
 
@@ -106,7 +114,8 @@ def tight_directions(
     for order in orders:
         weight = _whole_weights(problem, ways, order, plan.finest)
         if weight.tobytes() not in found and weight[ways.law, ways.delete].any():
-            found[weight.tobytes()] = TightDirection(weight, _by_weight(problem, ways, plan, weight))
+            others = np.unique(problem.cells.other)
+            found[weight.tobytes()] = TightDirection(weight, others, _by_weight(problem, ways, plan, weight, others))
     return tuple(found.values())
 
 
@@ -168,8 +177,8 @@ def _whole_weights(problem: TightProblem, ways: _Ways, order: Order, finest: int
     return np.round(exact * (finest / whole if whole > 0 else 0.0)).astype(np.int64)
 
 
-def _by_weight(problem: TightProblem, ways: _Ways, plan: _Plan, weight: IntArray) -> FloatArray:
-    """(Q, Z + 1) `TightDirection.critical` by the hockey-stick program."""
+def _by_weight(problem: TightProblem, ways: _Ways, plan: _Plan, weight: IntArray, others: FloatArray) -> FloatArray:
+    """(Q, R, Z + 1) `TightDirection.critical` by the hockey-stick program."""
     rows = np.array([
         flip_rows(problem.laws[law], bool(delete)) for law, delete in zip(ways.law, ways.delete, strict=True)
     ])  # fmt: skip
@@ -180,6 +189,7 @@ def _by_weight(problem: TightProblem, ways: _Ways, plan: _Plan, weight: IntArray
             mine = np.flatnonzero(slots == slot)
             near[mine[np.argmax(weights[mine])]] = True
     amounts = np.bincount(plan.slot, ways.most, SLOTS).astype(np.int64)
-    found = critical_by_weight(rows, slots, weights, amounts, near, int(ways.heaviest(weight)), problem.levels[0])
-    by_weight: FloatArray = np.maximum.accumulate(found, axis=1)
+    most = int(ways.heaviest(weight))
+    found = critical_by_weight(rows, slots, weights, amounts, near, most, problem.levels[0], others)
+    by_weight: FloatArray = np.maximum.accumulate(found, axis=2)
     return by_weight

@@ -1,5 +1,7 @@
 """The tight collective certificate: |T| − max_b attacked(b) over whole allocations b (theory, section 9)."""
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
@@ -31,8 +33,9 @@ def collective_tight(
 
     A target of group i falls under an allocation b of changes iff its p_lower is at most c_i(b), the critical probability
     of the exact trade-off of all changes as the group sees them. Nothing is linearised, so where the search ends the result
-    is the best that any certificate can say which knows p_lower only: some base classifier with these majorities loses
-    that many targets, group by group, to the reported attack.
+    is the best that any certificate can say which knows p_lower (and p_other) only: some base classifier with these
+    probabilities loses that many targets, group by group, to the reported attack. Where budgets are very large, or outputs
+    very many, bounds of other classes are rounded up to a few values, by `rounding` of the curve at most.
 
     Args:
         problem: n outputs in groups, and the laws under which groups see the axes of change.
@@ -69,7 +72,8 @@ def collective_tight(
         return Answer(found.bound, found.attack)
 
     family = CollectiveProblem(problem.classes, problem.outputs, lambda counted, budgets: answer)
-    return bound_loop(family, sweep, targets=targets, correct=correct, robust_per_node=robust_per_node)
+    curve = bound_loop(family, sweep, targets=targets, correct=correct, robust_per_node=robust_per_node)
+    return replace(curve, rounding=max((search.cells(budget).rounding for budget in sweep), default=0.0))
 
 
 def _cutoffs(cutoff: npt.ArrayLike | None, budgets: int, with_correct: bool) -> IntArray:

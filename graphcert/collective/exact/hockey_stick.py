@@ -7,7 +7,11 @@ probability b of a one, turns H into
 
     λ ↦ b·H(λa/b) + (1 − b)·H(λ(1 − a)/(1 − b)).
 
-The map is monotone. So the largest curve of all allocations of n = (n_0, …, n_3) changes of total weight z is at most
+The map is monotone. With a bound q' of other classes in place of q, no event of P-mass q' has more P'-mass than
+
+    upper(q') ≤ min_μ [ μq' + E(P' − μP)₊ ] = min_μ [ 1 − μ(1 − q') + H(μ) ].
+
+So the largest curve of all allocations of n = (n_0, …, n_3) changes of total weight z is at most
 
     V(0, 0) = (λ − 1)₊,    V(n, z) = max_f f applied to V(n − e_k, z − w_f), pointwise,
 
@@ -71,9 +75,9 @@ def _term(clean: float, perturbed: float) -> tuple[float, float, float]:
 
 def critical_by_weight(
     rows: FloatArray, kinds: IntArray, weights: IntArray, amounts: IntArray, near: BoolArray, most: int,
-    levels: FloatArray,
+    levels: FloatArray, others: FloatArray,
 ) -> FloatArray:  # fmt: skip
-    """(Q, most + 1) an upper bound on c of all allocations of so much weight and no more than so many changes.
+    """(Q, R, most + 1) an upper bound on c of all allocations of so much weight and no more than so many changes.
 
     Args:
         rows: (F, 2, 3) `flip_rows` of every way to spend a change (a law and an operation).
@@ -84,14 +88,16 @@ def critical_by_weight(
             differ in them are not thrown together.
         most: the largest weight; allocations of more are left out. 0 where there is no allocation.
         levels: (Q,) target levels.
+        others: (R,) bounds of other classes, see `critical_by_other`.
     """
-    found = np.zeros((levels.size, most + 1))
+    found = np.zeros((levels.size, others.size, most + 1))
     apart, apart_weight = np.zeros((SLOTS, 2, 3)), np.full(SLOTS, -1)
     apart[kinds[near]], apart_weight[kinds[near]] = rows[near], weights[near]
     far = ~near
     heaviest = [int(weights[far & (kinds == k)].max(initial=0)) for k in range(SLOTS)]
     furthest = min(int(np.dot(heaviest, amounts)), most)
-    _sweep(rows[far], kinds[far], weights[far], apart, apart_weight, amounts + 1, furthest, grid(), levels, found)
+    far_ways = rows[far], kinds[far], weights[far]
+    _sweep(*far_ways, apart, apart_weight, amounts + 1, furthest, grid(), levels, others, found)
     return np.minimum(found * (1 + _GUARD), 1.0)
 
 
@@ -140,7 +146,21 @@ def _least(values, points, level):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _enter(values, number, z, apart, apart_weight, shape, points, layers, levels, found):  # type: ignore[no-untyped-def]
+def _highest(values, points, other):  # type: ignore[no-untyped-def]
+    """The smallest 1 − μ(1 − q) + H(μ) on the grid, which falls and then rises, and at most 1."""
+    low, high = 0, points.size - 1
+    while low < high:
+        middle = (low + high) // 2
+        if values[middle + 1] - values[middle] >= (points[middle + 1] - points[middle]) * (1.0 - other):
+            high = middle
+        else:
+            low = middle + 1
+    guard = _GUARD * (1.0 + 2.0 * points[low])
+    return min(1.0 - points[low] * (1.0 - other) + values[low] * (1.0 + _GUARD) + guard, 1.0)
+
+
+@kernel
+def _enter(values, number, z, apart, apart_weight, shape, points, layers, levels, others, found):  # type: ignore[no-untyped-def]
     """Add every possible number of near flips to the curve V(number, z), and note the c that results.
 
     Layer k is the curve after the near flips of kinds 0 … k.
@@ -150,9 +170,16 @@ def _enter(values, number, z, apart, apart_weight, shape, points, layers, levels
     for k in range(SLOTS):
         copy_into(layers[k], values)
     while True:
-        if weight < found.shape[1]:
+        if weight < found.shape[2]:
             for q in range(levels.size):
-                found[q, weight] = max(found[q, weight], _least(layers[SLOTS - 1], points, levels[q]))
+                curve, binary = layers[SLOTS - 1], _least(layers[SLOTS - 1], points, levels[q])
+                for rule in range(others.size):
+                    value = binary
+                    if others[rule] < 1.0:
+                        raised = _highest(curve, points, others[rule]) + (2.0 * levels[q] - 1.0)
+                        if raised < levels[q]:
+                            value = min(binary, _least(curve, points, raised))
+                    found[q, rule, weight] = max(found[q, rule, weight], value)
         k = SLOTS - 1
         while k >= 0 and (apart_weight[k] < 0 or number[k] + near[k] + 1 >= shape[k]):
             weight -= near[k] * apart_weight[k]
@@ -168,8 +195,8 @@ def _enter(values, number, z, apart, apart_weight, shape, points, layers, levels
 
 
 @kernel
-def _sweep(rows, kinds, weights, apart, apart_weight, shape, most, points, levels, found):  # type: ignore[no-untyped-def]
-    """Fill found (Q, …); V of the states with one first number is kept only until the next is done."""
+def _sweep(rows, kinds, weights, apart, apart_weight, shape, most, points, levels, others, found):  # type: ignore[no-untyped-def]
+    """Fill found (Q, R, …); V of the states with one first number is kept only until the next is done."""
     inner = shape[1] * shape[2] * shape[3]
     size = points.size
     # V < 0 marks what cannot be reached.
@@ -197,5 +224,5 @@ def _sweep(rows, kinds, weights, apart, apart_weight, shape, most, points, level
                         for g in range(size):
                             here[state, z, g] = max(here[state, z, g], moved[g])
                 if here[state, z, 0] >= 0.0:
-                    _enter(here[state, z], number, z, apart, apart_weight, shape, points, layers, levels, found)
+                    _enter(here[state, z], number, z, apart, apart_weight, shape, points, layers, levels, others, found)
         before, here = here, before

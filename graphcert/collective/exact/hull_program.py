@@ -1,8 +1,8 @@
 """Linear program over the concave hulls of what groups lose, by exact critical probabilities (theory, section 9).
 
 A *way* to spend a change is a class and a law, a *budget split* n a number of changes per way that spends every budget
-exactly (more changes never break less). Of group i it breaks M_i(n) = #{ n of group i : p ≤ c(n) }. Variables z_{i,n}, the
-share in which group i sees split n, and b_a:
+exactly (more changes never break less). Of group i it breaks M_i(n) outputs (`search_problem.broken`). Variables z_{i,n},
+the share in which group i sees split n, and b_a:
 
     maximise Σ_{i,n} M_i(n) z_{i,n}
     s.t.     Σ_n n_f z_{i,n} ≤ Σ { b_a : group i sees axis a in way f }     for every i and way f; multiplier ν_{i,f}
@@ -14,7 +14,7 @@ many to be listed, but any multipliers prove a bound, optimal or not: for all ν
 
     max_b attacked(b) ≤ Σ_i max_n [ M_i(n) − ν_i·n ] + max_b Σ_a b_a Σ_i ν_{i, way of a for i}.
 
-1. `budget_splits`: the table of all n with their critical probabilities.
+1. `budget_splits`: the table of all n with their M_i(n).
 2. `Hull.solve`: the program over the columns seen so far proposes prices ν (column generation, Dantzig & Wolfe 1960).
 3. `Hull.answer`: the bound of these prices; the first maximum runs over the table, the second is filled by price. Every
    group adds its best split as a column.
@@ -30,9 +30,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from graphcert.collective.exact.critical import critical
-from graphcert.collective.exact.search_problem import SearchProblem
-from graphcert.collective.exact.threshold_program import ERROR, Prices, Thresholds
+from graphcert.collective.exact.search_problem import SearchProblem, broken_by_group
+from graphcert.collective.exact.threshold_program import ERROR, Prices
 from graphcert.collective.solvers import Solver
 from graphcert.collective.solvers.program import FloatArray, IntArray, LinearProgram
 from graphcert.core.compiled import kernel, working_time
@@ -49,31 +48,36 @@ _NEVER = 1e12
 
 @dataclass(frozen=True, eq=False)
 class BudgetSplits:
-    """All budget splits of one problem: each is one row of `first` plus one of `second`.
+    """All N budget splits of one problem: each is one row of `first` plus one of `second`.
 
     Attributes:
         way: (C, A) the way in which each group sees each axis.
-        first, second: (R, F), (S, F) changes per way, of the first class and of all others.
-        critical: (Q, R·S) at every target level, ascending.
-        row, column: (Q, R·S) which two rows they belong to.
+        first, second: (F₁, F), (F₂, F) changes per way, of the first class and of all others; N = F₁·F₂.
+        broken: (C, N) how many outputs of each group fall, ascending.
+        split: (C, N) at which split, F₂ times the row of `first` plus that of `second`.
     """
 
     way: IntArray
     first: FloatArray
     second: FloatArray
-    critical: FloatArray
-    row: npt.NDArray[np.int32]
-    column: npt.NDArray[np.int32]
+    broken: npt.NDArray[np.int32]
+    split: npt.NDArray[np.int32]
+
+    def changes(self, split: int) -> FloatArray:
+        """(F,) the changes per way of one split."""
+        row, column = divmod(split, len(self.second))
+        both: FloatArray = self.first[row] + self.second[column]
+        return both
 
 
 def number_of_splits(problem: SearchProblem) -> int:
-    """How many critical probabilities the table holds: per class C(budget + laws − 1, budget), at every target level."""
+    """N: per class C(budget + laws − 1, budget)."""
     amounts = zip(_laws_of_class(problem), problem.budget.tolist(), strict=True)
-    return problem.levels.size * prod(comb(amount + laws.size - 1, amount) for laws, amount in amounts)
+    return prod(comb(amount + laws.size - 1, amount) for laws, amount in amounts)
 
 
 def budget_splits(problem: SearchProblem) -> BudgetSplits:
-    """Tabulate them, four microseconds each."""
+    """Tabulate them, four microseconds each under the binary rule."""
     laws = problem.table.shape[0]
     ways = _laws_of_class(problem)
     offset = np.concatenate([[0], np.cumsum([mine.size for mine in ways])])
@@ -91,11 +95,9 @@ def budget_splits(problem: SearchProblem) -> BudgetSplits:
         else:
             second = (second[:, None, :] + split[None, :, :]).reshape(-1, int(offset[-1]))
     counts, others = (first @ changes).astype(np.int64), (second @ changes).astype(np.int64)
-    found = np.array([_critical_of_all(problem.table, counts, others, level) for level in problem.levels])
-    order = np.argsort(found, axis=1, kind="stable")
-    row, column = np.divmod(order, second.shape[0])
-    ascending = np.take_along_axis(found, order, axis=1)
-    return BudgetSplits(way, first, second, ascending, row.astype(np.int32), column.astype(np.int32))
+    broken = _broken_at_all(problem, counts, others)
+    order = np.argsort(broken, axis=1, kind="stable")
+    return BudgetSplits(way, first, second, np.take_along_axis(broken, order, axis=1), order.astype(np.int32))
 
 
 def _laws_of_class(problem: SearchProblem) -> list[IntArray]:
@@ -115,25 +117,27 @@ def _compositions(amount: int, parts: int) -> IntArray:
 
 
 @kernel
-def _critical_of_all(table, first, second, level):  # type: ignore[no-untyped-def]
-    laws = table.shape[0]
-    found = np.empty(first.shape[0] * second.shape[0])
-    for r in range(first.shape[0]):
-        for s in range(second.shape[0]):
-            counts = first[r] + second[s]
-            found[r * second.shape[0] + s] = critical(table, counts[:laws], counts[laws:], level)
+def _broken_at_all(problem, first, second):  # type: ignore[no-untyped-def]
+    laws, groups = problem.table.shape[0], problem.level.size
+    found, here = np.zeros((groups, first.shape[0] * second.shape[0]), np.int32), np.zeros(groups, np.int32)
+    for row in range(first.shape[0]):
+        for column in range(second.shape[0]):
+            counts = first[row] + second[column]
+            for level in range(problem.levels.size):
+                broken_by_group(problem, counts[:laws], counts[laws:], level, 0, groups, here)
+            for group in range(groups):
+                found[group, row * second.shape[0] + column] = here[group]
     return found
 
 
 def hull_bound(
-    problem: SearchProblem, splits: BudgetSplits, thresholds: Thresholds, attack: IntArray, goal: int,
-    solver: Solver, end: float,
-) -> tuple[float, Prices]:  # fmt: skip
+    problem: SearchProblem, splits: BudgetSplits, attack: IntArray, goal: int, solver: Solver, end: float
+) -> tuple[float, Prices]:
     """At most so many outputs fall by the best prices found until the clock shows `end` or no more than `goal` fall.
 
     `attack` (A,) is some allocation, with which the first program begins.
     """
-    program = Hull(problem, splits, thresholds)
+    program = Hull(problem, splits)
     program.add_attack(attack)
     best, best_price = np.inf, np.zeros(program.seen.shape)
     for _ in range(_ROUNDS):
@@ -154,17 +158,17 @@ def hull_bound(
 class Hull:
     """The program over the columns seen so far: the group, the split (F,) and what it breaks there."""
 
-    def __init__(self, problem: SearchProblem, splits: BudgetSplits, thresholds: Thresholds) -> None:
-        self._problem, self._splits, self._thresholds = problem, splits, thresholds
+    def __init__(self, problem: SearchProblem, splits: BudgetSplits) -> None:
+        self._problem, self._splits = problem, splits
         groups, ways = problem.law.shape[0], splits.first.shape[1]
         self.seen = np.zeros((groups, ways), dtype=np.bool_)  # the ways in which a group sees some axis
         np.put_along_axis(self.seen, splits.way, True, axis=1)
-        self._begin = np.searchsorted(thresholds.group, np.arange(groups + 1))
-        # Of each threshold the first split in the table that breaks it.
-        self._place = np.zeros(thresholds.p.size, dtype=np.int64)
-        for group in range(groups):
-            mine = self._mine(group)
-            self._place[mine] = np.searchsorted(splits.critical[problem.level[group]], thresholds.p[mine], side="left")
+        # Thresholds of a group are the numbers above 0 that it may lose, each with the first split in the table that takes
+        # it.
+        before = np.concatenate([np.zeros((groups, 1), np.int32), splits.broken[:, :-1]], axis=1)
+        group, self._place = np.nonzero(splits.broken > before)
+        self._fallen = splits.broken[group, self._place].astype(np.int64)
+        self._begin = np.searchsorted(group, np.arange(groups + 1))
         self._class_of_axis = np.repeat(np.arange(problem.deletes.size), np.diff(problem.first))
         self._class_of_way = np.zeros(ways, dtype=np.int64)
         self._class_of_way[splits.way] = self._class_of_axis
@@ -177,15 +181,13 @@ class Hull:
     def add_attack(self, attack: IntArray) -> None:
         """The splits that the groups see of one allocation (A,)."""
         problem, laws = self._problem, self._problem.table.shape[0]
+        broken = np.zeros(1, dtype=np.int32)
         for group, way in enumerate(self._splits.way):
-            mine = self._mine(group)
             counts = np.zeros(2 * laws, dtype=np.int64)
             np.add.at(counts, problem.law[group] + laws * problem.deletes[self._class_of_axis], attack)
-            value = critical(problem.table, counts[:laws], counts[laws:], problem.levels[problem.level[group]])
-            broken = int(np.searchsorted(self._thresholds.p[mine], value, side="right"))
-            if broken:
-                split = np.bincount(way, attack, self.seen.shape[1]).astype(np.float64)
-                self.add(group, split, int(self._thresholds.fallen[mine][broken - 1]))
+            broken_by_group(problem, counts[:laws], counts[laws:], problem.level[group], group, group + 1, broken)
+            if broken[0]:
+                self.add(group, np.bincount(way, attack, self.seen.shape[1]).astype(np.float64), int(broken[0]))
 
     def add(self, group: int, split: FloatArray, fallen: int) -> bool:
         """Keep a column; whether it is new."""
@@ -248,15 +250,13 @@ class Hull:
             cost, where = self._costs(group, price[group])
             if not cost.size:
                 continue
-            gain = self._thresholds.fallen[self._mine(group)] - cost
+            gain = self._fallen[self._mine(group)] - cost
             best = int(np.argmax(gain))
             if gain[best] > 0:
                 bound += gain[best]
                 size += gain[best] + 2 * cost[best]
-                level = self._problem.level[group]
-                row, column = self._splits.row[level, where[best]], self._splits.column[level, where[best]]
-                split = self._splits.first[row] + self._splits.second[column]
-                new += self.add(group, split, int(self._thresholds.fallen[self._mine(group)][best]))
+                split = self._splits.changes(int(self._splits.split[group, where[best]]))
+                new += self.add(group, split, int(self._fallen[self._mine(group)][best]))
         return float(bound + ERROR * size), new
 
     def _filled(self, price: FloatArray) -> float:
@@ -272,28 +272,29 @@ class Hull:
         return total
 
     def _costs(self, group: int, price: FloatArray) -> tuple[FloatArray, IntArray]:
-
-        splits, level, place = self._splits, self._problem.level[group], self._place[self._mine(group)]
+        """Per threshold of a group the least cost of a split that takes so much, and its place in the table."""
+        splits, place = self._splits, self._place[self._mine(group)]
         cost, where = np.empty(place.size), np.empty(place.size, dtype=np.int64)
-        first, second = splits.first @ price, splits.second @ price
-        _cheapest(place, first, second, splits.row[level], splits.column[level], cost, where)
+        _cheapest(place, splits.first @ price, splits.second @ price, splits.split[group], cost, where)
         return cost, where
 
     def prices(self, price: FloatArray) -> Prices:
         """One direction per group, with exact support values: rows for the bounds of boxes."""
         eta = np.concatenate([np.zeros(0), *(self._costs(group, one)[0] for group, one in enumerate(price))])
         weight = np.take_along_axis(price, self._splits.way, axis=1)[:, :, None]
-        return Prices(self._begin, self._thresholds.fallen, eta[:, None], weight, np.ones((price.shape[0], 1)))
+        groups = np.arange(price.shape[0])
+        return Prices(groups, self._begin, self._fallen, eta[:, None], weight, np.ones((groups.size, 1)))
 
 
 @kernel
-def _cheapest(place, first, second, row, column, cost, where):  # type: ignore[no-untyped-def]
+def _cheapest(place, first, second, split, cost, where):  # type: ignore[no-untyped-def]
     """Per threshold s the cheapest of the splits place[s], …, N − 1."""
     best, best_where = np.inf, -1
-    end = row.size
+    end, columns = split.size, np.int32(second.size)
     for s in range(place.size - 1, -1, -1):
         for k in range(place[s], end):
-            value = first[row[k]] + second[column[k]]
+            row = split[k] // columns
+            value = first[row] + second[split[k] - row * columns]
             if value < best:
                 best, best_where = value, k
         end = min(end, place[s])

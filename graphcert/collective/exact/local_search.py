@@ -3,7 +3,7 @@
 import numpy as np
 
 from graphcert.collective.exact.critical import copy_into
-from graphcert.collective.exact.search_problem import attacked
+from graphcert.collective.exact.search_problem import attacked, some_outputs
 from graphcert.core.compiled import kernel
 
 _IMPROVED = 6
@@ -75,7 +75,7 @@ def first_attack(problem, cache, best, work):  # type: ignore[no-untyped-def]
     fill(problem, np.arange(axes), starts[groups + 1])
     for start in range(groups + 2):
         if start < groups:
-            if problem.start[start + 1] == problem.start[start]:
+            if not some_outputs(problem, start):
                 continue
             fill(problem, problem.by_strength[start], starts[start])
         values[start] = attacked(problem, cache, starts[start], counts)

@@ -1,10 +1,11 @@
 """One budget's search problem in the arrays of compiled code: attacked(b), and what it takes to compute it fast.
 
-    max_b attacked(b) = Σ_i #{ counted outputs n of group i : p_n ≤ c_i(b) }     (theory, section 9)
+    max_b attacked(b) = Σ_i Σ_j #{ counted outputs n of cell j of group i : p_n ≤ c_j(b) }     (theory, section 9)
     over whole b (A,), 0 ≤ b ≤ capacity, whose sum over the axes of each class k is at most budget[k].
 
-c_i(b) depends on level counts only, rows of 2L + 1 small integers: the additions, then the deletions, that group i sees
-under each of the L laws, and last which target level c is asked for. Every c is computed once and kept in a `CriticalCache`.
+A cell has one bound q of every other class, and q = 1 is the binary rule, see `pairs`. c_j(b) depends on q and on level
+counts only: the additions, then the deletions, that group i sees under each of the L laws. Under the binary rule a group is
+one cell and c is kept in a `Cache`, so that groups and budgets share it; otherwise what falls of the group is kept.
 
 1. `reduce_tight_axes`: join the axes that every group sees alike, drop those that another one makes useless.
 2. `chain_ranks`: laws of each class by strength, as far as they are comparable.
@@ -19,9 +20,17 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from graphcert.collective.exact.critical import copy_into, critical, law_table
+from graphcert.collective.exact.critical import (
+    copy_into,
+    critical,
+    critical_by_other,
+    critical_of,
+    law_table,
+    outcomes,
+)
 from graphcert.collective.exact.exact_problem import TightProblem
-from graphcert.collective.solvers.program import FloatArray, IntArray
+from graphcert.collective.pairs import PairCells
+from graphcert.collective.solvers.program import BoolArray, FloatArray, IntArray
 from graphcert.core.compiled import kernel
 from graphcert.noise import BernoulliFlip
 
@@ -140,8 +149,11 @@ class SearchProblem(NamedTuple):
         deletes: (K,) whether a class deletes, as 0 or 1.
         capacity: (A,).
         budget: (K,) of each class, no more than its capacities.
-        p: all counted majorities, sorted within groups; those of group i are start[i] … start[i + 1] − 1.
-        start: (C + 1,).
+        p: all counted p_lower, ascending within cells; those of cell j are start[j] … start[j + 1] − 1.
+        start: (J + 1,).
+        other: (J,) the bound of other classes, ascending within a group.
+        cell: (C + 1,) the cells of group i are cell[i] … cell[i + 1] − 1.
+        pairs: whether some cell is not of the binary rule.
         levels: (Q,) the different target levels, ascending.
         level: (C,) which of them each group has.
     """
@@ -156,16 +168,21 @@ class SearchProblem(NamedTuple):
     budget: IntArray
     p: FloatArray
     start: IntArray
+    other: FloatArray
+    cell: IntArray
+    pairs: bool
     levels: FloatArray
     level: IntArray
 
 
-class CriticalCache(NamedTuple):
-    """Critical probabilities by level counts: open addressing, whole keys are compared.
+class Cache(NamedTuple):
+    """What is known by level counts and a last number: open addressing, whole keys are compared.
+
+    Under the binary rule c, the last number being the target level; else 1 + what falls, the last number being the group.
 
     Attributes:
         keys: (S, 2L + 1), S a power of two.
-        values: (S,) at least 1/2, or 0 where the slot is free.
+        values: (S,) or 0 where the slot is free.
         filled: (1,) number of used slots.
     """
 
@@ -175,9 +192,12 @@ class CriticalCache(NamedTuple):
 
 
 def make_search_problem(
-    given: TightProblem, axes: ReducedAxes, budget: IntArray, p: FloatArray, start: IntArray
+    given: TightProblem, axes: ReducedAxes, budget: IntArray, cells: PairCells, counted: BoolArray
 ) -> SearchProblem:
-    """The search problem of one budget (one number per class of `given`) over the reduced axes; p and start as above."""
+    """The search problem of one budget (one number per class of `given`) over the reduced axes, for the mask `counted`."""
+    chosen = np.flatnonzero(counted)
+    chosen = chosen[np.lexsort((given.p_lower[chosen], cells.of_output[chosen]))]
+    start = np.searchsorted(cells.of_output[chosen], np.arange(cells.group.size + 1))
     present = np.unique(axes.axis_class)
     first = np.searchsorted(axes.axis_class, np.append(present, present.max(initial=0) + 1))
     rank = np.full(axes.law.shape, OUTSIDE, dtype=np.int64)
@@ -199,22 +219,32 @@ def make_search_problem(
         deletes=given.class_deletes[present],
         capacity=axes.capacity,
         budget=np.minimum(budget[present], room),
-        p=p,
+        p=given.p_lower[chosen],
         start=start,
+        other=cells.other,
+        cell=np.searchsorted(cells.group, np.arange(axes.law.shape[0] + 1)),
+        pairs=bool((cells.other < 1.0).any()),
         levels=given.levels[0],
         level=given.levels[1],
     )
 
 
-def make_cache(laws: int) -> CriticalCache:
+def make_cache(laws: int) -> Cache:
     """An empty cache for counts under so many laws."""
     slots = 2 ** int(np.log2(_CACHE_BYTES / (4 * laws + 10)))
-    return CriticalCache(np.zeros((slots, 2 * laws + 1), np.int16), np.zeros(slots), np.zeros(1, np.int64))
+    return Cache(np.zeros((slots, 2 * laws + 1), np.int16), np.zeros(slots), np.zeros(1, np.int64))
 
 
 @kernel
-def cached_critical(problem, cache, counts):  # type: ignore[no-untyped-def]
-    """c at level counts (2L + 1,), from the cache if it is known."""
+def broken(problem, cache, group, counts):  # type: ignore[no-untyped-def]
+    """How many counted outputs of a group fall at counts (2L + 1,) of `count_changes`."""
+    value = _cached(problem, cache, counts)
+    return int(value) - 1 if problem.pairs else _up_to(problem, problem.cell[group], value)
+
+
+@kernel
+def _cached(problem, cache, counts):  # type: ignore[no-untyped-def]
+    """The value at counts (2L + 1,), from the cache if it is known."""
     slots, width = cache.keys.shape
     code = np.uint64(14695981039346656037)
     for k in range(width):
@@ -229,8 +259,13 @@ def cached_critical(problem, cache, counts):  # type: ignore[no-untyped-def]
         if same:
             return cache.values[slot]
         slot = (slot + 1) & (slots - 1)
-    laws = width // 2
-    value = critical(problem.table, counts[:laws], counts[laws : 2 * laws], problem.levels[counts[2 * laws]])
+    laws, last = width // 2, counts[width - 1]
+    if problem.pairs:
+        found = np.zeros(1, np.int32)
+        broken_by_group(problem, counts[:laws], counts[laws : 2 * laws], problem.level[last], last, last + 1, found)
+        value = found[0] + 1.0
+    else:
+        value = critical(problem.table, counts[:laws], counts[laws : 2 * laws], problem.levels[last])
     if 4 * cache.filled[0] < 3 * slots:
         copy_into(cache.keys[slot], counts)
         cache.values[slot] = value
@@ -239,9 +274,29 @@ def cached_critical(problem, cache, counts):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def fallen(problem, group, value):  # type: ignore[no-untyped-def]
-    """How many counted outputs of a group have p ≤ value."""
-    low, high = problem.start[group], problem.start[group + 1]
+def broken_by_group(problem, adds, deletes, level, begin, end, found):  # type: ignore[no-untyped-def]
+    """Write into found (end − begin,) what falls of the groups from `begin` to `end` that have the target level `level`.
+
+    adds, deletes: (L,) changes under each law, as the groups see them.
+    """
+    seen = outcomes(problem.table, adds, deletes)
+    binary = critical_of(seen, problem.levels[level])
+    for group in range(begin, end):
+        first, last = problem.cell[group], problem.cell[group + 1]
+        if problem.level[group] == level:
+            total = 0
+            tie = np.full(last - first, binary)
+            if problem.pairs and last > first:
+                critical_by_other(seen, problem.levels[level], problem.other[first:last], tie)
+            for cell in range(first, last):
+                total += _up_to(problem, cell, tie[cell - first])
+            found[group - begin] = total
+
+
+@kernel
+def _up_to(problem, cell, value):  # type: ignore[no-untyped-def]
+    """How many counted outputs of a cell have p ≤ value."""
+    low, high = problem.start[cell], problem.start[cell + 1]
     begin = low
     while low < high:
         middle = (low + high) // 2
@@ -253,11 +308,17 @@ def fallen(problem, group, value):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def some_outputs(problem, group):  # type: ignore[no-untyped-def]
+    """Whether a group has counted outputs."""
+    return problem.start[problem.cell[group + 1]] > problem.start[problem.cell[group]]
+
+
+@kernel
 def count_changes(problem, group, b, counts):  # type: ignore[no-untyped-def]
-    """Write into counts (2L + 1,) how many changes of allocation b (A,) the group sees under each law, and its level."""
+    """Write into counts (2L + 1,) how many changes of allocation b (A,) the group sees under each law; and its key."""
     counts[:] = 0
     laws = problem.table.shape[0]
-    counts[2 * laws] = problem.level[group]
+    counts[2 * laws] = group if problem.pairs else problem.level[group]
     for k in range(problem.deletes.size):
         for axis in range(problem.first[k], problem.first[k + 1]):
             counts[laws * problem.deletes[k] + problem.law[group, axis]] += b[axis]
@@ -268,7 +329,7 @@ def attacked(problem, cache, b, counts):  # type: ignore[no-untyped-def]
     """How many counted outputs fall under allocation b (A,)."""
     total = 0
     for group in range(problem.law.shape[0]):
-        if problem.start[group + 1] > problem.start[group]:
+        if some_outputs(problem, group):
             count_changes(problem, group, b, counts)
-            total += fallen(problem, group, cached_critical(problem, cache, counts))
+            total += broken(problem, cache, group, counts)
     return total

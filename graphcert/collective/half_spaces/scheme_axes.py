@@ -63,7 +63,7 @@ def scheme_axes(views: Views[BernoulliFlip], smoothed_features: bool, data: Any 
 
 
 def smoothing_problem(
-    smoothing: Scheme, eta: FloatArray, orders: Sequence[Order], data: Any = None
+    smoothing: Scheme, eta: FloatArray, orders: Sequence[Order], data: Any = None, kinds: IntArray | None = None
 ) -> LocalizedProblem:
     """The collective problem of N outputs under a scheme of flips, over the axes of `SchemeAxes`.
 
@@ -72,12 +72,18 @@ def smoothing_problem(
         eta: (D, N), one row per direction, rounded down.
         orders: the D directions.
         data: the clean graph (`x`, `edge_index`), which limits how often a block can be changed; None for no limit.
+        kinds: (N,) whole numbers; outputs of one group are told apart by them, such as by their bounds of other classes,
+            within which η rises in all directions at once.
     """
     axes = scheme_axes(Views.of_flips(smoothing, eta.shape[1]), smoothing.perturbs("features"), data)
+    weights, groups = axis_weights(axes.laws, axes.law_of_axis, axes.deletes, orders), axes.groups
+    if kinds is not None:
+        pairs, groups = np.unique([groups, kinds], axis=1, return_inverse=True)
+        weights = weights[:, pairs[0]]
     return LocalizedProblem(
-        groups=axes.groups,
+        groups=groups.ravel(),
         eta=eta,
-        weights=axis_weights(axes.laws, axes.law_of_axis, axes.deletes, orders),
+        weights=weights,
         axis_class=axes.axis_class,
         capacity=axes.capacity,
     )

@@ -14,7 +14,7 @@ from math import comb, prod
 import numpy as np
 
 from graphcert.collective.bound_loop import Bound
-from graphcert.collective.exact.critical import critical, law_table
+from graphcert.collective.exact.critical import critical, critical_by_other, critical_of, law_table, outcomes
 from graphcert.collective.hierarchical.hierarchical_problem import HierarchicalProblem
 from graphcert.collective.solvers.program import BoolArray, FloatArray, IntArray
 from graphcert.core.compiled import working_time
@@ -38,8 +38,8 @@ class HierarchicalTruth:
         self._table = law_table(axes.laws)
         self._members = [np.flatnonzero(standing & (axes.groups == group)) for group in range(len(problem.select))]
         self._limit = np.minimum(axes.capacity, budget[axes.axis_class])
-        self._lowered: dict[bytes, tuple[FloatArray, FloatArray]] = {}
-        self._cache: dict[tuple[bytes, float], float] = {}
+        self._lowered: dict[bytes, tuple[FloatArray, FloatArray, FloatArray | None]] = {}
+        self._cache: dict[tuple[bytes, float, int | None], FloatArray] = {}
         self._fits: dict[tuple[int, int, int], IntArray] = {}
         nothing = np.zeros(axes.capacity.size, np.int64)
         self._most, self._attack = 0, np.concatenate([nothing, np.zeros(problem.blocks, np.int64)])
@@ -126,11 +126,12 @@ class HierarchicalTruth:
             shares = self._problem.shares(rows)
             if shares.tobytes() not in self._lowered:
                 self._lowered[shares.tobytes()] = self._problem.lowered(shares)
-            p, level = self._lowered[shares.tobytes()]
+            p, level, other = self._lowered[shares.tobytes()]
             fallen = 0
             for group, members in enumerate(self._members):
                 if members.size:
-                    fallen += int((p[members] <= self._critical(group, b, float(level[group]))).sum())
+                    bounds = None if other is None else other[members]
+                    fallen += int((p[members] <= self._critical(group, b, float(level[group]), bounds)).sum())
             if fallen > most:
                 most, worst = fallen, rows
         return most, worst
@@ -160,15 +161,21 @@ class HierarchicalTruth:
             self._fits[key] = np.flatnonzero(rows)
         return self._fits[key]
 
-    def _critical(self, group: int, b: IntArray, level: float) -> float:
-        """c at a level of the changes b as a group sees them, rounded up."""
+    def _critical(self, group: int, b: IntArray, level: float, other: FloatArray | None) -> FloatArray:
+        """c at a level of the changes b as a group sees them, rounded up: one, or one per bound of other classes."""
         axes = self._problem.axes
         counts = np.zeros((2, len(axes.laws)), np.int64)
         np.add.at(counts, (axes.deletes.astype(np.int64), axes.law_of_axis[group]), b)
-        key = (counts.tobytes(), level)
+        key = (counts.tobytes(), level, None if other is None else group)
         if key not in self._cache:
-            # Without any change nothing falls below its level.
-            self._cache[key] = max(level, float(critical(self._table, *counts, level)))
+            if other is None:
+                self._cache[key] = np.array(critical(self._table, *counts, level))
+            else:
+                bounds, which = np.unique(np.maximum(other, 2.0**-40), return_inverse=True)
+                seen = outcomes(self._table, *counts)
+                found = np.full(bounds.size, critical_of(seen, level))
+                critical_by_other(seen, level, bounds, found)
+                self._cache[key] = found[which]
         return self._cache[key]
 
 

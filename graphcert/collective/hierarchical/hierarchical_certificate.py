@@ -163,7 +163,7 @@ class _Budget:
 
     def _without_attack(self, bound: Bound) -> Bound:
         """A bound whose attack need not be a perturbation: only outputs that fall without any change are known to fall."""
-        always = int((self._problem.p_lower[self._standing] <= 0.5).sum())
+        always = int(self._problem.broken[self._standing].sum())
         known = always > 0 or bound.attacked == always
         status = "closed" if bound.attacked == always else "optimal" if bound.status == "closed" else bound.status
         return replace(bound, status=status, attack=float(always) if known else math.nan)

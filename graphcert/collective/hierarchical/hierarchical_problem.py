@@ -5,7 +5,8 @@ lower noise hides the changes b. An output of group i and majority p falls iff (
 
     p ≤ δ_i + (1 − δ_i) · lower_low,i^{-1}(1/(2(1 − δ_i)); b)   ⇔   (p − δ_i)/(1 − δ_i) ≤ c_i(b) at level 1/(2(1 − δ_i)),
 
-so that for given rows the problem is that of the lower noise, with other majorities p̃ and another level.
+so that for given rows the problem is that of the lower noise, with other majorities p̃ and another level. By the multi-class
+rule it falls iff lower_low(p̃) ≤ upper_low(q/(1 − δ)) + δ/(1 − δ), which is that level again where q = 1 − p.
 """
 
 import math
@@ -122,6 +123,7 @@ class HierarchicalProblem:
             what breaks here is no attack before `content` says that it fits.
         content: (J,) what the rows hold, which says exactly what fits together.
         ablated: whether a selected row is replaced by a token; then a row changes without any bit.
+        p_other: (n,) upper bounds of every other class, for the multi-class rule; None for the binary one.
     """
 
     axes: SchemeAxes
@@ -131,6 +133,12 @@ class HierarchicalProblem:
     room: tuple[IntArray, ...]
     content: tuple[BlockRows, ...]
     ablated: bool
+    p_other: FloatArray | None = None
+
+    @property
+    def broken(self) -> BoolArray:
+        """(n,) outputs that fall without any change."""
+        return self.p_lower <= (0.5 if self.p_other is None else np.minimum(self.p_other, 0.5))
 
     @property
     def blocks(self) -> int:
@@ -190,8 +198,8 @@ class HierarchicalProblem:
         """The same as one group sees it."""
         return _share(tuple(self.select[group].tolist()), tuple(rows.tolist()))
 
-    def lowered(self, shares: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """(n,) majorities p̃, rounded down, and (C,) levels, rounded up, given that all changed rows are selected.
+    def lowered(self, shares: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray | None]:
+        """(n,) p̃, rounded down, (C,) levels and (n,) p_other, rounded up, given that all changed rows are selected.
 
         Args:
             shares: (C,) with which probability they are, 1 − δ, rounded down. Up to 1/2 nothing survives: p̃ = 0.
@@ -199,7 +207,10 @@ class HierarchicalProblem:
         each = shares[self.axes.groups]
         p, _ = given_selected(self.p_lower, each)
         _, level = given_selected(np.ones_like(shares), shares)
-        return p, level
+        if self.p_other is None:
+            return p, level, None
+        divided = np.nextafter(self.p_other / np.where(each > 0.5, each, 1.0), 2.0)
+        return p, level, np.minimum(np.where(each == 1.0, self.p_other, divided), 1.0)
 
     def given(self, shares: FloatArray, capacity: IntArray) -> TightProblem:
         """The problem of the lower noise for one choice of rows.
@@ -209,8 +220,8 @@ class HierarchicalProblem:
             capacity: (A,) how often each axis can be changed in them.
         """
         axes = self.axes
-        p, level = self.lowered(shares)
-        return TightProblem(axes.groups, p, axes.laws, axes.law_of_axis, axes.axis_class, capacity, AXES, level)
+        p, level, other = self.lowered(shares)
+        return TightProblem(axes.groups, p, axes.laws, axes.law_of_axis, axes.axis_class, capacity, AXES, level, other)
 
 
 def given_selected(p_lower: FloatArray, share: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -246,13 +257,16 @@ def _power(select: float, rows: int) -> Fraction:
     return 1 - selection_mass(select, rows)
 
 
-def hierarchical_problem(smoothing: Scheme, p_lower: FloatArray, data: Any = None) -> HierarchicalProblem:
+def hierarchical_problem(
+    smoothing: Scheme, p_lower: FloatArray, data: Any = None, p_other: FloatArray | None = None
+) -> HierarchicalProblem:
     """The problem of N outputs under hierarchical flips or ablation.
 
     Args:
         smoothing: with flips or ablation of features.
         p_lower: (N,) simultaneous lower bounds of the majorities.
         data: the clean graph (`x`, `edge_index`), which limits how often rows and blocks can be changed; None for no limit.
+        p_other: (N,) simultaneous upper bounds of every other class, for the multi-class rule; None for the binary one.
 
     Raises:
         UnsupportedError: for other lower noise.
@@ -275,7 +289,8 @@ def hierarchical_problem(smoothing: Scheme, p_lower: FloatArray, data: Any = Non
         for block in content
     )
     select = np.array([law.select for law in views.feature_laws])[views.feature_law]
-    return HierarchicalProblem(axes, np.asarray(p_lower, np.float64), select, rows, room, content, ablated)
+    p, other = np.asarray(p_lower, np.float64), None if p_other is None else np.asarray(p_other, np.float64)
+    return HierarchicalProblem(axes, p, select, rows, room, content, ablated, other)
 
 
 def _room(counts: IntArray) -> IntArray:

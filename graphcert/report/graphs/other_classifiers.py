@@ -24,6 +24,10 @@ _MEAN_SCORE_WORDS = (
     "its scores and the exact trade-offs. It may give other labels; its claims are its own and are never mixed with those "
     "of the votes."
 )
+_RULES = {
+    "binary": " Its label is certified where the mean score stays above one half.",
+    "multiclass": " Its label is certified where the mean score stays above that of every other class.",
+}
 _STEPS = 12
 """Norms above 0 of a curve, up to three times the scale of the noise."""
 
@@ -50,7 +54,7 @@ def others(content: ReportContent) -> Section | None:
             "survive exactly what each survives alone."
         )
     if content.mean_score:
-        sentences.append(_MEAN_SCORE_WORDS)
+        sentences.append(_MEAN_SCORE_WORDS + ("" if content.scores is None else _RULES[content.scores.method]))
     return _section("Compared with other classifiers", [block("points", sentences)], figures, tables)
 
 
