@@ -66,6 +66,9 @@ class Attack(Stored):
         abstained: (N,) targets without an answer; the collective certificate counts them as changed.
         rows: (J,) rows of features that change per cluster, in which all changed bits lie, under hierarchical noise; None
             under noise that does not select rows.
+        possible: (N, K) the classes to which each target of `broken` could fall, as far as the bounds of each class tell;
+            False elsewhere. What is left out is left out rightly with probability ≥ 1 − alpha of the certificate, a claim
+            beside its other ones. None where the classes have no bounds of their own, as under the binary rule.
     """
 
     feature_add: Integers
@@ -75,6 +78,9 @@ class Attack(Stored):
     broken: Mask
     abstained: Mask
     rows: Integers | None = None
+    possible: Mask | None = None
+
+    _LATER_FIELDS = ("possible",)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -84,6 +90,12 @@ class Attack(Stored):
             raise InputError("an attack has one number of changes per cluster, or per two clusters")
         if any((array < 0).any() for array in changes) or self.broken.shape != self.abstained.shape:
             raise InputError("an attack has numbers of changes of at least 0, and one mask entry per node")
+        if self.possible is not None and (
+            self.possible.ndim != 2
+            or self.possible.shape[0] != self.broken.size
+            or not np.array_equal(self.possible.any(axis=1), self.broken)
+        ):
+            raise InputError("possible classes have a row per node, with a class exactly for the targets that may fall")
 
     @classmethod
     def of(cls, certificate: Certificate | ScoreCertificate, curve: CollectiveCurve, row: int = -1) -> "Attack":
@@ -105,7 +117,14 @@ class Attack(Stored):
             options["rows"] = np.minimum(found[0] + found[1], 1) if rows is None else rows
         robust = certificate.robust_at(*found, **options)
         targets, silent = certificate.targets, certificate.abstained
-        return cls(*found, broken=targets & ~robust & ~silent, abstained=targets & silent, rows=rows)
+        broken = targets & ~robust & ~silent
+        possible = None
+        if isinstance(certificate, Certificate) and (reached := certificate.possible_at(*found, **options)) is not None:
+            others = broken[:, None] & (certificate.labels[:, None] != np.arange(certificate.classes))
+            possible = others & reached
+            # A target falls because of some other class; where rounding hides which, it may be any.
+            possible |= others & ~possible.any(axis=1)[:, None]
+        return cls(*found, broken=broken, abstained=targets & silent, rows=rows, possible=possible)
 
     @property
     def budget(self) -> Budget:
@@ -136,7 +155,15 @@ class Attack(Stored):
     def summary(self) -> str:
         """One line: what is changed, and how many targets may fall."""
         fall, abstain = int(self.broken.sum()), int(self.abstained.sum())
-        return f"Attack: {self.words}; {fall:,} targets may fall, {abstain:,} abstain"
+        return f"Attack: {self.words}; {fall:,} targets may fall{self._possible_words}, {abstain:,} abstain"
+
+    @property
+    def _possible_words(self) -> str:
+        """ " (12 of them to one class only)"; nothing where it is not known to which."""
+        if self.possible is None:
+            return ""
+        single = int((self.possible.sum(axis=1) == 1).sum())
+        return f" ({single:,} of them to one class only)" if single else " (each to several classes)"
 
     @property
     def _changes_per_axis(self) -> _Changes:

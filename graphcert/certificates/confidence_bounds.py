@@ -2,14 +2,15 @@
 
 import warnings
 from dataclasses import replace
+from fractions import Fraction
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple, SupportsFloat
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from graphcert.core.arguments import one_of, target_mask
-from graphcert.core.arrays import Floats, Mask
+from graphcert.core.arguments import one_of, positive, target_mask
+from graphcert.core.arrays import Floats, Integers, Mask
 from graphcert.errors import InputError, RepeatedClaimsWarning, UnsupportedError
 from graphcert.noise import BernoulliFlip, Smoothing
 from graphcert.statistics import (
@@ -23,38 +24,85 @@ from graphcert.statistics import (
 )
 from graphcert.votes import BINS, UNIT, Scores, Votes
 
+RULES = ("binary", "multiclass")
+"""The rules by which a node is certified."""
 
-def binary_bounds(votes: Votes, level: float) -> tuple[Floats, Floats]:
-    """The pilot label against everything else: a lower bound (N,) of its probability at `level`, and 1 − it, rounded up."""
+LABEL_SHARE = 0.5
+"""What the multi-class rule spends of a node's level on the label, unless another share is asked for."""
+
+
+class VoteBounds(NamedTuple):
+    """Bounds of the class probabilities of N nodes, under the law that is claimed.
+
+    Attributes:
+        p_lower: (N,) lower bounds of the label's probability.
+        p_other_upper: (N,) upper bounds of the probability of every other class, at most 1 − p_lower rounded up.
+        p_class_upper: (N, K) upper bounds of each class alone, 1 for the label, under the multi-class rule; else None.
+    """
+
+    p_lower: Floats
+    p_other_upper: Floats
+    p_class_upper: Floats | None = None
+
+
+def binary_bounds(votes: Votes, level: float) -> VoteBounds:
+    """The pilot label against everything else: a lower bound of its probability at `level`, and 1 − it, rounded up."""
     p_lower = _reduced(clopper_pearson_lower(votes.successes, votes.samples, level), votes.total_variation)
-    return p_lower, _complement_up(p_lower)
+    return VoteBounds(p_lower, _complement_up(p_lower))
 
 
-def multiclass_bounds(votes: Votes, level: float) -> tuple[Floats, Floats]:
+def multiclass_bounds(votes: Votes, level: float, label_share: float = LABEL_SHARE) -> VoteBounds:
     """The pilot label against its strongest competitor, bounding every other class and not only a runner-up.
 
-    Half of `level` goes to the label, the rest in equal shares to the K − 1 others; then all bounds of a node hold
-    together: pA_lower (N,) and pB_upper (N,), at most 1 − pA_lower. It grows with the count, so the largest one counts.
+    `label_share` of `level` goes to the label, and the *whole* rest to each of the K − 1 others: among them only the class
+    that is truly the most likely one has to lie below the largest bound (theory section 10). A bound grows with the count,
+    so the largest count gives the largest bound. `p_class_upper`, where each class is to lie below its own bound, shares the
+    rest among the K − 1.
     """
-    p_lower, _ = binary_bounds(votes, level / 2)
+    of_label, of_others = split_level(level, label_share)
+    p_lower, left = binary_bounds(votes, of_label)[:2]
     others = votes.counts.copy()
     np.put_along_axis(others, votes.labels[:, None], 0, axis=1)
-    share = level / (2 * (votes.classes - 1))
-    p_other = _raised(clopper_pearson_upper(others.max(axis=1), votes.samples, share), votes.total_variation)
-    return p_lower, np.minimum(p_other, _complement_up(p_lower))
+    p_other = _count_upper(votes, others.max(axis=1), of_others)
+    p_class = np.minimum(_count_upper(votes, others, of_others / (votes.classes - 1)), left[:, None])
+    np.put_along_axis(p_class, votes.labels[:, None], 1.0, axis=1)
+    return VoteBounds(p_lower, np.minimum(p_other, left), p_class)
 
 
-RULES = {"binary": binary_bounds, "multiclass": multiclass_bounds}
-"""What each rule needs to know of a node."""
+def check_label_share(label_share: SupportsFloat) -> float:
+    """Return the label's share of the level as a float; raises `InputError` unless it lies strictly between 0 and 1."""
+    share = positive("label_share", label_share)
+    if share >= 1:
+        raise InputError(f"label_share must lie strictly between 0 and 1, got {label_share!r}")
+    return share
 
 
-def vote_bounds(votes: Votes, method: str, level: float, targets: Mask) -> tuple[Floats, Floats]:
+def split_level(level: float, label_share: float) -> tuple[float, float]:
+    """The parts of `level` for the label and for every other class; their exact sum is never above it."""
+    of_label = level * label_share
+    of_others = level - of_label
+    too_much = Fraction(of_label) + Fraction(of_others) > Fraction(level)
+    return of_label, float(np.nextafter(of_others, 0.0)) if too_much else of_others
+
+
+def _count_upper(votes: Votes, counts: Integers, level: float) -> Floats:
+    return _raised(clopper_pearson_upper(counts, votes.samples, level), votes.total_variation)
+
+
+def vote_bounds(votes: Votes, method: str, level: float, targets: Mask, label_share: float | None = None) -> VoteBounds:
     """The bounds of one of `RULES` for the targets (N,), about which alone the level speaks; 0 and 1 for the others.
 
-    Votes of one node may stand for all.
+    Votes of one node may stand for all. `label_share` belongs to the multi-class rule; None for its default.
     """
-    p_lower, p_other_upper = RULES[method](votes, level)
-    return np.where(targets, p_lower, 0.0), np.where(targets, p_other_upper, 1.0)
+    if method == "binary":
+        found = binary_bounds(votes, level)
+    else:
+        found = multiclass_bounds(votes, level, LABEL_SHARE if label_share is None else label_share)
+    p_class = found.p_class_upper
+    return VoteBounds(
+        np.where(targets, found.p_lower, 0.0), np.where(targets, found.p_other_upper, 1.0),
+        None if p_class is None else np.where(targets[:, None], p_class, 1.0),
+    )  # fmt: skip
 
 
 def unanimous_votes(samples: int, classes: int, total_variation: float) -> Votes:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Self, get_args, get_type_hints
+from typing import Any, ClassVar, Self, get_args, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,9 @@ class Stored:
 
     What is read is built by the constructor of the class, whose `__post_init__` refuses numbers that contradict each other.
     """
+
+    _LATER_FIELDS: ClassVar[tuple[str, ...]] = ()
+    """Fields that files of older versions do not have; where they are None, they are not written."""
 
     def __post_init__(self) -> None:
         for value in vars(self).values():
@@ -102,6 +105,7 @@ class Stored:
         """Everything but the arrays, with the name of the class."""
         hints, arrays = _hints(type(self)), self._arrays()
         values = {name: getattr(self, name) for name in hints if name not in arrays}
+        values = {name: value for name, value in values.items() if value is not None or name not in self._LATER_FIELDS}
         plain = {name: value.to_dict() if hints[name] is Scheme else value for name, value in values.items()}
         return {"kind": type(self).__name__, "format": _FORMAT} | plain
 
@@ -112,6 +116,7 @@ class Stored:
         if kind != cls.__name__ or form != _FORMAT:
             raise ValueError(f"it is a {kind!r} of format {form!r}")
         hints = _hints(cls)
+        given = dict.fromkeys(cls._LATER_FIELDS) | given
         if set(given) != set(hints):
             raise ValueError(f"its members are {', '.join(map(str, given))}")
         result = cls(**{name: _value(name, given[name], hint) for name, hint in hints.items()})

@@ -2,25 +2,34 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import SupportsFloat
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from graphcert.certificates.claims import Claims
-from graphcert.certificates.confidence_bounds import RULES, claimed, note_claims, unanimous_votes, vote_bounds
+from graphcert.certificates.confidence_bounds import (
+    LABEL_SHARE,
+    RULES,
+    check_label_share,
+    claimed,
+    note_claims,
+    unanimous_votes,
+    vote_bounds,
+)
 from graphcert.certificates.norm_family import BlockScales, unit_law
 from graphcert.certificates.query import HalfSpaces
 from graphcert.collective.pairs import pair_cells
 from graphcert.core.arguments import one_of, whole
 from graphcert.core.arrays import Floats, Integers, Mask
 from graphcert.errors import InputError, UnsupportedError
-from graphcert.noise import Budget, Smoothing, Views
+from graphcert.noise import Budget, Scheme, Smoothing, Views
 from graphcert.noise.budget import count
 from graphcert.tradeoff import TradeOff, allocation_trade_offs, budget_trade_offs, certified_radius, selected_trade_offs
 from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, order_eta, pair_eta
 from graphcert.votes import Votes
 
-METHODS = tuple(RULES)
+METHODS = RULES
 """The rules by which a node is certified."""
 
 
@@ -36,12 +45,21 @@ class Certificate(Claims):
         p_other_upper: (N,) upper bound of the probability of every other class; 1 for a node that is no target.
         method: "binary" or "multiclass".
         classes: number of classes K of the votes.
+        label_share: the share of a node's level that bounds the label under the multi-class rule; None under the binary one
+            and in files of older versions, whose share was one half.
+        p_class_upper: (N, K) upper bounds of each class alone, 1 for the label and for nodes that are no targets, under
+            the multi-class rule; None under the binary one and in files of older versions. All of them hold together with
+            probability ≥ 1 − alpha. That is a claim beside the other ones: `robust` and `collective` do not rest on it.
     """
 
     p_lower: Floats
     p_other_upper: Floats
     method: str
     classes: int = 2
+    label_share: float | None = None
+    p_class_upper: Floats | None = None
+
+    _LATER_FIELDS = ("label_share", "p_class_upper")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -49,6 +67,13 @@ class Certificate(Claims):
         whole("the number of classes", self.classes, 2)
         self._check_bound("p_lower")
         self._check_bound("p_other_upper")
+        if self.method == "binary":  # as by `replace`: nothing of the other rule is kept
+            object.__setattr__(self, "label_share", None)
+            object.__setattr__(self, "p_class_upper", None)
+        if self.label_share is not None:
+            check_label_share(self.label_share)
+        if self.p_class_upper is not None and self.p_class_upper.shape != (self.nodes, self.classes):
+            raise InputError("p_class_upper must hold one number from 0 to 1 per node and class")
 
     def _check_read(self) -> None:
         super()._check_read()
@@ -56,6 +81,16 @@ class Certificate(Claims):
         self._check_others("p_other_upper", 1.0)
         if self.labels.max() >= self.classes:
             raise InputError(f"a label is {self.labels.max()}, but there are {self.classes} classes from 0 on")
+        bound = self.p_class_upper
+        if bound is None:
+            return
+        if not ((bound >= 0) & (bound <= 1)).all():
+            raise InputError("p_class_upper must hold one number from 0 to 1 per node and class")
+        if (bound[~self.targets] != 1).any():
+            raise InputError("p_class_upper must be 1 for nodes that are no targets")
+        # Otherwise a label might fall and no class be there for it.
+        if (np.where(_is_class(self.labels, self.classes), 0.0, bound).max(axis=1) < self.p_other_upper).any():
+            raise InputError("p_class_upper must allow some other class as much as p_other_upper")
 
     def _kept(self, budget: Budget, shift: float = 0.0) -> Mask:
         if shift and budget.nodes is None:
@@ -65,8 +100,8 @@ class Certificate(Claims):
 
     def _unanimous(self, samples: int) -> "Certificate":
         votes = unanimous_votes(samples, self.classes, self.total_variation)
-        p_lower, p_other_upper = vote_bounds(votes, self.method, self._level, self.targets)
-        return replace(self, p_lower=p_lower, p_other_upper=p_other_upper, samples=samples)
+        bounds = vote_bounds(votes, self.method, self._level, self.targets, self.label_share)
+        return replace(self, **{**bounds._asdict(), "p_class_upper": None}, samples=samples)
 
     def radius(self, nodes: int | None = None) -> Floats:
         """How far the features can be moved, in norm over all of them together, before a label may change.
@@ -89,7 +124,14 @@ class Certificate(Claims):
         if rows == 0:
             words = "with nodes=0 nothing moves, and every radius would hold; give nodes of at least 1, or none"
             raise InputError(words)
-        return certified_radius(self.smoothing, self.p_lower, self._others(), rows)
+        return self._radii(self.smoothing, rows)
+
+    def _radii(self, smoothing: Scheme, rows: int) -> Floats:
+        """(N,) radii under a scheme, by the rule of the certificate; the binary rule is contained in the other."""
+        majority, others = certified_radius(smoothing, self.p_lower, None, rows), self._others()
+        if others is None:
+            return majority
+        return np.maximum(majority, certified_radius(smoothing, self.p_lower, others, rows))
 
     def robust_at(
         self,
@@ -122,30 +164,67 @@ class Certificate(Claims):
             UnsupportedError: if the allocation is too large for exact arithmetic, or gives counts and norms, or rows under
                 other noise.
         """
-        changes = (feature_add, feature_delete, edge_add, edge_delete)
+        trade_offs, of_node = self._trade_offs_at((feature_add, feature_delete, edge_add, edge_delete), shift, rows)
+        survives = np.array([self._survives(trade_off) for trade_off in trade_offs])
+        return np.asarray(survives[of_node, np.arange(self.nodes)])
+
+    def possible_at(
+        self,
+        feature_add: ArrayLike = 0,
+        feature_delete: ArrayLike = 0,
+        edge_add: ArrayLike = 0,
+        edge_delete: ArrayLike = 0,
+        *,
+        shift: ArrayLike | None = None,
+        rows: ArrayLike | None = None,
+    ) -> Mask | None:
+        """Which classes each node may have under one allocation, as far as the bounds of each class tell.
+
+        A class is left out if it provably stays less likely than the label. All that is left out is left out rightly with
+        probability ≥ 1 − alpha; like another certificate of the same votes, this is a claim beside `robust_at`.
+
+        Args:
+            feature_add, feature_delete, edge_add, edge_delete, shift, rows: as in `robust_at`.
+
+        Returns:
+            (N, K) mask, True for the label; True everywhere for nodes that are no targets. None if the certificate has no
+            bounds of each class, as under the binary rule.
+
+        Raises:
+            InputError, UnsupportedError: as `robust_at`.
+        """
+        trade_offs, of_node = self._trade_offs_at((feature_add, feature_delete, edge_add, edge_delete), shift, rows)
+        if self.p_class_upper is None:
+            return None
+        possible = np.ones(self.p_class_upper.shape, np.bool_)
+        for view, trade_off in enumerate(trade_offs):
+            mine = of_node == view
+            if mine.any():
+                reached = trade_off.upper(self.p_class_upper[mine])
+                possible[mine] = reached >= np.asarray(trade_off.lower(self.p_lower[mine]))[:, None]
+        return possible | _is_class(self.labels, self.classes)
+
+    def _trade_offs_at(
+        self, changes: tuple[ArrayLike, ...], shift: ArrayLike | None, rows: ArrayLike | None
+    ) -> tuple[Sequence[TradeOff], Integers]:
+        """The trade-offs of one allocation as the views see it, and (N,) the view of every node."""
         if shift is not None:
             if rows is not None or any(np.any(given) for given in changes):
                 raise UnsupportedError("an allocation is either of counts or of norms; give shift alone")
             scales = BlockScales.of(self.smoothing, self.nodes)
-            return self._survives_each(scales.trade_offs(shift), scales.group)
+            return scales.trade_offs(shift), scales.group
         if rows is not None:
             selected = Views.of_selected(self.smoothing, self.nodes)
-            return self._survives_each(selected_trade_offs(selected, changes, rows), selected.of_node)
+            return selected_trade_offs(selected, changes, rows), selected.of_node
         views = Views.of_flips(self.smoothing, self.nodes)
-        return self._survives_each(allocation_trade_offs(views, changes), views.of_node)
-
-    def _survives_each(self, trade_offs: Sequence[TradeOff], of_node: Integers) -> Mask:
-        """(N,) the rule of the certificate, every node at its own trade-off."""
-        survives = np.array([self._survives(trade_off) for trade_off in trade_offs])
-        return np.asarray(survives[of_node, np.arange(self.nodes)])
+        return allocation_trade_offs(views, changes), views.of_node
 
     def _survives(self, trade_off: TradeOff) -> Mask:
-        """(N,) the rule of the certificate at one trade-off."""
-        binary = np.asarray(self.p_lower > trade_off.critical)
-        if self.method == "binary":
-            return binary
-        # The binary rule is contained; it is rounded less.
-        return binary | np.asarray(trade_off.lower(self.p_lower) > trade_off.upper(self.p_other_upper))
+        """(N,) the rule of the certificate at one trade-off; a majority that survives is enough for either."""
+        majority, others = np.asarray(self.p_lower > trade_off.critical), self._others()
+        if others is None:
+            return majority
+        return np.asarray(majority | (trade_off.lower(self.p_lower) > trade_off.upper(others)))
 
     def _half_spaces(self, orders: Sequence[Order] | None) -> HalfSpaces:
         used = DEFAULT_ORDERS if orders is None else tuple(Order(*order) for order in orders)
@@ -167,7 +246,7 @@ class Certificate(Claims):
 
     def _distances(self) -> Floats | None:
         law = unit_law(self.smoothing)
-        return None if law is None else certified_radius(Smoothing(law), self.p_lower, self._others(), self.nodes)
+        return None if law is None else self._radii(Smoothing(law), self.nodes)
 
     def _basis(self) -> str:
         return f"the {'binary' if self.method == 'binary' else 'multi-class'} rule"
@@ -186,7 +265,8 @@ def certify(
     alpha: float = 0.01,
     simultaneous: bool = True,
     *,
-    method: str = "binary",
+    method: str | None = None,
+    label_share: SupportsFloat | None = None,
     targets: ArrayLike | None = None,
 ) -> Certificate:
     """Bound the class probabilities of the target nodes; the result answers for any budget.
@@ -196,22 +276,50 @@ def certify(
         alpha: error rate below 1/2 of all claims together (or of each one, see `simultaneous`).
         simultaneous: True makes all claims hold at once with probability ≥ 1 − alpha, by spending alpha/M on each of
             the M targets. False spends alpha on each node and makes claims about single nodes only.
-        method: "binary" bounds the label's probability against 1/2; "multiclass" against its strongest competitor.
+        method: "binary" bounds the label's probability against 1/2; "multiclass" against its strongest competitor. None
+            for "binary".
+        label_share: the share of a node's level, strictly between 0 and 1, at which the multi-class rule bounds the label;
+            every other class is bounded at the whole rest (theory section 10). None for `LABEL_SHARE`. Fix it before the
+            final votes are seen. With the binary rule there is nothing to share.
         targets: the nodes about which claims are made, as a mask (N,) of booleans or as node numbers, each once; all by
             default. Choose them without looking at `votes.counts`: by a data split or by the pilot votes.
 
     Raises:
-        InputError: if an argument is outside its domain.
+        InputError: if an argument is outside its domain, or a `label_share` is given with the binary rule.
 
     Warns:
         RepeatedClaimsWarning: if other claims were made from the same `Votes` object: the error rates add up.
     """
-    one_of("the certificate method", method, METHODS)
     level, shared = claimed(votes, "certify", alpha, simultaneous, targets)
     mask = shared["targets"]
-    note_claims(votes, shared["alpha"], "certify", shared["simultaneous"], method, mask)
-    p_lower, p_other_upper = vote_bounds(votes, method, level, mask)
+    rule = chosen_method(method, votes.classes)
+    share = chosen_share(rule, label_share)
+    note_claims(votes, shared["alpha"], "certify", shared["simultaneous"], rule, share, mask)
     return Certificate(
-        labels=votes.labels, p_lower=p_lower, p_other_upper=p_other_upper, method=method, classes=votes.classes,
-        **shared,
+        labels=votes.labels, **vote_bounds(votes, rule, level, mask, share)._asdict(), method=rule, classes=votes.classes,
+        label_share=share, **shared,
     )  # fmt: skip
+
+
+def _is_class(labels: Integers, classes: int) -> Mask:
+    """(N, K) True at the label of every node."""
+    return np.asarray(labels[:, None] == np.arange(classes))
+
+
+def chosen_method(method: str | None, classes: int) -> str:
+    """The rule by which votes over so many classes are certified; raises `InputError` for an unknown name."""
+    if method is None:
+        return "binary"
+    one_of("the certificate method", method, RULES)
+    return method
+
+
+def chosen_share(method: str, label_share: SupportsFloat | None) -> float | None:
+    """The label's share of the level under a rule, None under the binary one; raises `InputError` where it has no use."""
+    if method == "binary":
+        if label_share is not None:
+            raise InputError(
+                "label_share divides the level of the multi-class rule; leave it out under the binary rule"
+            )
+        return None
+    return LABEL_SHARE if label_share is None else check_label_share(label_share)

@@ -26,7 +26,8 @@ class Voted(NamedTuple):
     def claims(self, settings: CertificateConfig) -> Certificate:
         """The claims about the test nodes."""
         targets = self.data.test_mask.numpy()
-        return certify(self.votes, settings.alpha, settings.simultaneous, method=settings.method, targets=targets)
+        rule = {"method": settings.method, "label_share": settings.label_share, "targets": targets}
+        return certify(self.votes, settings.alpha, settings.simultaneous, **rule)
 
 
 class Certified(NamedTuple):
@@ -96,7 +97,7 @@ def compare_with_file(path: Path, certified: Certified) -> tuple[str, ...]:
     claims = json.loads(json.dumps(_claims(certified)))
     wanted = claims | claims.pop("nodes")
     differing = [name for name, value in wanted.items() if found.get(name) != value]
-    asked = [name for name in ("alpha", "simultaneous", "method") if name in differing]
+    asked = [name for name in ("alpha", "simultaneous", "method", "label_share") if name in differing]
     if asked:
         differing = [name for name in differing if name not in (*asked, "abstained")]
     if differing:
@@ -111,6 +112,7 @@ def _claims(certified: Certified) -> dict[str, Any]:
     certificate, votes = certified.certificate, certified.votes
     return {
         "alpha": certificate.alpha, "simultaneous": certificate.simultaneous, "method": certificate.method,
+        **({} if certificate.label_share is None else {"label_share": certificate.label_share}),
         "claims": certificate.claims, "samples": votes.samples, "pilot_samples": votes.pilot_samples,
         "votes": votes.digest,
         "nodes": {

@@ -33,7 +33,7 @@ def certify_image(
         votes.pilot_counts.reshape(shape), votes.counts.reshape(shape), settings.tau, settings.alpha, settings.method,
         sigma, settings.errors, total_variation=votes.total_variation, independent=votes.independent,
     )  # fmt: skip
-    claims = certify(votes, settings.alpha)
+    claims = _all_pixels(votes, settings)
     norms, per_pixel = settings.norms(), _per_pixel(claims, sigma, settings)
     if settings.elasticity is None:
         radius = gaussian_radius(settings.tau, sigma)
@@ -54,6 +54,11 @@ def certify_image(
     )  # fmt: skip
 
 
+def _all_pixels(votes: Votes, settings: SegmentSettings) -> Certificate:
+    """The bounds of all pixels together; where the noise depends on the image, radii need the mass of all other classes."""
+    return certify(votes, settings.alpha, method=None if settings.elasticity is None else "binary")
+
+
 def _smallest_sigma(votes: Votes) -> float:
     scale = votes.smoothing.smallest_scale
     assert scale is not None  # images carry Gaussian noise
@@ -71,7 +76,7 @@ def _per_pixel(claims: Certificate, sigma: float, settings: SegmentSettings) -> 
 
 def isotropic_counts(votes: Votes, truth: Integers, settings: SegmentSettings) -> tuple[Integers, Integers]:
     """(B,) certified pixels, and those of them that are correct, of votes under isotropic noise."""
-    claims = certify(votes, settings.alpha)
+    claims = _all_pixels(votes, settings)
     per_pixel = _per_pixel(claims, _smallest_sigma(votes), settings)
     return per_pixel.sum(axis=1), (per_pixel & claims.correct(truth.reshape(-1))).sum(axis=1)
 

@@ -9,6 +9,7 @@ from torch_geometric.data import Data
 
 from graphcert.certificates import ScoreCertificate
 from graphcert.certificates.method_hierarchy import BESIDE
+from graphcert.certificates.vote_certificate import chosen_method, chosen_share
 from graphcert.collective import CollectiveCurve
 from graphcert.core.files import alone
 from graphcert.core.reading import PER_CHARACTER, damage_refused, read_bytes
@@ -53,7 +54,7 @@ class Run(GraphFolder):
         """Train the model under its noise, unless this folder already holds it; returns the graph."""
         self.refuse_another_model(config)
         data = self.load_data(config)
-        _check_samples(config, int(data.test_mask.sum()))
+        _check_samples(config, data)
         partition = self.partition(config, data)
         # A localized scheme is trained under the noise that clusters put on themselves, see `train`.
         graph = without_test_nodes(data) if config.training.inductive else data
@@ -110,7 +111,7 @@ class Run(GraphFolder):
         config = replace(config, sampling=sampling)
         data = self.load_data(config) if data is None else data
         model = load_model(self.path(MODEL))
-        _check_samples(config, int(data.test_mask.sum()))
+        _check_samples(config, data)
         began = time.perf_counter()
         votes = sample_votes(
             model, data, self.smoothing(config), sampling.samples, sampling.pilot_samples, config.seed,
@@ -137,7 +138,7 @@ class Run(GraphFolder):
         content = certificate_text(found, settings)
         seconds = time.perf_counter() - began
         config.save(self.path(CONFIG))
-        method = settings.method
+        method = found.certificate.method
         self.record_look(asdict(config.sampling), settings.alpha, method=method, simultaneous=settings.simultaneous)
         self.write(CERTIFICATE, content)
         facts = {"alpha": settings.alpha, "claims": found.certificate.claims, "method": method}
@@ -251,9 +252,10 @@ def _mean_score(
     return tuple(claims.compare_methods(**sweep, methods=methods, **options).strongest for sweep in sweeps)
 
 
-def _check_samples(config: RunConfig, targets: int) -> None:
+def _check_samples(config: RunConfig, data: Data) -> None:
     """Say before anything slow happens that the planned samples cannot certify anything."""
-    claims = config.certificate
-    # The multi-class rule spends half of the level on the first class.
-    level = claims.alpha / 2 if claims.method == "multiclass" else claims.alpha
+    claims, targets = config.certificate, int(data.test_mask.sum())
+    share = chosen_share(chosen_method(claims.method, int(data.y.max()) + 1), claims.label_share)
+    # Of the label's share and that of the others, the larger one has to be enough.
+    level = claims.alpha if share is None else claims.alpha * max(share, 1 - share)
     check_sample_size(config.sampling.samples, level, targets if claims.simultaneous else 1)

@@ -171,7 +171,7 @@ def minimum_samples(alpha: float, claims: int = 1) -> int:
     """The smallest number of unanimous votes that proves a majority: (α/claims)^(1/n) > 1/2.
 
     With fewer, every one of `claims` simultaneous claims at joint error rate `alpha` is bound to abstain. For the
-    multi-class rule pass α/2, the share it spends on the first class.
+    multi-class rule pass the larger one of the two shares of α, of the label and of the other classes: by default α/2.
 
     Raises:
         InputError: if `alpha` does not lie in (0, 1) or `claims` is below 1.

@@ -60,7 +60,7 @@ def test_trap_04_every_other_class_is_bounded_and_not_only_the_pilots_runner_up(
     """The pilot's runner-up is class 1, but the samples show class 2 close behind the label."""
     votes = Votes([[60, 40, 0], [90, 5, 5]], [[520, 10, 470], [900, 50, 50]], Smoothing(F))
     found = certify(votes, 0.01, method="multiclass")
-    share = 0.01 / (2 * 2 * 2)
+    share = 0.01 / (2 * 2)
     np.testing.assert_array_equal(
         found.p_other_upper[0], min(clopper_pearson_upper(470, 1000, share), 1 - found.p_lower[0])
     )
@@ -69,7 +69,7 @@ def test_trap_04_every_other_class_is_bounded_and_not_only_the_pilots_runner_up(
 
 
 def test_another_class_is_never_more_likely_than_what_the_label_leaves() -> None:
-    """With all votes on two of three classes, the competitor's own bound at its smaller share is the weaker one."""
+    """The other class's own bound at a smaller share than the label's is the weaker one."""
     votes = Votes([[6, 4, 0]], [[520, 480, 0]], Smoothing(F))
     found = certify(votes, method="multiclass")
     assert clopper_pearson_upper(480, 1000, 0.01 / 4) > found.p_other_upper == np.nextafter(1 - found.p_lower, 2)

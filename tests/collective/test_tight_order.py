@@ -51,7 +51,9 @@ def test_the_program_without_branching_is_between_the_search_and_the_relaxation_
     assert collective_tight(problem, [budget]).attacked_upper[0] <= program.attacked_upper[0]
     assert program.attacked_upper[0] <= relaxed.bound[0] + 1e-6
     assert program.method[0] in ("naive", "tight-lp")
-    assert fallen(problem, program.attacks[0], ROUNDING, rounded=True).sum() >= program.attacked_upper[0] - program.gap[0]
+    assert (
+        fallen(problem, program.attacks[0], ROUNDING, rounded=True).sum() >= program.attacked_upper[0] - program.gap[0]
+    )
 
 
 @settings(max_examples=60)

@@ -130,7 +130,7 @@ def abstention_threshold(content: ReportContent) -> float | None:
     def claimed(successes: int) -> bool:
         pilot, counts = np.array([[1, 0]]), np.array([[successes, votes.samples - successes]])
         probe = Votes(pilot, counts, _ANY_NOISE, total_variation=votes.total_variation)
-        return not certify(probe, certificate._level, simultaneous=False).abstained[0]
+        return not certify(probe, certificate._level, simultaneous=False, method="binary").abstained[0]
 
     smallest = bisect_left(range(votes.samples + 1), True, key=claimed)
     return smallest / votes.samples if smallest <= votes.samples else None

@@ -120,7 +120,11 @@ class CertificateConfig:
     """
 
     alpha: float = setting(0.01, "Error rate of all claims together (default: 0.01).")
-    method: str = setting("binary", "binary or multiclass (default: binary).")
+    method: str | None = setting(None, "binary or multiclass (default: binary).")
+    label_share: float | None = setting(
+        None, "Share of the error rate that multiclass spends on the label, the rest on each other class (default: 0.5).",
+        metavar="FLOAT",
+    )  # fmt: skip
     simultaneous: bool = setting(
         True, "Spend alpha on all claims together, or on each node.", "--simultaneous/--per-node"
     )
@@ -136,9 +140,11 @@ class CertificateConfig:
     def __post_init__(self) -> None:
         check_types(self, "certificate")
         check_level(self.alpha)
-        from graphcert.certificates import METHODS  # not needed by a command line without a run
+        from graphcert.certificates.vote_certificate import METHODS, chosen_share  # not needed without a run
 
-        one_of("the certificate method", self.method, METHODS)
+        if self.method is not None:
+            one_of("the certificate method", self.method, METHODS)
+        chosen_share(self.method or "multiclass", self.label_share)
         for name in ("max_add", "max_delete", "max_edge_add", "max_edge_delete"):
             if getattr(self, name) is not None and count(name, getattr(self, name)) > MOST_BUDGETS:
                 raise InputError(f"{name} must be at most {MOST_BUDGETS:,}, got {getattr(self, name)}")
