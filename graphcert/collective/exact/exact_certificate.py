@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from graphcert.collective.adversary import check_budgets
 from graphcert.collective.bound_loop import Answer, CollectiveProblem, bound_loop
-from graphcert.collective.curve import CollectiveCurve
+from graphcert.collective.curve import CollectiveCurve, strengthened
 from graphcert.collective.exact.budget_solver import BudgetSolver
 from graphcert.collective.exact.exact_problem import TightProblem
 from graphcert.collective.half_spaces.localized import BINS
@@ -45,7 +45,8 @@ def collective_tight(
         robust_per_node: (B, n) bool, outputs that another certificate, from the same simultaneous bounds, proves robust
             against every use of the whole budget. (n,) for one budget.
         bins: the most thresholds per group to which p_lower is rounded in the linear program (the search does not round).
-        time_limit: seconds per budget and solve; when they end, what has been proved so far is reported. None waits.
+        time_limit: seconds per budget and solve; when they end, what has been proved so far is reported. None waits. By the
+            multi-class rule, where the search does not end, that of the binary rule takes as long again.
         branching: whether to branch; without, the linear program is the last word, in seconds at any size.
         cutoff: (B,) whole numbers: as soon as no more targets than that can fall, a budget is done. For the largest of many
             problems, with what an attack on another one breaks. Not together with `correct`.
@@ -73,7 +74,17 @@ def collective_tight(
 
     family = CollectiveProblem(problem.classes, problem.outputs, lambda counted, budgets: answer)
     curve = bound_loop(family, sweep, targets=targets, correct=correct, robust_per_node=robust_per_node)
-    return replace(curve, rounding=max((search.cells(budget).rounding for budget in sweep), default=0.0))
+    curve = replace(curve, rounding=max((search.cells(budget).rounding for budget in sweep), default=0.0))
+    rows = np.flatnonzero((curve.attacked_upper > 0) & (curve.gap != 0))
+    if problem.p_other is None or not rows.size or cutoff is not None:
+        return curve
+    # What falls by the multi-class rule falls by the binary one, whose search is faster and may come further in the time.
+    proved = None if robust_per_node is None else np.atleast_2d(robust_per_node)[rows]
+    binary = collective_tight(
+        replace(problem, p_other=None), sweep[rows], targets=targets, correct=correct, robust_per_node=proved, bins=bins,
+        time_limit=time_limit, branching=branching,
+    )  # fmt: skip
+    return strengthened(curve, binary, rows, same=True)
 
 
 def _cutoffs(cutoff: npt.ArrayLike | None, budgets: int, with_correct: bool) -> IntArray:
