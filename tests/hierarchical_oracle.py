@@ -93,11 +93,12 @@ def critical(clean: np.ndarray, perturbed: np.ndarray) -> np.ndarray:
     return np.where(q > 0, p * part, p * (spent <= 0.5)).sum(axis=1)
 
 
-def claim(scheme: Hierarchical, p: np.ndarray) -> Certificate:
-    """What `certify` knows after infinitely many samples."""
+def claim(scheme: Hierarchical, p: np.ndarray, other: np.ndarray | None = None) -> Certificate:
+    """What `certify` knows after infinitely many samples, by the multi-class rule if it knows the other classes."""
     return Certificate(
-        labels=np.zeros(p.size, np.int64), p_lower=p.copy(), p_other_upper=1 - p, targets=np.ones(p.size, bool), alpha=0.5,
-        simultaneous=True, method="binary", smoothing=scheme, samples=1,
+        labels=np.zeros(p.size, np.int64), p_lower=p.copy(), p_other_upper=1 - p if other is None else other.copy(),
+        targets=np.ones(p.size, bool), alpha=0.5, simultaneous=True, smoothing=scheme, samples=1,
+        method="binary" if other is None else "multiclass", classes=2 if other is None else 3,
     )  # fmt: skip
 
 
@@ -129,6 +130,30 @@ BUDGETS = st.lists(
     min_size=1, max_size=3,
 )  # fmt: skip
 quiet = pytest.mark.filterwarnings("ignore:the .* falls")
+
+
+def tied(clean: np.ndarray, perturbed: np.ndarray, p: np.ndarray, other: np.ndarray, slack: float) -> np.ndarray:
+    """(G, N) whether the worst label of `p` and the worst other class of `other` meet under each of `perturbed` (G, O).
+
+    The other class takes the outcomes from the far end; what is left of it is 1 − what an event of 1 − q keeps.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(clean > 0, perturbed / clean, np.inf)
+    found = []
+    for order, law in zip(np.argsort(ratio, axis=1, kind="stable"), perturbed, strict=True):
+        mass, kept = np.append(0.0, np.cumsum(clean[order])), np.append(0.0, np.cumsum(law[order]))
+        possible = np.append(True, clean[order] > 0)
+        lower, upper = (np.interp(x, mass[possible], kept[possible]) for x in (p, 1 - other))
+        found.append(lower <= 1 - upper + slack)
+    return np.array(found)
+
+
+def pair_truth(scheme, clean, budget, p, other, slack=0.0, ablated=False):
+    """`model_truth` by the multi-class rule."""
+    now = reached(clean, budget, ablated)
+    laws = [noise(scheme, group) for group in range(2)]
+    fallen = np.stack([tied(law[clean], law[now], p, other, slack) for law in laws])
+    return int(fallen[scheme.partition.labels, :, np.arange(p.size)].sum(axis=0).max())
 
 
 def model_truth(scheme, clean, budget, p, ablated=False):

@@ -17,6 +17,7 @@ from hierarchical_oracle import (
     meant,
     model_truth,
     noise,
+    pair_truth,
     quiet,
     reached,
     schemes,
@@ -62,6 +63,76 @@ def test_the_tight_certificate_is_attained_by_the_worst_classifiers(scheme, clea
     assert curve.attacked_upper.tolist() == [model_truth(scheme, clean, budget, p) for budget in budgets]
     assert (curve.gap == 0).all()
     assert curve.axes[-1] == "nodes"
+
+
+@quiet
+@settings(max_examples=25, deadline=None)
+@given(schemes(), st.integers(0, 255), BUDGETS, st.integers(0, 2**32 - 1), st.booleans())
+def test_the_multiclass_rule_certifies_no_more_than_three_classes_leave(scheme, clean, budgets, seed, with_data):
+    rng = np.random.default_rng(seed)
+    laws = [noise(scheme, group) for group in range(2)]
+    # Every outcome is given one of three classes; the label is the one that the clean graph is given most often.
+    given_class = (rng.random((laws[0].shape[1], ROWS, 1)) > np.cumsum(rng.dirichlet((3, 1, 1), ROWS), axis=1)).sum(
+        axis=2
+    )
+    p = np.stack([
+        np.stack([laws[group] @ (given_class[:, n] == k) for n, group in enumerate(scheme.partition.labels)], axis=1)
+        for k in range(3)
+    ])  # fmt: skip
+    label = p[:, clean].argmax(axis=0)
+    others = np.where(np.arange(3)[:, None] == label, 0.0, p[:, clean]).max(axis=0)
+    mine = np.take_along_axis(p, label[None, None], axis=0)[0]
+    strongest = np.where(np.arange(3)[:, None, None] == label, 0.0, p).max(axis=0)
+    data = data_of(clean) if with_data else None
+    curves = claim(scheme, mine[clean], others).compare_methods(budgets, methods="all", data=data)
+    truth = [(mine > strongest)[reached(clean, budget)].sum(axis=1).min() for budget in budgets]
+    naive, linear, integer, tight = (curve.certified for curve in curves.values())
+    assert (naive <= linear).all()
+    assert (linear <= integer).all()
+    assert (integer <= tight).all()
+    assert (tight <= truth).all()
+    binary = claim(scheme, mine[clean]).collective(budgets, data=data)
+    assert (tight >= binary.certified).all()
+
+
+@quiet
+@settings(max_examples=30, deadline=None)
+@given(
+    schemes(),
+    st.integers(0, 255),
+    BUDGETS,
+    st.integers(0, 2**32 - 1),
+    st.lists(st.floats(0, 1), min_size=3, max_size=3),
+)
+def test_the_tight_certificate_of_pairs_is_attained(scheme, clean, budgets, seed, shares):
+    p = majorities(seed)
+    other = (1 - p) * np.array(shares)
+    budgets = [replace(budget, edge_add=0) for budget in budgets]
+    curve = claim(scheme, p, other).collective(budgets, method="tight", data=data_of(clean))
+    low, high = ([pair_truth(scheme, clean, budget, p, other, slack) for budget in budgets] for slack in (-1e-9, 1e-9))
+    assert (low <= curve.attacked_upper).all()
+    assert (curve.attacked_upper <= high).all()
+    assert (curve.gap == 0).all()
+
+
+@quiet
+@settings(max_examples=25, deadline=None)
+@given(schemes(ablation=True), st.integers(0, 255), BUDGETS, st.integers(0, 2**32 - 1), st.floats(0, 1))
+def test_under_ablation_the_integer_program_of_pairs_is_attained(scheme, clean, budgets, seed, share):
+    budgets = [Budget(0, 0, *budget.as_tuple()[2:], budget.nodes) for budget in budgets]
+    if not scheme.perturbs("edges"):
+        budgets = [Budget(nodes=budget.nodes) for budget in budgets]
+    p = majorities(seed)
+    curves = claim(scheme, p, (1 - p) * share).compare_methods(budgets, methods="all", data=data_of(clean))
+    low, high = (
+        [pair_truth(scheme, clean, budget, p, (1 - p) * share, slack, ablated=True) for budget in budgets]
+        for slack in (-1e-9, 1e-9)
+    )
+    assert (curves["naive"].certified <= curves["lp"].certified).all()
+    assert (curves["lp"].certified <= curves["milp"].certified).all()
+    assert (low <= curves["milp"].attacked_upper).all()
+    if not scheme.perturbs("edges"):
+        assert (curves["milp"].attacked_upper <= high).all()
 
 
 @quiet
