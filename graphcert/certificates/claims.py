@@ -109,7 +109,8 @@ class Claims(NodeClaims):
                 `(Order(2.0),)` gives the published certificate.
             bins: the most steps per group to which half-spaces are rounded; None for no rounding.
             time_limit: seconds per solve; when it ends, what has been proved so far is reported. None waits. Where the
-                search of "tight" does not end, an integer program takes as long again. No method proves less than a weaker
+                search of "tight" does not end, an integer program takes as long again, and so do the half-spaces of the
+                binary rule where those of the multi-class rule leave something open. No method proves less than a weaker
                 one: a method that does not contain an integer program below it gives that at most a second per budget.
             solver: "highs" or "cvxpy" (the same program through cvxpy, slower).
 

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from pair_oracle import fallen_pairs, most_fallen_pairs
 from test_collective_claims import BITS, GRAPHS, NODES, PAIRS, graph, reached
 
-from graphcert.certificates import Certificate, certify
+from graphcert.certificates import Certificate, certify, flip_family
 from graphcert.collective import CollectiveCurve, collective_strictly_local, scheme_perception, tight_problem
 from graphcert.errors import InputError
 from graphcert.noise import BernoulliFlip, Budget, Partition, Smoothing
 from graphcert.noise.views import Views
-from graphcert.tradeoff.half_spaces import Order
+from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order
 from graphcert.votes import Votes
 
 METHODS = ("naive", "lp", "milp")
@@ -133,6 +133,20 @@ def test_the_multiclass_rule_certifies_more_and_many_at_once_more_than_each_alon
         attack = np.zeros(problem.capacity.size, dtype=int)
         attack[[0, 2]] = budget.feature_add, budget.feature_delete
         assert bound <= 60 - fallen_pairs(problem, certificate.p_other_upper, attack).sum()
+
+
+def test_the_contained_binary_rule_gets_the_same_time(monkeypatch) -> None:
+    """With less of it its integer program proved less than the binary certificate itself on votes of a real graph."""
+    times, solve = [], flip_family._by_half_spaces
+
+    def noted(query, problem, options):
+        times.append(options["time_limit"])
+        return solve(query, problem, options)
+
+    monkeypatch.setattr(flip_family, "_by_half_spaces", noted)
+    certificate = certify(rivals(), method="multiclass")
+    certificate.collective(range(4), method="lp", orders=DEFAULT_ORDERS, time_limit=17.0)
+    assert times == [17.0, 17.0]
 
 
 # ---- real classifiers: tables from 256 noisy graphs to a label of 3 or 4 classes per node
