@@ -155,15 +155,15 @@ class Attack(Stored):
     def summary(self) -> str:
         """One line: what is changed, and how many targets may fall."""
         fall, abstain = int(self.broken.sum()), int(self.abstained.sum())
-        return f"Attack: {self.words}; {fall:,} targets may fall{self._possible_words}, {abstain:,} abstain"
+        return f"Attack: {self.words}; {fall:,} targets may fall{self.possible_words}, {abstain:,} abstain"
 
     @property
-    def _possible_words(self) -> str:
+    def possible_words(self) -> str:
         """ " (12 of them to one class only)"; nothing where it is not known to which."""
         if self.possible is None:
             return ""
         single = int((self.possible.sum(axis=1) == 1).sum())
-        return f" ({single:,} of them to one class only)" if single else " (each to several classes)"
+        return f" ({single:,} of them to one class only)" if single else ""
 
     @property
     def _changes_per_axis(self) -> _Changes:

@@ -277,7 +277,7 @@ def certify(
         simultaneous: True makes all claims hold at once with probability ≥ 1 − alpha, by spending alpha/M on each of
             the M targets. False spends alpha on each node and makes claims about single nodes only.
         method: "binary" bounds the label's probability against 1/2; "multiclass" against its strongest competitor. None
-            for "binary".
+            for "binary" with two classes and "multiclass" with more.
         label_share: the share of a node's level, strictly between 0 and 1, at which the multi-class rule bounds the label;
             every other class is bounded at the whole rest (theory section 10). None for `LABEL_SHARE`. Fix it before the
             final votes are seen. With the binary rule there is nothing to share.
@@ -285,7 +285,8 @@ def certify(
             default. Choose them without looking at `votes.counts`: by a data split or by the pilot votes.
 
     Raises:
-        InputError: if an argument is outside its domain, or a `label_share` is given with the binary rule.
+        InputError: if an argument is outside its domain, or a `label_share` is given with the binary rule, which is the
+            default with two classes.
 
     Warns:
         RepeatedClaimsWarning: if other claims were made from the same `Votes` object: the error rates add up.
@@ -307,9 +308,12 @@ def _is_class(labels: Integers, classes: int) -> Mask:
 
 
 def chosen_method(method: str | None, classes: int) -> str:
-    """The rule by which votes over so many classes are certified; raises `InputError` for an unknown name."""
+    """The rule by which votes over so many classes are certified, by default or by name.
+
+    Raises `InputError` for a name that is none.
+    """
     if method is None:
-        return "binary"
+        return "binary" if classes == 2 else "multiclass"
     one_of("the certificate method", method, RULES)
     return method
 

@@ -114,7 +114,7 @@ def collective_sweeps(certificate: Certificate, data: Any, settings: CollectiveC
         return given
     if noise.norm and not noise.selects_rows:
         return ({"shift": _norms(certificate)},)
-    if not (noise.flips_only and certificate.method == "binary"):
+    if not noise.flips_only:
         return ()
     way = "tight" if settings.method in ("tight", "all") and not settings.receptive_field else "lp"
     found: list[dict[str, Any]] = []

@@ -30,12 +30,12 @@ TRUTH = np.where(np.arange(N) % 3 > 0, VOTES.labels, (VOTES.labels + 1) % K)
 
 def test_trap_03_the_level_is_divided_by_the_number_of_simultaneous_claims() -> None:
     votes = VOTES
-    joint, single = certify(votes, 0.05), certify(votes, 0.05, simultaneous=False)
+    joint, single = (certify(votes, 0.05, simultaneous, method="binary") for simultaneous in (True, False))
     np.testing.assert_array_equal(joint.p_lower, clopper_pearson_lower(votes.successes, SAMPLES, 0.05 / N))
     np.testing.assert_array_equal(single.p_lower, clopper_pearson_lower(votes.successes, SAMPLES, 0.05))
     assert np.all(joint.p_lower < single.p_lower)
     assert joint.simultaneous
-    few = certify(votes, 0.05, targets=[3, 4])
+    few = certify(votes, 0.05, method="binary", targets=[3, 4])
     assert few.claims == 2
     assert few.p_lower[3] == clopper_pearson_lower(votes.successes[3], SAMPLES, 0.05 / 2)
 
@@ -111,7 +111,7 @@ def test_trap_17_counts_and_ratios_are_over_the_targets(method: str) -> None:
 
 
 def test_binary_robustness_is_the_critical_probability() -> None:
-    found = certify(VOTES)
+    found = certify(VOTES, method="binary")
     joint = trade_off(F, 1, 2) * trade_off(E, 0, 1)
     expected = found.p_lower > joint.critical
     np.testing.assert_array_equal(found.robust(1, 2, 0, 1), expected)

@@ -1,7 +1,6 @@
 """The multi-class rule: what each class may take of the level, which classes a node can fall to, and how it is kept."""
 
 import json
-from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 from pathlib import Path
@@ -89,6 +88,16 @@ def test_a_share_that_leaves_one_side_nothing_is_refused(share: object) -> None:
         certify(votes(), method="multiclass", label_share=share)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(("classes", "method"), [(2, "binary"), (3, "multiclass"), (7, "multiclass")])
+def test_the_rule_depends_on_the_number_of_classes_by_default(classes: int, method: str) -> None:
+    given = votes(classes)
+    found = certify(given)
+    assert found.method == method
+    assert found.to_dict() == certify(given, method=method).to_dict()  # the same claims, which cost nothing more
+    with pytest.raises(InputError, match="leave it out under the binary rule"):
+        certify(votes(2), label_share=0.5)
+
+
 def test_what_the_binary_rule_cannot_use_is_refused() -> None:
     with pytest.raises(InputError, match="label_share"):
         certify(votes(), method="binary", label_share=0.5)
@@ -157,9 +166,7 @@ LOCALIZED = Smoothing(
 
 
 def attacks(certificate: Certificate) -> list[Attack]:
-    """The allocations that hurt the same votes most by the binary rule, judged by the rule of the certificate."""
-    binary = replace(certificate, method="binary")
-    return [Attack.of(certificate, binary.collective(*budget)) for budget in [(1, 0), (0, 2), (2, 3)]]
+    return [Attack.of(certificate, certificate.collective(*budget)) for budget in [(1, 0), (0, 2), (2, 3)]]
 
 
 def test_an_attack_says_to_which_classes_its_targets_can_fall() -> None:
@@ -175,7 +182,8 @@ def test_an_attack_says_to_which_classes_its_targets_can_fall() -> None:
         assert reached is not None
         np.testing.assert_array_equal(possible[attack.broken, 1:], reached[attack.broken, 1:])
         single = int((possible.sum(axis=1) == 1).sum())
-        assert (f"({single} of them to one class only)" if single else "each to several classes") in attack.summary()
+        words = f" ({single} of them to one class only)" if single else ""
+        assert f"{attack.broken.sum()} targets may fall{words}, " in attack.summary()
 
 
 def test_an_attack_by_the_binary_rule_names_no_classes() -> None:

@@ -25,7 +25,7 @@ def one_output(pilot: list[int], counts: list[int], sigma: float = 0.5, **option
 def test_certify_is_cohens_certify(counts: list[int], data: st.DataObject, sigma: float, alpha: float) -> None:
     """The label by n0 samples, Clopper–Pearson of its count among n, σΦ⁻¹(pA), abstain at pA ≤ 1/2."""
     pilot = data.draw(st.lists(st.integers(0, 9), min_size=len(counts), max_size=len(counts)).filter(any))
-    certificate = gc.certify(one_output(pilot, counts, sigma), alpha, simultaneous=False)
+    certificate = gc.certify(one_output(pilot, counts, sigma), alpha, simultaneous=False, method="binary")
     label = max(range(len(pilot)), key=lambda y: (pilot[y], -y))
     k, n = counts[label], sum(counts)
     p_lower = 0.0 if k == 0 else float(beta.ppf(alpha, k, n - k + 1))

@@ -30,7 +30,8 @@ def votes(smoothing: gc.Smoothing | gc.Hierarchical = LOCALIZED, classes: int = 
 
 def made() -> dict[str, Stored]:
     scored = unanimous_scores(500, 0.0)
-    localized = gc.certify(votes(), targets=np.arange(0, N, 2))
+    localized = gc.certify(votes(), method="binary", targets=np.arange(0, N, 2))
+    pairs = gc.certify(votes(), label_share=0.75)
     pixels = np.array([[[9, 0], [8, 1]], [[9, 0], [4, 5]]])
     return {
         "binary": localized,
@@ -43,6 +44,8 @@ def made() -> dict[str, Stored]:
         "segmentation": gc.seg_certify(pixels[::-1], pixels * 100, sigma=0.25, errors=1),
         "labels only": gc.seg_certify(pixels[::-1], pixels * 100, 0.5, method="bonferroni"),
         "attack": gc.Attack.of(localized, localized.collective(add=4, delete=3)),
+        "uneven": pairs,
+        "attack on a lead": gc.Attack.of(pairs, pairs.collective(add=4, delete=3)),
     }
 
 

@@ -132,7 +132,7 @@ def test_other_claims_from_the_same_votes_are_recorded(certified, run, tmp_path)
     shutil.copytree(certified, folder)
     assert run("certify", folder, "--alpha", 0.05)[0] == 0
     assert run("certify", folder, "--alpha", 0.05)[0] == 0
-    code, _, err = run("certify", folder, "--method", "multiclass")
+    code, _, err = run("certify", folder, "--method", "binary")
     assert code == 0
     assert "certified 3 times" in err
     assert "together 0.11" in err

@@ -138,7 +138,7 @@ def variants() -> dict[str, ReportContent]:
         "multi-class": make_content(votes, truth, method="multiclass"),
         "single claims": make_content(votes, truth, simultaneous=False),
         "no abstentions": make_content(*make_votes(clarity=1000)),
-        "all abstain": make_content(*make_votes(clarity=1, samples=20)),
+        "all abstain": make_content(*make_votes(clarity=1, samples=20), method="binary"),
         "all abstain, multi-class": make_content(*make_votes(clarity=1, samples=8), method="multiclass"),
         "unknown labels": make_content(votes, unknown),
         "some unknown labels": make_content(votes, np.where(np.arange(votes.nodes) % 3, truth, -1)),

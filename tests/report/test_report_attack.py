@@ -39,7 +39,8 @@ def test_every_attack_is_told_with_its_numbers() -> None:
     for caption, attack, certified in attacks:
         claims = CONTENT.certificate.claims
         assert (
-            f"{caption}: {attack.words}. {number(attack.broken.sum())} of {number(claims)} targets may fall, "
+            f"{caption}: {attack.words}. {number(attack.broken.sum())} of {number(claims)} targets may fall"
+            f"{attack.possible_words}, "
             f"{number(attack.abstained.sum())} abstain anyway, and whatever the perturbation, at least "
             f"{number(certified)} keep their label."
         ) in words

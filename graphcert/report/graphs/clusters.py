@@ -173,7 +173,8 @@ def attack(content: ReportContent) -> Section | None:
         tables = block("folded", "Cluster by cluster", tables)
     claims = number(content.certificate.claims)
     sentences = [
-        f"{one.caption}: {one.attack.words}. {number(int(one.attack.broken.sum()))} of {claims} targets may fall, "
+        f"{one.caption}: {one.attack.words}. {number(int(one.attack.broken.sum()))} of {claims} targets may fall"
+        f"{one.attack.possible_words}, "
         f"{number(int(one.attack.abstained.sum()))} abstain anyway, and whatever the perturbation, at least "
         f"{number(int(one.sweep.best.certified[one.row]))} keep their label."
         for one in known

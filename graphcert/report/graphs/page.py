@@ -86,12 +86,20 @@ def reading(content: ReportContent) -> Section:
     return Section("How to read this", block("paragraphs", [" ".join(sentences)]))
 
 
+_MULTICLASS = (
+    "This is the multi-class rule, the default with three classes or more: a label has to stay ahead of every other class, "
+    "which is what the smoothed classifier needs. Older versions asked that it keeps more than one half of the probability, "
+    "as --method binary does, and certified fewer targets."
+)
+
+
 def guarantee(content: ReportContent) -> Section:
     """The certificate's own words, and its error rate once more."""
     certificate = content.certificate
     scope = "any of these claims" if certificate.simultaneous else "a given one of these claims"
     rate = f"So α = {certificate.alpha:g} bounds the probability that the sampling made {scope} wrong."
-    words = block("statement", certificate.guarantee()) + block("paragraphs", [rate])
+    rule = [] if certificate.method == "binary" else [_MULTICLASS]
+    words = block("statement", certificate.guarantee()) + block("paragraphs", [rate, *rule])
     return Section("What exactly is guaranteed", words)
 
 

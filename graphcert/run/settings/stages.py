@@ -120,7 +120,7 @@ class CertificateConfig:
     """
 
     alpha: float = setting(0.01, "Error rate of all claims together (default: 0.01).")
-    method: str | None = setting(None, "binary or multiclass (default: binary).")
+    method: str | None = setting(None, "binary or multiclass (default: multiclass with three classes or more).")
     label_share: float | None = setting(
         None, "Share of the error rate that multiclass spends on the label, the rest on each other class (default: 0.5).",
         metavar="FLOAT",
