@@ -21,12 +21,12 @@ from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order
 
 _REFUSAL = (
     "under hierarchical noise and ablation the methods are naive, lp and milp, and tight for votes under flips; use "
-    "method='naive' for scores and for the multi-class rule"
+    "method='naive' for scores"
 )
 
 
 def _methods(query: Query) -> tuple[str, ...]:
-    if query.claims._majorities() is None or query.claims._others() is not None:
+    if query.claims._majorities() is None:
         return ("naive",)
     if query.smoothing.hides_rows:
         return ("naive", "lp", "milp")  # an integer program of rows is exact

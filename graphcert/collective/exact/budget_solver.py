@@ -89,6 +89,11 @@ class Answer:
     boxes: int
 
 
+def unrounded(outputs: int, laws: int, budget: IntArray) -> bool:
+    """Whether the outcomes of so many changes under so many laws can be sorted, and outputs are not too many."""
+    return (float(budget.sum()) / max(laws, 1) + 1.0) ** laws <= MOST_SORTED and outputs <= _MOST_FINE
+
+
 class BudgetSolver:
     """Solves budgets of one problem one after the other; critical probabilities and directions are kept between them.
 
@@ -123,10 +128,8 @@ class BudgetSolver:
         return self.problem.fine_cells if self.fine(budget) else self.problem.cells
 
     def fine(self, budget: IntArray) -> bool:
-        """Whether the outcomes of so many changes can be sorted, and outputs are not too many."""
-        laws = np.unique(self.problem.law_of_axis).size
-        outcomes = (float(budget.sum()) / max(laws, 1) + 1.0) ** laws
-        return outcomes <= MOST_SORTED and self.problem.outputs <= _MOST_FINE
+        """Whether they are not."""
+        return unrounded(self.problem.outputs, np.unique(self.problem.law_of_axis).size, budget)
 
     def directions(self, budget: IntArray, seconds: float) -> tuple[Direction, ...]:
         """The half-spaces of a budget; they are made once, in a share of so many seconds."""

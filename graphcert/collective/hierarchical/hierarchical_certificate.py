@@ -11,12 +11,14 @@ from graphcert.collective.adversary import budget_axes
 from graphcert.collective.bound_loop import Answer, Bound, CollectiveProblem, bound_loop, check_method, unrefuted
 from graphcert.collective.curve import CollectiveCurve
 from graphcert.collective.exact import collective_tight
+from graphcert.collective.exact.budget_solver import unrounded
 from graphcert.collective.half_spaces.localized import BINS, checked_bins, collective_localized
 from graphcert.collective.hierarchical.enumeration import HierarchicalTruth
 from graphcert.collective.hierarchical.hierarchical_problem import HierarchicalProblem
 from graphcert.collective.hierarchical.joint_relaxation import joint_problem
 from graphcert.collective.hierarchical.row_choices import RowChoice, first_look, row_choices
 from graphcert.collective.hierarchical.row_search import UNFINISHED, RowSearch
+from graphcert.collective.pairs import pair_cells
 from graphcert.collective.solvers import check_solver
 from graphcert.collective.solvers.program import BoolArray, IntArray
 from graphcert.core.compiled import working_time
@@ -105,7 +107,15 @@ def collective_hierarchical(
 
     family = CollectiveProblem(axes, problem.p_lower.size, lambda counted, budgets: answer)
     curve = bound_loop(family, strength, targets=targets, correct=correct, robust_per_node=robust_per_node)
-    return replace(curve, budgets=rows)
+    return replace(curve, budgets=rows, rounding=_rounding(problem, effective, method))
+
+
+def _rounding(problem: HierarchicalProblem, effective: IntArray, method: str) -> float:
+    """The most by which a bound of other classes was rounded up: half-spaces round, the exact search if it is large."""
+    laws = np.unique(problem.axes.law_of_axis).size
+    if method == "tight" and all(unrounded(problem.p_lower.size, laws, budget[:4]) for budget in effective):
+        return 0.0
+    return pair_cells(problem.axes.groups, problem.p_lower, problem.p_other).rounding
 
 
 class _Budget:
