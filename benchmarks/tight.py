@@ -64,7 +64,7 @@ def voted() -> tuple[TightProblem, str]:
     if VOTES is None:
         return problem(2810, 5), "2,810 outputs, 5 clusters"
     votes = gc.Votes.load(Path(VOTES))
-    certificate = gc.certify(votes, alpha=0.01)
+    certificate = gc.certify(votes, alpha=0.01, method="binary")
     given = tight_problem(certificate.smoothing, certificate.p_lower)
     return (
         given,
