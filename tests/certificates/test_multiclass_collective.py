@@ -74,7 +74,7 @@ SMALL = [Budget(), Budget(1), Budget(0, 1), Budget(1, 1), Budget(2), Budget(0, 0
 
 
 @quiet
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.data(), st.sampled_from([3, 4]))
 def test_no_more_targets_are_certified_than_worst_classifiers_of_pairs_keep(data, classes) -> None:
     nodes = data.draw(st.integers(3, 9))
