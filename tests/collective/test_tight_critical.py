@@ -1,5 +1,6 @@
 """The fast critical probability against exact rational trade-offs: never below, and equal to 1e-12."""
 
+from fractions import Fraction
 from math import prod
 
 import numpy as np
@@ -8,7 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tight_oracle import LEVELS, critical_at
 
-from graphcert.collective.exact.critical import critical, law_table
+from graphcert.collective.exact.critical import (
+    MOST_SORTED,
+    critical,
+    critical_by_other,
+    critical_of,
+    law_table,
+    outcomes,
+)
 from graphcert.noise import BernoulliFlip
 from graphcert.tradeoff import trade_off
 
@@ -104,3 +112,48 @@ def test_a_higher_level_is_reached_from_higher_up(parts, one, other):
 def test_a_silent_law_among_others_changes_nothing():
     laws = [BernoulliFlip(0.05, 0.6), BernoulliFlip(0.25, 0.75)]
     assert fast(laws, [3, 7], [2, 9]) == fast(laws[:1], [3], [2])
+
+
+OTHERS = st.lists(st.one_of(st.floats(1e-6, 0.6), st.sampled_from([2.0**-40, 0.25, 0.5])), min_size=1, max_size=5)
+
+
+def against(laws, adds, deletes, level, others):
+    """The c of pairs, and the exact ones: c at the smaller of the target level and what the other class can reach."""
+    others = np.append(np.unique(others), 1.0)
+    seen = outcomes(law_table(laws), np.array(adds, dtype=np.int64), np.array(deletes, dtype=np.int64))
+    found = np.full(others.size, critical_of(seen, level))
+    critical_by_other(seen, level, others, found)
+    parts = [trade_off(law, int(a), int(d)) for law, a, d in zip(laws, adds, deletes, strict=True)]
+    whole = prod(parts[1:], start=parts[0])
+    offset = 2 * Fraction(level) - 1
+    ties = [min(Fraction(level), whole.upper_exact(Fraction(q)) + offset) for q in others[:-1].tolist()]
+    return found, np.array([critical_at(whole, tie) for tie in [*ties, Fraction(level)]])
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(LAWS, st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=3), LEVELS, OTHERS)
+def test_c_of_pairs_is_the_exact_rational_one_rounded_up(parts, level, others):
+    laws, adds, deletes = zip(*parts, strict=True)
+    found, truth = against(laws, adds, deletes, level, others)
+    assert (truth <= found).all()
+    # A small level q is reached with a slope of up to 1/q.
+    assert (found <= truth + 1e-12 * (1 + 1 / np.array([*np.unique(others), 1.0]))).all()
+    assert (np.diff(found) >= 0).all()
+
+
+@pytest.mark.parametrize("level", [0.5, 0.625])
+def test_c_of_pairs_where_outcomes_are_too_many_to_be_sorted(level):
+    laws = [BernoulliFlip(1 / 16, 3 / 4), BernoulliFlip(1 / 32, 7 / 8), BernoulliFlip(1 / 8, 5 / 8)]
+    adds, deletes = (33, 20, 16), (0, 13, 17)
+    assert prod(a + d + 1 for a, d in zip(adds, deletes, strict=True)) > MOST_SORTED
+    found, truth = against(laws, adds, deletes, level, [1e-4, 0.002, 0.01, 0.05, 0.2])
+    assert (truth <= found).all()
+    assert (found <= truth + 1e-10).all()
+
+
+def test_the_exchanged_laws_are_not_the_same_question():
+    """upper(q) is the c of the exchanged laws; c at level q would be a smaller number, and certify too much."""
+    laws, adds, deletes = [BernoulliFlip(1 / 16, 1 / 2)], (2,), (0,)
+    found, truth = against(laws, adds, deletes, 0.5, [0.125])
+    wrong = fast(laws, adds, deletes, 0.125)
+    assert wrong < truth[0] <= found[0]
