@@ -11,8 +11,8 @@ the others. Columns, from the weakest to the strongest: "naive_order_2" and "nai
 exactly), "published_lp" and "published" (the half-space of order 2, relaxed and by branch and bound), "orders_lp" and
 "orders" (eight of them), "tight_lp" (concave hulls or tight half-spaces, no branching), "tight". All methods but the last
 have a quarter of the time limit per budget; "boxes" are those that the tight search looked at, "processor_seconds" its own
-time on a busy machine. By the multi-class rule the other classes of made-up votes share their rest unevenly. Measured figures:
-benchmarks/results/tight.json.
+time on a busy machine. By the multi-class rule the other classes of made-up votes share their rest unevenly. Measured
+figures: benchmarks/results/tight.json.
 """
 
 import os
