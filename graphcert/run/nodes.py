@@ -8,6 +8,7 @@ from typing import Any
 from torch_geometric.data import Data
 
 from graphcert.certificates import ScoreCertificate
+from graphcert.certificates.confidence_bounds import LABEL_SHARE
 from graphcert.certificates.method_hierarchy import BESIDE
 from graphcert.certificates.vote_certificate import chosen_method, chosen_share
 from graphcert.collective import CollectiveCurve
@@ -138,8 +139,10 @@ class Run(GraphFolder):
         content = certificate_text(found, settings)
         seconds = time.perf_counter() - began
         config.save(self.path(CONFIG))
-        method = found.certificate.method
-        self.record_look(asdict(config.sampling), settings.alpha, method=method, simultaneous=settings.simultaneous)
+        method, share = found.certificate.method, found.certificate.label_share
+        # Another share of the level is another certificate of the same votes, whose error rate counts.
+        look = method if share in (None, LABEL_SHARE) else f"{method}, {share!r} of the level for the label"
+        self.record_look(asdict(config.sampling), settings.alpha, method=look, simultaneous=settings.simultaneous)
         self.write(CERTIFICATE, content)
         facts = {"alpha": settings.alpha, "claims": found.certificate.claims, "method": method}
         self.record({"timings": {"certifying": seconds}, **facts})

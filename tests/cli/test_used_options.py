@@ -136,3 +136,9 @@ def test_other_claims_from_the_same_votes_are_recorded(certified, run, tmp_path)
     assert code == 0
     assert "certified 3 times" in err
     assert "together 0.11" in err
+    for _ in range(2):
+        code, _, err = run("certify", folder, "--method", "multiclass", "--label-share", 0.8)
+        assert code == 0
+        assert "certified 4 times" in err
+        assert "0.8 of the level for the label" in err
+        assert "together 0.16" in err
