@@ -108,6 +108,7 @@ class BudgetSolver:
         self.problem, self.bins, self.branching = problem, bins, branching
         self.limit = math.inf if time_limit is None else time_limit
         self.cache = make_cache(len(problem.laws))
+        self._laws = np.unique(problem.law_of_axis).size
         self._orders = order_directions(problem)
         self._directions: dict[bytes, tuple[Direction, ...]] = {}
 
@@ -124,12 +125,9 @@ class BudgetSolver:
         return _OneBudget(self, budget, standing, begin_with, cutoff, end).answer()
 
     def cells(self, budget: IntArray) -> PairCells:
-        """Of a budget: bounds of other classes are not rounded where that can be afforded."""
-        return self.problem.fine_cells if self.fine(budget) else self.problem.cells
-
-    def fine(self, budget: IntArray) -> bool:
-        """Whether they are not."""
-        return unrounded(self.problem.outputs, np.unique(self.problem.law_of_axis).size, budget)
+        """The cells of a budget: bounds of other classes are not rounded where that can be afforded."""
+        fine = unrounded(self.problem.outputs, self._laws, budget)
+        return self.problem.fine_cells if fine else self.problem.cells
 
     def directions(self, budget: IntArray, seconds: float) -> tuple[Direction, ...]:
         """The half-spaces of a budget; they are made once, in a share of so many seconds."""
@@ -149,11 +147,9 @@ class _OneBudget:
         given = solver.problem
         self._solver, self._budget, self._cutoff, self._end = solver, budget, cutoff, end
         self._axes = reduce_tight_axes(given, budget)
-        self._fine = solver.fine(budget)
-        self._standing, self._problem = (
-            standing,
-            make_search_problem(given, self._axes, budget, solver.cells(budget), standing),
-        )
+        cells, self._standing = solver.cells(budget), standing
+        self._problem = make_search_problem(given, self._axes, budget, cells, standing)
+        self._fine = cells is not given.cells
         # What falls is known to one set of outputs only, c to all of them.
         self._cache = make_cache(len(given.laws)) if self._problem.pairs else solver.cache
         self._allocation = self._axes.gather(begin_with, self._problem.budget, self._problem.first)

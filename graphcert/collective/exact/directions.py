@@ -13,10 +13,10 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from graphcert.collective.exact.exact_problem import TightProblem
+from graphcert.collective.exact.exact_problem import TightProblem, rule_eta
 from graphcert.collective.exact.hockey_stick import SLOTS, critical_by_weight, flip_rows, grid
 from graphcert.collective.solvers.program import FloatArray, IntArray
-from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, order_eta, order_weight, pair_eta
+from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, order_weight
 
 _STEPS_PER_SECOND = 6e8
 """Elementary steps of the hockey-stick program, about."""
@@ -53,12 +53,8 @@ class OrderDirection:
     levels: FloatArray
 
     def support(self, p: FloatArray, level: IntArray, other: FloatArray) -> FloatArray:
-        """η_α; at other levels than 1/2 that of the binary rule, which says less."""
-        eta = order_eta(p, *self.order, level=self.levels[level])
-        pairs = (self.levels[level] == 0.5) & (other < 1.0)
-        if pairs.any():
-            eta[pairs] = np.maximum(eta[pairs], pair_eta(p[pairs], other[pairs], *self.order))
-        return eta
+        """η_α."""
+        return rule_eta(p, other, self.levels[level], self.order)
 
 
 @dataclass(frozen=True, eq=False)

@@ -125,13 +125,17 @@ class TightProblem:
     def half_spaces(self, orders: Sequence[Order] = DEFAULT_ORDERS) -> LocalizedProblem:
         """The same problem through divergences: looser, linear."""
         level, cells = self.level[self.groups], self.cells
-        eta = np.array([order_eta(self.p_lower, *order, level=level) for order in orders])
         other = cells.other[cells.of_output]
-        plain = (level == 0.5) & (other < 1.0)  # at other levels the half-spaces of the binary rule stand
-        for d, order in enumerate(orders):
-            eta[d, plain] = pair_eta(self.p_lower[plain], other[plain], *order)
+        eta = np.array([rule_eta(self.p_lower, other, level, order) for order in orders])
         weights = axis_weights(self.laws, self.law_of_axis, self.deletes, orders)[:, cells.group]
         return LocalizedProblem(cells.of_output, eta, weights, self.axis_class, self.capacity, self.classes)
+
+
+def rule_eta(p_lower: FloatArray, other: FloatArray, level: FloatArray, order: Order) -> FloatArray:
+    """η against the bounds `other` of cells; at other levels than 1/2 that of the binary rule, which says less."""
+    eta, pairs = order_eta(p_lower, *order, level=level), (level == 0.5) & (other < 1.0)
+    eta[pairs] = pair_eta(p_lower[pairs], other[pairs], *order)
+    return eta
 
 
 def tight_problem(

@@ -34,7 +34,7 @@ def joint_problem(problem: HierarchicalProblem) -> LocalizedProblem:
     It does not know that bits lie in changed rows only; sound side: that is more than an adversary can do. Under ablation it
     leaves edges out and is exact.
     """
-    axes, cells = problem.axes, pair_cells(problem.axes.groups, problem.p_lower, problem.p_other)
+    axes = problem.axes
     per_row = -np.log(problem.select)
     # s = 1 costs nothing, exactly; else the logarithm is rounded up.
     per_row = np.where(problem.select == 1.0, 0.0, per_row * (1 + _GUARD))
@@ -44,6 +44,7 @@ def joint_problem(problem: HierarchicalProblem) -> LocalizedProblem:
     else:
         changes = axis_weights(axes.laws, axes.law_of_axis, axes.deletes, ORDERS)
         rows = np.array([per_row / (1 - order.alpha) * (1 + _GUARD) for order in ORDERS])
+        cells = pair_cells(axes.groups, problem.p_lower, problem.p_other)
         weights, groups = np.concatenate([changes, rows], axis=2)[:, cells.group], cells.of_output
         eta = np.array([pair_eta(problem.p_lower, cells.other[groups], *order) for order in ORDERS])
     return LocalizedProblem(
