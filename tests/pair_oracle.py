@@ -5,21 +5,10 @@ the second one where it is large (Neyman and Pearson); the two events are disjoi
 """
 
 from fractions import Fraction
-from math import prod
 
 import numpy as np
 from localized_oracle import allocations
-
-from graphcert.tradeoff import trade_off
-
-
-def seen_by(problem, group, b):
-    """The exact trade-off of allocation b (A,) as a group of a `TightProblem` sees it."""
-    adds, deletes = np.zeros((2, len(problem.laws)), dtype=int)
-    for axis, amount in enumerate(b):
-        (deletes if problem.deletes[axis] else adds)[problem.law_of_axis[group, axis]] += amount
-    parts = [trade_off(law, int(a), int(d)) for law, a, d in zip(problem.laws, adds, deletes, strict=True)]
-    return prod(parts[1:], start=parts[0])
+from tight_oracle import exact_trade_off
 
 
 def falls(seen, p, q):
@@ -30,7 +19,7 @@ def falls(seen, p, q):
 
 def fallen_pairs(problem, p_other, b):
     """(n,) which outputs of a `TightProblem`, whose other classes have at most `p_other` (n,) each, fall under b (A,)."""
-    seen = [seen_by(problem, group, b) for group in range(problem.law_of_axis.shape[0])]
+    seen = [exact_trade_off(problem, group, b) for group in range(problem.law_of_axis.shape[0])]
     pairs = zip(problem.groups.tolist(), problem.p_lower.tolist(), np.asarray(p_other).tolist(), strict=True)
     return np.array([falls(seen[group], p, q) for group, p, q in pairs])
 
