@@ -89,7 +89,7 @@ def reading(content: ReportContent) -> Section:
 _MULTICLASS = (
     "This is the multi-class rule, the default with three classes or more: a label has to stay ahead of every other class, "
     "which is what the smoothed classifier needs. Older versions asked that it keeps more than one half of the probability, "
-    "as --method binary does, and certified fewer targets."
+    "as --method binary does, and usually certified fewer targets."
 )
 
 
