@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from graphcert.core.arguments import whole
 from graphcert.errors import InputError, ModelError
-from graphcert.voting.model_checks import Call, check_model
+from graphcert.voting.model_call import Call
+from graphcert.voting.model_checks import check_model
 
 
 class ImageModel(nn.Module):

@@ -236,7 +236,7 @@ class _Walk:
         self._entry(f"{name} (default values)", function, "__defaults__")
         self._entry(f"{name} (default values)", function, "__kwdefaults__")
         self._space(name, function, vars(function), shared=True)
-        for key in _names(function.__code__):
+        for key in names_in(function.__code__):
             if key in function.__globals__:
                 self._global(function.__module__, function.__globals__, key, function.__code__)
 
@@ -244,7 +244,9 @@ class _Walk:
         value = variables[key]
         if isinstance(value, ModuleType):  # a module of the user's as a place to keep things
             if not from_library(value.__name__):
-                self._space(value.__name__, value, {k: vars(value)[k] for k in _names(code) if k in vars(value)}, True)
+                self._space(
+                    value.__name__, value, {k: vars(value)[k] for k in names_in(code) if k in vars(value)}, True
+                )
         else:
             self._space(module, variables, {key: value}, shared=True)
 
@@ -266,7 +268,7 @@ _MODULE_OWN = {"_parameters", "_buffers", "_modules", "_non_persistent_buffers_s
 """What every module has, walked by other means or none."""
 
 
-def _names(code: CodeType) -> set[str]:
+def names_in(code: CodeType) -> set[str]:
     """The names that code, and the functions in it, look up."""
-    inner = (_names(part) for part in code.co_consts if isinstance(part, CodeType))
+    inner = (names_in(part) for part in code.co_consts if isinstance(part, CodeType))
     return set(code.co_names).union(*inner)

@@ -45,8 +45,12 @@ class Problem:
         return self.sampler.nodes
 
     @classmethod
-    def of(cls, data: Any, smoothing: Scheme, seed: int, ignore: Sequence[str] = ()) -> "Problem":
-        """Check `data` (anything with `x` and `edge_index`) and prepare it; `ignore` names what the caller leaves out.
+    def of(
+        cls, data: Any, smoothing: Scheme, seed: int, ignore: Sequence[str] = (), takes: Sequence[str] = ()
+    ) -> "Problem":
+        """Check `data` (anything with `x` and `edge_index`) and prepare it.
+
+        `ignore` names what the caller leaves out, and `takes` what the model is shown beside x and edge_index.
 
         Raises:
             DataError: for features or edges that the guarantee does not speak about, or attributes that would be left out.

@@ -16,7 +16,8 @@ from graphcert.sampling.philox import CHECK
 from graphcert.sampling.rows import rectified_rows
 from graphcert.sampling.simd.row_sums import aligned
 from graphcert.voting.cache_detection import copied, refuse_memory
-from graphcert.voting.model_checks import NAN_LOGITS, Call, check_logits
+from graphcert.voting.model_call import Call
+from graphcert.voting.model_checks import NAN_LOGITS, check_logits
 from graphcert.voting.noisy_graph import Problem, lookalikes
 from graphcert.voting.vote_sums import VoteTally
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from torch_geometric.data import Data
-from torch_geometric.nn import APPNP, GCN, GCNConv, SGConv
+from torch_geometric.nn import APPNP, GCN, GCNConv, Sequential, SGConv
 from voting_cases import (
     CLASSES,
     FEATURES,
@@ -185,7 +185,10 @@ CACHING = {
     r"the layer 'layer' \(GCNConv\)": lambda: Wrapped(GCNConv(FEATURES, CLASSES, cached=True)),
     "the model GCNConv": lambda: GCNConv(FEATURES, CLASSES, cached=True),
     r"the layer 'convs.0' \(GCNConv\)": lambda: GCN(FEATURES, 8, num_layers=2, out_channels=CLASSES, cached=True),
-    r"the layer '1' \(APPNP\)": lambda: nn.Sequential(nn.Linear(FEATURES, CLASSES), APPNP(2, 0.1, cached=True)),
+    r"the layer 'module_1' \(APPNP\)": lambda: Sequential(
+        "x, edge_index",
+        [(nn.Linear(FEATURES, CLASSES), "x -> x"), (APPNP(2, 0.1, cached=True), "x, edge_index -> x")],
+    ),
     "the model SGConv": lambda: SGConv(FEATURES, CLASSES, cached=True),
 }
 
