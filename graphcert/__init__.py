@@ -8,6 +8,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from graphcert._version import __version__
+from graphcert.core.late import HOMES
 
 if TYPE_CHECKING:
     from graphcert import errors, statistics
@@ -20,15 +21,17 @@ if TYPE_CHECKING:
     )  # fmt: skip
     from graphcert.data import load_dataset, partition_graph, register_dataset
     from graphcert.images import GridGraph, ImageFolder, ImageModel, PixelCounts, sample_image_votes
-    from graphcert.models import register_model
+    from graphcert.models import Rownormalised, consistency_loss, register_model, stability_loss
     from graphcert.noise import (  # isort: skip
         Ablation, BernoulliFlip, Budget, Gaussian, Hierarchical, Laplace, Law, Partition, RealLaw, Smoothing,
         SubsetAblation, Uniform, elastic_sigma,
     )  # fmt: skip
+    from graphcert.run.one_call import certify_model
+    from graphcert.run.plan import Plan, plan
     from graphcert.sampling.unit_noise import register_law
     from graphcert.tradeoff import TradeOff, input_dependent_radius, input_dependent_threshold, trade_off
     from graphcert.votes import Scores, Votes
-    from graphcert.voting import sample_votes
+    from graphcert.voting import NoisyTransform, sample_votes
 
 _NAMES = {
     "graphcert.certificates": "Attack Certificate MethodComparison Prediction ScoreCertificate SegmentationCertificate "
@@ -36,24 +39,33 @@ _NAMES = {
     "graphcert.collective": "CollectiveCurve collective_strictly_local naive_bound receptive_field undirected_edges",
     "graphcert.data": "load_dataset partition_graph register_dataset",
     "graphcert.images": "GridGraph ImageFolder ImageModel PixelCounts sample_image_votes",
-    "graphcert.models": "register_model",
+    "graphcert.models": "Rownormalised consistency_loss register_model stability_loss",
     "graphcert.noise": "Ablation BernoulliFlip Budget Gaussian Hierarchical Laplace Law Partition RealLaw Smoothing "
     "SubsetAblation Uniform elastic_sigma",
+    "graphcert.run.one_call": "certify_model",
+    "graphcert.run.plan": "Plan plan",
     "graphcert.sampling.unit_noise": "register_law",
     "graphcert.tradeoff": "TradeOff input_dependent_radius input_dependent_threshold trade_off",
     "graphcert.votes": "Scores Votes",
-    "graphcert.voting": "sample_votes",
+    "graphcert.voting": "NoisyTransform sample_votes",
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
+# What the methods that show a result call; the layers of the results are below.
+HOMES.update(
+    report="graphcert.run.shown:write_certificate_report", plot="graphcert.run.shown:certificate_plot",
+    numbers="graphcert.run.shown:certificate_numbers", headline="graphcert.run.shown:certificate_headline",
+    plot_curve="graphcert.report.plots.figures:collective_figure",
+)  # fmt: skip
 _MODULES = ("errors", "statistics")
 __all__ = [
     "Ablation", "Attack", "BernoulliFlip", "Budget", "Certificate", "CollectiveCurve", "Gaussian", "GridGraph",
-    "Hierarchical", "ImageFolder", "ImageModel", "Laplace", "Law", "MethodComparison", "Partition", "PixelCounts",
-    "Prediction", "RealLaw", "ScoreCertificate", "Scores", "SegmentationCertificate", "Smoothing", "SubsetAblation",
-    "TradeOff", "Uniform", "Votes", "__version__", "certify", "certify_scores", "collective_strictly_local",
-    "elastic_sigma", "errors", "input_dependent_radius", "input_dependent_threshold", "load_dataset", "naive_bound",
-    "partition_graph", "predict", "receptive_field", "register_dataset", "register_law", "register_model",
-    "sample_image_votes", "sample_votes", "seg_certify", "statistics", "trade_off", "undirected_edges",
+    "Hierarchical", "ImageFolder", "ImageModel", "Laplace", "Law", "MethodComparison", "NoisyTransform", "Partition",
+    "PixelCounts", "Plan", "Prediction", "RealLaw", "Rownormalised", "ScoreCertificate", "Scores",
+    "SegmentationCertificate", "Smoothing", "SubsetAblation", "TradeOff", "Uniform", "Votes", "__version__",
+    "certify", "certify_model", "certify_scores", "collective_strictly_local", "consistency_loss", "elastic_sigma",
+    "errors", "input_dependent_radius", "input_dependent_threshold", "load_dataset", "naive_bound", "partition_graph",
+    "plan", "predict", "receptive_field", "register_dataset", "register_law", "register_model", "sample_image_votes",
+    "sample_votes", "seg_certify", "stability_loss", "statistics", "trade_off", "undirected_edges",
 ]  # fmt: skip
 
 

@@ -44,7 +44,7 @@ from graphcert.certificates.method_hierarchy import MethodComparison
 from graphcert.collective import CollectiveCurve
 from graphcert.core.arrays import seal, to_json
 from graphcert.core.reading import read_bytes, read_json
-from graphcert.data import load_npz_graph, validate
+from graphcert.data import load_graph_file, validate
 from graphcert.data.planetoid import PARTS, read_planetoid
 from graphcert.errors import GraphcertError
 from graphcert.images import read_image, read_mask
@@ -100,14 +100,14 @@ def graph_files() -> dict[str, bytes]:
 
 
 def read_graph(path: Path) -> None:
-    for standardise in (False, True):
+    for form in ({}, {"directed": True}, {"weights": True}, {"directed": True, "weights": True}, {"standardise": True}):
         try:
-            data = load_npz_graph(path, standardise=standardise, per_class_train=1, per_class_validation=1)
+            data = load_graph_file(path, **form, per_class_train=1, per_class_validation=1)
         except GraphcertError:
-            if standardise:
+            if "standardise" in form:
                 raise
             continue
-        validate(data, binary=standardise)
+        validate(data, binary="standardise" in form, directed="directed" in form)
 
 
 def planetoid_files() -> dict[str, bytes]:

@@ -258,6 +258,20 @@ def test_python_snippets_run_in_order(page: str, tmp_path: Path, monkeypatch: py
     assert ratios or page not in ("README.md", "docs/quickstart.md")
 
 
+@pytest.mark.filterwarnings("ignore")  # whatever Lightning warns about
+def test_the_snippet_for_lightning_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Lightning is installed: it is no requirement, not even of the tests."""
+    pytest.importorskip("lightning")
+    monkeypatch.chdir(tmp_path)
+    page, namespace = PAGES["docs/training.md"], {}
+    (_, before), *_ = fences(page, "python")
+    ((_, source),) = fences(page, "python lightning")
+    with torch.random.fork_rng(devices=[]):
+        for text in (before, source):
+            exec(compile(text, "docs/training.md", "exec"), namespace)
+    assert namespace["votes"].samples == 100
+
+
 def test_the_table_of_samples_is_what_its_snippet_prints() -> None:
     (_, source), *_ = fences(CHOOSING, "python")
     (_, shown), *_ = fences(CHOOSING, "text")

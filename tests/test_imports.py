@@ -79,6 +79,11 @@ def test_imports_point_down() -> None:
     assert upward(ROOT) == []
 
 
+def test_only_what_shows_a_result_hands_over_to_a_layer_above() -> None:
+    late = {file for file, _, name in arrows(ROOT) if name.startswith("graphcert.core.late")}
+    assert late == {"certificates/shown.py", "collective/curve.py"}
+
+
 def test_pure_layers_do_not_name_torch() -> None:
     heavy = [
         f"{file} imports {name}" for file, layer, name in arrows(ROOT) if layer in PURE and name.split(".")[0] in HEAVY

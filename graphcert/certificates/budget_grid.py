@@ -33,6 +33,14 @@ class BudgetGrid:
     accuracy: Floats | None
 
 
+def counted_axes(smoothing: Scheme) -> tuple[str, ...]:
+    """The fields of `Budget` that count what can change under a scheme and is hidden by its noise; none for norms."""
+    axes: tuple[str, ...] = ()
+    if smoothing.perturbs("features") and smoothing.feature_law is not None:
+        axes = {"bits": AXES[:2], "rows": ("nodes",), "reals": ()}[smoothing.feature_law.element]
+    return (*axes, *(AXES[2:] if smoothing.perturbs("edges") else ()))
+
+
 def as_budget(add: Any = 0, delete: Any = 0, edge_add: Any = 0, edge_delete: Any = 0, nodes: Any = None) -> Budget:
     """One `Budget`, given as it is or by its numbers; refused as by `budget_sweep`."""
     (budget,) = budget_sweep([add], [delete], [edge_add], [edge_delete], [nodes])

@@ -6,16 +6,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphcert.core.arrays import FINGERPRINT, NO_EDGES, graph_fingerprint
+from graphcert.core.arrays import EDGE_VALUES, FINGERPRINT, NO_EDGES, bits_of_normalised, graph_fingerprint
 from graphcert.errors import InputError
 from graphcert.noise import Scheme
 
 
 @dataclass(frozen=True, eq=False)
 class CleanGraph:
-    """Features (N, D) and edges (2, 2E), from which capacities and receptive fields are read (theory section 11, trap 25).
+    """Features (N, D) and edges (2, E), from which capacities and receptive fields are read (theory section 11, trap 25).
 
-    Every undirected edge is there in both directions, without self-loops.
+    Every undirected edge is there in both directions, without self-loops. Weights and attributes change neither.
     """
 
     x: NDArray[Any]
@@ -30,28 +30,48 @@ class CleanGraph:
         and masks are no part of the comparison.
 
         Raises:
-            InputError: if it is no simple undirected graph on N nodes, its features are outside the domain of the noise,
-                or it is another graph than the one that was voted on.
+            InputError: if it is no simple graph on N nodes, is directed though the scheme is not, its features are outside
+                the domain of the noise, or it is another graph than the one that was voted on.
         """
         if getattr(data, "x", None) is None or getattr(data, "edge_index", None) is None:
             raise InputError("data takes the clean graph, with features x (N, D) and edge_index (2, 2E)")
         x, edges = _array("x", data.x), _array("edge_index", data.edge_index)
+        if smoothing.flips_features and x.ndim == 2 and x.dtype.kind == "f":
+            # What was voted on are the bits; the model normalised their rows.
+            bits = bits_of_normalised(x)
+            x = x if bits is None else bits
         _check_features(x, nodes, smoothing.flips_features)
         if edges.size == 0:
             edges = np.zeros((2, 0), np.int64)
-        _check_edges(edges, nodes)
+        _check_edges(edges, nodes, smoothing.directed)
         graph = cls(x, edges.astype(np.int64), nodes)
         if fingerprint is None:
             return graph
-        found = graph_fingerprint(x, graph.edge_index, None)
+        # What edges carry may have been left out of what was voted on.
+        carried = [{}, *_edge_values(data, edges.shape[1])]
+        found = [graph_fingerprint(x, graph.edge_index, None, values) for values in carried]
         digits = {part: FINGERPRINT[part] for part in ("features", "edges")}
-        other = [part for part, place in digits.items() if fingerprint[place] not in (found[place], NO_EDGES)]
+        other = [
+            part
+            for part, place in digits.items()
+            if fingerprint[place] not in (NO_EDGES, *(name[place] for name in found))
+        ]
         if other:
             raise InputError(
                 f"the {' and the '.join(other)} of data are not those of the graph that was voted on; capacities and "
                 f"receptive fields of another graph prove nothing, so give its own graph"
             )
         return graph
+
+
+def _edge_values(data: Any, edges: int) -> list[dict[str, NDArray[Any]]]:
+    """The weights and attributes of a graph, in all non-empty selections."""
+    given = {name: getattr(data, name, None) for name in EDGE_VALUES}
+    arrays = {name: _array(name, values) for name, values in given.items() if values is not None}
+    if any(values.ndim == 0 or len(values) != edges or values.dtype.kind not in "iuf" for values in arrays.values()):
+        raise InputError("weights and attributes in data must be numbers, one entry per edge; give the graph voted on")
+    both = [arrays] if len(arrays) == 2 else []
+    return [*({name: values} for name, values in arrays.items()), *both]
 
 
 def _array(name: str, values: Any) -> NDArray[Any]:
@@ -74,8 +94,8 @@ def _check_features(x: NDArray[Any], nodes: int, binary: bool) -> None:
         raise InputError(words)
 
 
-def _check_edges(edges: NDArray[Any], nodes: int) -> None:
-    """Both directions of every edge once, no self-loops: the graphs that can be voted on."""
+def _check_edges(edges: NDArray[Any], nodes: int, directed: bool) -> None:
+    """Every edge once per direction, no self-loops: the graphs that can be voted on."""
     if edges.ndim != 2 or edges.shape[0] != 2 or edges.dtype.kind not in "iu":
         raise InputError(f"data.edge_index must be integers of shape (2, 2E), got {edges.dtype} of shape {edges.shape}")
     if edges.size and (edges.min() < 0 or edges.max() >= nodes):
@@ -86,5 +106,5 @@ def _check_edges(edges: NDArray[Any], nodes: int) -> None:
     forward, backward = np.sort(source * nodes + target), np.sort(target * nodes + source)
     if (np.diff(forward) == 0).any():
         raise InputError("data.edge_index lists an edge more than once; coalesce it")
-    if not np.array_equal(forward, backward):
+    if not directed and not np.array_equal(forward, backward):
         raise InputError("data.edge_index is directed: list both directions of every edge")

@@ -11,7 +11,7 @@ import numpy as np
 from graphcert.certificates.flip_family import FLIPS
 from graphcert.certificates.method_hierarchy import BELOW, HIERARCHY, METHODS, Method, MethodComparison, named_methods
 from graphcert.certificates.norm_family import NORM
-from graphcert.certificates.per_node_family import PER_NODE, noise_name
+from graphcert.certificates.per_node_family import PER_NODE, REWEIGHTED, noise_name
 from graphcert.certificates.query import Family, Query
 from graphcert.collective import CollectiveCurve, collective_hierarchical, hierarchical_problem
 from graphcert.collective.curve import strengthened, weakened
@@ -115,6 +115,11 @@ def _unrefuted(found: dict[str, CollectiveCurve]) -> dict[str, CollectiveCurve]:
 
 def _family(query: Query) -> tuple[Family, Query]:
     """Who answers, and to which query: about the same noise under another name, if need be."""
+    if query.smoothing.reweighted:
+        if query.shift is None and any(budget.edge_delete for budget in query.budgets):
+            return REWEIGHTED, query
+        # Additions are seen as under the flips of the same rates.
+        query = replace(query, smoothing=query.smoothing.as_added())
     smoothing = query.smoothing
     if query.shift is not None:
         if not smoothing.norm:

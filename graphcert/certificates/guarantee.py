@@ -24,8 +24,11 @@ def describe_guarantee(claims: "NodeClaims", classifier: str, rule: str, further
         f"several nodes together are not covered"
     )
     law = next(iter(smoothing.levels("features")), None)
+    edges = "directed edges" if smoothing.directed else "undirected edges"
     change = (
-        "adds and deletes at most that many feature bits and undirected edges" if law is None else law.adversary_words()
+        f"adds and deletes at most that many feature bits and {edges}"
+        if law is None
+        else law.adversary_words(edges=edges)
     )
     unprotected = [channel for channel in CHANNELS if not smoothing.perturbs(channel)]
     return (
@@ -34,7 +37,23 @@ def describe_guarantee(claims: "NodeClaims", classifier: str, rule: str, further
         f"anywhere in the graph and at the same time: {rule}. Under independent samples, {scope}{further}. "
         f"The targets are {claims.claims:,} of {claims.nodes:,} nodes; a node that is not certified is not proved to be "
         f"fragile."
-    ) + "".join(f" Nothing is claimed against changes of {channel}, which are not smoothed." for channel in unprotected)
+    ) + "".join(f" {sentence}." for sentence in [*_of_edges(smoothing), *(_UNPROTECTED.format(c) for c in unprotected)])
+
+
+_UNPROTECTED = "Nothing is claimed against changes of {}, which are not smoothed"
+
+
+def _of_edges(smoothing: Scheme) -> list[str]:
+    """What the adversary can do to weights and attributes of edges."""
+    if smoothing.edge_values is None or not smoothing.perturbs("edges"):
+        return []
+    scheme = smoothing.unselected
+    attributes = "" if scheme.added_attr is None else f" and the attributes {scheme.added_attr}"
+    return [
+        f"Edges that noise or the adversary adds carry the weight {scheme.added_weight:g}{attributes}; edges that stay keep "
+        f"their own, and nothing is claimed against changes of weights and attributes, nor against an edge that is deleted "
+        f"and added again"
+    ]
 
 
 def describe_noise(smoothing: Scheme) -> str:

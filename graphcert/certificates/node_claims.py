@@ -108,8 +108,8 @@ class NodeClaims(Stored, ABC):
         Args:
             add: feature bits set anywhere in the graph, or a whole `Budget` in place of the numbers.
             delete: feature bits cleared.
-            edge_add: undirected edges inserted.
-            edge_delete: undirected edges removed.
+            edge_add: edges inserted; under a directed scheme every direction is an edge of its own.
+            edge_delete: edges removed.
             nodes: the most nodes whose features change; None for no limit. Under ablation rows may change at will, and
                 `nodes` alone is the budget; under all other noise it needs bits or a shift that it limits.
             shift: in place of bits, the norm of the change of all features together: ℓ2 under Gaussian noise, ℓ1 under

@@ -16,6 +16,11 @@ from graphcert.noise import Scheme
 
 _REFUSAL = "under {noise} every node is certified by itself only; use method='naive' without layers"
 
+_REWEIGHTED = (
+    "deleted edges carry other weights or attributes than added ones, so every node is certified by itself only; use "
+    "method='naive' without layers, or noise that adds no edges, such as edges=BernoulliFlip(0, 0.4)"
+)
+
 
 def per_node_curve(axes: tuple[str, ...], budgets: Amounts, robust: Mask, query: Query) -> CollectiveCurve:
     """The naive curve: whoever is not `robust` (B, N) alone may fall. Nothing is known about attacks, so the gap is nan.
@@ -39,9 +44,13 @@ def noise_name(smoothing: Scheme) -> str:
 
 def _curve(query: Query, method: Method) -> CollectiveCurve:
     if query.layers is not None:
-        raise UnsupportedError(_REFUSAL.format(noise=noise_name(query.smoothing)))
+        family = REWEIGHTED if query.smoothing.reweighted else PER_NODE
+        raise UnsupportedError(family.refusal.format(noise=noise_name(query.smoothing)))
     robust = np.array([query.claims._kept(budget) for budget in query.budgets])
     return per_node_curve(*budget_axes(query.budgets), robust, query)
 
 
 PER_NODE = Family(lambda query: ("naive",), _curve, _REFUSAL)
+
+REWEIGHTED = PER_NODE._replace(refusal=_REWEIGHTED)
+"""Deletions of edges that no noise can bring back with their own weight (theory, section 2)."""

@@ -29,17 +29,11 @@ def out_of_reach(claims: "NodeClaims", budgets: Iterable[Budget], shifts: Iterab
         [(budget, shift) for budget, shift in asked if any(budget.as_tuple()) or budget.nodes or shift] or asked
     )
 
-    def reached(samples: int) -> bool:
-        best = claims._unanimous(samples)
-        for budget, shift in least:
-            with suppress(UnsupportedError):  # beyond exact arithmetic
-                if best._kept(budget, shift).any():
-                    return True
-        return False
-
-    if reached(claims.samples) or not reached(MOST_SAMPLES):
+    if reached(claims, claims.samples, least):
         return None
-    needed = bisect_left(range(MOST_SAMPLES), True, claims.samples + 1, key=reached)
+    needed = fewest_samples(claims, least, claims.samples + 1)
+    if needed is None:
+        return None
     many = "any budget that is asked for" if len(asked) > 1 else "the budget that is asked for"
     against = f"against {many}" if asked != [(Budget(), 0.0)] else "even without any change"
     scope = f"all {claims.claims:,} claims together" if claims.simultaneous else "each claim"
@@ -47,6 +41,23 @@ def out_of_reach(claims: "NodeClaims", budgets: Iterable[Budget], shifts: Iterab
         f"{claims.samples:,} samples are too few: at alpha = {claims.alpha:g} for {scope}, unanimous votes would "
         f"prove nothing {against}; take at least {needed:,} samples, and some more as votes are seldom unanimous"
     )
+
+
+def reached(claims: "NodeClaims", samples: int, asked: Iterable[tuple[Budget, float]]) -> bool:
+    """Whether unanimous votes of so many samples prove something against any of these budgets and shifts."""
+    best = claims._unanimous(samples)
+    for budget, shift in asked:
+        with suppress(UnsupportedError):  # beyond exact arithmetic
+            if best._kept(budget, shift).any():
+                return True
+    return False
+
+
+def fewest_samples(claims: "NodeClaims", asked: list[tuple[Budget, float]], at_least: int = 1) -> int | None:
+    """The fewest samples, of at least so many, for which `reached` holds; None if not even `MOST_SAMPLES` are enough."""
+    if not reached(claims, MOST_SAMPLES, asked):
+        return None
+    return bisect_left(range(MOST_SAMPLES), True, at_least, key=lambda samples: reached(claims, samples, asked))
 
 
 def _least(asked: list[tuple[Budget, float]]) -> list[tuple[Budget, float]]:

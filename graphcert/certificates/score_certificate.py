@@ -265,6 +265,9 @@ def worst_divergence(smoothing: Scheme, budget: Budget) -> float:
 
     Infinite if a channel that is not perturbed, or shows every such change, is changed at all.
     """
+    if smoothing.reweighted and budget.edge_delete:
+        return math.inf  # the perturbed graph shows edges that the clean one never does
+    smoothing = smoothing.as_added()
     worst: list[float] = []
     for channel in CHANNELS:
         # A dominated level causes less divergence; without any level, every change shows.

@@ -7,7 +7,6 @@ from typing import SupportsFloat
 import numpy as np
 from numpy.typing import ArrayLike
 
-from graphcert.certificates.claims import Claims
 from graphcert.certificates.confidence_bounds import (
     LABEL_SHARE,
     RULES,
@@ -19,6 +18,7 @@ from graphcert.certificates.confidence_bounds import (
 )
 from graphcert.certificates.norm_family import BlockScales, unit_law
 from graphcert.certificates.query import HalfSpaces
+from graphcert.certificates.shown import ShownClaims
 from graphcert.collective.pairs import pair_cells
 from graphcert.core.arguments import one_of, whole
 from graphcert.core.arrays import Floats, Integers, Mask
@@ -34,7 +34,7 @@ METHODS = RULES
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class Certificate(Claims):
+class Certificate(ShownClaims):
     """Bounds of class probabilities, and the robustness that follows from them; made by `certify`.
 
     The classifier is the smoothed one: the class that the base classifier returns most often under the noise. Sound
@@ -299,7 +299,7 @@ def certify(
     return Certificate(
         labels=votes.labels, **vote_bounds(votes, rule, level, mask, share)._asdict(), method=rule, classes=votes.classes,
         label_share=share, **shared,
-    )  # fmt: skip
+    )._remember(votes=votes)  # fmt: skip
 
 
 def _is_class(labels: Integers, classes: int) -> Mask:

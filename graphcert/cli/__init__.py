@@ -1,4 +1,4 @@
-"""The command line: `graphcert datasets | train | sample | certify | collective | report | segment`.
+"""The command line: `graphcert datasets | train | plan | sample | certify | collective | report | segment`.
 
 Every command answers bad input with one sentence on standard error and exit code 2.
 """

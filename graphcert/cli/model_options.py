@@ -14,14 +14,15 @@ from graphcert.run.settings.noise import RatesConfig, SmoothingConfig
 from graphcert.run.settings.stages import fraction
 
 if TYPE_CHECKING:
-    from graphcert.run.settings.graph_run import RunConfig
+    from graphcert.run.settings.graph_run import ModelConfig, RunConfig
 
 _BUILT_IN = ("gcn", "appnp", "gat", "sgc", "sage")
+FACTORY = "package.module:function that makes one of your own; its code runs."
 _FLIPS = {
     "add": "θ⁺ of features: probability that a zero becomes one; near:far with --clusters.",
     "delete": "θ⁻ of features: probability that a one becomes zero.",
-    "edge_add": "θ⁺ of undirected edges.",
-    "edge_delete": "θ⁻ of undirected edges.",
+    "edge_add": "θ⁺ of edges; in a directed graph, of every direction.",
+    "edge_delete": "θ⁻ of edges.",
 }
 
 
@@ -33,11 +34,14 @@ def model_names() -> tuple[str, ...]:
 
 def model_options() -> list[Parameter]:
     """The options that determine a trained model and its noise, beside the data set."""
-    *names, last = model_names()
     repeated = "may be repeated"
     options = [
-        option("model", str, f"{', '.join(names)} or {last}.", default="gcn"),
+        option("model", str | None, f"{', '.join(model_names())} (default: gcn), or {FACTORY}", metavar="NAME"),
+        option("weights", str | None, "File of weights (a state dict) in place of training.", metavar="FILE|as-built"),
+        option("call", str | None, "How your model is called, such as data or x,adj_t (default: by its signature)."),
+        option("output", str | None, "Which part of its output are the logits: a position, a key or an attribute."),
         *(option(name, str, help, default="0", metavar="RATE") for name, help in _FLIPS.items()),
+        *options_of(SmoothingConfig, ("added_weight", "added_attr", "directed")),
         *options_of(SmoothingConfig, ("select",)),
         *(_law_option(law.setting) for law in settings_of_laws().values() if law.setting is not None),
         *options_of(SmoothingConfig, ("lattice",)),
@@ -62,14 +66,12 @@ def _law_option(setting: Setting) -> Parameter:
 
 def run_config(given: Mapping[str, Any]) -> "RunConfig":
     """The settings of a run whose options were given."""
-    from graphcert.models import MODELS, Training
-    from graphcert.run.settings.graph_run import DatasetConfig, ModelConfig, RunConfig
+    from graphcert.models import Training
+    from graphcert.run.settings.graph_run import DatasetConfig, RunConfig
 
     noise = noise_config(given)
     if given["dataset"] is None:
         raise InputError("name a data set with --dataset; `graphcert datasets` lists them")
-    if given["model"] not in MODELS:
-        raise InputError(f"unknown model {given['model']!r}; choose one of {', '.join(MODELS)}")
     training = _pairs(given["training_option"], "--training-option")
     known = [field.name for field in fields(Training)]
     for key in training:
@@ -81,9 +83,25 @@ def run_config(given: Mapping[str, Any]) -> "RunConfig":
         smoothing=noise,
         seed=given["seed"],
         dataset=DatasetConfig(given["dataset"], _pairs(of_data, "--dataset-option")),
-        model=ModelConfig(given["model"], _pairs(given["model_option"], "--model-option")),
+        model=_model_config(given),
         training=Training(**training),
     )
+
+
+def _model_config(given: Mapping[str, Any]) -> "ModelConfig":
+    """The model that was asked for: a registered name, or a factory, whose name has a colon."""
+    from graphcert.models import MODELS
+    from graphcert.run.settings.graph_run import ModelConfig
+
+    name, output = given["model"], given["output"]
+    own = name is not None and ":" in name
+    if not own and name not in (None, *MODELS):
+        known = ", ".join(MODELS)
+        raise InputError(f"unknown model {name!r}; choose one of {known}, or name your own as package.module:function")
+    return ModelConfig(
+        None if own else name, _pairs(given["model_option"], "--model-option"), name if own else None, given["weights"],
+        given["call"], int(output) if output is not None and output.isdecimal() else output,
+    )  # fmt: skip
 
 
 def noise_config(given: Mapping[str, Any]) -> SmoothingConfig:
@@ -96,6 +114,8 @@ def noise_config(given: Mapping[str, Any]) -> SmoothingConfig:
     settings = chosen(given, SmoothingConfig)
     kinds = {"select": "a probability", "lattice": "a step such as 1/255"}
     settings |= {name: _rate(name, settings[name], kind) for name, kind in kinds.items() if name in settings}
+    if "added_attr" in settings:
+        settings["added_attr"] = _numbers("--added-attr", settings["added_attr"])
     flips = [_rate(name, given[name]) for name in _FLIPS]
     return SmoothingConfig(RatesConfig(*flips[:2]), RatesConfig(*flips[2:]), laws=laws, **settings)
 
@@ -108,6 +128,14 @@ def _rate(name: str, text: str, kind: str = "a probability") -> float | tuple[fl
         flag = f"--{name.replace('_', '-')}"
         raise InputError(f"{flag} takes {kind}, or near:far with --clusters, got {text!r}") from None
     return rates[0] if len(rates) == 1 else rates
+
+
+def _numbers(flag: str, text: str) -> tuple[float, ...]:
+    """Numbers between commas."""
+    try:
+        return tuple(float(fraction(part)) for part in text.split(","))
+    except (ValueError, ZeroDivisionError, OverflowError):
+        raise InputError(f"{flag} takes numbers between commas, such as 0,1, got {text!r}") from None
 
 
 def _pairs(pairs: list[str] | None, flag: str) -> dict[str, Any]:

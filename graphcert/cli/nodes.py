@@ -1,7 +1,7 @@
 """The commands about nodes of graphs."""
 
 import json
-import sys
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from graphcert._version import __version__
-from graphcert.cli import interrupts
 from graphcert.cli.model_options import model_options, run_config
 from graphcert.cli.options import LOOK_AGAIN, WORKERS, argument, chosen, option, options_of, refuse, say, with_options
+from graphcert.cli.plan import plan
+from graphcert.cli.run_of import run_of
 from graphcert.cli.segment import build_segment_app
 from graphcert.errors import InputError
 from graphcert.run.settings.stages import SWEEP_AXES, CertificateConfig, CollectiveConfig, SamplingConfig
 
 if TYPE_CHECKING:
-    from graphcert.run.nodes import Run
+    from graphcert.run.settings.graph_run import RunConfig
 
 _HELP = "Prove how robust node classifiers on graphs are, by randomised smoothing."
 _OF_VOTES = ("samples", "pilot_samples", "scores", "batch_size", "look_again")
@@ -35,6 +36,9 @@ def build_app() -> typer.Typer:
     batch_size = option("batch_size", int | None, "Samples a thread takes at a time; never changes the result.")
     votes = [*options_of(SamplingConfig), LOOK_AGAIN]
     run_folder = argument("run_folder", Path, "Folder of the run.")
+    again = option(
+        "model", str | None, "Only if code of your own made it: its name once more, to run it.", metavar="NAME"
+    )
     voting = WORKERS, batch_size, data_root
     budgets = 'Budgets of the sweep: "5", "0:20", "0:20:5" or "1,2,5".'
     settings = "A file of settings (TOML, see experiments/) in place of --dataset …."
@@ -44,7 +48,15 @@ def build_app() -> typer.Typer:
             "train", train, argument("out", Path, "Folder of the run; an interrupted run continues there.", "--out"),
             dataset, model_options(), data_root,
         ),
-        ("sample", sample, run_folder, votes, voting),
+        (
+            "plan", plan, argument("run_folder", Path | None, "Folder of a run that has a model.", default=None),
+            option("out", Path | None, "Folder to keep a model that is trained for this."), dataset, model_options(),
+            option("seconds", float, "The time that voting may take.", default=600.0),
+            option("pilot", int, "The least number of samples to try.", default=50),
+            options_of(CertificateConfig, ("alpha", "method", "label_share")),
+            option("as_json", bool, "Print JSON.", "--json", default=False), WORKERS, data_root,
+        ),
+        ("sample", sample, run_folder, again, votes, voting),
         (
             "certify", certify, argument("run_folder", Path | None, "Folder of a run that has votes.", default=None),
             option("out", Path | None, "Folder of a new run: the whole chain, with --dataset."),
@@ -58,7 +70,7 @@ def build_app() -> typer.Typer:
             option("shift", str | None, 'Norms under continuous noise: "0.5", "0:1:0.1" or "0.1,0.2".', metavar="NORMS"),
             option("method", str, "naive, lp, milp, tight-lp, tight, or all of them.", default="tight"),
             options_of(CollectiveConfig, _OF_COLLECTIVE), options_of(CollectiveConfig, ("isotropic",), shown=True),
-            WORKERS, data_root,
+            again, WORKERS, data_root,
         ),
         ("report", report, run_folder, data_root),
     ):  # fmt: skip
@@ -89,12 +101,12 @@ def datasets(_: typer.Context, data_root: str | None, as_json: bool) -> None:
 
 def train(_: typer.Context, **given: Any) -> None:
     """Train a model under the noise it will be certified with."""
-    _run(given["out"], given).train(run_config(given))
+    run_of(given["out"], given).train(run_config(given))
 
 
 def sample(_: typer.Context, **given: Any) -> None:
     """Take votes with a trained model; an interrupted call continues where it was."""
-    run = _run(given["run_folder"], given)
+    run = run_of(given["run_folder"], given, given["model"])
     run.sample(given["samples"], given["pilot_samples"], given["scores"], look_again=given["look_again"])
 
 
@@ -109,14 +121,16 @@ def certify(context: typer.Context, **given: Any) -> None:
     if (folder is None) == (out is None):
         whole = "--dataset … --out FOLDER for the whole chain"
         raise InputError(f"give either the folder of a run that has votes, or {whole}")
-    run = _run(folder or out, given)
+    run = run_of(folder or out, given, given["model"] if folder else None)
     claims = chosen(given, CertificateConfig)
     together = chosen(given, CollectiveConfig, method="collective")
     of_model = [parameter.name for parameter in model_options()]
     if folder is not None:
         config = run.load_config()
+        voting = [] if config.collective.isotropic else ["workers"]
+        fixed = [name for name in of_model if name != "model" or not _runs_code(config, together)]
         refuse(
-            context, ("dataset", "settings", *of_model, *_OF_VOTES, *(() if config.collective.isotropic else ("workers",))),
+            context, ("dataset", "settings", *fixed, *_OF_VOTES, *voting),
             "{flags} cannot change the votes of "
             f"the run in {folder}, which is certified as it is; use `graphcert "
             f"sample {folder}`, or start a new run with --out in place of the folder",
@@ -168,7 +182,7 @@ def collective(context: typer.Context, **given: Any) -> None:
         refuse(context, ("workers",), "{flags} speeds up voting, and only --compare takes votes; leave it out")
     if given["method"] == "naive":
         refuse(context, ("time_limit",), "{flags} ends solves, and naive solves nothing; leave it out")
-    run = _run(given["run_folder"], given)
+    run = run_of(given["run_folder"], given, given["model"])
     config = run.load_config()
     if given["isotropic"] and config.smoothing.clusters == 1:
         raise InputError(
@@ -179,6 +193,8 @@ def collective(context: typer.Context, **given: Any) -> None:
     kept = tuple(sweep for sweep in old if not asked or set(sweep) != set(asked))
     options = chosen(given, CollectiveConfig)
     new = replace(config.collective, **options, sweeps=(*kept, asked) if asked else old)
+    if not _runs_code(config, options):
+        refuse(context, ("model",), "{flags} has no use here: no code of your own is run; leave it out")
     replace(config, collective=new)  # refuses what does not fit the noise before anything is said
     _say_kept("collective", replace(new, sweeps=kept), options)
     certified = run.certified()
@@ -197,7 +213,7 @@ def collective(context: typer.Context, **given: Any) -> None:
 
 def report(_: typer.Context, **given: Any) -> None:
     """Write report.html of a certified run."""
-    run = _run(given["run_folder"], given)
+    run = run_of(given["run_folder"], given)
     run.report()
     typer.echo(f"report: {run.path('report.html')}")
 
@@ -218,6 +234,12 @@ def _refuse_idle_collective(context: typer.Context, config: Any) -> None:
         )  # fmt: skip
 
 
+def _runs_code(config: "RunConfig", together: Mapping[str, Any]) -> bool:
+    """Whether a collective certificate with these settings needs a model that code of the user's makes."""
+    settings = replace(config.collective, **together)
+    return config.model.factory is not None and (settings.isotropic or settings.receptive_field)
+
+
 def _say_kept(section: str, settings: Any, asked: dict[str, Any]) -> None:
     """Say which settings a run keeps from earlier commands, where they are not the usual ones."""
     usual = type(settings)()
@@ -232,11 +254,3 @@ def _plain_words(value: Any) -> str:
     if isinstance(value, tuple):
         return ", ".join(" × ".join(f"{axis} {text}" for axis, text in sweep.items()) for sweep in value)
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
-
-
-def _run(folder: Path, given: dict[str, Any]) -> "Run":
-    interrupts.current.writes(folder)
-    from graphcert.run.nodes import Run
-
-    options = {name: given.get(name) for name in ("data_root", "workers", "batch_size")}
-    return Run(folder, **options, progress=sys.stderr.isatty(), say=say)

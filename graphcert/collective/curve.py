@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -14,11 +15,16 @@ import numpy.typing as npt
 
 from graphcert.collective.solvers.program import Amounts, FloatArray, IntArray
 from graphcert.core.files import atomic_write_text
+from graphcert.core.late import handed_over
 from graphcert.core.reading import read_json
+from graphcert.core.tables import data_frame, html_table
 from graphcert.errors import DataError, InputError
 
 SHIFT = "feature_shift"
 """The axis of budgets that are a norm: how far the features move, in ℓ2 (Gaussian noise) or ℓ1 (uniform noise)."""
+
+_MOST_ROWS = 12
+"""Of a table in a notebook."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -105,6 +111,41 @@ class CollectiveCurve:
                 "status": str(self.status[i]),
             }
 
+    def to_pandas(self) -> Any:
+        """A pandas.DataFrame of `rows()`.
+
+        Raises:
+            UnsupportedError: if pandas is not installed.
+        """
+        rows = list(self.rows())
+        return data_frame({name: [row[name] for row in rows] for name in (rows[0] if rows else self.axes)}, "budget")
+
+    def plot(self, axis: str | None = None, path: str | os.PathLike[str] | None = None) -> Any:
+        """Certified ratio, and accuracy if it is known, against the budget on one axis.
+
+        Args:
+            axis: one of `axes`, such as "feature_add" or "add"; by default the first that varies. Budgets with more than
+                the least on another axis are left out.
+            path: where to write it as .png, .svg or .pdf, whole or not at all.
+
+        Returns:
+            A matplotlib.figure.Figure, which notebooks show.
+
+        Raises:
+            InputError: for another axis, or another kind of file.
+            DataError: if the file cannot be written.
+        """
+        return handed_over("plot_curve")(self, axis, path)
+
+    def _repr_html_(self) -> str:
+        shown = [name for name, column in zip(self.axes, self.budgets.T, strict=True) if column.any()]
+        header = [*shown, "certified", "ratio", *([] if self.accuracy is None else ["accuracy"]), "gap", "method"]
+        rows = list(self.rows())
+        chosen = sorted({len(rows) * k // _MOST_ROWS for k in range(_MOST_ROWS)} if rows else ())
+        cells = [[_cell(rows[i][name]) for name in header] for i in chosen]
+        left_out = f" ({len(chosen)} of them shown)" if len(chosen) < len(rows) else ""
+        return html_table(f"{self!r}{left_out}", header, cells)
+
     def to_csv(self, path: str | Path) -> None:
         """Write `rows()` as comma-separated values with a header line; an absent accuracy is an empty field."""
         atomic_write_text(Path(path), csv_text(list(self.rows()), self.axes))
@@ -156,6 +197,11 @@ class CollectiveCurve:
             raise DataError(f"there is no {path}; {remedy}") from None
         except InputError as error:
             raise DataError(f"{path} is not {what}: {error}") from None
+
+
+def _cell(value: Any) -> str:
+    """A number as it is read in a table; shares are rounded down."""
+    return f"{math.floor(value * 1e4) / 1e4:.4g}" if isinstance(value, float) and math.isfinite(value) else f"{value}"
 
 
 def _array(name: str, values: Any, kind: type[np.generic]) -> npt.NDArray[Any]:

@@ -14,6 +14,15 @@ from graphcert.noise import AXES
 NORMALISATIONS = ("symmetric", "receiver")
 
 
+def edge_columns(edges: npt.ArrayLike, num_nodes: int | None = None, directed: bool = False) -> IntArray:
+    """(2, E) the edges of the columns of edge axes: `undirected_edges`, or all directed ones (source, target), sorted."""
+    if not directed:
+        return undirected_edges(edges, num_nodes)
+    nodes, (source, target) = _edge_index(edges, num_nodes)
+    keys = np.unique((source * nodes + target)[source != target])
+    return np.stack([keys // nodes, keys % nodes])
+
+
 def undirected_edges(edges: npt.ArrayLike, num_nodes: int | None = None) -> IntArray:
     """The undirected edges of a graph in the order that every edge axis uses: (2, E), u < v, sorted by u, then v.
 
@@ -34,6 +43,7 @@ def receptive_field(
     *,
     num_nodes: int | None = None,
     normalisation: str = "symmetric",
+    directed: bool = False,
 ) -> Sparse:
     """The 0/1 matrix of what each node perceives through `layers` rounds of message passing (theory, section 8).
 
@@ -52,6 +62,9 @@ def receptive_field(
         normalisation: an edge is perceived if its nearer endpoint lies within k hops under "symmetric" degree
             normalisation (GCN, APPNP: the change of its endpoints' degrees reaches their other neighbours one
             layer early), within k − 1 hops for sum, mean or attention "receiver" aggregation. Ignored for features.
+        directed: the edges are (source, target), and messages go from source to target only: hops are counted along the
+            directions, the receiver is the target, and the columns of edge axes are all directed edges, sorted by source,
+            then target.
 
     Returns:
         scipy CSR array of float64 ones.
@@ -65,25 +78,26 @@ def receptive_field(
     if normalisation not in NORMALISATIONS:
         raise InputError(f"normalisation must be one of {', '.join(NORMALISATIONS)}, got {normalisation!r}")
     nodes, _ = _edge_index(edges, num_nodes)
-    ends = undirected_edges(edges, num_nodes)
+    ends = edge_columns(edges, num_nodes, directed)
     if axis.startswith("feature"):
-        return _within(ends, nodes, hops)
-    incidence = edge_incidence(ends, nodes)
+        return _within(ends, nodes, hops, directed)
+    # Only the target of a directed edge receives; a degree may be counted at either end.
+    incidence = edge_incidence(ends[1:] if directed and normalisation == "receiver" else ends, nodes)
     edge_hops = hops if normalisation == "symmetric" else hops - 1
     if hops == 0 or edge_hops < 0:  # without message passing no edge is ever looked at
         return sp.csr_array(incidence.shape, dtype=np.float64)
-    return _ones(_within(ends, nodes, edge_hops) @ incidence)
+    return _ones(_within(ends, nodes, edge_hops, directed) @ incidence)
 
 
 def edge_incidence(ends: IntArray, nodes: int) -> Sparse:
-    """(N, E) CSR ones where an edge, a column of `ends` (2, E), ends at a node."""
-    edges = ends.shape[1]
-    return sp.csr_array((np.ones(ends.size), (ends.ravel(), np.tile(np.arange(edges), 2))), shape=(nodes, edges))
+    """(N, E) CSR ones where an edge, a column of `ends` (1 or 2, E), ends at a node."""
+    each, edges = ends.shape
+    return sp.csr_array((np.ones(ends.size), (ends.ravel(), np.tile(np.arange(edges), each))), shape=(nodes, edges))
 
 
-def _within(ends: IntArray, nodes: int, hops: int) -> Sparse:
-    """(N, N) ones where two nodes are at most `hops` edges apart: boolean powers of A + I, one sparse factor per hop."""
-    both = np.concatenate([ends, ends[::-1]], axis=1)
+def _within(ends: IntArray, nodes: int, hops: int, directed: bool) -> Sparse:
+    """(N, N) ones where node m is at most `hops` edges before node n: boolean powers of A + I, one sparse factor per hop."""
+    both = ends[::-1] if directed else np.concatenate([ends, ends[::-1]], axis=1)
     step = _ones(sp.csr_array((np.ones(both.shape[1]), tuple(both)), shape=(nodes, nodes)) + sp.eye_array(nodes))
     reached = sp.csr_array(sp.eye_array(nodes))
     for _ in range(hops):

@@ -8,12 +8,14 @@ import io
 import math
 import os
 import zipfile
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from graphcert.core.reading import check_memory, damage_refused
+from graphcert.core.reading import check_memory, damage_refused, open_regular
 from graphcert.errors import DataError
 
 _CHUNK = 2**20
@@ -70,16 +72,7 @@ class Archive:
         """One array of numbers or text, from the member `name`.npy; objects, which would be unpickled, are refused."""
         damage = f"its member {name} is damaged or not a plain array"
         with damage_refused(damage, "write it anew"), self._open(f"{name}.npy") as stream:
-            start = io.BytesIO(stream.read(_MOST_HEADER))
-            shape, in_columns, dtype = _header(start)
-            count, size = math.prod(shape), self._members[f"{name}.npy"].file_size - start.tell()
-            if count * dtype.itemsize != size:
-                raise ValueError(f"{size:,} bytes hold no array of {dtype} and shape {shape}"[:200])
-            self._take(_COPIES * max(8, dtype.itemsize) * count, name)
-            flat = _filled(stream, np.empty(size, np.uint8), start.read())
-            if dtype.kind == "b" and flat.max(initial=0) > 1:
-                raise ValueError("a truth value is neither 0 nor 1")
-            return flat.view(dtype).reshape(shape, order="F" if in_columns else "C")
+            return _array(stream, self._members[f"{name}.npy"].file_size, lambda needed: self._take(needed, name))
 
     def _open(self, name: str) -> Any:
         if name not in self._members:
@@ -90,6 +83,20 @@ class Archive:
         """Refuse before memory is taken; what was read before counts too."""
         self._taken += needed
         check_memory(self._taken, f"its member {name} (with what was read before)")
+
+
+def read_npy(path: Path) -> NDArray[Any]:
+    """The array of numbers or text in an npy file; objects, which would be unpickled, are refused.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        DataError: if it is damaged, no plain array, or too large for memory.
+    """
+    with (
+        damage_refused(f"{path} is not a file of one plain array", "write it with numpy.save"),
+        open_regular(path) as file,
+    ):
+        return _array(file, os.fstat(file.fileno()).st_size, lambda needed: check_memory(needed, str(path)))
 
 
 class _Guarded(io.BufferedIOBase):
@@ -113,6 +120,20 @@ class _Guarded(io.BufferedIOBase):
 
     def seekable(self) -> bool:
         return True
+
+
+def _array(stream: Any, size: int, take: Callable[[int], None]) -> NDArray[Any]:
+    """The array in a stream of `size` bytes in the npy format; `take` is told how much memory it will need."""
+    start = io.BytesIO(stream.read(_MOST_HEADER))
+    shape, in_columns, dtype = _header(start)
+    count, size = math.prod(shape), size - start.tell()
+    if count * dtype.itemsize != size:
+        raise ValueError(f"{size:,} bytes hold no array of {dtype} and shape {shape}"[:200])
+    take(_COPIES * max(8, dtype.itemsize) * count)
+    flat = _filled(stream, np.empty(size, np.uint8), start.read())
+    if dtype.kind == "b" and flat.max(initial=0) > 1:
+        raise ValueError("a truth value is neither 0 nor 1")
+    return flat.view(dtype).reshape(shape, order="F" if in_columns else "C")
 
 
 def _header(start: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:

@@ -25,11 +25,12 @@ def whole(name: str, value: SupportsIndex, at_least: int = 0) -> int:
     return integer
 
 
-def real(name: str, value: SupportsFloat, least: float, most: float = math.inf) -> float:
+def real(name: str, value: SupportsFloat, least: float = -math.inf, most: float = math.inf) -> float:
     """Return `value` as a finite float in [`least`, `most`], or raise `InputError` naming the argument."""
     number = _number(value)
     if not math.isfinite(number) or not least <= number <= most:
         domain = f"a number of at least {least:g}" if most == math.inf else f"a number in [{least:g}, {most:g}]"
+        domain = "a finite number" if least == -math.inf else domain
         raise InputError(f"{name} must be {domain}, got {value!r}")
     return number
 

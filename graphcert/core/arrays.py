@@ -46,17 +46,35 @@ def seal(description: str, arrays: Mapping[str, NDArray[Any]]) -> str:
 FINGERPRINT = {"features": slice(0, 24), "edges": slice(24, 48), "labels": slice(48, 64)}
 """The digits of a graph's fingerprint that name each part of it."""
 
+
+def bits_of_normalised(x: NDArray[Any]) -> NDArray[np.float32] | None:
+    """The bits (N, D) whose rows were divided by their sums to give x, up to rounding; None for bits and anything else."""
+    bits: NDArray[np.float32] = (x != 0).astype(np.float32)
+    divided = bits / np.maximum(bits.sum(axis=1, keepdims=True), 1)
+    if not np.allclose(x, divided, rtol=1e-5, atol=0) or np.array_equal(x, bits):
+        return None
+    return bits
+
+
 NO_EDGES = "0" * 24
 """Stands in a fingerprint where edges are no part of what is classified, as in images."""
 
 
-def graph_fingerprint(features: NDArray[Any], edges: NDArray[Any] | None, labels: NDArray[Any] | None) -> str:
+EDGE_VALUES = ("edge_weight", "edge_attr")
+"""What edges of a graph can carry, in the order in which a model is shown it."""
+
+
+def graph_fingerprint(
+    features: NDArray[Any], edges: NDArray[Any] | None, labels: NDArray[Any] | None,
+    values: Mapping[str, NDArray[Any]] | None = None,
+) -> str:  # fmt: skip
     """64 hexadecimal digits that name a graph: the beginnings of three sha256, see `FINGERPRINT`.
 
     Args:
         features: (N, D) finite numbers, which enter as float32, or as bits if all of them are 0 or 1.
-        edges: (2, 2E) every undirected edge in both directions, in any order; None for `NO_EDGES`.
+        edges: (2, E) every undirected edge in both directions, or every directed edge, in any order; None for `NO_EDGES`.
         labels: (N,) integers, or None.
+        values: per name of `EDGE_VALUES` (E, …) what the edges carry, which enters as float32.
     """
     x = features.astype("<f4") + 0.0  # no negative zeros
     head = f"features {x.shape}\n"
@@ -66,8 +84,12 @@ def graph_fingerprint(features: NDArray[Any], edges: NDArray[Any] | None, labels
         first = sha256(f"{head}float32\n".encode() + x.astype("<f4").tobytes())
     second = NO_EDGES
     if edges is not None:
-        keys = np.sort(edges[0].astype(np.int64) * len(x) + edges[1])
-        second = sha256(f"edges {len(x)}\n".encode() + keys.astype("<i8").tobytes()).hexdigest()
+        keys = edges[0].astype(np.int64) * len(x) + edges[1]
+        order = np.argsort(keys)
+        digest = sha256(f"edges {len(x)}\n".encode() + keys[order].astype("<i8").tobytes())
+        for name, carried in sorted((values or {}).items()):
+            digest.update(f"{name} {carried.shape}\n".encode() + (carried[order].astype("<f4") + 0.0).tobytes())
+        second = digest.hexdigest()
     third = sha256(b"no labels" if labels is None else b"labels\n" + labels.astype("<i8").tobytes())
     return first.hexdigest()[:24] + second[:24] + third.hexdigest()[:16]
 

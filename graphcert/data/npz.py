@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from graphcert.core.archives import Archive
 from graphcert.core.reading import damage_refused, open_regular
-from graphcert.data.raw import Csr, RawGraph, as_float32, check_dense_size, checked_csr, integers
+from graphcert.data.raw import Csr, RawGraph, as_float32, check_dense_size, checked_csr, integers, weights_of
 from graphcert.data.splits import with_masks
 from graphcert.errors import DataError
 
@@ -79,10 +79,10 @@ def _from_rows(read: Read, adjacency_prefix: str, attribute_prefix: str | None =
         raise DataError(f"{nodes} nodes have edges but {attributes.shape[0]} have features; make them agree")
     present = adjacency.values != 0  # a stored zero is no edge
     labels = _labels("labels", read("labels"), nodes)
-    classes, weighted = int(labels.max(initial=-1)) + 1, bool((adjacency.values[present] != 1).any())
+    classes, values = int(labels.max(initial=-1)) + 1, weights_of(adjacency.values[present])
     features = np.zeros((len(labels), 0), np.float32) if attributes is None else attributes.dense()
     edges = np.stack([adjacency.rows, adjacency.columns])[:, present]
-    return RawGraph(features, edges, labels, classes, weighted, featureless=attributes is None)
+    return RawGraph(features, edges, labels, classes, values, featureless=attributes is None)
 
 
 def _from_positions(read: Read, featured: bool) -> RawGraph:

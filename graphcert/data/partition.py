@@ -13,7 +13,7 @@ from torch import Tensor
 
 from graphcert.core.arguments import real, whole
 from graphcert.data.clustering import CLUSTERINGS, Indices, Reals, exactly, metis_is_installed
-from graphcert.data.validate import check_undirected
+from graphcert.data.validate import check_edges
 from graphcert.errors import DataError, InputError
 from graphcert.noise import Partition
 
@@ -35,7 +35,8 @@ def partition_graph(
     (theory, section 0).
 
     Args:
-        data: anything with `edge_index` (2, 2E) int64 of a simple undirected graph and `num_nodes`.
+        data: anything with `edge_index` (2, E) int64 of a simple graph and `num_nodes`. Directed edges count in both
+            directions.
         clusters: C, 1 ≤ C ≤ N; every cluster gets at least one node.
         method: "metis" (balanced clusters, few edges between them), "spectral" (k-means on eigenvectors), "louvain" or
             "label_propagation" (communities, then merged or halved to C clusters). If pymetis is not installed, "metis"
@@ -51,7 +52,7 @@ def partition_graph(
 
     Raises:
         InputError: if an argument is outside its domain, or there are more clusters than nodes.
-        DataError: if the graph is not simple and undirected.
+        DataError: if the graph is not simple.
 
     Sources: Schuchardt et al. 2023, localized randomized smoothing; the clustering methods name theirs.
     """
@@ -93,10 +94,11 @@ def _adjacency(data: Any) -> "csr_array[Any]":
         )
     if nodes == 0:
         raise DataError("the graph has no nodes; give one that has some")
-    check_undirected(edge_index, nodes)
+    directed = check_edges(edge_index, nodes)
     source, target = edge_index.cpu().numpy()
     # Built from coordinates, the matrix is sorted: the order in which edges are listed does not decide anything.
-    return csr_array((np.ones(source.size), (source, target)), shape=(nodes, nodes))
+    found = csr_array((np.ones(source.size), (source, target)), shape=(nodes, nodes))
+    return csr_array(((found + found.T) > 0).astype(np.float64)) if directed else found
 
 
 def _check_name(what: str, name: object, known: Any) -> None:

@@ -5,6 +5,7 @@ afterwards from the kept, checked parts.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -122,6 +123,19 @@ def read_planetoid(payloads: Mapping[str, bytes]) -> RawGraph:
     features[known.rows, known.columns] = known.values
     features[test_nodes[held_out.rows], held_out.columns] = held_out.values
     return RawGraph(features, _edges(neighbours), labels, classes=tables[0].shape[1])
+
+
+_PUBLIC_VALIDATION = 500
+
+
+def with_public_split(graph: RawGraph, payloads: Mapping[str, bytes]) -> RawGraph:
+    """The graph with the split of Yang et al. 2016: the nodes of `y`, the 500 after them, and those of `test.index`."""
+    test, train = _part(payloads, "test.index", _line_numbers), len(_part(payloads, "y", unpickle_array))
+    if train + _PUBLIC_VALIDATION > graph.nodes:
+        raise DataError(f"y names {train} training nodes, too many for this graph; use the published file")
+    masks = np.zeros((3, graph.nodes), bool)
+    masks[0, :train] = masks[1, train : train + _PUBLIC_VALIDATION] = masks[2, test] = True
+    return replace(graph, masks=masks)
 
 
 def _part(payloads: Mapping[str, bytes], part: str, read: Callable[[bytes], Content]) -> Content:

@@ -2,9 +2,11 @@
 
 The standard form of the literature is undirected, without loops, with binary features and often the largest component
 alone (Shchur et al. 2018; Bojchevski et al. 2020). Every step towards it is idempotent and keeps the order of the nodes.
+Directions of edges, and what edges carry, are kept where that is asked for.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -58,17 +60,17 @@ def as_float32(name: str, values: NDArray[Any]) -> NDArray[np.float32]:
 class RawGraph:
     """Features (N, D) finite float32, edges (2, E) int64, labels (N,) int64 in 0..K−1 or −1 for a node without a label.
 
-    Edges may still be directed, repeated or loops; features may still be real. `weighted` says that the source gave
-    some edge a weight other than 1, which is not kept. `featureless` says that the source has no features, not even a
-    table without columns: then `features` is (N, 0) until `with_identity` fills it. `masks` are the training, validation
-    and test nodes that the source names: (3, N), or (3, N, S) for S splits. Errors do not name the file; readers add that.
+    Edges may still be directed, repeated or loops; features may still be real. `values` are what edges carry in the source,
+    float32 by the names of `EDGE_VALUES`. `featureless` says that the source has no features, not even a table without
+    columns: then `features` is (N, 0) until `with_identity` fills it. `masks` are the training, validation and test nodes
+    that the source names: (3, N), or (3, N, S) for S splits. Errors do not name the file; readers add that.
     """
 
     features: NDArray[np.float32]
     edges: NDArray[np.int64]
     labels: NDArray[np.int64]
     classes: int
-    weighted: bool = False
+    values: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     featureless: bool = False
     masks: NDArray[np.bool_] | None = None
 
@@ -144,6 +146,11 @@ def checked_csr(name: str, data: NDArray[Any], indices: NDArray[Any], indptr: ND
     return Csr((int(shape[0]), int(shape[1])), rows, indices, as_float32(name, data))
 
 
+def weights_of(entries: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+    """What the edges carry whose entries in an adjacency matrix these are: nothing if all are 1."""
+    return {"edge_weight": entries} if (entries != 1).any() else {}
+
+
 def undirected(edges: NDArray[np.int64], nodes: int) -> NDArray[np.int64]:
     """Both directions of every edge {u, v}, u ≠ v, once and in lexicographic order: (2, E) to (2, 2E')."""
     source, target = edges[:, edges[0] != edges[1]]
@@ -152,17 +159,25 @@ def undirected(edges: NDArray[np.int64], nodes: int) -> NDArray[np.int64]:
     return np.stack(np.divmod(keys[first], nodes))
 
 
+def listed_once(edges: NDArray[np.int64], nodes: int) -> NDArray[np.int64]:
+    """Where every directed edge u → v, u ≠ v, is listed first, in lexicographic order."""
+    keys, first = np.unique(edges[0] * nodes + edges[1], return_index=True)
+    return np.asarray(first[keys // nodes != keys % nodes])
+
+
 def keep_largest_component(graph: RawGraph) -> RawGraph:
-    """The subgraph on the largest connected component, nodes in their old order; of equal ones the earliest."""
+    """The subgraph on the largest (weakly) connected component, nodes in their old order; of equal ones the earliest."""
     ones = np.ones(graph.edges.shape[1], np.int8)
     links = coo_array((ones, (graph.edges[0], graph.edges[1])), shape=(graph.nodes, graph.nodes))
     component = connected_components(links, directed=False)[1]
     size_here = np.bincount(component)[component]
     keep = component == component[np.argmax(size_here)]
     renumbered = np.cumsum(keep) - 1
-    edges = renumbered[graph.edges[:, keep[graph.edges[0]]]]
+    kept = keep[graph.edges[0]]
+    edges, values = renumbered[graph.edges[:, kept]], {name: array[kept] for name, array in graph.values.items()}
     masks = None if graph.masks is None else graph.masks[:, keep]
-    return replace(graph, features=graph.features[keep], edges=edges, labels=graph.labels[keep], masks=masks)
+    nodes = {"features": graph.features[keep], "labels": graph.labels[keep], "masks": masks}
+    return replace(graph, edges=edges, values=values, **nodes)
 
 
 def with_identity(graph: RawGraph) -> RawGraph:
@@ -173,7 +188,19 @@ def with_identity(graph: RawGraph) -> RawGraph:
     return replace(graph, features=np.eye(graph.nodes, dtype=np.float32))
 
 
-def standard_form(graph: RawGraph, *, binary: bool = True) -> RawGraph:
-    """Undirected, without loops, repeated edges and edge weights; with binary features, or with those that there are."""
-    features = np.not_equal(graph.features, 0).astype(np.float32) if binary else graph.features
-    return replace(graph, features=features, edges=undirected(graph.edges, graph.nodes), weighted=False)
+def standard_form(graph: RawGraph, *, binary: bool = True, directed: bool = False, weights: bool = False) -> RawGraph:
+    """Undirected, without loops, repeated edges and what edges carry; with binary features, or with those that there are.
+
+    `directed` keeps the directions, and `weights` what the edges of a simple graph carry.
+    """
+    graph = binary_features(graph) if binary else graph
+    if not directed and not weights:
+        return replace(graph, edges=undirected(graph.edges, graph.nodes), values={})
+    kept = listed_once(graph.edges, graph.nodes)
+    values = {name: array[kept] for name, array in graph.values.items()} if weights else {}
+    return replace(graph, edges=graph.edges[:, kept], values=values)
+
+
+def binary_features(graph: RawGraph) -> RawGraph:
+    """The graph with a one for every feature that is not zero."""
+    return replace(graph, features=np.not_equal(graph.features, 0).astype(np.float32))

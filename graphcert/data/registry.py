@@ -3,13 +3,15 @@
 import inspect
 import io
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, SupportsIndex
 
+from graphcert.data.geom_gcn import EDGES, FEATURES, read_geom_gcn
 from graphcert.data.npz import read_npz
 from graphcert.data.planetoid import read_planetoid
 from graphcert.data.published_files import RemoteFile, Root, locate, read_file
 from graphcert.data.raw import RawGraph
+from graphcert.data.splits import split_shares
 from graphcert.data.synthetic import digits_graph, synthetic_graph
 from graphcert.errors import DataError, InputError
 
@@ -19,14 +21,17 @@ class Entry:
     """One data set.
 
     Attributes:
-        reader: makes the graph. It is called with its options by name, with the seed if it has a parameter `seed`, and
-            with the verified bytes by path as `contents` if the data set has files.
+        reader: makes the graph. It is called with its options by name, with the seed if it has a parameter `seed`, with
+            the folder to look at first if it has a parameter `root`, with what is to be kept if it has parameters
+            `directed` and `weights`, and with the verified bytes by path as `contents` if the data set has files.
         files: those that are published.
         where: what the list of data sets says about one without files.
         nodes, edges, features, classes: of the form that is loaded by default; None is "any, by option". A graph without
             features has as many as nodes, the identity.
         largest_component: whether the literature keeps no more of it.
-        exact: whether the reader checks that the graph is in standard form; then its features stay as they are.
+        exact: whether features stay as they are.
+        directed: whether its edges have directions that mean something.
+        own: whether it is a user's, which is refused unless it is in the form that was asked for.
     """
 
     name: str
@@ -41,12 +46,15 @@ class Entry:
     classes: int | None = None
     largest_component: bool = False
     exact: bool = False
+    directed: bool = False
+    own: bool = False
 
-    def read(self, root: Root, seed: SupportsIndex, options: Mapping[str, Any]) -> RawGraph:
+    def read(self, root: Root, seed: SupportsIndex, options: Mapping[str, Any], **kept: bool) -> RawGraph:
         """The graph as its source tells it; `InputError` for an unknown option, `DataError` for a damaged file."""
         takes = inspect.signature(self.reader).parameters
-        check_options(self.name, options, tuple(name for name in takes if name not in ("seed", "contents")))
-        given: dict[str, Any] = {"seed": seed} if "seed" in takes else {}
+        known: dict[str, Any] = {"seed": seed, "root": root, **kept}
+        check_options(self.name, options, tuple(name for name in takes if name not in (*known, "contents")))
+        given = {name: value for name, value in known.items() if name in takes}
         if self.files:
             given["contents"] = {file.path: read_file(file, root) for file in self.files}
         return self.reader(**given, **options)
@@ -70,10 +78,21 @@ def _planetoid_graph(contents: Mapping[str, bytes]) -> RawGraph:
     return read_planetoid({path.split(".", 2)[2]: content for path, content in contents.items()})
 
 
+def _webkb_graph(contents: Mapping[str, bytes], seed: SupportsIndex = 0) -> RawGraph:
+    features, edges = (next(text for path, text in contents.items() if path.endswith(end)) for end in (FEATURES, EDGES))
+    return with_shares(read_geom_gcn(features, edges), seed)
+
+
+def with_shares(graph: RawGraph, seed: SupportsIndex) -> RawGraph:
+    """A graph of WebKB, whose smallest class is too small for the usual split, with one of its published splits' shares."""
+    return replace(graph, masks=split_shares(graph.labels, 0.48, 0.32, seed))
+
+
 _GNN_BENCHMARK = "https://github.com/shchur/gnn-benchmark/raw/master/data/npz"
 _SPARSE_SMOOTHING = "https://github.com/abojchevski/sparse_smoothing/raw/master/data"
 _META_ATTACK = "https://github.com/danielzuegner/gnn-meta-attack/raw/master/data"
 _PLANETOID = "https://github.com/kimiyoung/planetoid/raw/master/data"
+_GEOM_GCN = "https://raw.githubusercontent.com/graphdml-uiuc-jlu/geom-gcn/master/new_data"
 _UNDER_MIT = "public research data, repository under MIT"
 
 _PLANETOID_CORA = {
@@ -115,7 +134,7 @@ _ENTRIES = (
         source="contextual stochastic block model, drawn by graphcert",
     ),
     Entry(
-        "cora_ml", _npz_graph, nodes=2810, edges=7981, features=2879, classes=7, largest_component=True,
+        "cora_ml", _npz_graph, nodes=2810, edges=7981, features=2879, classes=7, largest_component=True, directed=True,
         source="Cora-ML (McCallum et al. 2000; Bojchevski & Günnemann 2018), from abojchevski/sparse_smoothing",
         licence="public research data, the repository states no licence",
         files=_npz(
@@ -123,12 +142,12 @@ _ENTRIES = (
         ),
     ),
     Entry(
-        "citeseer", _npz_graph, nodes=2110, edges=3668, features=3703, classes=6, largest_component=True,
+        "citeseer", _npz_graph, nodes=2110, edges=3668, features=3703, classes=6, largest_component=True, directed=True,
         source="CiteSeer (Sen et al. 2008; Shchur et al. 2018), from shchur/gnn-benchmark", licence=_UNDER_MIT,
         files=_npz(_GNN_BENCHMARK, "citeseer", 1348784, "280278b21b434c047922e8389518861416fb3ad39389c27865ff0e6bbb0aaab7"),
     ),
     Entry(
-        "cora", _npz_graph, nodes=2485, edges=5069, features=1433, classes=7, largest_component=True,
+        "cora", _npz_graph, nodes=2485, edges=5069, features=1433, classes=7, largest_component=True, directed=True,
         source="Cora (Sen et al. 2008; Shchur et al. 2018), from shchur/gnn-benchmark", licence=_UNDER_MIT,
         files=_npz(_GNN_BENCHMARK, "cora", 540580, "068e22d90c3849b4057dfb05851741428992af058efcd4e7ebb4186f3d581de2"),
     ),
@@ -143,10 +162,25 @@ _ENTRIES = (
         files=_planetoid("citeseer", _PLANETOID_CITESEER),
     ),
     Entry(
-        "polblogs", _npz_graph, nodes=1222, edges=16714, features=1222, classes=2, largest_component=True,
+        "polblogs", _npz_graph, nodes=1222, edges=16714, features=1222, classes=2, largest_component=True, directed=True,
         source="political blogs (Adamic & Glance 2005), without features, from danielzuegner/gnn-meta-attack",
         licence=_UNDER_MIT,
         files=_npz(_META_ATTACK, "polblogs", 171030, "cd0983c2b1caa3bbe2703a4e316f97bb1dccd33f98800d3d8e4bbe51cc86941b"),
+    ),
+    Entry(
+        "wisconsin", _webkb_graph, nodes=251, edges=450, features=1703, classes=5, directed=True,
+        source="web pages of a university (WebKB; Pei et al. 2020), from graphdml-uiuc-jlu/geom-gcn",
+        licence="public research data, the licence of the repository was not checked",
+        files=(
+            RemoteFile(
+                f"geom_gcn/wisconsin_{EDGES}", f"{_GEOM_GCN}/wisconsin/{EDGES}", 3606,
+                "ebd213511c88fce1eda450c2f920600c4b8cbb38f02384856bcc47c6ec1807ae",
+            ),
+            RemoteFile(
+                f"geom_gcn/wisconsin_{FEATURES}", f"{_GEOM_GCN}/wisconsin/{FEATURES}", 856324,
+                "a32b0aa38d42f0d36841e8a8cb646d197f0ff33a182ac75a2b4476aeed3c7e4b",
+            ),
+        ),
     ),
 )  # fmt: skip
 

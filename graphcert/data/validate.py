@@ -1,11 +1,12 @@
 """Strict checks of any user's graph, before anything is sampled or certified on it, and its fingerprint."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch_geometric.data import Data
 
-from graphcert.core.arrays import graph_fingerprint
+from graphcert.core.arrays import EDGE_VALUES, graph_fingerprint
 from graphcert.errors import DataError
 
 
@@ -31,16 +32,18 @@ def check_binary_features(x: Any) -> None:
     if wrong.any():
         node, feature = wrong.nonzero()[0].tolist()
         raise DataError(
-            f"Bernoulli noise needs binary features, but data.x[{node}, {feature}] is {x[node, feature].item():.6g}; give "
-            f"(data.x != 0).float() and let the model's forward normalise, x = x / x.sum(-1, keepdim=True).clamp(min=1), "
-            f"or take noise of real features, such as Gaussian"
+            f"Bernoulli noise needs binary features, but data.x[{node}, {feature}] is {x[node, feature].item():.6g}; set "
+            f"data.x = (data.x != 0).float(), and gc.Rownormalised(model) if the model was trained on normalised rows, or "
+            f"take noise of real features, such as Gaussian"
         )
 
 
-def check_undirected(edge_index: Any, num_nodes: int) -> None:
-    """Raise `DataError` unless `edge_index` is int64 (2, 2E) and lists a simple undirected graph on `num_nodes` nodes.
+def check_edges(edge_index: Any, num_nodes: int) -> bool:
+    """Return whether a simple graph is directed: whether some edge lacks its reverse.
 
-    Simple and undirected: both directions of every edge are listed exactly once, and no node is joined to itself.
+    Raises:
+        DataError: unless `edge_index` is int64 (2, E), lists each direction of an edge at most once, and joins no node to
+            itself.
     """
     if not isinstance(edge_index, torch.Tensor) or edge_index.dim() != 2 or edge_index.shape[0] != 2:
         raise DataError("data.edge_index must be a tensor of shape (2, number of edges); list one column per direction")
@@ -49,7 +52,7 @@ def check_undirected(edge_index: Any, num_nodes: int) -> None:
             f"data.edge_index must be int64, found {edge_index.dtype}; convert it with data.edge_index.long()"
         )
     if edge_index.numel() == 0:
-        return
+        return False
     least, most = int(edge_index.min()), int(edge_index.max())
     if least < 0 or most >= num_nodes:
         outside = least if least < 0 else most
@@ -68,33 +71,57 @@ def check_undirected(edge_index: Any, num_nodes: int) -> None:
             f"the edge {_pair(forward[1:][repeated][0], num_nodes)} is listed more than once; "
             f"use torch_geometric.utils.coalesce"
         )
-    backward = (target * num_nodes + source).sort().values
-    if not torch.equal(forward, backward):
-        alone = forward[~torch.isin(forward, backward, assume_unique=True)][0]
-        raise DataError(
-            f"the graph is directed: the edge {_pair(alone, num_nodes)} lacks its reverse; "
-            f"use torch_geometric.utils.to_undirected"
-        )
+    return not torch.equal(forward, (target * num_nodes + source).sort().values)
+
+
+def check_undirected(edge_index: Any, num_nodes: int) -> None:
+    """Raise `DataError` unless `edge_index` is as for `check_edges` and both directions of every edge are listed."""
+    if not check_edges(edge_index, num_nodes):
+        return
+    forward, backward = edge_index[0] * num_nodes + edge_index[1], edge_index[1] * num_nodes + edge_index[0]
+    alone = forward[~torch.isin(forward, backward, assume_unique=True)].min()
+    raise DataError(
+        f"the graph is directed: the edge {_pair(alone, num_nodes)} lacks its reverse; "
+        f"use torch_geometric.utils.to_undirected"
+    )
+
+
+def check_edge_values(name: str, values: Any, edges: int) -> None:
+    """Raise `DataError` unless `values`, weights (E,) or attributes (E,) or (E, F), are finite float32 numbers."""
+    shapes = f"({edges},)" if name == "edge_weight" else f"({edges}, F)"
+    if not isinstance(values, torch.Tensor) or values.layout is not torch.strided or values.dim() not in (1, 2):
+        raise DataError(f"data.{name} must be a dense tensor of shape {shapes}, found {_kind(values)}")
+    if values.shape[0] != edges or (name == "edge_weight" and values.dim() != 1):
+        raise DataError(f"data.{name} must be of shape {shapes}, one entry per edge, found {tuple(values.shape)}")
+    if values.dtype != torch.float32:
+        raise DataError(f"data.{name} must be float32, found {values.dtype}; convert it with data.{name}.float()")
+    if not torch.isfinite(values).all():
+        raise DataError(f"data.{name} holds NaN or infinite values; replace them")
 
 
 def _pair(key: torch.Tensor, num_nodes: int) -> str:
     return f"{int(key) // num_nodes} → {int(key) % num_nodes}"
 
 
-def validate(data: Data, *, binary: bool = True) -> None:
-    """Check that a graph is one that graphcert's guarantees speak about.
+def validate(data: Data, *, binary: bool = True, directed: bool = False) -> None:
+    """Check that a graph is in the standard form of `load_dataset`: simple and, unless `directed`, undirected.
 
     Args:
-        data: `x` (N, D) float32 and `edge_index` (2, 2E) int64 are needed; `y` (N,) int64 with −1 for unlabelled, the
-            boolean masks (N,) and `classes` are checked where they are present.
+        data: `x` (N, D) float32 and `edge_index` (2, E) int64 are needed; `y` (N,) int64 with −1 for unlabelled,
+            `edge_weight` (E,) and `edge_attr` (E, F) float32, the boolean masks (N,) and `classes` are checked where they
+            are present.
         binary: whether features must be 0 or 1; all noise but flips of feature bits allows real ones.
+        directed: whether edges may lack their reverse.
 
     Raises:
         DataError: one sentence about the first thing that is wrong.
     """
     (check_binary_features if binary else check_features)(data.x)
     nodes = data.x.shape[0]
-    check_undirected(data.edge_index, nodes)
+    (check_edges if directed else check_undirected)(data.edge_index, nodes)
+    for name in EDGE_VALUES:
+        if data.get(name) is not None:
+            check_edge_values(name, data[name], data.edge_index.shape[1])
     for name in ("train_mask", "val_mask", "test_mask"):
         mask = data.get(name)
         if isinstance(mask, torch.Tensor) and mask.dim() == 2:
@@ -122,16 +149,23 @@ def _kind(value: Any) -> str:
     return f"{value.dtype} {tuple(value.shape)}" if isinstance(value, torch.Tensor) else type(value).__name__
 
 
-def data_fingerprint(data: Data) -> str:
+def data_fingerprint(data: Data, ignore: Sequence[str] = ()) -> str:
     """64 hexadecimal digits that name the features, the edges and the labels of a graph.
 
     They do not depend on the order in which edges are listed, on masks, names or the machine's byte order. Binary
     features enter as bits, others as float32. Each of the three parts has digits of its own, see `graph_fingerprint`.
+    Weights and attributes of edges belong to the edges, unless they are named in `ignore`.
 
     Raises:
-        DataError: if the features or edges are not what `validate(data, binary=False)` admits.
+        DataError: if the features or edges are none that can be voted on.
     """
     check_features(data.x)
-    check_undirected(data.edge_index, data.x.shape[0])
+    check_edges(data.edge_index, data.x.shape[0])
     labels = data.y.cpu().numpy() if isinstance(data.y, torch.Tensor) else None
-    return graph_fingerprint(data.x.detach().cpu().numpy(), data.edge_index.cpu().numpy(), labels)
+    values = {}
+    for name in EDGE_VALUES:
+        found = None if name in ignore else getattr(data, name, None)
+        if found is not None:
+            check_edge_values(name, found, data.edge_index.shape[1])
+            values[name] = found.detach().cpu().numpy()
+    return graph_fingerprint(data.x.detach().cpu().numpy(), data.edge_index.cpu().numpy(), labels, values)

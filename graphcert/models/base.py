@@ -22,7 +22,41 @@ CompiledForward = Callable[[Floats, CSR], Floats]
 """(X̃W (N, H), noisy graph) → logits (N, ≥ K). May overwrite its input; the result is valid until the next call."""
 
 
-class SparseFirstModel(nn.Module, ABC):
+class SparseFirst(ABC):
+    """A function of features and graph whose first operation on the features is the product with one weight matrix."""
+
+    @abstractmethod
+    def first_weight(self) -> Tensor:
+        """The matrix (D, H) that x is multiplied with before anything else happens to it."""
+
+    @abstractmethod
+    def compiled(self, nodes: int) -> CompiledForward:
+        """All that follows the first product, in evaluation mode, with its own buffers (one per thread)."""
+
+    def row_layer(self) -> RowLayer | None:
+        """The layer that takes the first product row by row before any message passes, if the model begins with one."""
+        return None
+
+    def compiled_views(self, nodes: int, view_of_node: NDArray[np.int64]) -> CompiledForward:
+        """`compiled` for V views of the features on one graph; every node's logits are those of its own view 0 … V − 1.
+
+        It takes the first products (V, N, H), or for models with a row layer its results for all views side by side
+        (N, `side_by_side(V, K)`), and the graph.
+        """
+        forward = self.compiled(nodes)
+        members = [np.flatnonzero(view_of_node == view) for view in range(view_of_node.max() + 1)]
+
+        def own_views(first: Floats, graph: CSR) -> Floats:
+            own = forward(first[0], graph)
+            own = own if len(members) == 1 else own.copy()  # valid until the next call
+            for hidden, rows in zip(first[1:], members[1:], strict=True):
+                own[rows] = forward(hidden, graph)[rows]
+            return own
+
+        return own_views
+
+
+class SparseFirstModel(nn.Module, SparseFirst):
     """A node classifier whose first operation on the features is the product with one weight matrix.
 
     Called as `model(x, edge_index)` with x (N, D), dense or sparse CSR, and edge_index (2, E) holding both directions
@@ -46,38 +80,8 @@ class SparseFirstModel(nn.Module, ABC):
         """Rounds of message passing: a node's logits depend on nothing that is further away."""
 
     @abstractmethod
-    def first_weight(self) -> Tensor:
-        """The matrix (D, H) that x is multiplied with before anything else happens to it."""
-
-    @abstractmethod
     def after_first(self, hidden: Tensor, edge_index: Tensor) -> Tensor:
         """The rest of the model: (N, H) → logits (N, K)."""
-
-    @abstractmethod
-    def compiled(self, nodes: int) -> CompiledForward:
-        """`after_first` in evaluation mode as compiled kernels, with its own buffers (one per thread)."""
-
-    def row_layer(self) -> RowLayer | None:
-        """The layer that takes the first product row by row before any message passes, if the model begins with one."""
-        return None
-
-    def compiled_views(self, nodes: int, view_of_node: NDArray[np.int64]) -> CompiledForward:
-        """`compiled` for V views of the features on one graph; every node's logits are those of its own view 0 … V − 1.
-
-        It takes the first products (V, N, H), or for models with a row layer its results for all views side by side
-        (N, `side_by_side(V, K)`), and the graph.
-        """
-        forward = self.compiled(nodes)
-        members = [np.flatnonzero(view_of_node == view) for view in range(view_of_node.max() + 1)]
-
-        def own_views(first: Floats, graph: CSR) -> Floats:
-            own = forward(first[0], graph)
-            own = own if len(members) == 1 else own.copy()  # valid until the next call
-            for hidden, rows in zip(first[1:], members[1:], strict=True):
-                own[rows] = forward(hidden, graph)[rows]
-            return own
-
-        return own_views
 
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
         """Logits (N, K)."""
@@ -143,6 +147,15 @@ def upper_triangle(edge_index: Tensor, nodes: int) -> CSR:
     keep = source < target
     ones = np.ones(int(keep.sum()), np.int8)
     return CSR.of(sparse.coo_array((ones, (source[keep], target[keep])), shape=(nodes, nodes)))
+
+
+def edge_rows(edge_index: Tensor, nodes: int, directed: bool) -> CSR:
+    """The edges as a `Sampler` takes them: an undirected one in the row of its smaller endpoint, a directed one in that of
+    its target."""
+    if not directed:
+        return upper_triangle(edge_index, nodes)
+    source, target = edge_index.cpu().numpy()
+    return CSR.of(sparse.coo_array((np.ones(source.size, np.int8), (target, source)), shape=(nodes, nodes)))
 
 
 def sparse_features(x: Tensor) -> CSR:

@@ -1,27 +1,21 @@
-"""Checkpoints: a state dict and the configuration that rebuilds the model.
-
-Reading a file executes nothing and takes no more memory than the file holds. `torch.load(weights_only=True)` executes
-nothing either, but takes memory for whatever sizes a file names.
-"""
+"""Checkpoints: a state dict and the configuration that rebuilds the model. Reading a file executes nothing."""
 
 import hashlib
 import io
-import math
-import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from graphcert.core.archives import Archive
 from graphcert.core.files import atomic_write
-from graphcert.core.reading import damage_refused, open_regular, problem
-from graphcert.data.pickle_machine import InertDict, read_pickle
+from graphcert.core.reading import damage_refused, problem
+from graphcert.data.tensor_file import read_tensor_file
 from graphcert.errors import DataError
 from graphcert.models.registry import MODELS, SIZES, build_model
+from graphcert.models.weights import refuse_unlike
 
 _FORMAT = "graphcert-model-2"
 
@@ -32,13 +26,18 @@ def save_model(model: nn.Module, path: Path, name: str, features: int, classes: 
     Raises:
         DataError: if the file cannot be written.
     """
-    config = {"name": name, "features": features, "classes": classes, "options": options}
-    content = {"format": _FORMAT, "config": config, "state": model.state_dict(), "sha256": model_fingerprint(model)}
-    write_tensors(path, content)
+    write_checkpoint(model, path, {"name": name, "features": features, "classes": classes, "options": options})
+
+
+def write_checkpoint(model: nn.Module, path: Path, config: dict[str, Any]) -> None:
+    """The same for any configuration of plain values."""
+    # Each in a storage of its own, as the reader has it; weights may be tied, or on a GPU.
+    state = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
+    write_tensors(path, {"format": _FORMAT, "config": config, "state": state, "sha256": model_fingerprint(model)})
 
 
 def load_model(path: Path) -> nn.Module:
-    """Rebuild a saved model, in evaluation mode.
+    """Rebuild a saved model of a registered name, in evaluation mode.
 
     Only tensors and plain containers are read, and a model is built only when the weights are known to fit it.
 
@@ -46,9 +45,11 @@ def load_model(path: Path) -> nn.Module:
         DataError: if the file is missing, damaged, altered, too large for memory, no graphcert checkpoint, of a model that
             is not registered, or has weights that are NaN, infinite or subnormal.
     """
-    content = read_tensors(path, _FORMAT, "model", "not a graphcert checkpoint", "graphcert train")
+    content = read_checkpoint(path)
     with damage_refused(f"{path} does not describe a model that this version can build", "train it again"):
         config, state = content["config"], content["state"]
+        if "factory" in config:
+            raise DataError(f"{path} holds a model that code of a user makes, which this does not run")
         if config["name"] not in MODELS:
             raise DataError(
                 f"{path} holds the model {str(config['name'])[:64]!r}, which is none of {', '.join(MODELS)}; add it with "
@@ -59,10 +60,20 @@ def load_model(path: Path) -> nn.Module:
         counts |= {"features": config["features"], "classes": config["classes"]}
         build = partial(build_model, config["name"], config["features"], config["classes"], **options)
         model = built_like(state, counts, ("layers",), build)
+    refuse_altered(path, content, model)
+    return model.eval()
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """What `write_checkpoint` wrote, of which only the format is checked; `DataError` if it is damaged or another file."""
+    return read_tensors(path, _FORMAT, "model", "not a graphcert checkpoint", "graphcert train")
+
+
+def refuse_altered(path: Path, content: Mapping[str, Any], model: nn.Module) -> None:
+    """Raise `DataError` unless the model is the one whose fingerprint the checkpoint states."""
     expected, found = content.get("sha256"), model_fingerprint(model)
     if found != expected:
         raise DataError(f"{path} was altered: expected sha256 {expected!s:.64}, found {found}; train the model again")
-    return model.eval()
 
 
 def model_fingerprint(model: nn.Module) -> str:
@@ -87,15 +98,6 @@ def model_fingerprint(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
-_STORAGES = {
-    "Float": torch.float32, "Double": torch.float64, "Half": torch.float16, "BFloat16": torch.bfloat16,
-    "Long": torch.int64, "Int": torch.int32, "Short": torch.int16, "Char": torch.int8, "Byte": torch.uint8,
-    "Bool": torch.bool,
-}  # fmt: skip
-_COPIES = 4
-"""What is read, what the model takes over, and what its fingerprint goes through."""
-
-
 def write_tensors(path: Path, content: dict[str, Any]) -> None:
     """Write tensors and plain containers atomically; raises `DataError` if the file cannot be written."""
     with atomic_write(path) as stream:
@@ -115,8 +117,7 @@ def read_tensors(path: Path, layout: str, thing: str, other: str, command: str) 
         DataError: if the file is missing, damaged, too large for memory, or of another format.
     """
     try:
-        with open_regular(path) as file:
-            content = _TensorFile(Archive(file)).content()
+        content = read_tensor_file(path)
     except FileNotFoundError:
         raise DataError(f"there is no {thing} at {path}; train one with `{command}`") from None
     except Exception as error:  # whatever a damaged file makes the readers stumble over
@@ -143,72 +144,7 @@ def built_like(
                 f"{name} is {count:,}, but there are only {len(state)} tensors of {numbers:,} numbers"[:200]
             )
     with torch.device("meta"):
-        shapes = {name: (tensor.shape, tensor.dtype) for name, tensor in build().state_dict().items()}
-    if shapes != {name: (tensor.shape, tensor.dtype) for name, tensor in state.items()}:
-        raise ValueError("its weights are not those of the model that it describes")
-    for name, tensor in state.items():
-        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise ValueError(f"the weights {name} hold NaN or infinite values"[:200])
-        # Subnormal values are zero on some threads only (`torch.set_flush_denormal`): the model would not be one function.
-        if tensor.is_floating_point() and ((tensor.abs() < torch.finfo(tensor.dtype).tiny) & (tensor != 0)).any():
-            raise ValueError(f"the weights {name} hold subnormal values, which processors may take for zero"[:200])
+        refuse_unlike(state, build().state_dict())
     model = build()
     model.load_state_dict(state)
     return model
-
-
-class _TensorFile:
-    """An archive of one pickle and the bytes of its tensors; each of these is used once."""
-
-    def __init__(self, archive: Archive) -> None:
-        self._archive = archive
-        (self._folder,) = (name.removesuffix("data.pkl") for name in archive.names if name.endswith("/data.pkl"))
-        self._used: set[str] = set()
-        order = f"{self._folder}byteorder"
-        if order in archive.names and archive.read(order).tobytes() != sys.byteorder.encode():
-            raise ValueError("it was written on a machine of another byte order")
-
-    def content(self) -> Any:
-        """The content of the pickle, with its tensors."""
-        admitted = {("torch", f"{name}Storage"): dtype for name, dtype in _STORAGES.items()}
-        functions = {("torch._utils", "_rebuild_tensor_v2"): self._tensor, ("collections", "OrderedDict"): InertDict}
-        payload = self._archive.read(f"{self._folder}data.pkl").tobytes()
-        return read_pickle(payload, {**admitted, **functions}, _storage)
-
-    def _tensor(self, storage: Any, offset: int, size: Any, stride: Any, *_: Any) -> Tensor:
-        """The tensor that fills a whole storage, in any order of its axes."""
-        dtype, key, count = storage
-        if key in self._used or offset != 0 or not _fills(size, stride, count):
-            raise ValueError("a tensor is not the whole of its own part of the file")
-        self._used.add(key)
-        values = self._archive.read(f"{self._folder}data/{key}", _COPIES)
-        if dtype is torch.bool and values.max(initial=0) > 1:
-            raise ValueError("a truth value is neither 0 nor 1")
-        if values.size != count * dtype.itemsize:
-            raise ValueError(f"{values.size:,} bytes hold no {count} numbers of {dtype}"[:200])
-        if not count:
-            return torch.empty(size, dtype=dtype)
-        return torch.from_numpy(values).view(dtype).as_strided(size, stride)
-
-
-def _storage(named: Any) -> tuple[torch.dtype, str, int]:
-    """Type, place and length of the numbers of a tensor."""
-    kind, dtype, key, _, count = named
-    if kind != "storage" or not isinstance(dtype, torch.dtype) or type(key) is not str or type(count) is not int:
-        raise ValueError("it names a part of the file that holds no numbers")
-    return dtype, key, count
-
-
-def _fills(size: Any, stride: Any, count: int) -> bool:
-    """Whether a tensor of this size and stride is `count` numbers side by side, each used once."""
-    numbers = (*size, *stride)
-    if len(size) != len(stride) or not all(type(number) is int and 0 <= number < 2**63 for number in numbers):
-        return False
-    if math.prod(size) != count or not count:
-        return not count and not math.prod(size)
-    expected = 1
-    for step, length in sorted((step, length) for length, step in zip(size, stride, strict=True) if length > 1):
-        if step != expected:
-            return False
-        expected *= length
-    return True

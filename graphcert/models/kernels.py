@@ -33,6 +33,22 @@ def scale_rows(x, scale, out):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def copy_columns(x, first, out):  # type: ignore[no-untyped-def]
+    """out = the columns of x from `first` on."""
+    for i in range(out.shape[0]):
+        for h in range(out.shape[1]):
+            out[i, h] = x[i, first + h]
+
+
+@kernel
+def add_columns(x, first, out):  # type: ignore[no-untyped-def]
+    """out += the columns of x from `first` on."""
+    for i in range(out.shape[0]):
+        for h in range(out.shape[1]):
+            out[i, h] += x[i, first + h]
+
+
+@kernel
 def scale_sums(x, bias, scale, out):  # type: ignore[no-untyped-def]
     """out[i] = scale[i] · (x[i] + bias)."""
     for i in range(x.shape[0]):
@@ -55,6 +71,19 @@ def gather_sum(indptr, indices, x, own, scale, out):  # type: ignore[no-untyped-
     for i in range(indptr.size - 1):
         first = np.int64(i) if own else np.int64(-1)
         sum_rows(x, indices, np.int64(indptr[i]), np.int64(indptr[i + 1]), first, scale[i], out, np.int64(i))
+
+
+@kernel
+def edge_sums(source, target, weight, x, out):  # type: ignore[no-untyped-def]
+    """out[target[e]] += weight[e] · x[source[e]] for every edge e in turn; no weights at all are ones."""
+    for e in range(source.size):
+        row, given = out[target[e]], x[source[e]]
+        if weight.size == 0:
+            for h in range(x.shape[1]):
+                row[h] += given[h]
+        else:
+            for h in range(x.shape[1]):
+                row[h] += weight[e] * given[h]
 
 
 @kernel
@@ -147,6 +176,43 @@ def attend(indptr, indices, x, heads, to, of, slope, out):  # type: ignore[no-un
         for a in range(heads):
             for f in range(a * size, (a + 1) * size):
                 row[f] /= total[a]
+
+
+@reducing_kernel
+def attend_pairs(indptr, indices, sent, received, weight, slope, out):  # type: ignore[no-untyped-def]
+    """Attention over neighbours and self (Brody et al. 2022), softmax of ⟨weight[a], LeakyReLU(received[i] + sent[j])⟩.
+
+    sent, received and out are (N, heads · F), weight (heads, F); the rows of `sent` are added up, so `out` must not be it.
+    """
+    heads, size = weight.shape
+    longest = 0
+    for i in range(indptr.size - 1):
+        longest = max(longest, indptr[i + 1] - indptr[i])
+    scores = np.empty((longest + 1, heads), np.float32)
+    for i in range(indptr.size - 1):
+        begin, end = indptr[i], indptr[i + 1]
+        for at in range(begin, end + 1):
+            j = np.uint64(indices[at]) if at < end else np.uint64(i)
+            for a in range(heads):
+                score = np.float32(0)
+                for f in range(size):
+                    score += weight[a, f] * leaky(received[i, a * size + f] + sent[j, a * size + f], slope)
+                scores[at - begin, a] = score
+        row = out[i]
+        for h in range(heads * size):
+            row[h] = np.float32(0)
+        for a in range(heads):
+            top, total = scores[0, a], np.float32(0)
+            for at in range(1, end + 1 - begin):
+                top = max(top, scores[at, a])
+            for at in range(end + 1 - begin):
+                j = np.uint64(indices[begin + at]) if begin + at < end else np.uint64(i)
+                share = np.exp(scores[at, a] - top)
+                total += share
+                for f in range(a * size, (a + 1) * size):
+                    row[f] += share * sent[j, f]
+            for f in range(a * size, (a + 1) * size):
+                row[f] /= total
 
 
 @kernel

@@ -1,7 +1,7 @@
 """Descriptions of noise and of budgets: frozen values without behaviour."""
 
 from graphcert.noise.ablation import Ablation, SubsetAblation
-from graphcert.noise.bernoulli_flip import CLEAN, HIDDEN, BernoulliFlip
+from graphcert.noise.bernoulli_flip import CLEAN, HIDDEN, BernoulliFlip, ReweightedFlip
 from graphcert.noise.budget import AXES, Budget
 from graphcert.noise.elastic import elastic_sigma
 from graphcert.noise.gaussian import Gaussian
@@ -9,13 +9,14 @@ from graphcert.noise.hierarchical import Hierarchical, Selected, smoothing_from_
 from graphcert.noise.laplace import Laplace
 from graphcert.noise.law import LAWS, Interpreter, Law, RealLaw, Setting, refuse_subclass, settings_of_laws
 from graphcert.noise.partition import Partition
-from graphcert.noise.smoothing import CHANNELS, Scheme, Smoothing, as_scheme
+from graphcert.noise.scheme import CHANNELS, EdgeValues, Scheme
+from graphcert.noise.smoothing import Smoothing, as_scheme
 from graphcert.noise.uniform import Uniform
 from graphcert.noise.views import Views
 
 __all__ = [
-    "AXES", "CHANNELS", "CLEAN", "HIDDEN", "LAWS", "Ablation", "BernoulliFlip", "Budget", "Gaussian", "Hierarchical",
-    "Interpreter", "Laplace", "Law", "Partition", "RealLaw", "Scheme", "Selected", "Setting", "Smoothing",
-    "SubsetAblation", "Uniform", "Views", "as_scheme", "elastic_sigma", "refuse_subclass", "settings_of_laws",
-    "smoothing_from_dict",
+    "AXES", "CHANNELS", "CLEAN", "HIDDEN", "LAWS", "Ablation", "BernoulliFlip", "Budget", "EdgeValues", "Gaussian",
+    "Hierarchical", "Interpreter", "Laplace", "Law", "Partition", "RealLaw", "ReweightedFlip", "Scheme", "Selected",
+    "Setting", "Smoothing", "SubsetAblation", "Uniform", "Views", "as_scheme", "elastic_sigma", "refuse_subclass",
+    "settings_of_laws", "smoothing_from_dict",
 ]  # fmt: skip

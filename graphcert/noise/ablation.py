@@ -32,9 +32,9 @@ class Ablation(Law):
         """See `Law.words`."""
         return "features are hidden"
 
-    def adversary_words(self, limit: str = "") -> str:
+    def adversary_words(self, limit: str = "", edges: str = "undirected edges") -> str:
         """See `Law.adversary_words`."""
-        return "changes the features of at most that many nodes and adds and deletes at most that many undirected edges"
+        return f"changes the features of at most that many nodes and adds and deletes at most that many {edges}"
 
 
 @known_law

@@ -59,10 +59,34 @@ class BernoulliFlip(Law):
         add, delete = (rates_words(getattr(law, rate) for law in levels) for rate in ("add", "delete"))
         return f"added with probability {add} and deleted with probability {delete}"
 
-    def adversary_words(self, limit: str = "") -> str:
+    def adversary_words(self, limit: str = "", edges: str = "undirected edges") -> str:
         """See `Law.adversary_words`."""
-        joint = " and at most that many undirected edges" if limit else " and undirected edges"
+        joint = f" and at most that many {edges}" if limit else f" and {edges}"
         return f"adds and deletes at most that many feature bits{limit}{joint}"
+
+
+@dataclass(frozen=True)
+class ReweightedFlip(BernoulliFlip):
+    """Flips of edges that carry another weight or attribute than the edges that noise adds (theory section 2).
+
+    A scheme on such a graph has it in place of `BernoulliFlip`, with the same rates. What is sampled is the same. A deleted
+    edge shows more: the clean graph may show it with its own weight, which no perturbed graph without it can, and that one
+    with the added weight, which the clean one cannot. Additions are seen as under `BernoulliFlip`.
+    """
+
+    @property
+    def flip(self) -> BernoulliFlip:
+        """The law of the same rates under which additions are seen."""
+        return BernoulliFlip(self.add, self.delete)
+
+    def dominates(self, weak: BernoulliFlip) -> bool:
+        """See `Law.dominates`: additions as flips, deletions if both laws show an edge of their own more often."""
+        return self.add >= weak.add and self.delete <= weak.delete and self.flip.dominates(weak)
+
+    @classmethod
+    def worst_deletion(cls, levels: Sequence["ReweightedFlip"]) -> "ReweightedFlip":
+        """One law under which deletions show at least as much as at any level."""
+        return cls(max(law.add for law in levels), min(law.delete for law in levels))
 
 
 CLEAN = BernoulliFlip(0.0, 0.0)

@@ -24,7 +24,7 @@ class Budget:
 
     Attributes:
         feature_add, feature_delete: feature bits set and cleared, over all nodes together.
-        edge_add, edge_delete: undirected edges inserted and removed.
+        edge_add, edge_delete: edges inserted and removed; every direction counts under a directed scheme.
         nodes: the most nodes whose features change; None for no limit. It matters under `Hierarchical` smoothing. Under
             ablation, where a row may change at will, `nodes` without feature bits stands for any change of so many rows.
     """

@@ -10,7 +10,8 @@ from graphcert.core.arguments import probability
 from graphcert.errors import InputError
 from graphcert.noise.law import Law, rates_words, refuse_subclass
 from graphcert.noise.partition import Partition
-from graphcert.noise.smoothing import Scheme, Smoothing, refuse_unknown
+from graphcert.noise.scheme import EdgeValues, Scheme, changed
+from graphcert.noise.smoothing import Smoothing, refuse_unknown
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,9 @@ class Selected(Law):
         select = rates_words(level.select for level in levels)
         return f"{type(rows[0]).words(rows)} in selected nodes (each with probability {select}, seen by the classifier)"
 
-    def adversary_words(self, limit: str = "") -> str:
+    def adversary_words(self, limit: str = "", edges: str = "undirected edges") -> str:
         """See `Law.adversary_words`."""
-        return self.law.adversary_words(" in at most that many nodes")
+        return self.law.adversary_words(" in at most that many nodes", edges)
 
 
 @dataclass(frozen=True, init=False)
@@ -140,6 +141,14 @@ class Hierarchical(Scheme):
             return laws
         selects = self.select if isinstance(self.select, tuple) else (self.select,) * len(laws)
         return tuple(Selected(s, law) for s, law in zip(selects, laws, strict=True))
+
+    def on_graph(self, directed: bool, edge_values: EdgeValues | None) -> "Hierarchical":
+        """See `Scheme.on_graph`."""
+        return changed(self, lower=self.lower.on_graph(directed, edge_values))
+
+    def as_added(self) -> "Hierarchical":
+        """See `Scheme.as_added`."""
+        return changed(self, lower=self.lower.as_added())
 
     def nearest(self) -> "Hierarchical":
         """The isotropic scheme of level 0: the noise that every cluster puts on itself."""

@@ -99,8 +99,8 @@ class Law:
         """What happens to features, as a clause: "features are hidden"."""
         raise NotImplementedError
 
-    def adversary_words(self, limit: str = "") -> str:
-        """What a budget lets an adversary do, as a predicate; `limit` says in how many nodes, or nothing."""
+    def adversary_words(self, limit: str = "", edges: str = "undirected edges") -> str:
+        """What a budget lets an adversary do, as a predicate; `limit` says in how many nodes, `edges` what edges are."""
         raise NotImplementedError
 
     @classmethod
@@ -157,12 +157,12 @@ class RealLaw(Law):
         rounded = "".join(f", rounded to whole multiples of {step:g}" for step in steps)
         return f"features carry {cls.title.format(rates_words(law.scale for law in levels))}{rounded}"
 
-    def adversary_words(self, limit: str = "") -> str:
+    def adversary_words(self, limit: str = "", edges: str = "undirected edges") -> str:
         """See `Law.adversary_words`."""
         steps = "" if self.lattice is None else f" to other whole multiples of {self.lattice:g}"
         return (
             f"moves the features{steps} by at most that {self.norm} norm{limit}, or adds and deletes at most that many "
-            f"undirected edges"
+            f"{edges}"
         )
 
     def _check(self, what: str) -> None:

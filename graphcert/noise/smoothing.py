@@ -1,118 +1,17 @@
-"""Smoothing schemes: which law perturbs which elements, seen from which outputs."""
+"""Smoothing schemes of one law per channel, or one per channel and level."""
 
 import warnings
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, fields
 from itertools import pairwise
-from typing import Any
+from typing import Any, get_args
 
-import numpy as np
-from numpy.typing import NDArray
-
+from graphcert.core.arguments import real
 from graphcert.errors import InputError
-from graphcert.noise.bernoulli_flip import BernoulliFlip
+from graphcert.noise.bernoulli_flip import BernoulliFlip, ReweightedFlip
 from graphcert.noise.law import LAWS, Law, law_from_dict, refuse_subclass
 from graphcert.noise.partition import Partition
-
-CHANNELS = ("features", "edges")
-
-
-class Scheme(ABC):
-    """A smoothing scheme: which law perturbs which elements, seen from which outputs (theory, section 0).
-
-    Votes carry one, and certificates are about one. All that they ask follows from the laws per channel and level, and
-    from the partition. A subclass is frozen and hashable.
-    """
-
-    @property
-    @abstractmethod
-    def partition(self) -> Partition | None:
-        """The clusters and ranks of a localized scheme, or None."""
-
-    @property
-    @abstractmethod
-    def unselected(self) -> "Smoothing":
-        """The scheme without the selection of rows."""
-
-    @abstractmethod
-    def levels(self, channel: str) -> tuple[Any, ...]:
-        """The laws of a channel ("features" or "edges"), level 0 first, all of one kind; empty if it stays clean."""
-
-    @abstractmethod
-    def nearest(self) -> "Scheme":
-        """The isotropic scheme of level 0: the noise that every cluster puts on itself."""
-
-    @abstractmethod
-    def to_dict(self) -> dict[str, Any]:
-        """A plain description (JSON and TOML ready); `smoothing_from_dict` inverts it exactly."""
-
-    def perturbs(self, channel: str) -> bool:
-        """Whether some element of the channel can change."""
-        return any(not law.silent for law in self.levels(channel))
-
-    @property
-    def localized(self) -> bool:
-        """Whether different outputs see different noise (levels that are all equal are isotropic)."""
-        return any(len(set(self.levels(channel))) > 1 for channel in CHANNELS)
-
-    @property
-    def feature_law(self) -> Law | None:
-        """The feature noise of level 0, without the selection of rows; every level is of its kind. None if there is none."""
-        return next(iter(self.unselected.levels("features")), None)
-
-    @property
-    def selects_rows(self) -> bool:
-        """Whether only selected rows get the feature noise, and the classifier sees which."""
-        return any(law.selects for law in self.levels("features"))
-
-    @property
-    def hides_rows(self) -> bool:
-        """Whether rows are hidden, so that they may change at will and their number is a budget of its own."""
-        return self.feature_law is not None and self.feature_law.element == "rows"
-
-    @property
-    def norm(self) -> str:
-        """The norm that measures changes of features, "ℓ2" or "ℓ1"; empty if they are counted."""
-        return "" if self.feature_law is None else self.feature_law.norm
-
-    @property
-    def smallest_scale(self) -> float | None:
-        """The smallest scale of noise on real features; None under other noise."""
-        return min((law.scale for law in self.unselected.levels("features")), default=None) if self.norm else None
-
-    @property
-    def flips_only(self) -> bool:
-        """Whether all noise is independent flips: no selection of rows, no Gaussian noise, no ablation."""
-        return not self.selects_rows and (self.feature_law is None or self.feature_law.element == "bits")
-
-    @property
-    def flips_features(self) -> bool:
-        """Whether feature bits are flipped, in every row or in selected ones, so that features must be 0 or 1."""
-        return any(law.element == "bits" and not law.silent for law in self.unselected.levels("features"))
-
-    def law(self, channel: str) -> Law | None:
-        """The one law of a channel of an isotropic scheme, None if the channel stays clean."""
-        levels = self.levels(channel)
-        if len(set(levels)) > 1:
-            raise InputError(f"the {channel} have {len(set(levels))} levels of noise, not one law")
-        return levels[0] if levels else None
-
-    def check_nodes(self, nodes: int) -> None:
-        """Raise `InputError` unless the scheme fits a graph of so many nodes and is of no subclass of a known scheme."""
-        refuse_subclass(self, Scheme.__subclasses__())
-        if self.partition is not None and self.partition.nodes != nodes:
-            found = f"the partition of the smoothing has {self.partition.nodes} nodes but the graph has {nodes}"
-            raise InputError(f"{found}; partition this graph")
-        for law in self.levels("features"):
-            law.among(nodes)
-
-    def level_of_rank(self, channel: str) -> NDArray[np.int64]:
-        """(C,) the level at which a group sees a block of each rank."""
-        if self.partition is None:
-            return np.zeros(1, np.int64)
-        clusters = self.partition.clusters
-        return np.arange(clusters) * max(1, len(self.levels(channel))) // clusters
+from graphcert.noise.scheme import CHANNELS, EdgeValues, Scheme, changed
 
 
 @dataclass(frozen=True)
@@ -121,7 +20,8 @@ class Smoothing(Scheme):
 
     Isotropic (theory, sections 0 and 2): the law holds for every feature bit, or for every undirected edge. `None` means
     that the channel is not perturbed; then nothing can be certified against changes of it, and the certificate says so.
-    The flip of an edge {u, v} is drawn once and seen in both directions.
+    The flip of an edge {u, v} is drawn once and seen in both directions; on a directed graph every ordered pair is an edge
+    of its own. Weights and attributes stay with the edges that survive, and edges that are added carry stated ones.
 
     Localized (theory, section 8; Schuchardt et al. 2023): give a list of laws, level 0 first, and a partition. The nodes of
     cluster i are classified under their own noise: features of block j at level ⌊rank[i, j] · L / C⌋ out of L levels, edges
@@ -133,6 +33,11 @@ class Smoothing(Scheme):
             `SubsetAblation` of whole rows), or a tuple of laws of one kind, one per level; all levels have the same lattice.
         edges: likewise, flips only.
         partition: needed if a channel has more than one level.
+        directed: flips of edges are drawn, and their changes counted, for every direction apart. Sampling a directed graph
+            sets it; on an undirected one it lets a model see an edge in one direction only.
+        added_weight: the weight of edges that noise or an adversary adds to data with `edge_weight`.
+        added_attr: likewise the attributes, one number per column of `edge_attr`.
+        edge_values: what the edges of the graph carry; sampling sets it, so leave it out.
 
     Raises:
         InputError: if a law is not a law or of a subclass of one, no channel is perturbed at all, or the levels do not fit
@@ -142,8 +47,14 @@ class Smoothing(Scheme):
     features: Law | tuple[Law, ...] | None = None
     edges: BernoulliFlip | tuple[BernoulliFlip, ...] | None = None
     partition: Partition | None = None
+    _: KW_ONLY
+    directed: bool = False
+    added_weight: float = 1.0
+    added_attr: tuple[float, ...] | None = None
+    edge_values: EdgeValues | None = None
 
     def __post_init__(self) -> None:
+        self._check_edges()
         if self.partition is not None and not isinstance(self.partition, Partition):
             raise InputError(
                 f"Smoothing(partition=…) takes a Partition, as partition_graph makes it, got {self.partition!r}"
@@ -155,6 +66,17 @@ class Smoothing(Scheme):
             _warn_about_order(channel, levels)
         if all(law.silent for channel in CHANNELS for law in self.levels(channel)):
             raise InputError("the smoothing perturbs nothing; give features=… or edges=… a law with a rate above 0")
+
+    def _check_edges(self) -> None:
+        """Raise `InputError` unless directions and what edges carry are what they should be."""
+        if not isinstance(self.directed, bool):
+            raise InputError(f"Smoothing(directed=…) is True or False, got {self.directed!r}")
+        if self.edge_values not in (None, *get_args(EdgeValues)):
+            raise InputError(f"Smoothing(edge_values=…) is set by sampling, leave it out; got {self.edge_values!r}")
+        object.__setattr__(self, "added_weight", _finite("added_weight", [self.added_weight])[0])
+        if self.added_attr is not None:
+            given = self.added_attr if isinstance(self.added_attr, Sequence) else (self.added_attr,)
+            object.__setattr__(self, "added_attr", _finite("added_attr", given))
 
     def _checked_levels(self, channel: str) -> tuple[Law, ...]:
         given = getattr(self, channel)
@@ -189,35 +111,71 @@ class Smoothing(Scheme):
 
     def levels(self, channel: str) -> tuple[Any, ...]:
         """The laws of a channel ("features" or "edges"), level 0 first; empty if the channel stays clean."""
+        laws = self._given(channel)
+        if channel == "edges" and self.reweighted:
+            return tuple(ReweightedFlip(law.add, law.delete) for law in laws)
+        return laws
+
+    def _given(self, channel: str) -> tuple[Any, ...]:
         laws = getattr(self, channel)
         return () if laws is None else laws if isinstance(laws, tuple) else (laws,)
 
+    @property
+    def reweighted(self) -> bool:
+        """See `Scheme.reweighted`."""
+        return self.edge_values == "own" and any(law.add > 0 for law in self._given("edges"))
+
+    def on_graph(self, directed: bool, edge_values: EdgeValues | None) -> "Smoothing":
+        """See `Scheme.on_graph`."""
+        values = "own" if "own" in (self.edge_values, edge_values) else self.edge_values or edge_values
+        return changed(self, directed=self.directed or directed, edge_values=values)
+
+    def as_added(self) -> "Smoothing":
+        """See `Scheme.as_added`."""
+        return changed(self, edge_values=self.edge_values and "as added")
+
     def nearest(self) -> "Smoothing":
         """The isotropic scheme of level 0: the noise that every cluster puts on itself."""
-        features, edges = (levels[0] if (levels := self.levels(channel)) else None for channel in CHANNELS)
-        return Smoothing(features, edges)
+        first = {channel: levels[0] if (levels := self._given(channel)) else None for channel in CHANNELS}
+        return changed(self, **first, partition=None)
 
     def to_dict(self) -> dict[str, Any]:
         """A plain description (JSON and TOML ready); `from_dict` inverts it exactly."""
         described: dict[str, Any] = {}
         for channel in CHANNELS:
-            laws = [law.to_dict() for law in self.levels(channel)]
+            laws = [law.to_dict() for law in self._given(channel)]
             if laws:
                 described[channel] = laws if isinstance(getattr(self, channel), tuple) else laws[0]
         if self.partition is not None:
             described["partition"] = self.partition.to_dict()
+        # What is not set is not named, so that old descriptions stay.
+        others = {field.name: getattr(self, field.name) for field in fields(self) if field.name in _EDGES}
+        described |= {name: value for name, value in others.items() if value != getattr(type(self), name)}
+        if self.added_attr is not None:
+            described["added_attr"] = list(self.added_attr)
         return described
 
     @classmethod
     def from_dict(cls, description: Mapping[str, Any]) -> "Smoothing":
         """Rebuild a scheme from `to_dict`; raises `InputError` on anything else."""
-        known = {*CHANNELS, "partition"}
+        known = {*CHANNELS, "partition", *_EDGES}
         if not isinstance(description, Mapping) or set(description) - known:
             keys = ", ".join(sorted(known))
             raise InputError(f"a smoothing description has the keys {keys}, got {description!r:.200}")
         laws = {channel: _laws(description[channel]) for channel in CHANNELS if channel in description}
         partition = description.get("partition")
-        return cls(**laws, partition=None if partition is None else Partition.from_dict(partition))
+        edges = {name: description[name] for name in _EDGES if name in description}
+        return cls(**laws, partition=None if partition is None else Partition.from_dict(partition), **edges)
+
+
+_EDGES = ("directed", "added_weight", "added_attr", "edge_values")
+
+
+def _finite(name: str, values: Sequence[Any]) -> tuple[float, ...]:
+    """Numbers as floats; raises `InputError` unless there are some and all are finite."""
+    if not values:
+        raise InputError(f"Smoothing({name}=()) has no number; give one per column of edge_attr, or leave it out")
+    return tuple(real(name, value) + 0.0 for value in values)
 
 
 def as_scheme(smoothing: object) -> Scheme:

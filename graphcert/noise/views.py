@@ -11,7 +11,7 @@ from graphcert.errors import UnsupportedError
 from graphcert.noise.bernoulli_flip import CLEAN, HIDDEN, BernoulliFlip
 from graphcert.noise.hierarchical import Selected
 from graphcert.noise.law import AnyLaw, Law
-from graphcert.noise.smoothing import Scheme
+from graphcert.noise.scheme import Scheme
 
 RowLaw = TypeVar("RowLaw", bound=Law, covariant=True)
 

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from graphcert.certificates import BudgetGrid, Certificate
 from graphcert.certificates.budget_grid import as_budget, budget_sweep, evaluate_grid, refuse_vacuous
 from graphcert.certificates.samples_needed import out_of_reach
+from graphcert.core.arrays import Mask
 from graphcert.errors import InputError, UnsupportedError
+from graphcert.noise import Budget
 from graphcert.run.settings.stages import CertificateConfig, CollectiveConfig, norm_values, sweep_values
 
 LONGEST_AXIS, LONGEST_SWEEP, HEAT_MAP_CELLS, NORMS = 512, 64, 24, 21
@@ -40,8 +42,8 @@ def budget_grids(certificate: Certificate, truth: _Truth, settings: CertificateC
         raise InputError(f"nodes limits in how many nodes features change, {words}")
     if law is not None and law.element == "rows":
         # Limits that are asked for come after the graph as it is.
-        asked = settings.node_limits or range(1, _last_certified(certificate, "nodes") + 2)
-        grids.append(_grid(certificate, truth, nodes=(0, *asked)))
+        asked = settings.node_limits or range(1, last_certified(certificate, "nodes") + 2)
+        grids.append(quiet_grid(certificate, truth, nodes=(0, *asked)))
     elif law is not None and law.element == "bits":
         for limit in settings.node_limits or (None,):
             grids += _channel_grids(certificate, truth, settings, "add", "delete", limit)
@@ -57,18 +59,28 @@ def _channel_grids(
     ends = {}
     for axis in (add, delete):
         chosen = getattr(settings, f"max_{axis}")
-        ends[axis] = _last_certified(certificate, axis, limit) + 1 if chosen is None else chosen
+        ends[axis] = last_certified(certificate, axis, limit) + 1 if chosen is None else chosen
     curves: list[Any] = [{axis: range(end + 1)} for axis, end in ends.items()]
     cells: Any = {axis: range(0, end + 1, -(-(end + 1) // HEAT_MAP_CELLS)) for axis, end in ends.items()}
     refuse_vacuous(certificate.smoothing, budget_sweep(**cells, nodes=limit))
-    return [_grid(certificate, truth, **budgets, nodes=limit) for budgets in (*curves, cells)]
+    return [quiet_grid(certificate, truth, **budgets, nodes=limit) for budgets in (*curves, cells)]
 
 
-def _grid(certificate: Certificate, truth: _Truth, **axes: Any) -> BudgetGrid:
-    """As `Certificate.grid`, without a word: whoever shows grids says what is out of reach, see `too_few_samples`."""
+def quiet_grid(certificate: Certificate, truth: _Truth, **axes: Any) -> BudgetGrid:
+    """As `Certificate.grid`, without a word: whoever shows grids says what is out of reach, see `too_few_samples`.
+
+    Beyond exact arithmetic nobody is robust.
+    """
     correct = None if truth is None else certificate.correct(truth)
     named = {"add": 0, "delete": 0, "edge_add": 0, "edge_delete": 0, "nodes": None} | axes
-    return evaluate_grid(certificate._kept, certificate.claims, tuple(named.values()), correct)
+
+    def robust(budget: Budget) -> Mask:
+        try:
+            return certificate._kept(budget)
+        except UnsupportedError:
+            return np.zeros(certificate.nodes, np.bool_)
+
+    return evaluate_grid(robust, certificate.claims, tuple(named.values()), correct)
 
 
 def too_few_samples(certificate: Certificate, grids: tuple[BudgetGrid, ...]) -> tuple[str, ...]:
@@ -80,7 +92,7 @@ def too_few_samples(certificate: Certificate, grids: tuple[BudgetGrid, ...]) -> 
     return tuple(dict.fromkeys(sentence for sentence in found if sentence))
 
 
-def _last_certified(certificate: Certificate, axis: str, limit: int | None = None) -> int:
+def last_certified(certificate: Certificate, axis: str, limit: int | None = None) -> int:
     """The largest budget on one axis at which some node is robust (certificates are monotone: bisection)."""
 
     def any_robust(budget: int) -> bool:

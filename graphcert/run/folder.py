@@ -134,9 +134,11 @@ class GraphFolder(RunFolder):
     """The folder of a run over the nodes of a graph.
 
     `data_root` is the folder of data files, if not the usual places; results do not depend on the `batch_size` of voting.
+    `factory` is the code that makes the model, if the user named it: what only the files of a run name is not executed.
     """
 
     data_root: str | None = None
+    factory: str | None = None
     batch_size: int | None = None
 
     def load_config(self) -> RunConfig:
@@ -145,7 +147,9 @@ class GraphFolder(RunFolder):
 
     def load_data(self, config: RunConfig) -> Data:
         """The graph of this run, split."""
-        return load_dataset(config.dataset.name, self.data_root, seed=config.seed, **config.dataset.options)
+        data = load_dataset(config.dataset.name, self.data_root, seed=config.seed, **config.dataset.options)
+        config.smoothing.check_added(data)
+        return data
 
     def smoothing(self, config: RunConfig) -> Scheme:
         """The frozen scheme of this run, over the partition that the model was trained with."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from graphcert.errors import InputError
 from graphcert.noise import CHANNELS, BernoulliFlip, Smoothing
+from graphcert.noise.scheme import changed
 
 STEPS = 6
 """Bisections of the way from the near to the far strength: noise is matched to 1/64 of it."""
@@ -44,4 +45,4 @@ def between(smoothing: Smoothing, share: float) -> Smoothing:
             near, far = smoothing.levels(channel)[0], smoothing.levels(channel)[-1]
             rates = [(1 - share) * a + share * b for a, b in ((near.add, far.add), (near.delete, far.delete))]
             laws[channel] = BernoulliFlip(*rates)
-    return Smoothing(laws.get("features"), laws.get("edges"))
+    return changed(smoothing, features=laws.get("features"), edges=laws.get("edges"), partition=None)

@@ -5,6 +5,7 @@ import time
 from dataclasses import asdict, replace
 from typing import Any
 
+from torch import nn
 from torch_geometric.data import Data
 
 from graphcert.certificates import ScoreCertificate
@@ -12,11 +13,12 @@ from graphcert.certificates.confidence_bounds import LABEL_SHARE
 from graphcert.certificates.method_hierarchy import BESIDE
 from graphcert.certificates.vote_certificate import chosen_method, chosen_share
 from graphcert.collective import CollectiveCurve
+from graphcert.core.arrays import EDGE_VALUES
 from graphcert.core.files import alone
 from graphcert.core.reading import PER_CHARACTER, damage_refused, read_bytes
 from graphcert.data import data_fingerprint, without_test_nodes
 from graphcert.errors import DataError, UnsupportedError
-from graphcert.models import build_model, load_model, message_passing, save_model, train
+from graphcert.models import message_passing, train
 from graphcert.models.checkpoint import model_fingerprint
 from graphcert.noise import Partition, Smoothing
 from graphcert.report import ReportContent, flip_words, write_report
@@ -26,7 +28,9 @@ from graphcert.run.certified import CERTIFICATE, Certified, Voted, certificate_t
 from graphcert.run.collective_results import Collective
 from graphcert.run.folder import CONFIG, MODEL, PARTITION, REPORT, VOTES, GraphFolder
 from graphcert.run.isotropic import matched_isotropic
+from graphcert.run.own_model import changed_sources
 from graphcert.run.provenance import cluster_links, settings_table
+from graphcert.run.run_model import RunModel, refuse_other_origin, stored_model
 from graphcert.run.settings.graph_run import RunConfig
 from graphcert.run.settings.stages import CertificateConfig, CollectiveConfig
 from graphcert.statistics import check_sample_size
@@ -54,13 +58,16 @@ class Run(GraphFolder):
     def train(self, config: RunConfig) -> Data:
         """Train the model under its noise, unless this folder already holds it; returns the graph."""
         self.refuse_another_model(config)
+        self.factory = config.model.factory  # whoever gives these settings names it
         data = self.load_data(config)
         _check_samples(config, data)
         partition = self.partition(config, data)
         # A localized scheme is trained under the noise that clusters put on themselves, see `train`.
         graph = without_test_nodes(data) if config.training.inductive else data
-        problem = Problem.of(graph, config.smoothing.scheme(partition).nearest(), config.seed)
+        scheme = config.smoothing.scheme(partition).nearest()
+        problem = Problem.of(graph, scheme, config.seed, takes=EDGE_VALUES)
         if self.path(MODEL).is_file():
+            refuse_other_origin(self.path(MODEL), config)
             self.say(f"model: {self.path(MODEL)} is there already")
             config.save(self.path(CONFIG))
             return data
@@ -73,25 +80,32 @@ class Run(GraphFolder):
         return data
 
     def _fit(self, config: RunConfig, data: Data, partition: Partition | None, problem: Problem, graph: Data) -> None:
-        """Train a new model and write down what it was made of."""
-        # Hierarchical noise shows one column more than the data have.
-        features, classes, name = int(problem.x.shape[1]), int(data.classes), config.model.name
-        model = build_model(name, features, classes, seed=config.seed, **config.model.options)
-        self.say(f"training {name} on {config.dataset.name}: {graph.x.shape[0]:,} nodes, {features:,} features")
-        began = time.perf_counter()
-        log = train(model, problem.sampler, graph.y, graph.train_mask, graph.val_mask, config.training, config.seed)
-        seconds = time.perf_counter() - began
+        """Make a new model, train it unless it has its weights, and write down what it was made of."""
+        new, name = RunModel(config, problem, int(data.classes)), config.model.title
+        on = f"{config.dataset.name}: {graph.x.shape[0]:,} nodes, {problem.x.shape[1]:,} features"
+        given = f"model: {name} with the weights {config.model.weights}"
+        self.say(f"{given}, on {on}" if new.ready else f"training {name} on {on}")
+        for note in new.notes:
+            self.say(note)
+        began, facts = time.perf_counter(), new.facts
+        if not new.ready:
+            masks = graph.train_mask, graph.val_mask
+            settings = config.training, config.seed
+            log = train(new.module, problem.sampler, graph.y, *masks, *settings, carried=problem.carried)
+            seconds = time.perf_counter() - began
+            facts |= {"training": asdict(log), "timings": {"training": seconds}}
         config.save(self.path(CONFIG))
         if partition is not None:
             self.write(PARTITION, json.dumps(partition.to_dict()))
+        new.settle()
         self.record({
-            "training": asdict(log), "timings": {"training": seconds}, "data": data_fingerprint(data),
-            "model": model_fingerprint(model), "seed": config.seed,
+            **facts, "data": data_fingerprint(data), "model": model_fingerprint(new.module), "seed": config.seed,
         })  # fmt: skip
         # Last, because a model that is there ends the training.
-        save_model(model, self.path(MODEL), name, features, classes, **config.model.options)
-        best = f"best epoch {log.best_epoch}, validation accuracy {log.best_accuracy:.3f}"
-        self.say(f"trained in {seconds:.1f} s: {best}")
+        new.save(self.path(MODEL))
+        if not new.ready:
+            best = f"best epoch {log.best_epoch}, validation accuracy {log.best_accuracy:.3f}"
+            self.say(f"trained in {seconds:.1f} s: {best}")
 
     @alone()
     def sample(
@@ -111,7 +125,7 @@ class Run(GraphFolder):
         self.refuse_second_look(asdict(sampling), look_again)
         config = replace(config, sampling=sampling)
         data = self.load_data(config) if data is None else data
-        model = load_model(self.path(MODEL))
+        model = self.model(config)
         _check_samples(config, data)
         began = time.perf_counter()
         votes = sample_votes(
@@ -169,7 +183,7 @@ class Run(GraphFolder):
         sweeps = collective_sweeps(certificate, data, settings)
         options: dict[str, Any] = {"truth": data.y.numpy(), "data": data, "time_limit": settings.time_limit}
         if settings.receptive_field:
-            options |= message_passing(load_model(self.path(MODEL)))
+            options |= message_passing(self.model(config))
         comparisons = []
         for sweep in sweeps:
             comparisons.append(certificate.compare_methods(**sweep, methods=BESIDE[settings.method], **options))
@@ -189,10 +203,24 @@ class Run(GraphFolder):
         self.record({"timings": {"collective": seconds}, "solver": "highs", "collective": settings.method})
         return found
 
+    def model(self, config: RunConfig) -> nn.Module:
+        """The trained model; code of a user's that makes it runs only if it is the `factory` that the user named."""
+        return stored_model(self.path(MODEL), config, self.factory)
+
+    def _changed_code(self, config: RunConfig) -> list[str]:
+        """What to say if the code that made the model has changed since; nothing of it is executed."""
+        changed = [] if config.model.factory is None else changed_sources(self.manifest().get("sources"))
+        words = (
+            f"has changed since {config.model.factory} made the model of these votes, which speak of what it was then"
+        )
+        for file in changed:
+            self.say(f"warning: {file} {words}")
+        return [f"{file} {words}." for file in changed]
+
     def _isotropic(self, config: RunConfig, certified: Certified, sweeps: tuple[dict[str, Any], ...]) -> Isotropic:
         """The same model under isotropic noise at equal accuracy over the same budgets."""
         data, truth, sampling = certified.data, certified.data.y.numpy(), config.sampling
-        model, targets, noise = load_model(self.path(MODEL)), data.test_mask.numpy(), certified.votes.smoothing
+        model, targets, noise = self.model(config), data.test_mask.numpy(), certified.votes.smoothing
         if noise.selects_rows:
             raise UnsupportedError("the comparison with isotropic noise takes localized flips, not hierarchical noise")
 
@@ -218,14 +246,16 @@ class Run(GraphFolder):
         config = self.load_config()
         certified = self.certified() if certified is None else certified
         collective, warnings = (collective, ()) if collective is not None else self._stored_collective(certified)
-        manifest = self.manifest()
+        manifest, model = self.manifest(), config.model
+        title = model.title.upper() if model.factory is None else model.title
         content = ReportContent(
-            title=f"{config.model.name.upper()} on {config.dataset.name}", certificate=certified.certificate,
+            title=f"{title} on {config.dataset.name}", certificate=certified.certificate,
             votes=certified.votes, truth=certified.data.y.numpy(), grids=certified.grids,
-            settings=settings_table(config, manifest, certified.data), timings=manifest.get("timings", {}),
-            warnings=(*certified.warnings, *warnings, *self.spent()), collective=collective.comparisons,
+            settings=settings_table(config, manifest, certified), timings=manifest.get("timings", {}),
+            warnings=(*certified.warnings, *warnings, *self._changed_code(config), *self.spent()),
+            collective=collective.comparisons,
             isotropic=collective.isotropic, mean_score=collective.mean_score, scores=certified.scores,
-            links=cluster_links(certified.votes.smoothing.partition, certified.data),
+            links=cluster_links(certified.votes.smoothing, certified.data),
         )  # fmt: skip
         write_report(self.path(REPORT), content)
         return content

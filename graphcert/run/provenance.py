@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch_geometric.data import Data
 
 from graphcert._version import __version__
-from graphcert.noise import Partition, settings_of_laws
+from graphcert.noise import Scheme, settings_of_laws
+from graphcert.run.certified import Certified
 from graphcert.run.settings.graph_run import RunConfig
 from graphcert.run.settings.noise import SmoothingConfig
 
@@ -23,19 +24,25 @@ def environment() -> dict[str, str]:
     }  # fmt: skip
 
 
-def settings_table(config: RunConfig, manifest: Mapping[str, Any], data: Data) -> dict[str, dict[str, Any]]:
+def settings_table(config: RunConfig, manifest: Mapping[str, Any], certified: Certified) -> dict[str, dict[str, Any]]:
     """The sections of the report's table of settings."""
-    described = config.to_dict()
+    described, data = config.to_dict(), certified.data
     certificate = dict(described["certificate"])
     together = certificate.pop("simultaneous")
     graph = {
-        "name": config.dataset.name, "nodes": int(data.x.shape[0]), "edges": int(data.edge_index.shape[1] // 2),
+        "name": config.dataset.name, "nodes": int(data.x.shape[0]), **edge_count(certified.votes.smoothing, data),
         "features": int(data.x.shape[1]), "classes": int(data.classes),
         "split": f"{int(data.train_mask.sum())} / {int(data.val_mask.sum())} / {int(data.test_mask.sum())} "
         "(train / validation / test)",
         "sha256": manifest.get("data", ""),
     }  # fmt: skip
-    model = {"name": config.model.name, **config.model.options, "sha256": manifest.get("model", "")}
+    model = {
+        "name": config.model.title,
+        **config.model.options,
+        **_origin(manifest),
+        "sha256": manifest.get("model", ""),
+    }
+    model |= {key: value for key in ("call", "output") if (value := getattr(config.model, key)) is not None}
     return {
         "dataset": graph, "model": model, "smoothing": _noise_settings(config.smoothing),
         "training": described["training"], "sampling": {**described["sampling"], "seed": config.seed},
@@ -44,15 +51,33 @@ def settings_table(config: RunConfig, manifest: Mapping[str, Any], data: Data) -
     }  # fmt: skip
 
 
-def cluster_links(partition: Partition | None, data: Data) -> NDArray[np.int64] | None:
-    """(C, C) the undirected edges between clusters, and inside them on the diagonal; None without clusters."""
+def _origin(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """The code and the weights that a model of the user's own was made of, as the manifest has them."""
+    sources, weights = manifest.get("sources"), manifest.get("weights")
+    files = {f"source of {name}": one for name, one in sources.items()} if isinstance(sources, dict) else {}
+    files |= {"weights": weights}
+    return {
+        name: f"{one.get('file')}, sha256 {one.get('sha256')}" for name, one in files.items() if isinstance(one, dict)
+    }
+
+
+def edge_count(smoothing: Scheme, data: Data) -> dict[str, int]:
+    """The number of edges as budgets count them, by what they are called."""
+    listed = int(data.edge_index.shape[1])
+    return {"directed edges": listed} if smoothing.directed else {"edges": listed // 2}
+
+
+def cluster_links(smoothing: Scheme, data: Data) -> NDArray[np.int64] | None:
+    """(C, C) the edges between clusters, as budgets count them, and inside them on the diagonal; None without clusters."""
+    partition = smoothing.partition
     if partition is None:
         return None
-    links = np.zeros((partition.clusters, partition.clusters), np.int64)
-    # Both directions of an edge are listed: between two clusters they fill both sides, inside one they count double.
-    np.add.at(links, tuple(partition.labels[data.edge_index.numpy()]), 1)
-    np.fill_diagonal(links, links.diagonal() // 2)
-    return links
+    listed = np.zeros((partition.clusters, partition.clusters), np.int64)
+    np.add.at(listed, tuple(partition.labels[data.edge_index.numpy()]), 1)
+    links = listed + listed.T
+    np.fill_diagonal(links, listed.diagonal())
+    # An undirected edge is listed in both directions.
+    return links if smoothing.directed else links // 2
 
 
 def _noise_settings(smoothing: SmoothingConfig) -> dict[str, Any]:
@@ -65,6 +90,10 @@ def _noise_settings(smoothing: SmoothingConfig) -> dict[str, Any]:
         setting = settings_of_laws()[name].setting
         if setting is not None and setting.shown:
             rows[setting.shown] = _rate(value)
+    if smoothing.added_weight is not None:
+        rows["weight of added edges"] = f"{smoothing.added_weight:g}"
+    if smoothing.added_attr is not None:
+        rows["attributes of added edges"] = ", ".join(f"{value:g}" for value in smoothing.added_attr)
     if smoothing.lattice is not None:
         rows["lattice of features"] = f"{smoothing.lattice:g}"
     if smoothing.select is not None:

@@ -1,7 +1,8 @@
-"""Kernels over the undirected edges of a sample.
+"""Kernels over the edges of a sample.
 
-The pairs i < j are drawn once each, in strips of `STRIP` consecutive rows i: sparse graphs have few flips in a row, and
-a strip shares the start-up of a random stream between them. The strip, not the row, is the address of the random bits.
+The pairs i < j of an undirected graph, or the ordered pairs i ≠ j of a directed one, are drawn once each, in strips of
+`STRIP` consecutive rows i: sparse graphs have few flips in a row, and a strip shares the start-up of a random stream between
+them. The strip, not the row, is the address of the random bits. The row of a directed edge is its target.
 """
 
 import numpy as np
@@ -31,15 +32,15 @@ def is_edge(indptr, indices, marks, i, j):  # type: ignore[no-untyped-def]
 
 @kernel
 def noisy_edges(  # type: ignore[no-untyped-def]
-    key, add_stream, delete_stream, sample, indptr, indices, rows, strips, marks, thresholds, scratch, sources, targets,
-    classes,
+    key, add_stream, delete_stream, sample, directed, indptr, indices, rows, strips, marks, thresholds, scratch, firsts,
+    seconds, classes,
 ):  # fmt: skip
-    """The undirected edges {sources[e], targets[e]} of a sample at any level, in an order that the address alone fixes.
+    """The edges (firsts[e], seconds[e]) of a sample at any level, in an order that the address alone fixes.
 
-    `indptr`, `indices` are the upper triangle of the clean adjacency (CSR, ascending in each row), `rows` the row of each
-    index, and `strips` says where strips of indices begin and end; see `edge_marks`, `Channel.thresholds` and
-    `StripScratch.arrays`. Written are sources < targets, and as `classes` that of a survivor, or the number of deletion
-    rates plus that of an addition.
+    `indptr`, `indices` are the clean adjacency (CSR, ascending in each row), its upper triangle unless the graph is
+    `directed`, `rows` the row of each index, and `strips` says where strips of indices begin and end; see `edge_marks`,
+    `Channel.thresholds` and `StripScratch.arrays`. Written are firsts < seconds, or target and source of directed edges, and
+    as `classes` that of a survivor, or the number of deletion rates plus that of an addition.
 
     Returns:
         The number of edges, which may exceed the room: then enlarge the three arrays and ask again. Or minus the room that
@@ -61,14 +62,15 @@ def noisy_edges(  # type: ignore[no-untyped-def]
                 while left:
                     at = start + lowest_one(left)
                     left &= left - np.uint64(1)
-                    if count < sources.size:
-                        sources[count] = rows[at]
-                        targets[count] = indices[at]
+                    if count < firsts.size:
+                        firsts[count] = rows[at]
+                        seconds[count] = indices[at]
                         classes[count] = rank
                     count += 1
-        # The strip's pairs lie in a rectangle: rows first … and columns first + 1 …; its few pairs j ≤ i are void.
+        # The strip's pairs lie in a rectangle: rows first … and columns left_column …; few of its pairs are void.
         first = strip * STRIP
-        width = nodes - first - 1
+        left_column = 0 if directed else first + 1
+        width = nodes - left_column
         elements = min(STRIP, nodes - first) * width
         drawn = draw_gaps(key, add_stream, sample, strip, elements, high, low, cells, words, 0, 0, hits, 0)
         if drawn > hits.size:
@@ -81,11 +83,11 @@ def noisy_edges(  # type: ignore[no-untyped-def]
             while hits[hit] >= row_start + width:
                 row_start += width
                 i += 1
-            j = first + 1 + hits[hit] - row_start
-            if i < j and not is_edge(indptr, indices, marks, i, j):
-                if count < sources.size:
-                    sources[count] = i
-                    targets[count] = j
+            j = left_column + hits[hit] - row_start
+            if (i < j or (directed and i != j)) and not is_edge(indptr, indices, marks, i, j):
+                if count < firsts.size:
+                    firsts[count] = i
+                    seconds[count] = j
                     classes[count] = del_high.size + (class_of(added, hit) if level_high.size > 0 else 0)
                 count += 1
     return count
@@ -93,40 +95,55 @@ def noisy_edges(  # type: ignore[no-untyped-def]
 
 @kernel
 def seen_edges(  # type: ignore[no-untyped-def]
-    sources, targets, classes, ranks, deletions, block, laws, seen_sources, seen_targets
+    firsts, seconds, classes, ranks, deletions, block, laws, seen_firsts, seen_seconds
 ):
     """Those edges of `noisy_edges` that one view sees, in the same order; `laws` (J, J) are those of pairs of blocks.
 
-    Written to `seen_sources`, `seen_targets`, which have room for all edges; returns how many.
+    Written to `seen_firsts`, `seen_seconds`, which have room for all edges; returns how many.
     """
     count = 0
-    for e in range(sources.size):
-        law = laws[block[sources[e]], block[targets[e]]]
+    for e in range(firsts.size):
+        law = laws[block[firsts[e]], block[seconds[e]]]
         rank = classes[e] - deletions
-        seen_sources[count] = sources[e]
-        seen_targets[count] = targets[e]
+        seen_firsts[count] = firsts[e]
+        seen_seconds[count] = seconds[e]
         count += ranks[law, 1] >= rank if rank >= 0 else ranks[law, 0] <= classes[e]
     return count
 
 
 @kernel
-def adjacency(sources, targets, nodes):  # type: ignore[no-untyped-def]
-    """The symmetric adjacency (indptr, indices) of the undirected edges {sources[e], targets[e]}, in CSR form."""
+def adjacency(firsts, seconds, nodes, directed):  # type: ignore[no-untyped-def]
+    """The adjacency (indptr, indices) of edges in CSR form: row firsts[e] has seconds[e], and without directions as well
+    the other way round."""
     indptr = np.zeros(nodes + 1, np.int32)
-    for e in range(sources.size):
-        indptr[sources[e] + 1] += 1
-        indptr[targets[e] + 1] += 1
+    for e in range(firsts.size):
+        indptr[firsts[e] + 1] += 1
+        if not directed:
+            indptr[seconds[e] + 1] += 1
     for i in range(nodes):
         indptr[i + 1] += indptr[i]
     cursor = indptr[:-1].copy()
-    indices = np.empty(2 * sources.size, np.int32)
-    for e in range(sources.size):
-        i, j = sources[e], targets[e]
+    indices = np.empty(indptr[nodes], np.int32)
+    for e in range(firsts.size):
+        i, j = firsts[e], seconds[e]
         indices[cursor[i]] = j
         cursor[i] += 1
-        indices[cursor[j]] = i
-        cursor[j] += 1
+        if not directed:
+            indices[cursor[j]] = i
+            cursor[j] += 1
     return indptr, indices
+
+
+@kernel
+def clean_places(indptr, indices, clean_indptr, clean_indices):  # type: ignore[no-untyped-def]
+    """(nnz,) the place of every entry of a noisy adjacency in the clean one (ascending in each row), −1 for an addition."""
+    places = np.empty(indices.size, np.int32)
+    for i in range(indptr.size - 1):
+        begin, end = clean_indptr[i], clean_indptr[i + 1]
+        for at in range(indptr[i], indptr[i + 1]):
+            place = begin + np.searchsorted(clean_indices[begin:end], indices[at])
+            places[at] = place if place < end and clean_indices[place] == indices[at] else -1
+    return places
 
 
 @kernel

@@ -20,8 +20,9 @@ REFINE = 4  # added to a channel: the extra bits of a draw that the first 32 cou
 LEVEL = 8  # added to a channel: at which noise levels a drawn addition happens
 SELECT, NORMAL, UNIFORM, SUBSET = range(256, 260)  # which rows are noised, and continuous noise; beyond all flips
 
-# Why it is drawn. Pilot and main votes must be independent (theory, section 10), and so must training.
-PILOT, MAIN, TRAIN, VALIDATION, CHECK = range(5)
+# Why it is drawn. Pilot and main votes must be independent (theory, section 10), and so must training, and planning, which
+# chooses the number of samples by votes.
+PILOT, MAIN, TRAIN, VALIDATION, CHECK, PLAN = range(6)
 
 
 def stream_word(purpose: int, channel: int) -> int:

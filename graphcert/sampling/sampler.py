@@ -43,7 +43,8 @@ class Sampler:
     Immutable and shared between threads; every thread brings its own `workspace()`. A localized scheme shows every sample
     in V views, one per kind of output; an isotropic one has V = 1. A hierarchical scheme shows D + 1 columns: the last one
     marks the rows that are selected in that view. The clean features are (N, D), D the `width`, and binary if their bits
-    are flipped; `edges` (N, N) is the upper triangle of the clean adjacency.
+    are flipped; `edges` (N, N) is the upper triangle of the clean adjacency, or under a directed scheme all of it, with the
+    sources of edges in the row of their target.
     """
 
     def __init__(self, features: CSR, width: int, edges: CSR, smoothing: Scheme, seed: int) -> None:
@@ -59,9 +60,9 @@ class Sampler:
         self._noise = DenseNoise.of(features, width, rows, seen, block) if element == "reals" else None
         self._hidden = element == "rows"
         self.clean_features, self.clean_edges = features, edges
-        self._sources = np.repeat(np.arange(self.nodes, dtype=np.int32), np.diff(edges.indptr))
+        self._rows = np.repeat(np.arange(self.nodes, dtype=np.int32), np.diff(edges.indptr))
         self._strips = np.append(edges.indptr[:-1:STRIP], edges.indices.size)
-        self.clean_graph = CSR(*adjacency(self._sources, edges.indices, self.nodes))
+        self.clean_graph = CSR(*adjacency(self._rows, edges.indices, self.nodes, smoothing.directed))
         self._bits = packed_bits(features, width)
         self._marks = edge_marks(edges.indptr, edges.indices)
         self._strip = STRIP * self.nodes
@@ -225,17 +226,18 @@ class Sampler:
             room = total
 
     def graphs(self, purpose: int, sample: int, work: Workspace) -> list[CSR]:
-        """The noisy adjacency of every view, every undirected edge in both directions."""
+        """The noisy adjacency of every view, sources in the row of their target; undirected edges in both directions."""
         channel, clean = self._edges, self.clean_edges
         if channel is None:
             return [self.clean_graph] * self.views.count
         assert work.strips is not None
-        room = clean.indices.size + channel.room(self.nodes * self.nodes // 2)
+        directed = self.smoothing.directed
+        room = clean.indices.size + channel.room(self.nodes * self.nodes // (1 if directed else 2))
         while True:
-            sources, targets, classes = (np.empty(room, np.int32) for _ in range(3))
+            firsts, seconds, classes = (np.empty(room, np.int32) for _ in range(3))
             count = noisy_edges(
-                self.key, *channel.streams(purpose), sample, clean.indptr, clean.indices, self._sources, self._strips,
-                self._marks, channel.thresholds, work.strips.arrays, sources, targets, classes,
+                self.key, *channel.streams(purpose), sample, directed, clean.indptr, clean.indices, self._rows, self._strips,
+                self._marks, channel.thresholds, work.strips.arrays, firsts, seconds, classes,
             )  # fmt: skip
             if count < 0:
                 work.strips.grow(-count)
@@ -243,15 +245,15 @@ class Sampler:
                 room = count
             else:
                 break
-        edges = sources[:count], targets[:count]
+        edges = firsts[:count], seconds[:count]
         if self.one_graph:
-            return [CSR(*adjacency(*edges, self.nodes))] * self.views.count
+            return [CSR(*adjacency(*edges, self.nodes, directed))] * self.views.count
         graphs = []
         for laws in self.views.edge_law:
             seen = np.empty((2, count), np.int32)
             ranks = classes[:count], channel.ranks, channel.deletions
             number = seen_edges(*edges, *ranks, self.views.block, laws, *seen)
-            graphs.append(CSR(*adjacency(*seen[:, :number], self.nodes)))
+            graphs.append(CSR(*adjacency(*seen[:, :number], self.nodes, directed)))
         return graphs
 
     def graph(self, purpose: int, sample: int, work: Workspace, view: int = 0) -> CSR:

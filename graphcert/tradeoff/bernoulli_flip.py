@@ -5,9 +5,9 @@ from functools import lru_cache
 from math import comb
 
 from graphcert.errors import InputError
-from graphcert.noise import BernoulliFlip
+from graphcert.noise import BernoulliFlip, ReweightedFlip
 from graphcert.noise.budget import count
-from graphcert.tradeoff.base import trade_off_of_law
+from graphcert.tradeoff.base import TradeOff, trade_off_of_law
 from graphcert.tradeoff.discrete import DiscreteTradeOff, refuse_beyond_exact
 
 
@@ -39,6 +39,29 @@ def _flip_trade_off(law: BernoulliFlip, add: int, delete: int) -> DiscreteTradeO
     clean = _deviations(θ_plus, θ_minus, unit, add, delete)
     perturbed = _deviations(unit - θ_minus, unit - θ_plus, unit, add, delete)
     return DiscreteTradeOff.from_atoms(zip(clean, perturbed, strict=True), bits * (add + delete))
+
+
+@trade_off_of_law.register(ReweightedFlip)
+def reweighted_trade_off(
+    law: ReweightedFlip, add: int, delete: int, nodes: int | None, shift: float | None
+) -> TradeOff:
+    """Exact trade-off of flips where deleted edges carry another weight or attribute than added ones.
+
+    A deleted edge is seen with its own weight with probability 1 − θ⁻ under P and never under P', with the added weight with
+    probability θ⁺ under P' and never under P, and else not at all. So d deletions have three atoms: none of the d edges is
+    seen, θ⁻^d under P and (1 − θ⁺)^d under P'; or some edge is, which tells the two laws apart. Whoever cannot tell weights
+    apart sees the atoms of `BernoulliFlip`: a post-processing, so that this trade-off is sound for other deletions too.
+    """
+    added = flip_trade_off(law.flip, add, 0, nodes, shift)
+    deletions = count("delete", delete)
+    if nodes == 0 or not deletions:
+        return added
+    plus, minus = Fraction(law.add), Fraction(law.delete)
+    bits = max(plus.denominator, minus.denominator).bit_length() - 1
+    refuse_beyond_exact(3, bits * deletions)
+    unseen, none_added, everything = (int(rate * 2**bits) ** deletions for rate in (minus, 1 - plus, Fraction(1)))
+    atoms = (everything - unseen, 0), (unseen, none_added), (0, everything - none_added)
+    return added * DiscreteTradeOff.from_atoms(atoms, bits * deletions)
 
 
 def _deviations(added: int, deleted: int, unit: int, add: int, delete: int) -> tuple[int, ...]:

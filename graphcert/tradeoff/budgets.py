@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from graphcert.core.arrays import Integers
 from graphcert.errors import InputError
-from graphcert.noise import AXES, CLEAN, BernoulliFlip, Budget, Law, Scheme, Selected, Views
+from graphcert.noise import AXES, CLEAN, BernoulliFlip, Budget, Law, ReweightedFlip, Scheme, Selected, Views
 from graphcert.noise.law import undominated
 from graphcert.tradeoff.base import TradeOff, trade_off
 from graphcert.tradeoff.disjoint_support import selection_mass, with_disjoint_support
@@ -53,11 +53,23 @@ def budget_trade_offs(
     rows = budget.nodes
     bits = (0, 0) if rows == 0 else (budget.feature_add, budget.feature_delete)
     features = _Channel(_levels(smoothing, "features", graph_nodes), *bits, rows, shift)
-    edges = _Channel(_levels(smoothing, "edges"), budget.edge_add, budget.edge_delete)
-    ways = prod(comb(n + len(c.laws) - 1, n) for c in (features, edges) for n in (c.add, c.delete))
+    channels = [features, *_edge_channels(smoothing, budget)]
+    ways = prod(comb(n + len(c.laws) - 1, n) for c in channels for n in (c.add, c.delete))
     if ways > MOST_ALLOCATIONS:
-        return (_corner(features) * _corner(edges),)
-    return tuple(f * e for f, e in product(_allocations(features), _allocations(edges)))
+        return (_product(_corner(channel) for channel in channels),)
+    return tuple(_product(parts) for parts in product(*(_allocations(channel) for channel in channels)))
+
+
+def _edge_channels(smoothing: Scheme, budget: Budget) -> list[_Channel]:
+    """Changes of edges; apart from each other where deletions show another weight, since their levels rank otherwise."""
+    levels = smoothing.levels("edges")
+    if not smoothing.reweighted:
+        return [_Channel(_levels(smoothing, "edges"), budget.edge_add, budget.edge_delete)]
+    additions = undominated(law.flip for law in levels)
+    return [
+        _Channel(additions, budget.edge_add, 0),
+        _Channel((ReweightedFlip.worst_deletion(levels),), 0, budget.edge_delete),
+    ]
 
 
 def _levels(smoothing: Scheme, channel: str, graph_nodes: int | None = None) -> tuple[Law, ...]:

@@ -184,7 +184,8 @@ class Votes:
                 total_variation=description["total_variation"], scores=_stored_scores(description, arrays),
                 manifest=_plain_object(description["manifest"]), independent=description.get("independent", False),
             )  # fmt: skip
-        if smoothing is not None and as_scheme(smoothing) != votes.smoothing:
+        stored = votes.smoothing
+        if smoothing is not None and as_scheme(smoothing).on_graph(stored.directed, stored.edge_values) != stored:
             raise VotesError(f"{path} holds votes that do not match the smoothing: they claim {votes.smoothing}")
         return votes
 

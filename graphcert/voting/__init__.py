@@ -1,5 +1,6 @@
 """Voting: from samples to counts, in threads, resumable."""
 
+from graphcert.voting.noisy_transform import NoisyTransform
 from graphcert.voting.sample import sample_votes
 
-__all__ = ["sample_votes"]
+__all__ = ["NoisyTransform", "sample_votes"]

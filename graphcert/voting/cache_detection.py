@@ -30,10 +30,12 @@ Model = TypeVar("Model", bound=nn.Module)
 def copied(model: Model) -> Model:
     """A copy that shares no parameter, buffer or attribute with the model, or `ModelError` naming what cannot be copied.
 
-    Tensors that a call has left on it with their gradient history, such as attention weights, are copied without it.
+    Tensors that a call has left on it with their gradient history, such as attention weights, are copied without it; sparse
+    rows, which deepcopy does not know, by themselves.
     """
     tensors = (part for _, part in everything_in("model", model) if isinstance(part, torch.Tensor))
-    computed = {id(part): part.detach().clone() for part in tensors if not part.is_leaf}
+    known = torch.strided, torch.sparse_coo
+    computed = {id(part): part.detach().clone() for part in tensors if not part.is_leaf or part.layout not in known}
     try:
         return copy.deepcopy(model, computed)
     except Exception as error:
@@ -158,7 +160,7 @@ def _emptied(value: Any) -> Iterator[Any]:
     yield ABSENT
     yield None
     if isinstance(value, torch.Tensor):
-        yield value.new_empty(0)
+        yield torch.empty(0, dtype=value.dtype, device=value.device)
     elif isinstance(value, np.ndarray):
         yield np.empty(0, value.dtype)
     elif callable(getattr(value, "clear", None)):
@@ -216,7 +218,8 @@ def refuse_memory(model: nn.Module, call: Callable[[nn.Module, Input], Floats], 
     Args:
         model: in evaluation mode; it is copied and not called.
         call: calls a model with an input, whose arrays it may overwrite.
-        pairs: the first pair has the shape of the true input. The last array of an input is the one that caches forget.
+        pairs: the first pair has the shape of the true input. The second array of an input, or its only one, is the one that
+            caches forget.
         of: what inputs are called, "graphs" or "images".
     """
 
@@ -233,7 +236,8 @@ def refuse_memory(model: nn.Module, call: Callable[[nn.Module, Input], Floats], 
         if not alike(early[k % len(pairs)], found):
             raise ModelError(_sentence(of, _culprits(model, ask, *pairs[k % len(pairs)])))
     # In a complete graph no edge can move: then only another number of edges tells.
-    different = next((first for first, second in pairs if not np.array_equal(first[-1], second[-1])), pairs[0][0])
+    at = min(1, len(pairs[0][0]) - 1)
+    different = next((first for first, second in pairs if not np.array_equal(first[at], second[at])), pairs[0][0])
     names = stale_places(two, ask, different)
     if names:
         raise ModelError(_sentence(of, names))

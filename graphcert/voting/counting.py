@@ -26,6 +26,7 @@ from graphcert.models.checkpoint import model_fingerprint
 from graphcert.noise import Scheme
 from graphcert.sampling.philox import MAIN, PILOT
 from graphcert.votes import Scores, Votes, mean_score_labels, rival_slots, smallest_margins
+from graphcert.voting.callable_contents import held_by
 from graphcert.voting.noisy_graph import Problem
 from graphcert.voting.paths import Path
 from graphcert.voting.shard_store import ShardStore
@@ -82,6 +83,11 @@ class Counter:
                 raise
 
 
+def processors() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def shards(samples: int, size: int) -> Iterator[tuple[int, int]]:
     """Consecutive ranges of `size` samples; the last may be shorter."""
     return ((first, min(first + size, samples)) for first in range(0, samples, size))
@@ -93,12 +99,13 @@ STREAMS = 1
 
 def identity_of(model: nn.Module, data: str, smoothing: Scheme, seed: int, path: str) -> dict[str, Any]:
     """Everything that determines the votes; `data` is the fingerprint of what is classified."""
+    held = held_by(model)
     return {
         "graphcert": __version__, "streams": STREAMS, "torch": torch.__version__,
         "processor": get_host_cpu_name(),  # vector sums may round differently on another one
         "seed": int(seed), "path": path, "smoothing": sha256(to_json(smoothing.to_dict()).encode()).hexdigest(),
         "data": data, "model": model_fingerprint(model),
-    }  # fmt: skip
+    } | ({"held": held} if held else {})  # fmt: skip
 
 
 def take_votes(
@@ -112,9 +119,7 @@ def take_votes(
     """
     identity = identity | ({"scores": True} if scores else {})
     folder = None if store is None else FilePath(store)
-    if workers is None:  # one per processor that this process may use
-        workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    counter = Counter(path, workers, batch_size)
+    counter = Counter(path, processors() if workers is None else workers, batch_size)
     shape, title = (problem.nodes, path.classes), progress if isinstance(progress, str) else "voting"
     with tqdm(total=pilot_samples + samples, unit=" samples", disable=not progress, desc=title) as bar:
         run = partial(_count, counter, shard_samples, bar, folder)

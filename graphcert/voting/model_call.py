@@ -2,24 +2,22 @@
 
 import inspect
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from functools import partial
-from hashlib import sha256
-from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
+from graphcert.core.arrays import EDGE_VALUES
 from graphcert.errors import InputError, ModelError
 from graphcert.models.base import Floats
+from graphcert.models.rownormalised import Rownormalised
 from graphcert.voting.cache_detection import Input
-from graphcert.voting.module_state import from_library, names_in
+from graphcert.voting.callable_contents import code_of, is_shared, modules_in
 
-EXTRAS = ("edge_weight", "edge_attr")
+EXTRAS = EDGE_VALUES
 """What a model may be shown beside x and edge_index, in the order of an input."""
 
 ARGUMENTS = ("x", "edge_index", *EXTRAS, "adj_t", "data")
@@ -54,6 +52,8 @@ def as_module(model: object, call: str | None = None, output: int | str | None =
         raise ModelError(f"the model is the class {model.__name__}; give an object of it, {model.__name__}(…)")
     if output is not None and (isinstance(output, bool) or not isinstance(output, (int, str))):
         raise InputError(f"output takes a position, a key or the name of an attribute, got {output!r}")
+    if isinstance(model, Rownormalised):
+        return Rownormalised(as_module(model.model, call, output))
     original = getattr(model, "_orig_mod", None) or getattr(model, "_torchdynamo_orig_callable", None) or model
     arguments = None if call is None else _told(call)
     if arguments is None:
@@ -66,6 +66,8 @@ def as_module(model: object, call: str | None = None, output: int | str | None =
 
 def extras_of(module: nn.Module) -> tuple[str, ...]:
     """Those of `EXTRAS` that the module takes."""
+    if isinstance(module, Rownormalised):
+        return extras_of(module.model)
     if isinstance(module, Called):
         through = {"adj_t": EXTRAS[:1], "data": EXTRAS}
         taken = {extra for name in module.arguments for extra in through.get(name, (name,))}
@@ -76,6 +78,8 @@ def extras_of(module: nn.Module) -> tuple[str, ...]:
 
 def extras_needed(module: nn.Module) -> tuple[str, ...]:
     """Those of `EXTRAS` without which the module cannot be called."""
+    if isinstance(module, Rownormalised):
+        return extras_needed(module.model)
     if isinstance(module, Called) and module.in_order:
         return tuple(name for name in EXTRAS if name in module.arguments)
     asked = module.model if isinstance(module, Called) else module
@@ -93,11 +97,11 @@ class Called(nn.Module):
         self.model, self.arguments, self.in_order, self.output = model, arguments, in_order, output
         # Part of the fingerprint, as every plain setting is.
         self.form = f"{', '.join(arguments)} → {output!r}"
-        modules = [] if isinstance(model, nn.Module) else list(_modules_in(model, set()))
+        modules = [] if isinstance(model, nn.Module) else list(modules_in(model))
         if modules:  # their mode, their device and their weights are those of the model
             self.used = nn.ModuleList(modules)
-        self.code = "" if isinstance(model, nn.Module) else _code_of(model)
-        self._shares = _is_shared(model)
+        self.code = "" if isinstance(model, nn.Module) else code_of(model)
+        self._shares = is_shared(model)
 
     def forward(
         self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None, edge_attr: Tensor | None = None
@@ -154,8 +158,9 @@ def _told(call: object) -> tuple[str, ...]:
 
 def _inspected(model: Callable[..., Any]) -> tuple[str, ...]:
     """The arguments that the signature of a model names."""
-    given = _parameters(model.forward if isinstance(model, nn.Module) else model)
-    if not given:  # *args, as a Sequential of torch_geometric has them
+    function = model.forward if isinstance(model, nn.Module) else model
+    given = _parameters(function)
+    if not given or _takes_any(function):  # as a Sequential of torch_geometric does
         return ("x", "edge_index")
     first, *others = given.values()
     needed = [parameter.name for parameter in others if parameter.default is inspect.Parameter.empty]
@@ -189,6 +194,11 @@ def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     return {name: one for name, one in given.items() if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)}
 
 
+def _takes_any(function: Callable[..., Any]) -> bool:
+    """Whether a callable has *args."""
+    return any(one.kind is one.VAR_POSITIONAL for one in inspect.signature(function).parameters.values())
+
+
 def _transposed_adjacency(nodes: int, edge_index: Tensor, weight: Tensor | None, dtype: torch.dtype) -> Tensor:
     """(N, N) sparse CSR, row i column j for the edge j → i."""
     source, target = edge_index
@@ -199,84 +209,6 @@ def _transposed_adjacency(nodes: int, edge_index: Tensor, weight: Tensor | None,
         torch.ones(source.numel(), dtype=dtype, device=source.device) if weight is None else weight[order].to(dtype)
     )
     return torch.sparse_csr_tensor(pointers, source[order], values, size=(nodes, nodes), check_invariants=False)
-
-
-# What a function uses
-
-
-def _reached(value: object) -> Iterator[object]:
-    """What a callable holds directly: closure, default values, bound arguments, and the globals that its code names."""
-    if isinstance(value, MethodType):
-        yield from (value.__self__, value.__func__)
-    elif isinstance(value, partial):
-        yield from (value.func, *value.args, *value.keywords.values())
-    elif isinstance(value, FunctionType) and not from_library(value.__module__):
-        for cell in value.__closure__ or ():
-            try:
-                yield cell.cell_contents
-            except ValueError:  # a variable that has no value yet
-                continue
-        yield from (*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values())
-        yield from (value.__globals__[name] for name in sorted(names_in(value.__code__)) if name in value.__globals__)
-    elif isinstance(value, Mapping):
-        yield from value.values()
-    elif isinstance(value, (list, tuple)):
-        yield from value
-    elif not isinstance(value, (type, nn.Module, Tensor)) and not from_library(type(value).__module__):
-        yield from (
-            (type(value).__call__, *vars(value).values()) if callable(value) and hasattr(value, "__dict__") else ()
-        )
-
-
-def _modules_in(value: object, seen: set[int]) -> Iterator[nn.Module]:
-    """The modules that a callable can call."""
-    if id(value) in seen:
-        return
-    seen.add(id(value))
-    if isinstance(value, nn.Module):
-        yield value
-        return
-    for part in _reached(value):
-        yield from _modules_in(part, seen)
-
-
-def _is_shared(model: object) -> bool:
-    """Whether copies of a callable use the same modules, which a function has by name."""
-    function = model.func if isinstance(model, partial) else model
-    return isinstance(function, FunctionType) and any(True for _ in _modules_in(function, set()))
-
-
-def _code_of(value: object) -> str:
-    """sha256 of the code of a callable and of all values that it uses, modules aside."""
-    digest = sha256()
-    _digest(value, digest.update, set())
-    return digest.hexdigest()
-
-
-def _digest(value: object, update: Callable[[bytes], None], seen: set[int]) -> None:
-    if isinstance(value, (bool, int, float, complex, str, bytes, type(None), torch.dtype, torch.device)):
-        update(f"{value!r};".encode())
-        return
-    if id(value) in seen:
-        return
-    seen.add(id(value))
-    update(f"{type(value).__qualname__}(".encode())
-    if isinstance(value, (Tensor, np.ndarray)):
-        array = value.detach().cpu().numpy() if isinstance(value, Tensor) else value
-        update(f"{array.dtype}{array.shape}".encode() + array.tobytes())
-    elif isinstance(value, CodeType):
-        update(value.co_code + repr(value.co_names).encode())
-        for part in value.co_consts:
-            _digest(part, update, seen)
-    elif isinstance(value, FunctionType):
-        update(f"{value.__module__}.{value.__qualname__}".encode())
-        if not from_library(value.__module__):
-            for part in (value.__code__, *_reached(value)):
-                _digest(part, update, seen)
-    elif not isinstance(value, (nn.Module, ModuleType, type)):
-        for part in (*_reached(value), getattr(value, "__dict__", None)):
-            _digest(part, update, seen)
-    update(b")")
 
 
 class Call:

@@ -20,7 +20,7 @@ _LIBRARIES = sys.stdlib_module_names | {
     "torch", "torch_cluster", "torch_geometric", "torch_scatter", "torch_sparse", "torchvision",
 }  # fmt: skip
 _CONTAINERS = (list, tuple, set, frozenset, deque, Mapping)
-_PLAIN = (bool, int, float, complex, str, bytes, torch.dtype, torch.device, type(None))
+PLAIN = (bool, int, float, complex, str, bytes, torch.dtype, torch.device, type(None))
 _MANY = 16
 """So many numbers in lists or dictionaries may be a graph; fewer are settings."""
 
@@ -103,7 +103,7 @@ def keeps_numbers(value: object) -> bool:
 def _parts(value: object, seen: set[int]) -> Iterator[object]:
     if id(value) in seen or isinstance(value, (nn.Module, FunctionType, MethodType, ModuleType, type)):
         return
-    if is_array(value) or isinstance(value, _PLAIN):
+    if is_array(value) or isinstance(value, PLAIN):
         yield value
         return
     seen.add(id(value))
@@ -117,10 +117,10 @@ def _inside(value: object) -> list[tuple[str, object]]:
         return [(f"[{key!r}]", part) for key, part in list(value.items())]
     if isinstance(value, _CONTAINERS):
         return [(f"[{k}]", part) for k, part in enumerate(value)]
-    return [(f".{key}", part) for key, part in _attributes(value).items()]
+    return [(f".{key}", part) for key, part in attributes(value).items()]
 
 
-def _attributes(value: object) -> dict[str, Any]:
+def attributes(value: object) -> dict[str, Any]:
     """The instance attributes of an object, slots included."""
     found = dict(getattr(value, "__dict__", {}))
     for kind in type(value).__mro__:
@@ -134,7 +134,7 @@ def _attributes(value: object) -> dict[str, Any]:
 def everything_in(name: str, value: object, seen: set[int] | None = None) -> Iterator[tuple[str, object]]:
     """(name, part) for all that a copy of a value copies, outer parts first."""
     seen = set() if seen is None else seen
-    if id(value) in seen or isinstance(value, (FunctionType, ModuleType, type, *_PLAIN)):
+    if id(value) in seen or isinstance(value, (FunctionType, ModuleType, type, *PLAIN)):
         return
     seen.add(id(value))
     yield name, value
@@ -166,7 +166,7 @@ class _Walk:
 
     def visit(self, name: str, value: Any, shared: bool) -> None:
         """Add the places inside of a value."""
-        if id(value) in self._seen or is_array(value) or isinstance(value, (nn.Parameter, *_PLAIN)):
+        if id(value) in self._seen or is_array(value) or isinstance(value, (nn.Parameter, *PLAIN)):
             return
         self._seen.add(id(value))
         if isinstance(value, nn.Module):
@@ -188,7 +188,7 @@ class _Walk:
         elif isinstance(value, type):
             self._class(value)
         elif not isinstance(value, ModuleType):
-            self._space(name, value, _attributes(value), shared)
+            self._space(name, value, attributes(value), shared)
             self._class(type(value))
 
     def _space(self, name: str, space: Any, entries: Mapping[str, Any], shared: bool) -> None:
@@ -196,12 +196,12 @@ class _Walk:
         own = getattr(space, "__dict__", {})
         for key, value in list(entries.items()):
             keeps = keeps_numbers(value)
-            if keeps or isinstance(value, (*_PLAIN, torch.Size)):
+            if keeps or isinstance(value, (*PLAIN, torch.Size)):
                 self.places.append(Place(f"{name}.{key}", own if key in own else space, key, keeps, shared))
             self.visit(f"{name}.{key}", value, shared)
 
     def _module(self, name: str, module: nn.Module, shared: bool) -> None:
-        own = {key: value for key, value in vars(module).items() if key not in _MODULE_OWN}
+        own = {key: value for key, value in vars(module).items() if key not in MODULE_OWN}
         self._space(name, module, own, shared)
         if not from_library(type(module).__module__):  # batch statistics and the like are a library's
             self._space(name, module._buffers, module._buffers, shared)
@@ -219,7 +219,7 @@ class _Walk:
             self._seen.add(id(base))
             own = {key: value for key, value in vars(base).items() if not key.startswith("__")}
             for key, value in own.items():
-                if keeps_numbers(value) or isinstance(value, _PLAIN):
+                if keeps_numbers(value) or isinstance(value, PLAIN):
                     self.places.append(Place(f"{base.__qualname__}.{key}", base, key, keeps_numbers(value), True))
             for value in vars(base).values():
                 inner = value.__func__ if isinstance(value, (staticmethod, classmethod)) else value
@@ -257,12 +257,12 @@ class _Walk:
         if value is ABSENT or value is None:
             return
         place.keeps = keeps_numbers(value)
-        if place.keeps or isinstance(value, _PLAIN):
+        if place.keeps or isinstance(value, PLAIN):
             self.places.append(place)
         self.visit(name, value, True)
 
 
-_MODULE_OWN = {"_parameters", "_buffers", "_modules", "_non_persistent_buffers_set", "training"} | {
+MODULE_OWN = {"_parameters", "_buffers", "_modules", "_non_persistent_buffers_set", "training"} | {
     key for key in vars(nn.Module()) if "hooks" in key
 }
 """What every module has, walked by other means or none."""

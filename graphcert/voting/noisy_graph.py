@@ -1,22 +1,26 @@
 """A clean graph and its sampler; and graphs that a cache would confuse with it."""
 
+import copy
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from graphcert.data import check_binary_features, check_features, check_undirected
+from graphcert.core.arrays import bits_of_normalised
+from graphcert.data import check_binary_features, check_edges, check_features
 from graphcert.errors import DataError, InputError
-from graphcert.models.base import sparse_features, upper_triangle
+from graphcert.models.base import edge_rows, sparse_features
 from graphcert.noise import Scheme, as_scheme
 from graphcert.sampling.philox import CHECK
 from graphcert.sampling.sampler import Sampler
-from graphcert.voting.cache_detection import Pair
+from graphcert.voting.cache_detection import Input, Pair
+from graphcert.voting.edge_values import CarriedValues
 
 
 @dataclass(frozen=True)
@@ -27,11 +31,13 @@ class Problem:
         x: (N, D) clean features, float32, on the CPU; under hierarchical noise (N, D + 1), and no row is marked.
         sampler: draws noisy versions of it.
         classes: (least, most) number of classes that a model of these data can have; most is None if unknown.
+        carried: what a model is shown of the edges beside their ends.
     """
 
     x: Tensor
     sampler: Sampler
     classes: tuple[int, int | None]
+    carried: CarriedValues
 
     @cached_property
     def members(self) -> list[NDArray[np.int64]]:
@@ -44,6 +50,11 @@ class Problem:
         """Number of nodes N."""
         return self.sampler.nodes
 
+    @property
+    def smoothing(self) -> Scheme:
+        """The scheme, which says what it found of the graph's edges."""
+        return self.sampler.smoothing
+
     @classmethod
     def of(
         cls, data: Any, smoothing: Scheme, seed: int, ignore: Sequence[str] = (), takes: Sequence[str] = ()
@@ -54,7 +65,8 @@ class Problem:
 
         Raises:
             DataError: for features or edges that the guarantee does not speak about, or attributes that would be left out.
-            InputError: if `smoothing` is none, or `ignore` names what the data do not have.
+            InputError: if `smoothing` is none or misstates what edges carry, or `ignore` names what the data do not
+                have.
         """
         smoothing = as_scheme(smoothing)
         x, edge_index = getattr(data, "x", None), getattr(data, "edge_index", None)
@@ -63,16 +75,32 @@ class Problem:
                 "the data need tensors x (N, D) and edge_index (2, 2E), as torch_geometric.data.Data has them; give nodes "
                 "without features identity features, data.x = torch.eye(data.num_nodes)"
             )
-        _refuse_left_out(data, ignore)
+        _refuse_left_out(data, ignore, takes)
         x = x.detach().cpu()
         (check_binary_features if smoothing.flips_features else check_features)(x)
         if x.shape[0] == 0:
             raise DataError("the graph has no nodes; give one that has some")
         if x.shape[1] == 0:
             raise DataError("the nodes have no features (D = 0); give them identity features, data.x = torch.eye(N)")
-        check_undirected(edge_index, x.shape[0])
-        sampler = Sampler(sparse_features(x), x.shape[1], upper_triangle(edge_index, x.shape[0]), smoothing, seed)
-        return cls(F.pad(x, (0, sampler.columns - x.shape[1])), sampler, _classes(data))
+        directed = check_edges(edge_index, x.shape[0])
+        carried = CarriedValues.of(data, [name for name in takes if name not in ignored(ignore)], smoothing)
+        smoothing = smoothing.on_graph(directed, carried.kind)
+        edges = edge_rows(edge_index, x.shape[0], smoothing.directed)
+        sampler = Sampler(sparse_features(x), x.shape[1], edges, smoothing, seed)
+        return cls(F.pad(x, (0, sampler.columns - x.shape[1])), sampler, _classes(data), carried)
+
+
+def without_normalisation(data: Any, smoothing: Scheme) -> Any | None:
+    """The same data with the bits whose rows were normalised to give x; None if x holds anything else or is not flipped."""
+    x = getattr(data, "x", None)
+    if not smoothing.flips_features or not isinstance(x, Tensor) or x.dim() != 2 or x.layout is not torch.strided:
+        return None
+    bits = bits_of_normalised(x.detach().cpu().numpy())
+    if bits is None:
+        return None
+    data = copy.copy(data)
+    data.x = torch.from_numpy(bits)
+    return data
 
 
 LEFT_OUT = ("edge_weight", "edge_attr", "edge_type", "adj_t", "batch")
@@ -88,8 +116,8 @@ def ignored(ignore: str | Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted(set(names)))
 
 
-def _refuse_left_out(data: Any, ignore: str | Sequence[str]) -> None:
-    """Raise `DataError` for an attribute that belongs to the classifier but not to the call model(x, edge_index)."""
+def _refuse_left_out(data: Any, ignore: str | Sequence[str], takes: Sequence[str]) -> None:
+    """Raise `DataError` for an attribute that belongs to the classifier but that the model does not take."""
     names = ignored(ignore)
     for name in names:
         if getattr(data, name, None) is None:
@@ -97,7 +125,7 @@ def _refuse_left_out(data: Any, ignore: str | Sequence[str]) -> None:
     for name in LEFT_OUT:
         value = getattr(data, name, None)
         one_graph = name == "batch" and isinstance(value, Tensor) and not bool(value.any())
-        if value is not None and name not in names and not one_graph:
+        if value is not None and name not in names and name not in takes and not one_graph:
             raise DataError(
                 f"the data have {name}, but the model is called as model(x, edge_index), without it: another classifier "
                 f"would be certified; if that is meant, say ignore=({name!r},), or delete data.{name}"
@@ -114,11 +142,11 @@ def _classes(data: Any) -> tuple[int, int | None]:
 
 
 Edges = NDArray[np.int64]
-"""(2, E) undirected edges, each once."""
+"""(2, E) undirected edges, each once, or directed ones (target, source)."""
 
 
 def lookalikes(problem: Problem) -> list[Pair]:
-    """Pairs of inputs (x, edge_index) for `refuse_memory`.
+    """Pairs of inputs (x, edge_index, …) for `refuse_memory`, with what their edges carry.
 
     The first pair has the nodes, the number of edges and the degrees of the clean graph, relabelled, and features that
     noise could show; its two graphs agree node by node in their degrees where edges can be exchanged so. The second pair has
@@ -132,17 +160,29 @@ def lookalikes(problem: Problem) -> list[Pair]:
     second = rng.permutation(nodes)[edges] if exchanged is None else exchanged
     most, number = nodes * (nodes - 1) // 2, edges.shape[1]
     more = min(most, number + max(2, nodes // 4))
-    other = _random(nodes, more if more > number else max(0, number - 1), rng)
+    other = _random(nodes, more if more > number else max(0, min(number, most) - 1), rng)
     pairs = [(first, second, nodes), (other, rng.permutation(nodes)[other], nodes)]
     if nodes > 1:
         few = nodes // 2
         small = _random(few, min(number, few * (few - 1) // 2), rng)
         pairs.append((small, rng.permutation(few)[small], few))
-    shown = [
-        (_features(problem, sample, size, rng), _both_ways(edges))
-        for sample, (edges, size) in enumerate((edges, size) for one, two, size in pairs for edges in (one, two))
-    ]
+    directed = problem.smoothing.directed
+    shown: list[Input] = []
+    for sample, (edges, size) in enumerate((edges, size) for one, two, size in pairs for edges in (one, two)):
+        listed = _by_target(edges[::-1] if directed else np.concatenate([edges, edges[::-1]], axis=1))
+        carried = problem.carried.made_up(listed.shape[1], rng)
+        shown.append((_features(problem, sample, size, rng), listed, *carried))
     return list(zip(shown[::2], shown[1::2], strict=True))
+
+
+def beside_strangers(problem: Problem, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """A union of a star with all features one, a given graph, and as many nodes without edges and with features zero."""
+    nodes, (x, edge_index, *carried) = problem.nodes, given
+    leaves = torch.arange(1, nodes, device=edge_index.device)
+    star = torch.stack([torch.cat([leaves, 0 * leaves]), torch.cat([0 * leaves, leaves])])
+    values = map(torch.from_numpy, problem.carried.made_up(star.shape[1], np.random.default_rng(0)))
+    union = torch.cat([torch.ones_like(x), x, torch.zeros_like(x)]), torch.cat([star, edge_index + nodes], dim=1)
+    return *union, *(torch.cat([one, other]) for one, other in zip(values, carried, strict=True))
 
 
 def _features(problem: Problem, sample: int, nodes: int, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -187,7 +227,6 @@ def _random(nodes: int, number: int, rng: np.random.Generator) -> Edges:
     return np.stack(np.divmod(rng.permutation(chosen)[:number], nodes))
 
 
-def _both_ways(edges: Edges) -> Edges:
-    """(2, 2E) edge_index, grouped by target as noisy graphs are."""
-    both = np.concatenate([edges, edges[::-1]], axis=1)
-    return both[:, np.lexsort(both)]
+def _by_target(edges: Edges) -> Edges:
+    """The same edge_index, grouped by target as noisy graphs are."""
+    return edges[:, np.lexsort(edges)]

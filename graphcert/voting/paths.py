@@ -1,8 +1,9 @@
-"""The two ways from a sample to votes. Both read the same random bits, so both see the same noisy graphs."""
+"""The ways from a sample to votes. All read the same random bits, so all see the same noisy graphs."""
 
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from typing import cast
 
 import numpy as np
 import torch
@@ -10,15 +11,23 @@ from torch import Tensor, nn
 
 from graphcert.core.arrays import Integers
 from graphcert.errors import ModelError
-from graphcert.models.base import Floats, SparseFirstModel, edge_index_tensor, padded, side_by_side
+from graphcert.models.base import (
+    Floats,
+    SparseFirst,
+    SparseFirstModel,
+    edge_index_tensor,
+    feature_tensor,
+    padded,
+    side_by_side,
+)  # fmt: skip
 from graphcert.sampling.csr import CSR
 from graphcert.sampling.philox import CHECK
 from graphcert.sampling.rows import rectified_rows
 from graphcert.sampling.simd.row_sums import aligned
-from graphcert.voting.cache_detection import copied, refuse_memory
+from graphcert.voting.cache_detection import alike, copied
 from graphcert.voting.model_call import Call
 from graphcert.voting.model_checks import NAN_LOGITS, check_logits
-from graphcert.voting.noisy_graph import Problem, lookalikes
+from graphcert.voting.noisy_graph import Problem, beside_strangers
 from graphcert.voting.vote_sums import VoteTally
 
 
@@ -62,18 +71,53 @@ class Path(ABC):
         self.add_to(VoteTally(counts), purpose, start, stop)
 
 
-class SparsePath(Path):
-    """Models with a sparse first layer: X̃W from the positions of the ones, then compiled kernels, sample by sample."""
+class GraphPath(Path):
+    """A path of `model`, whose own forward pass on dense features is the classifier.
+
+    `densified` names the operations that keep lazy features from staying sparse.
+    """
+
+    model: nn.Module
+    densified: tuple[str, ...] = ()
+    _ask: Call
+
+    def agrees_with_torch(self) -> bool:
+        """Whether this reproduces the model's own forward pass on dense noisy samples that no vote uses.
+
+        Two samples, so that a path which keeps something of the first is noticed.
+        """
+        inputs, model = GenericInput(self.problem), copied(self.model)
+        for sample in range(2):
+            found = self.logits(CHECK, sample)
+            for view, members in enumerate(self.problem.members):
+                graph = sample * len(self.problem.members) + view
+                expected = self._ask(model, *inputs.union(CHECK, graph, 1)).float().numpy()
+                # Relative to the largest logit: small logits must not pass for equal.
+                largest = np.abs(expected).max(initial=0)
+                close = np.allclose(found[members], expected[members], rtol=0, atol=1e-3 * largest)
+                if not np.isfinite(largest) or not close:
+                    return False
+        return True
+
+
+class SparsePath(GraphPath):
+    """Models with a sparse first layer: X̃W from the positions of the ones, then compiled kernels, sample by sample.
+
+    `kernels` stand for a model that has none of its own: it is recognised.
+    """
 
     name = "sparse"
 
-    def __init__(self, problem: Problem, model: SparseFirstModel) -> None:
+    def __init__(self, problem: Problem, model: nn.Module, kernels: SparseFirst | None = None) -> None:
         self.problem, self.model, self._ask = problem, model, Call(model)
-        weight = model.first_weight().detach()
+        if kernels is not None:
+            self.name = "recognised"
+        self._kernels: SparseFirst = kernels or cast(SparseFirstModel, model)
+        weight = self._kernels.first_weight().detach()
         if weight.shape[0] != problem.x.shape[1]:
             raise ModelError(_wrong_width(problem, weight.shape[0]))
         self._weight, sampler = padded(weight, 1), problem.sampler
-        self._layer = model.row_layer() if sampler.one_graph else None
+        self._layer = self._kernels.row_layer() if sampler.one_graph else None
         self._take_buffers()
         # Clean features need their product once. In float64, so that its rounding does not depend on threads.
         needed = sampler.shows_clean_rows or not sampler.noisy_features
@@ -85,9 +129,10 @@ class SparsePath(Path):
 
     def _take_buffers(self) -> None:
         """Everything that a sample writes to."""
-        model, sampler, nodes, views = self.model, self.problem.sampler, self.problem.nodes, self.problem.sampler.views
+        kernels, sampler, nodes = self._kernels, self.problem.sampler, self.problem.nodes
+        views = sampler.views
         self._work = sampler.workspace()
-        self._forward = model.compiled_views(nodes, views.of_node) if sampler.one_graph else model.compiled(nodes)
+        self._forward = kernels.compiled_views(nodes, views.of_node) if sampler.one_graph else kernels.compiled(nodes)
         self._hidden = self._rows = aligned(views.count, nodes, self._weight.shape[1])
         if self._layer is not None:
             self._rows = aligned(nodes, side_by_side(views.count, self._layer[1].shape[0]))
@@ -123,61 +168,64 @@ class SparsePath(Path):
             for members, hidden, graph in zip(self.problem.members, first, graphs, strict=True):
                 yield members, self._forward(hidden, graph)
 
-    def agrees_with_torch(self) -> bool:
-        """Whether the kernels reproduce the model's own forward pass on noisy samples that no vote uses.
-
-        Two samples, so that kernels which keep something of the first are noticed.
-        """
-        inputs, model = GenericInput(self.problem), copied(self.model)
-        for sample in range(2):
-            found = self.logits(CHECK, sample)
-            for view, members in enumerate(self.problem.members):
-                graph = sample * len(self.problem.members) + view
-                expected = self._ask(model, *inputs.union(CHECK, graph, 1)).numpy()
-                # Relative to the largest logit: small logits must not pass for equal.
-                largest = np.abs(expected).max(initial=0)
-                close = np.allclose(found[members], expected[members], rtol=0, atol=1e-3 * largest)
-                if not np.isfinite(largest) or not close:
-                    return False
-        return True
-
 
 class GenericInput:
     """Dense noisy graphs, several at once as one disjoint union.
 
-    Graphs are numbered: number g is what view g mod V sees of sample g div V.
+    Graphs are numbered: number g is what view g mod V sees of sample g div V. To an accelerator features travel as the
+    positions of what is not zero, and clean ones once.
     """
 
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
+    def __init__(self, problem: Problem, device: torch.device | None = None) -> None:
+        self.problem, self._device = problem, torch.device("cpu") if device is None else device
+        self._travels = self._device.type != "cpu" and not problem.sampler.dense
+        self._clean_x = problem.x.to(self._device)
         self.work = problem.sampler.workspace()
-        self.clean_edges = edge_index_tensor(problem.sampler.clean_graph)
+        self._clean = self._shown(problem.sampler.clean_graph)
         self._drawn: tuple[tuple[int, int], list[CSR]] | None = None
 
-    def union(self, purpose: int, start: int, count: int) -> tuple[Tensor, Tensor]:
-        """x (count · N, D) and edge_index of the graphs start … start + count − 1."""
-        sampler, nodes, edges = self.problem.sampler, self.problem.nodes, []
-        x = torch.zeros(count * nodes, self.problem.x.shape[1])
+    def union(self, purpose: int, start: int, count: int) -> tuple[Tensor, ...]:
+        """x (count · N, D), edge_index, and what edges carry, of the graphs start … start + count − 1."""
+        nodes, views, edges = self.problem.nodes, self.problem.sampler.views.count, []
         for k in range(count):
-            sample, view = divmod(start + k, sampler.views.count)
-            rows = x[k * nodes : (k + 1) * nodes]
-            if sampler.noisy_features:
-                sampler.fill_features(purpose, sample, self.work, view, rows.numpy())
-            else:
-                rows.copy_(self.problem.x)
-            edges.append(self._edges(purpose, sample, view) + k * nodes)
-        return x, torch.cat(edges, dim=1)
+            edge_index, *carried = self._edges(purpose, *divmod(start + k, views))
+            edges.append((edge_index + k * nodes, *carried))
+        edge_indices, *parts = zip(*edges, strict=True)
+        x = self.features(purpose, start, count)
+        return x, torch.cat(edge_indices, dim=1), *(torch.cat(part) for part in parts)
 
-    def _edges(self, purpose: int, sample: int, view: int) -> Tensor:
+    def features(self, purpose: int, start: int, count: int) -> Tensor:
+        """x (count · N, D) of the graphs start … start + count − 1."""
+        sampler, nodes = self.problem.sampler, self.problem.nodes
+        if not sampler.noisy_features:
+            return self._clean_x.repeat(count, 1)
+        places = [divmod(start + k, sampler.views.count) for k in range(count)]
+        if self._travels:
+            rows = (sampler.features(purpose, sample, self.work, view) for sample, view in places)
+            return torch.cat([feature_tensor(one, sampler.columns).to(self._device).to_dense() for one in rows])
+        x = torch.zeros(count * nodes, self.problem.x.shape[1])
+        for k, (sample, view) in enumerate(places):
+            sampler.fill_features(purpose, sample, self.work, view, x[k * nodes : (k + 1) * nodes].numpy())
+        return x
+
+    def fork(self) -> "GenericInput":
+        """The same with buffers of its own."""
+        return GenericInput(self.problem, self._device)
+
+    def _shown(self, graph: CSR) -> tuple[Tensor, ...]:
+        """edge_index of a graph, and what its edges carry."""
+        return edge_index_tensor(graph), *self.problem.carried.on(graph, self.problem.sampler.clean_graph)
+
+    def _edges(self, purpose: int, sample: int, view: int) -> tuple[Tensor, ...]:
         if not self.problem.sampler.noisy_edges:
-            return self.clean_edges
+            return self._clean
         # One draw gives the graphs of all views of a sample.
         if self._drawn is None or self._drawn[0] != (purpose, sample):
             self._drawn = (purpose, sample), self.problem.sampler.graphs(purpose, sample, self.work)
-        return edge_index_tensor(self._drawn[1][view])
+        return self._shown(self._drawn[1][view])
 
 
-class GenericPath(Path):
+class GenericPath(GraphPath):
     """Any module called as model(x, edge_index). Always right, slower: x is dense and the model runs as torch runs it.
 
     Graphs are evaluated in unions of `unit` at fixed places (multiples of `unit`), whatever range is asked for: a matrix
@@ -188,15 +236,14 @@ class GenericPath(Path):
     name = "generic"
     _union_nodes = 4096
 
-    def __init__(self, problem: Problem, model: nn.Module) -> None:
-        self.problem, self._untouched, self._ask = problem, model, Call(model)
-        self._input, self.model = GenericInput(problem), copied(model)
+    def __init__(self, problem: Problem, model: nn.Module, given: GenericInput | None = None) -> None:
+        self.problem, self._untouched, self._ask = problem, model, Call(model, problem.carried.names)
+        self._input, self.model = given or GenericInput(problem, self._ask.device), copied(model)
         first = self._ask.first(self.model, *self._input.union(CHECK, 0, 1))
         first = check_logits(first, problem.nodes, *problem.classes).clone()
         self.classes = first.shape[1]
         if not self._same(first, self._call(CHECK, 0, 1)):
             raise ModelError("the model gives different outputs for identical inputs; remove what is random in it")
-        refuse_memory(model, self._ask.answer, lookalikes(problem), "graphs")
         unit = max(1, self._union_nodes // problem.nodes)
         if unit > 1 and self._union_is_harmless(unit):
             self.unit = unit
@@ -204,22 +251,27 @@ class GenericPath(Path):
     def _same(self, one: Tensor, two: Tensor) -> bool:
         """Bit for bit on a CPU; accelerators may add in any order."""
         exact = self._ask.device.type == "cpu"
-        return torch.equal(one, two) if exact else torch.allclose(one, two, rtol=1e-4, atol=1e-4)
+        return torch.equal(one, two) if exact else torch.allclose(one, two, rtol=0, atol=1e-4 * float(one.abs().max()))
 
     def _union_is_harmless(self, unit: int) -> bool:
-        """Whether graphs do not see each other in a union, as they would under graph-wide normalisation."""
+        """Whether graphs do not see each other in a union, as they would under graph-wide normalisation.
+
+        Noisy graphs resemble each other, so what a whole graph seldom decides would pass; graphs unlike them show it.
+        """
+        nodes, shown = self.problem.nodes, GenericInput(self.problem, self._ask.device).union(CHECK, 0, 1)
         try:
-            together = self._call(CHECK, 0, unit)
+            beside = self._ask(self.model, *beside_strangers(self.problem, shown))[nodes : 2 * nodes]
+            together = torch.cat([self._call(CHECK, 0, unit), beside])
         except Exception:  # the model insists on its own number of nodes, for example with a parameter per node
             return False
-        alone = torch.cat([self._call(CHECK, k, 1) for k in range(unit)])
-        return together.shape == alone.shape and torch.allclose(together, alone, rtol=1e-4, atol=1e-4)
+        alone = [*(self._call(CHECK, k, 1) for k in range(unit)), self._ask(self.model, *shown)]
+        return alike(together.float().numpy(), torch.cat(alone).float().numpy())
 
     def fork(self) -> "GenericPath":
         """A path with its own copy of the model: a module may keep scratch values on itself."""
         twin = copy.copy(self)
         twin.model = copied(self._untouched)
-        twin._input = GenericInput(self.problem)
+        twin._input = self._input.fork()
         return twin
 
     def _call(self, purpose: int, start: int, count: int) -> Tensor:

@@ -1,7 +1,9 @@
 """`sample_votes`: from a model, a graph and a smoothing scheme to votes."""
 
 import os
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -11,17 +13,20 @@ from graphcert.core.arguments import whole
 from graphcert.data import data_fingerprint
 from graphcert.errors import DataError, InputError, UnsupportedError
 from graphcert.models.base import SparseFirstModel, single_torch_thread
+from graphcert.models.recognised import recognised
+from graphcert.models.rownormalised import Rownormalised
 from graphcert.noise import Law, Scheme, as_scheme
 from graphcert.statistics import check_sample_size
 from graphcert.votes import Votes
 from graphcert.voting import model_checks
 from graphcert.voting.cache_detection import refuse_memory
 from graphcert.voting.counting import identity_of, take_votes
+from graphcert.voting.lazy_path import LazyPath
 from graphcert.voting.model_call import Call, as_module, extras_needed, extras_of
-from graphcert.voting.noisy_graph import Problem, ignored, lookalikes
-from graphcert.voting.paths import GenericPath, Path, SparsePath
+from graphcert.voting.noisy_graph import Problem, ignored, lookalikes, without_normalisation
+from graphcert.voting.paths import GenericPath, GraphPath, SparsePath
 
-PATHS = ("auto", "sparse", "generic")
+PATHS = ("auto", "sparse", "lazy", "generic")
 
 
 def sample_votes(
@@ -41,8 +46,10 @@ def sample_votes(
             model(data) or model(x, adj_t). Copies of it vote, in evaluation mode, on its device and in the type of its
             weights; a function votes in one thread at a time. What it says of a graph must not depend on the graphs that it
             has seen before; that is verified (docs/guarantees.md, models that remember).
-        data: anything with `x` (N, D) and `edge_index` (2, 2E), undirected, without self-loops; binary features if the
-            smoothing flips them.
+        data: anything with `x` (N, D) and `edge_index` (2, E), without self-loops; binary features if the smoothing flips
+            them. Where some edge lacks its reverse the graph is directed, and noise and budgets are about every direction
+            apart. Bits whose rows were normalised are taken as bits, with a warning, and normalised in every call.
+            `edge_weight` (E,) and `edge_attr` (E, F) stay with the edges that survive, see `Smoothing`.
         smoothing: the noise; a bare law L of features stands for `Smoothing(features=L)`. Under `Hierarchical` noise the
             model is shown D + 1 columns; the last one marks the rows that are noised.
         call: the arguments of the model in order, such as "x, edge_index, edge_weight", "x, adj_t", "x" or "data"; by
@@ -57,7 +64,8 @@ def sample_votes(
         scores: also count the class scores (softmax of the logits), for `certify_scores`: that of the label, and its
             margins over all other classes. Takes somewhat longer, and up to 128 MiB more memory per thread (half a KiB per
             node if that is more).
-        path: "auto", "sparse" or "generic". Both see the same noisy graphs; the votes' manifest says which one ran.
+        path: "auto", "sparse", "lazy" or "generic" (docs/choosing.md, which path takes the votes). All see the same noisy
+            graphs; the votes' manifest says which one ran, "recognised" for the kernels of a module that has none itself.
         ignore: attributes of the data, such as "edge_weight", that the classifier is to do without. Unless they are named
             here, what the model does not take is refused, because another classifier would be certified.
         workers: threads; by default one per processor.
@@ -75,31 +83,61 @@ def sample_votes(
         DataError: for data that the guarantee does not speak about, or of which the classifier would leave out a part.
         ModelError: for cached normalisation, NaN, a model that is not deterministic or remembers earlier graphs, cannot be
             called so, or has a wrong number of classes.
-        UnsupportedError: for path="sparse" with a model that has no sparse first layer.
+        UnsupportedError: for path="sparse" or "lazy" with a model that has no such path.
         VotesError: if `store` holds votes of another run.
     """
     for name, count in (("samples", samples), ("pilot_samples", pilot_samples), ("shard_samples", shard_samples)):
         whole(name, count, 1)
     if not isinstance(scores, bool):
         raise InputError(f"scores must be True or False, got {scores!r}")
-    if path not in PATHS:
-        raise InputError(f"unknown path {path!r}; choose one of {', '.join(PATHS)}")
-    module, smoothing, ignore = as_module(model, call, output), as_scheme(smoothing), ignored(ignore)
-    _refuse_missing(module, data)
-    problem = Problem.of(data, smoothing, seed, ignore, extras_of(module))
+    smoothing, ignore = as_scheme(smoothing), ignored(ignore)
+    module, problem, shown = problem_of(model, data, smoothing, seed, call, output, ignore)
     if alpha is not None:
         check_sample_size(samples, alpha, problem.nodes if claims is None else claims)
+    with chosen_path(problem, module, path) as chosen:
+        identity = identity_of(module, data_fingerprint(shown, ignore), problem.smoothing, seed, chosen.name)
+        identity |= {"ignored": list(ignore)} if ignore else {}
+        identity |= {"densified": list(chosen.densified)} if chosen.densified else {}
+        identity |= {"row_normalised": True} if shown is not data else {}
+        return take_votes(
+            chosen, problem, identity, samples, pilot_samples, scores=scores, workers=workers, batch_size=batch_size,
+            store=store, shard_samples=shard_samples, progress=progress,
+        )  # fmt: skip
+
+
+def problem_of(
+    model: Callable[..., Any], data: Any, smoothing: Scheme | Law, seed: int, call: str | None = None,
+    output: int | str | None = None, ignore: str | Sequence[str] = (),
+) -> tuple[nn.Module, Problem, Any]:  # fmt: skip
+    """The model as one module, the clean graph with its sampler, and the data that noise is put on.
+
+    These are the given data, or a copy with the bits whose rows were normalised. Arguments and errors are those of
+    `sample_votes`.
+    """
+    module, smoothing = as_module(model, call, output), as_scheme(smoothing)
+    _refuse_missing(module, data)
+    takes, bits = extras_of(module), without_normalisation(data, smoothing)
+    if bits is not None:
+        warnings.warn(
+            "the features are bits whose rows were normalised beforehand; noise is put on the bits, and the model "
+            "normalises in every call: to say so yourself, give gc.Rownormalised(model) and data.x = (data.x > 0).float()",
+            stacklevel=3,
+        )
+        data, module = bits, Rownormalised(module)
+    return module, Problem.of(data, smoothing, seed, ignored(ignore), takes), data
+
+
+@contextmanager
+def chosen_path(problem: Problem, module: nn.Module, path: str) -> Iterator[GraphPath]:
+    """The path that the votes take, while the model is in evaluation mode; errors are those of `sample_votes`."""
+    if path not in PATHS:
+        raise InputError(f"unknown path {path!r}; choose one of {', '.join(PATHS)}")
     model_checks.refuse_cached_normalisation(module)
     model_checks.refuse_unusable_parameters(module)
     with model_checks.evaluation_mode(module):
         with single_torch_thread():
             chosen = choose_path(problem, module, path)
-        identity = identity_of(module, data_fingerprint(data), smoothing, seed, chosen.name)
-        identity |= {"ignored": list(ignore)} if ignore else {}
-        return take_votes(
-            chosen, problem, identity, samples, pilot_samples, scores=scores, workers=workers, batch_size=batch_size,
-            store=store, shard_samples=shard_samples, progress=progress,
-        )  # fmt: skip
+        yield chosen
 
 
 def _refuse_missing(module: nn.Module, data: Any) -> None:
@@ -112,17 +150,40 @@ def _refuse_missing(module: nn.Module, data: Any) -> None:
             )
 
 
-def choose_path(problem: Problem, model: nn.Module, path: str = "auto") -> Path:
-    """The sparse path if the model has one and it reproduces the model's own forward pass, else the generic one."""
-    call = Call(model)
-    if path != "generic" and isinstance(model, SparseFirstModel) and call.dtype == torch.float32:
-        sparse = SparsePath(problem, model)
-        if sparse.agrees_with_torch():
-            refuse_memory(model, call.answer, lookalikes(problem), "graphs")
-            return sparse
-    if path == "sparse":
+def choose_path(problem: Problem, model: nn.Module, path: str = "auto") -> GraphPath:
+    """The fastest path that reproduces the model's own forward pass on dense noisy graphs, among those `path` allows."""
+    ask = Call(model, problem.carried.names)
+    chosen: GraphPath | None
+    chosen, densified = None, tuple[str, ...]()
+    for found in _faster_paths(problem, model, ask, path):
+        # Where the features become dense in every call, being lazy gains nothing.
+        densified = found.densified
+        if found.agrees_with_torch() and (path == "lazy" or not found.densified):
+            chosen = found
+            break
+    if chosen is None and path not in ("auto", "generic"):
         raise UnsupportedError(
-            f"{type(model).__name__} has no sparse path, or its kernels disagree with its forward pass; "
-            f"use path='generic'"
+            f"{type(model).__name__} has no {path} path, or its kernels disagree with its forward pass; use path='generic'"
         )
-    return GenericPath(problem, model)
+    if chosen is None:
+        chosen = GenericPath(problem, model)
+        chosen.densified = densified
+    refuse_memory(model, ask.answer, lookalikes(problem), "graphs")
+    return chosen
+
+
+def _faster_paths(problem: Problem, model: nn.Module, ask: Call, path: str) -> Iterator[GraphPath]:
+    """The paths besides the generic one that a model may have and that `path` allows, the fastest one first."""
+    if ask.dtype != torch.float32 or ask.device.type != "cpu":
+        return
+    if path in ("auto", "sparse") and isinstance(model, SparseFirstModel):
+        yield SparsePath(problem, model)
+    elif path in ("auto", "sparse") and not problem.carried.names:
+        kernels = recognised(model, problem.nodes, problem.x.shape[1])
+        if kernels is not None:
+            yield SparsePath(problem, model, kernels)
+    if path in ("auto", "lazy"):
+        try:
+            yield LazyPath(problem, model)
+        except Exception:  # whatever a module says that cannot work with lazy features; dense ones will tell
+            return

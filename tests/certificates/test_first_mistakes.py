@@ -76,7 +76,7 @@ def test_a_confidence_is_no_error_rate(alpha: float) -> None:
         lambda: gc.certify_scores(scored(), alpha),
         lambda: gc.predict(VOTES, alpha),
         lambda: gc.seg_certify(VOTES.pilot_counts, VOTES.counts, alpha=alpha),
-        lambda: gc.sample_votes(torch.nn.Linear(1, 1), DATA, FLIPS, 100, alpha=alpha),
+        lambda: gc.sample_votes(lambda x, edge_index: x, DATA, FLIPS, 100, alpha=alpha),
         lambda: gc.statistics.check_sample_size(100, alpha),
         lambda: CertificateConfig(alpha=alpha),
     ):

@@ -1,5 +1,6 @@
 """Certificates under Gaussian noise: radii, shifts and the levels of a localized scheme (theory, sections 5 and 6)."""
 
+from dataclasses import replace
 from statistics import NormalDist
 
 import numpy as np
@@ -70,7 +71,7 @@ def test_a_half_space_reaches_the_radius(p: float, sigma: float, select: float) 
     if p <= δ:
         return
     claim = certificate(Hierarchical(select, Gaussian(sigma)))
-    one = Certificate(**{**vars(claim), "p_lower": np.full(N, p)})
+    one = replace(claim, p_lower=np.full(N, p))
     radius = float(one.radius(1)[0])
     threshold = QUANTILE((p - δ) / (1 - δ))
 

@@ -1,5 +1,6 @@
 """Exactly k of N rows kept: certificates against every classifier's truth on tiny graphs (theory, section 6)."""
 
+from dataclasses import replace
 from itertools import combinations, product
 from math import comb
 
@@ -8,7 +9,7 @@ import pytest
 from seeds import fresh_rng
 
 import graphcert as gc
-from graphcert.certificates import Certificate, certify
+from graphcert.certificates import certify
 from graphcert.errors import InputError
 from graphcert.noise import Ablation, BernoulliFlip, Hierarchical, Partition, Smoothing, SubsetAblation
 from graphcert.votes import Votes
@@ -22,7 +23,7 @@ def certificate(scheme, p, other, method):
     counts = np.zeros((len(p), 3), np.int64)
     counts[:, 0] = 5
     drawn = certify(Votes(counts.copy(), counts, Smoothing(Ablation()), independent=True), method=method)
-    return Certificate(**{**vars(drawn), "smoothing": scheme, "p_lower": p, "p_other_upper": other})
+    return replace(drawn, smoothing=scheme, p_lower=p, p_other_upper=other)
 
 
 def shown(x, kept):

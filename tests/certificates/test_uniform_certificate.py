@@ -1,5 +1,7 @@
 """Certificates under uniform noise and on a lattice: shifts, radii, levels, edges, words (theory, sections 5 and 6)."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -44,7 +46,7 @@ def test_a_shift_is_survived_up_to_the_radius(method: str, scheme: Scheme, nodes
 @given(st.floats(0.5, 1), st.floats(0.05, 3))
 def test_the_worst_interval_falls_just_beyond_the_radius(p: float, half_width: float) -> None:
     """The classifier that answers right for x + u ≤ t, around x = 0, has probability p; moved by s it has p − s/(2λ)."""
-    one = Certificate(**{**vars(certificate(Smoothing(Uniform(half_width)))), "p_lower": np.full(N, p)})
+    one = replace(certificate(Smoothing(Uniform(half_width))), p_lower=np.full(N, p))
     radius = float(one.radius()[0])
     threshold = half_width * (2 * p - 1)
 

@@ -27,7 +27,8 @@ def content(folder):
 
 OF_NEW_RUNS = {
     "--dataset": "digits", "--config": "x.toml", "--model": "gat", "--add": "0.5", "--delete": "0.5", "--edge-add": "0.1",
-    "--edge-delete": "0.1", "--select": "0.5", "--ablate": None, "--sigma": "1", "--half-width": "1", "--lattice": "1/255",
+    "--edge-delete": "0.1", "--added-weight": "2", "--added-attr": "1,2", "--directed": None,
+    "--select": "0.5", "--ablate": None, "--sigma": "1", "--half-width": "1", "--lattice": "1/255",
     "--keep": "3", "--clusters": "2", "--levels": "2", "--partition": "spectral", "--affinity": "pagerank",
     "--samples": "5000", "--pilot-samples": "70", "--scores": None, "--look-again": None, "--seed": "7", "--split": "1",
     "--dataset-option": "nodes=5", "--model-option": "hidden=8", "--training-option": "epochs=3", "--batch-size": "3",

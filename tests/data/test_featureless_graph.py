@@ -7,7 +7,7 @@ from test_npz_graph import EDGES, LABELS, NODES, SPLIT, adjacency, members, writ
 from torch_geometric.data import Data
 
 import graphcert as gc
-from graphcert.data import load_npz_graph, validate
+from graphcert.data import load_graph_file, validate
 from graphcert.errors import DataError
 from graphcert.models import Training
 from graphcert.run.nodes import Run
@@ -21,7 +21,7 @@ def without_features(layout):
 
 @pytest.mark.parametrize("layout", ["positions", "dots", "underscores"])
 def test_every_layout_without_features_gets_the_identity(layout, tmp_path):
-    data = load_npz_graph(write(tmp_path, without_features(layout)), **SPLIT)
+    data = load_graph_file(write(tmp_path, without_features(layout)), **SPLIT)
     validate(data)
     assert data.featureless
     assert torch.equal(data.x, torch.eye(NODES))
@@ -30,7 +30,7 @@ def test_every_layout_without_features_gets_the_identity(layout, tmp_path):
 
 
 def test_the_identity_is_that_of_the_nodes_that_are_kept(tmp_path):
-    data = load_npz_graph(write(tmp_path, without_features("dots")), largest_component=True, **SPLIT)
+    data = load_graph_file(write(tmp_path, without_features("dots")), largest_component=True, **SPLIT)
     assert torch.equal(data.x, torch.eye(6))
 
 
@@ -40,9 +40,9 @@ def test_directed_links_loops_and_weights_are_brought_into_standard_form(tmp_pat
     links[6, 6], links[EDGES[0]] = 1, 2
     arrays = {name: array for name, array in members("dots", links=links).items() if not name.startswith("attr")}
     path = write(tmp_path, arrays)
-    with pytest.raises(DataError, match="weights other than 1"):
-        load_npz_graph(path, **SPLIT)
-    data = load_npz_graph(path, standardise=True, **SPLIT)
+    with pytest.raises(DataError, match="the edges have edge_weight"):
+        load_graph_file(path, **SPLIT)
+    data = load_graph_file(path, standardise=True, **SPLIT)
     assert data.edge_index.T.tolist() == np.argwhere(adjacency()).tolist()
     assert torch.equal(data.x, torch.eye(NODES))
 
@@ -51,13 +51,13 @@ def test_features_in_part_are_damage_and_no_graph_without_features(tmp_path):
     arrays = members("dots")
     del arrays["attr_matrix.indptr"]
     with pytest.raises(DataError, match=r"lacks attr_matrix\.indptr"):
-        load_npz_graph(write(tmp_path, arrays), **SPLIT)
+        load_graph_file(write(tmp_path, arrays), **SPLIT)
 
 
 def test_too_many_nodes_for_an_identity_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("graphcert.data.raw.MAX_DENSE_BYTES", 4 * NODES * NODES - 1)
     with pytest.raises(DataError, match="8 nodes with 8 features each do not fit"):
-        load_npz_graph(write(tmp_path, without_features("positions")), **SPLIT)
+        load_graph_file(write(tmp_path, without_features("positions")), **SPLIT)
 
 
 def test_data_without_x_are_told_the_line():

@@ -39,5 +39,25 @@ def test_every_part_of_the_graph_matters():
 
 
 def test_what_is_no_graph_has_no_fingerprint():
-    with pytest.raises(DataError, match="directed"):
-        data_fingerprint(Data(x=X, edge_index=EDGES[:, :3], y=Y))
+    with pytest.raises(DataError, match="self-loop"):
+        data_fingerprint(Data(x=X, edge_index=torch.tensor([[0], [0]]), y=Y))
+
+
+def test_directions_weights_and_attributes_are_part_of_the_edges():
+    number = EDGES.shape[1]
+    graphs = [
+        Data(x=X, edge_index=EDGES, y=Y),
+        Data(x=X, edge_index=EDGES[:, :3], y=Y),
+        Data(x=X, edge_index=EDGES, y=Y, edge_weight=torch.ones(number)),
+        Data(x=X, edge_index=EDGES, y=Y, edge_attr=torch.ones(number)),
+        Data(x=X, edge_index=EDGES, y=Y, edge_attr=torch.ones(number, 1)),
+        Data(x=X, edge_index=EDGES, y=Y, edge_weight=torch.arange(number).float()),
+    ]
+    names = [data_fingerprint(graph) for graph in graphs]
+    assert len(set(names)) == len(graphs)
+    assert {(name[:24], name[48:]) for name in names} == {(names[0][:24], names[0][48:])}
+    assert data_fingerprint(graphs[-1], ignore=["edge_weight"]) == names[0]
+    order = torch.arange(number).flip(0)
+    assert (
+        data_fingerprint(graphs[-1].update({"edge_index": EDGES[:, order], "edge_weight": order.float()})) == names[-1]
+    )

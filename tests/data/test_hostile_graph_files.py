@@ -11,7 +11,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from graphcert.data import load_dataset, load_npz_graph
+from graphcert.data import load_dataset, load_graph_file
 from graphcert.data import published_files as files_module
 from graphcert.data.npz import read_npz
 from graphcert.data.planetoid import unpickle_array, unpickle_csr, unpickle_neighbours
@@ -69,7 +69,7 @@ def test_values_that_32_bits_do_not_tell_from_zero_are_refused(place, weight, tm
     np.savez(tmp_path / "mine.npz", **arrays, **data, labels=np.array([0, 1]))
     for standardise in (False, True):
         with pytest.raises(DataError, match=rf"{place} holds values below 1\.2e-38"):
-            load_npz_graph(tmp_path / "mine.npz", standardise=standardise, **SPLIT)
+            load_graph_file(tmp_path / "mine.npz", standardise=standardise, **SPLIT)
     with pytest.raises(DataError, match="X holds values below"):
         read_npz(io.BytesIO(archive({**GRAPH, "X": np.full((8, 1), weight)}.items())), "mine")
 

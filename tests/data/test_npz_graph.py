@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphcert.data import load_dataset, load_npz_graph, validate
+from graphcert.data import load_dataset, load_graph_file, validate
 from graphcert.data.npz import read_npz
 from graphcert.errors import DataError, InputError
 from graphcert.noise import BernoulliFlip, Gaussian, Smoothing, Uniform
@@ -59,7 +59,7 @@ def write(tmp_path, arrays):
 @pytest.mark.parametrize("layout", ["positions", "dots", "underscores"])
 def test_every_layout_gives_the_same_graph(layout, tmp_path):
     path = write(tmp_path, members(layout))
-    for data in (load_npz_graph(path, **SPLIT), load_dataset(path, **SPLIT), load_dataset(str(path), **SPLIT)):
+    for data in (load_graph_file(path, **SPLIT), load_dataset(path, **SPLIT), load_dataset(str(path), **SPLIT)):
         validate(data)
         assert data.edge_index.T.tolist() == np.argwhere(adjacency()).tolist()
         assert np.array_equal(data.x.numpy(), features())
@@ -84,7 +84,7 @@ DEVIATIONS = [
     ("dots", {"links": changed(adjacency(), (5, 6), 1)}, "directed: the edge 5 → 6 lacks its reverse"),
     ("positions", {"links": changed(adjacency(), (5, 6), 1)}, "directed: the edge 5 → 6 lacks its reverse"),
     ("dots", {"links": changed(adjacency(), (6, 6), 1)}, "self-loop at node 6"),
-    ("dots", {"links": adjacency() * 2}, "weights other than 1"),
+    ("dots", {"links": adjacency() * 2}, "the edges have edge_weight"),
 ]
 
 
@@ -109,7 +109,7 @@ def test_real_features_are_kept_and_refused_by_flips_alone(layout, dtype, tmp_pa
     if layout == "positions":
         arrays["X"] = REAL.astype(dtype)
     path = write(tmp_path, arrays)
-    data = load_npz_graph(path, **SPLIT)
+    data = load_graph_file(path, **SPLIT)
     assert np.array_equal(data.x.numpy(), REAL)
     assert data.x.dtype == torch.float32
     validate(data, binary=False)
@@ -117,7 +117,7 @@ def test_real_features_are_kept_and_refused_by_flips_alone(layout, dtype, tmp_pa
         Problem.of(data, Smoothing(BernoulliFlip(0.1, 0.1)), 0)
     for noise in (Smoothing(Gaussian(0.5)), Smoothing(Uniform(0.5, 0.25)), Smoothing(edges=BernoulliFlip(0.0, 0.4))):
         assert Problem.of(data, noise, 0).nodes == NODES
-    assert np.array_equal(load_npz_graph(path, standardise=True, **SPLIT).x.numpy(), REAL != 0)
+    assert np.array_equal(load_graph_file(path, standardise=True, **SPLIT).x.numpy(), REAL != 0)
 
 
 @pytest.mark.parametrize(
@@ -131,14 +131,14 @@ def test_real_features_are_kept_and_refused_by_flips_alone(layout, dtype, tmp_pa
 )
 def test_dense_features_that_are_none(features, sentence, tmp_path):
     with pytest.raises(DataError, match=f"mine.npz: .*{sentence}"):
-        load_npz_graph(write(tmp_path, {**members("positions"), "X": features}), **SPLIT)
+        load_graph_file(write(tmp_path, {**members("positions"), "X": features}), **SPLIT)
 
 
 def test_a_stored_zero_is_no_edge(tmp_path):
     arrays = members("dots")
     arrays["adj_matrix.data"] = arrays["adj_matrix.data"].copy()
     arrays["adj_matrix.data"][[0, list(np.argwhere(adjacency())[:, 0]).index(1)]] = 0  # 0 → 1 and 1 → 0
-    assert [0, 1] not in load_npz_graph(write(tmp_path, arrays), **SPLIT).edge_index.T.tolist()
+    assert [0, 1] not in load_graph_file(write(tmp_path, arrays), **SPLIT).edge_index.T.tolist()
 
 
 def broken(layout, **changes):
@@ -185,7 +185,7 @@ BROKEN = [
 def test_broken_rows_are_refused(changes, sentence, tmp_path):
     path = write(tmp_path, broken("dots", **changes))
     with pytest.raises(DataError, match=f"mine.npz: .*{sentence}"):
-        load_npz_graph(path, **SPLIT)
+        load_graph_file(path, **SPLIT)
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_broken_rows_are_refused(changes, sentence, tmp_path):
 def test_broken_positions_are_refused(changes, sentence, tmp_path):
     path = write(tmp_path, broken("positions", **changes))
     with pytest.raises(DataError, match=f"mine.npz: .*({sentence})"):
-        load_npz_graph(path, **SPLIT)
+        load_graph_file(path, **SPLIT)
 
 
 class Act:
@@ -222,22 +222,22 @@ def test_object_members_are_never_unpickled(tmp_path):
     trace = tmp_path / "trace"
     attack = np.array([Act(trace)], dtype=object)
     path = write(tmp_path, members("dots") | {"metadata": attack})
-    load_npz_graph(path, **SPLIT)  # a member that is not needed is not read
+    load_graph_file(path, **SPLIT)  # a member that is not needed is not read
     path = write(tmp_path, members("dots") | {"labels": attack})
     with pytest.raises(DataError, match="member labels is damaged or not a plain array"):
-        load_npz_graph(path, **SPLIT)
+        load_graph_file(path, **SPLIT)
     assert not trace.exists()
 
 
 def test_what_does_not_fit_into_memory_is_refused_with_the_numbers(tmp_path, monkeypatch):
     """A small file may unpack to a thousand times its size; here the room is what makes it too large."""
     path = write(tmp_path, members("dots"))
-    load_npz_graph(path, **SPLIT)
+    load_graph_file(path, **SPLIT)
     monkeypatch.setenv("GRAPHCERT_MEMORY", "1K")
     with pytest.raises(
         DataError, match=r"mine\.npz: its member .* would take .* GiB of memory, but .* GiB are allowed"
     ):
-        load_npz_graph(path, **SPLIT)
+        load_graph_file(path, **SPLIT)
 
 
 def test_a_header_that_claims_more_than_the_file_holds_is_refused(tmp_path):
@@ -250,7 +250,7 @@ def test_a_header_that_claims_more_than_the_file_holds_is_refused(tmp_path):
         for name, content in (contents | {"A.npy": header.getvalue()}).items():
             archive.writestr(name, content)
     with pytest.raises(DataError, match="member A is damaged"):
-        load_npz_graph(path, **SPLIT)
+        load_graph_file(path, **SPLIT)
 
 
 def test_members_that_are_no_arrays_do_not_count(tmp_path):
@@ -259,7 +259,7 @@ def test_members_that_are_no_arrays_do_not_count(tmp_path):
         for name in ("A", "X", "y"):
             archive.writestr(name, b"")
     with pytest.raises(DataError, match="none of the layouts"):
-        load_npz_graph(path)
+        load_graph_file(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", pytest.param(b"\x93NUMPY\x01\x00", id="npy")])
@@ -278,7 +278,7 @@ def test_other_members_than_a_graph(tmp_path):
 def test_a_missing_file_and_an_unknown_option(tmp_path):
     with pytest.raises(DataError, match=r"there is no file .*absent\.npz; check the path"):
         load_dataset(tmp_path / "absent.npz")
-    with pytest.raises(InputError, match="an npz file has no option nodes; it takes standardise"):
+    with pytest.raises(InputError, match="a file has no option nodes; it takes standardise, features, labels"):
         load_dataset(write(tmp_path, members("dots")), nodes=3)
 
 

@@ -222,7 +222,6 @@ def test_arguments_outside_their_domain(arguments, sentence):
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
-        (Data(edge_index=torch.tensor([[0], [1]]), num_nodes=2), "the graph is directed: the edge 0 → 1 lacks its reverse"),
         (Data(edge_index=torch.tensor([[0], [0]]), num_nodes=2), "self-loop at node 0"),
         (Data(edge_index=torch.tensor([[0, 1, 0, 1], [1, 0, 1, 0]]), num_nodes=2), "listed more than once"),
         (Data(edge_index=torch.tensor([[0, 5], [5, 0]]), num_nodes=2), "names node 5"),

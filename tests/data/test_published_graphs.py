@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch_geometric.utils import to_undirected
 
 import graphcert
-from graphcert.data import REGISTRY, data_fingerprint, describe_datasets, load_dataset, load_npz_graph, validate
+from graphcert.data import REGISTRY, data_fingerprint, describe_datasets, load_dataset, load_graph_file, validate
 from graphcert.errors import DataError, InputError
 
 ROOT = os.environ.get("GRAPHCERT_DATA")
@@ -24,6 +25,7 @@ WHOLE = {  # nodes and undirected edges without loops, of the whole files
     "planetoid_cora": (2708, 5278),
     "planetoid_citeseer": (3327, 4552),
     "polblogs": (1490, 16715),
+    "wisconsin": (251, 450),
 }
 
 
@@ -41,7 +43,11 @@ def test_default_form_is_the_largest_component(name):
     assert (data.x.shape[1], data.classes, data.name) == (entry.features, entry.classes, name)
     assert sorted(set(data.y.tolist()) - {-1}) == list(range(entry.classes))
     assert (data.y == -1).sum() == (10 if name == "planetoid_citeseer" else 0)
-    assert data.train_mask.sum() == data.val_mask.sum() == 20 * entry.classes
+    if name == "wisconsin":
+        assert [int(mask.sum()) for mask in (data.train_mask, data.val_mask, data.test_mask)] == [121, 80, 50]
+        assert all(len(data.y[mask].unique()) == 5 for mask in (data.train_mask, data.val_mask, data.test_mask))
+    else:
+        assert data.train_mask.sum() == data.val_mask.sum() == 20 * entry.classes
     assert torch.equal(data.train_mask.int() + data.val_mask.int() + data.test_mask.int(), (data.y >= 0).int())
 
 
@@ -53,13 +59,35 @@ def test_whole_graph(name):
     assert counts(data) == WHOLE[name]
 
 
+DIRECTED = {  # links without loops and repetitions, of the whole files
+    "cora_ml": 8416, "citeseer": 4591, "cora": 5429, "polblogs": 19022, "wisconsin": 499,
+}  # fmt: skip
+
+
+@needs_files
+@pytest.mark.parametrize("name", CITATION)
+def test_directions_are_kept_where_there_are_some(name):
+    if name not in DIRECTED:
+        with pytest.raises(InputError, match=f"{name} have no directions"):
+            load_dataset(name, directed=True)
+        return
+    directed, usual = load_dataset(name, directed=True, largest_component=False), load_dataset(name)
+    validate(directed, directed=True)
+    assert directed.num_edges == DIRECTED[name]
+    with pytest.raises(DataError, match="directed"):
+        validate(directed)
+    part = load_dataset(name, directed=True)
+    assert torch.equal(to_undirected(part.edge_index), usual.edge_index)
+    assert torch.equal(part.y, usual.y)
+
+
 @needs_files
 def test_polblogs_has_no_features_and_gets_the_identity():
     data = load_dataset("polblogs")
     assert data.featureless
     assert torch.equal(data.x, torch.eye(1222))
     assert torch.bincount(data.y).tolist() == [586, 636]
-    own = load_npz_graph(Path(ROOT) / "polblogs.npz", standardise=True, largest_component=True)
+    own = load_graph_file(Path(ROOT) / "polblogs.npz", standardise=True, largest_component=True)
     assert data_fingerprint(own) == data_fingerprint(data)
     assert not load_dataset("cora_ml").featureless
 
@@ -102,7 +130,7 @@ def test_largest_component_of_cora_ml_is_the_one_that_certificates_were_publishe
     published = Path(ROOT) / "base_certificates" / "cora_ml_lcc.npz"
     if not published.is_file():
         pytest.skip("GRAPHCERT_DATA has no base_certificates/cora_ml_lcc.npz")
-    assert data_fingerprint(load_npz_graph(published)) == data_fingerprint(load_dataset("cora_ml"))
+    assert data_fingerprint(load_graph_file(published)) == data_fingerprint(load_dataset("cora_ml"))
 
 
 @needs_files

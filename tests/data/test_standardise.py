@@ -1,5 +1,7 @@
 """The standard form: simple, undirected, binary, and reached in one step."""
 
+from dataclasses import replace
+
 import networkx as nx
 import numpy as np
 import pytest
@@ -31,7 +33,7 @@ def raw_graphs(draw):
         np.array(edges, np.int64).reshape(-1, 2).T,
         np.array(labels, np.int64),
         classes=3,
-        weighted=draw(st.booleans()),
+        values={"edge_weight": np.full(len(edges), 2.0, np.float32)} if draw(st.booleans()) else {},
     )
 
 
@@ -66,7 +68,7 @@ def test_standard_form_is_idempotent(graph):
     twice = standard_form(once)
     for part in ("features", "edges", "labels"):
         assert np.array_equal(getattr(once, part), getattr(twice, part))
-    assert not once.weighted
+    assert not once.values
 
 
 @given(raw_graphs())
@@ -81,6 +83,31 @@ def test_largest_component_keeps_the_order_and_is_idempotent(graph):
     inside = np.isin(standard.edges, members).all(axis=0)
     assert np.array_equal(named, standard.edges[:, inside])
     assert np.array_equal(keep_largest_component(kept).edges, kept.edges)
+
+
+@given(raw_graphs())
+def test_directions_and_weights_are_kept_where_that_is_asked_for(graph):
+    """Every directed edge once, in order, with what it carried where it was listed first; components are weak ones."""
+    listed = list(map(tuple, graph.edges.T.tolist()))
+    values = np.arange(len(listed), dtype=np.float32)
+    graph = replace(graph, values={"edge_weight": values, "edge_attr": np.stack([values, -values], axis=1)})
+    kept = standard_form(graph, directed=True, weights=True)
+    expected = sorted({edge for edge in listed if edge[0] != edge[1]})
+    assert list(map(tuple, kept.edges.T.tolist())) == expected
+    assert kept.values["edge_weight"].tolist() == [listed.index(edge) for edge in expected]
+    assert standard_form(graph, directed=True).values == {}
+    part = keep_largest_component(kept)
+    assert np.array_equal(part.labels, keep_largest_component(standard_form(graph)).labels)
+    inside = np.isin(kept.values["edge_weight"], part.values["edge_weight"])
+    assert np.array_equal(part.values["edge_attr"], kept.values["edge_attr"][inside])
+    names = np.flatnonzero(connected(graph))
+    assert np.array_equal(names[part.edges], kept.edges[:, inside])
+
+
+def connected(graph):
+    """Whether a node is in the largest component, of equal ones the earliest."""
+    components = [sorted(component) for component in nx.connected_components(simple_graph(graph))]
+    return np.isin(np.arange(graph.nodes), min(components, key=lambda component: (-len(component), component[0])))
 
 
 def test_undirected_does_not_confuse_pairs_with_equal_sums():

@@ -71,6 +71,38 @@ def test_real_features_reach_the_model_under_edge_noise(graph):
     assert torch.equal(x.to_dense(), scaled.x)
 
 
+class Weighing(torch.nn.Module):
+    """Keeps what it was shown; its argument of weights is not the third one."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale, self.shown = torch.nn.Parameter(torch.ones(CLASSES)), []
+
+    def forward(self, x, edge_index, edge_attr=None, edge_weight=None):
+        self.shown.append((edge_index, edge_attr, edge_weight))
+        return x[:, :CLASSES] * self.scale
+
+
+@pytest.mark.parametrize("objective", ["cross_entropy", "stability"])
+@pytest.mark.parametrize("directed", [False, True])
+def test_models_are_trained_with_the_weights_of_their_edges(directed, objective, graph):
+    source, target = graph.edge_index
+    kept = (source < target) | (source % 3 > 0) if directed else source >= 0
+    data = Data(graph.x, graph.edge_index[:, kept], edge_weight=(1000 * source + target + 1).float()[kept])
+    noise = Smoothing(edges=BernoulliFlip(0.01, 0.3), added_weight=0.5)
+    problem, model = Problem.of(data, noise, 1, takes=("edge_weight", "edge_attr")), Weighing()
+    assert problem.smoothing.directed == directed
+    schedule = Training(epochs=2, validate_every=1, objective=objective)
+    fit(model, graph, schedule=schedule, sampler=problem.sampler, carried=problem.carried)
+    clean, added = {tuple(edge) for edge in data.edge_index.T.tolist()}, 0
+    for edges, attr, weights in model.shown:
+        assert attr is None
+        for (u, v), weight in zip(edges.T.tolist(), weights.tolist(), strict=True):
+            assert weight == (1000 * u + v + 1 if (u, v) in clean else 0.5)
+            added += (u, v) not in clean
+    assert added > 0
+
+
 def weights_of(model):
     return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
 

@@ -58,7 +58,7 @@ def test_stages_run_through_python(tmp_path):
     assert torch.equal(model(data.x, data.edge_index), again(data.x, data.edge_index))
     noise = gc.Smoothing(features=gc.BernoulliFlip(0.02, 0.02))
     votes = gc.sample_votes(again, data, noise, 200, 20, workers=1)
-    assert votes.manifest["path"] == "generic"
+    assert votes.manifest["path"] == "lazy"
     assert gc.certify(votes, alpha=0.05).robust(add=0, delete=0).shape == (80,)
 
 
@@ -117,8 +117,9 @@ def changed(**parts):
         (lambda: 3, "must return a torch_geometric.data.Data, got int"),
         (changed(y=None), "has no y"),
         (changed(x=torch.full((120, 2), torch.nan)), "NaN"),
-        (changed(edge_index=torch.tensor([[0], [1]])), "directed"),
-        (changed(edge_weight=torch.ones(240)), "has edge_weight"),
+        (changed(edge_index=torch.tensor([[0], [1]])), r"directed.*or keep directions with directed=True"),
+        (changed(edge_weight=torch.ones(240)), "the edges have edge_weight.*weights=True"),
+        (changed(edge_type=torch.ones(240)), "has edge_type"),
         (changed(train_mask=torch.ones(120, dtype=torch.bool)), "lacks val_mask, test_mask"),
         (changed(classes=1), "data.y names class 1"),
     ],
@@ -137,6 +138,25 @@ def test_real_features_and_masks_are_kept():
     assert torch.equal(data.x, x)
     assert all(torch.equal(data[name], mask) for name, mask in masks.items())
     assert np.array_equal(data.y, two_rings().y)
+
+
+def test_directions_and_weights_are_kept_on_request():
+    graph = two_rings()
+    edges, weight, attr = (
+        graph.edge_index[:, 1:],
+        torch.arange(1.0, graph.num_edges),
+        torch.ones(graph.num_edges - 1, 2),
+    )
+    gc.register_dataset("mine", changed(edge_index=edges, edge_weight=weight, edge_attr=attr))
+    data = gc.load_dataset("mine", directed=True, weights=True)
+    kept = {(*edge, w) for *edge, w in zip(*data.edge_index.tolist(), data.edge_weight.tolist(), strict=True)}
+    assert kept == {(*edge, w) for *edge, w in zip(*edges.tolist(), weight.tolist(), strict=True)}
+    assert torch.equal(data.edge_attr, attr)
+    gc.register_dataset("asking", lambda directed: changed(edge_index=edges)() if directed else two_rings())
+    assert gc.load_dataset("asking").is_undirected()
+    assert gc.load_dataset("asking", directed=True).num_edges == edges.shape[1]
+    with pytest.raises(InputError, match=r"two_rings: every edge has its reverse.*leave directed out"):
+        gc.load_dataset("two_rings", directed=True)
 
 
 def test_options_are_those_of_the_loader():

@@ -6,12 +6,13 @@ False-alarm rate: 1e-6 for every test below (see flip_law), for whatever seed.
 import numpy as np
 import pytest
 from flip_law import FALSE_ALARM, assert_independent_bits, count_tails, independent_bits_tails
-from sampler_cases import make_sampler
+from sampler_cases import csr, make_sampler
 from seeds import fresh_seed
 
-from graphcert.noise import BernoulliFlip
+from graphcert.noise import BernoulliFlip, Smoothing
 from graphcert.sampling.flips import draw_gaps, gap_table
 from graphcert.sampling.philox import MAIN, PILOT
+from graphcert.sampling.sampler import Sampler
 
 LAWS = [BernoulliFlip(0.05, 0.4), BernoulliFlip(0.5, 0.9), BernoulliFlip(0.7, 0.02)]
 NODES = 40
@@ -27,10 +28,11 @@ def small_graph():
     return x, np.triu(generator.random((NODES, NODES)) < 0.15, 1)
 
 
-def sampled_flips(x, upper, features, edges, seed, samples, purpose=MAIN):
-    """(S, M) flips and (M,) their rates: all feature bits, then all pairs i < j of nodes."""
-    one = make_sampler(x, upper, features, edges, seed)
-    pairs = np.triu_indices(len(x), 1)
+def sampled_flips(x, links, features, edges, seed, samples, purpose=MAIN, directed=False):
+    """(S, M) flips and (M,) their rates: all feature bits, then all pairs i < j of nodes, or all i ≠ j if directed."""
+    scheme = Smoothing(features, edges, directed=directed)
+    one = Sampler(csr(x), x.shape[1], csr(links), scheme, seed)
+    pairs = np.nonzero(~np.eye(len(x), dtype=bool)) if directed else np.triu_indices(len(x), 1)
     flips = np.empty((samples, x.size + len(pairs[0])), bool)
     noisy_x, adjacency, work = np.empty_like(x), np.empty((len(x),) * 2, bool), one.workspace()
     for sample in range(samples):
@@ -41,14 +43,23 @@ def sampled_flips(x, upper, features, edges, seed, samples, purpose=MAIN):
             matrix[:] = False
             matrix[np.repeat(np.arange(len(x)), np.diff(ones.indptr)), ones.indices] = True
         flips[sample, : x.size] = (noisy_x != x).ravel()
-        flips[sample, x.size :] = (adjacency != upper)[pairs]
-    rates = [np.where(clean, law.delete, law.add) for clean, law in ((x.ravel(), features), (upper[pairs], edges))]
+        assert not adjacency.diagonal().any()
+        flips[sample, x.size :] = (adjacency != links)[pairs]
+    rates = [np.where(clean, law.delete, law.add) for clean, law in ((x.ravel(), features), (links[pairs], edges))]
     return flips, np.concatenate(rates)
 
 
 @pytest.mark.parametrize(("features", "edges", "seed"), [(*LAWS[:2], 1), (*LAWS[1:], 2), (LAWS[2], LAWS[0], 2**63)])
 def test_bits_and_edges_flip_independently_at_their_rates(features, edges, seed):
     assert_independent_bits(*sampled_flips(*small_graph(), features, edges, seed, 3000))
+
+
+@pytest.mark.parametrize(("features", "edges", "seed"), [(*LAWS[:2], 4)])
+def test_directions_flip_independently_at_their_rates(features, edges, seed):
+    """Every ordered pair is drawn for itself, both directions of a pair of nodes too."""
+    x, upper = small_graph()
+    links = upper | (np.random.default_rng(7).random(upper.shape) < 0.15) & ~np.eye(NODES, dtype=bool)
+    assert_independent_bits(*sampled_flips(x, links, features, edges, seed, 3000, directed=True))
 
 
 def test_pilot_and_main_samples_are_independent():

@@ -1,7 +1,9 @@
 """What a new user hands over as a model, as data and as noise: it works, or one sentence says what to write."""
 
-from functools import partial
-from types import SimpleNamespace
+from fractions import Fraction
+from functools import cache, partial
+from itertools import product
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -70,6 +72,102 @@ def test_a_function_is_known_by_its_code_and_by_what_it_uses(tmp_path):
     take(functions[0], store=tmp_path)
     with pytest.raises(VotesError):
         take(functions[1], store=tmp_path)
+
+
+class Holder:
+    """An object that is no module and has one."""
+
+    __slots__ = ("model",)
+
+    def __init__(self, model):
+        self.model = model
+
+    def __call__(self, x, edge_index):
+        return self.model(x, edge_index)
+
+    def predicted(self, x, edge_index):
+        return self.model(x, edge_index)
+
+
+def of_python_module(model):
+    space = ModuleType("a_module_of_the_user")
+    space.model = model
+    return lambda x, edge_index: space.model(x, edge_index)
+
+
+def of_class(model):
+    kind = type("Settings", (), {"model": model})
+    return lambda x, edge_index: kind.model(x, edge_index)
+
+
+def of_namespace(model):
+    space = SimpleNamespace(model=model)
+    return lambda x, edge_index: space.model(x, edge_index)
+
+
+def of_object(model):
+    holder = Holder([model])
+    return lambda x, edge_index: holder.model[0](x, edge_index)
+
+
+HELD = {
+    "namespace": of_namespace,
+    "object": of_object,
+    "slots": Holder,
+    "method": lambda model: Holder(model).predicted,
+    "class": of_class,
+    "module of Python": of_python_module,
+    "functools cache": lambda model: cache(lambda x, edge_index: model(x, edge_index)),
+}
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_modules_are_found_wherever_a_function_keeps_them(name):
+    """They vote in evaluation mode, are left as they were, and their weights are part of what the function is."""
+    model, other = (randomise(generic_model("normalised"), seed).train() for seed in (1, 2))
+    state = {key: value.clone() for key, value in model.state_dict().items()}
+    votes = take(HELD[name](model))
+    assert votes == take(model)
+    assert votes.manifest["model"] != take(HELD[name](other)).manifest["model"]
+    assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
+    assert all(part.training for part in model.modules())
+
+
+VALUES = {
+    "numbers of numpy": (np.float32(1), np.float32(2)),
+    "sets": ({"a", "b"}, {"a", "c"}),
+    "keys": ({"a": 1}, {"b": 1}),
+    "fractions": (Fraction(1, 2), Fraction(1, 3)),
+    "functions of torch": (torch.relu, torch.tanh),
+    "classes": (nn.ReLU, nn.ELU),
+    "bfloat16": (torch.zeros(2, dtype=torch.bfloat16), torch.ones(2, dtype=torch.bfloat16)),
+    "sparse": (torch.eye(2).to_sparse(), 2 * torch.eye(2).to_sparse()),
+    "sparse rows": (torch.eye(2).to_sparse_csr(), 2 * torch.eye(2).to_sparse_csr()),
+}
+
+
+class Keeping(Perceptron):
+    """Keeps a value that is neither a parameter, nor a saved buffer, nor a plain setting."""
+
+    def __init__(self, value, buffer=None):
+        super().__init__()
+        self.value = value
+        self.register_buffer("unsaved", buffer, persistent=False)
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_what_decides_a_vote_is_part_of_the_name_of_a_model(name):
+    function = lambda value: lambda x, edge_index: (value, x[:, :CLASSES])[1]  # noqa: E731
+    model = lambda value: randomise(Keeping(value))  # noqa: E731
+    for of_value in (function, model):
+        one, other, again = (take(of_value(VALUES[name][k])).manifest for k in (0, 1, 0))
+        assert one == again
+        assert one != other
+
+
+def test_a_buffer_that_is_not_saved_is_part_of_the_name_of_a_model():
+    one, other = (take(randomise(Keeping(None, torch.full((2,), float(k))))).manifest for k in range(2))
+    assert one != other
 
 
 def test_images_need_a_module():
@@ -207,8 +305,11 @@ def test_a_cache_in_a_closure_is_found():
 
 
 def test_what_a_model_stumbles_over_at_its_first_call_is_said():
-    message = sentence(ModelError, generic_model("pyg gcn"), small_graph(x=DATA.x[:, :7]))
+    message = sentence(ModelError, generic_model("pyg gcn"), small_graph(x=DATA.x[:, :7]), path="generic")
     assert "cannot be called as model(x, edge_index) with torch.float32 x (24, 7)" in message
+    assert "takes 20 features but the data have 7" in sentence(
+        ModelError, generic_model("pyg gcn"), small_graph(x=DATA.x[:, :7])
+    )
 
 
 def test_sequential_models_of_torch_geometric_work():
@@ -265,8 +366,9 @@ def test_features_normalised_in_place(noise):
 # Data
 
 
-@pytest.mark.parametrize("name", LEFT_OUT)
-@pytest.mark.parametrize("model", ["gcn", "pyg gcn"])
+@pytest.mark.parametrize(
+    ("name", "model"), [*product(LEFT_OUT, ["gcn"]), *product(("edge_type", "adj_t", "batch"), ["pyg gcn"])]
+)
 def test_what_the_call_leaves_out_is_refused_by_name(name, model):
     data = small_graph()
     data[name] = torch.ones(len(data.x) if name == "batch" else data.edge_index.shape[1])
@@ -316,16 +418,13 @@ def test_nodes_without_features_are_told_of_identity_features(x, noise):
     assert take(gc.models.build_model("gcn", NODES, CLASSES).eval(), data, noise=noise).samples == 12
 
 
-def test_normalised_features_are_told_where_normalisation_belongs():
-    """The line given makes the model on binary features what it was on normalised ones."""
+def test_features_that_are_no_bits_are_told_where_normalisation_belongs():
+    """The model that is named is on binary features what it was on normalised ones."""
     x = DATA.x / DATA.x.sum(dim=-1, keepdim=True).clamp(min=1)
-    message = sentence(DataError, sparse_model("gcn"), small_graph(x=x))
-    assert "(data.x != 0).float()" in message
-    start = message.index("x = x / ")
-    line = message[start : message.index(", or take")]
-    space = {"x": (x != 0).float()}
-    exec(line, space)
-    assert torch.equal(space["x"], x)
+    message = sentence(DataError, sparse_model("gcn"), small_graph(x=2 * x))
+    assert "data.x = (data.x != 0).float(), and gc.Rownormalised(model)" in message
+    model = randomise(Perceptron())
+    assert torch.equal(gc.Rownormalised(model)((2 * x != 0).float(), DATA.edge_index), model(x, DATA.edge_index))
 
 
 # Noise

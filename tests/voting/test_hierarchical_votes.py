@@ -7,6 +7,7 @@ import pytest
 import torch
 from scipy.stats import binom
 from torch_geometric.data import Data
+from torch_geometric.nn import GAT, GraphSAGE
 from voting_cases import CLASSES, FEATURES, NODES, SPARSE_MODELS, Perceptron, randomise, small_graph
 
 from graphcert.errors import DataError, ModelError, VotesError
@@ -67,13 +68,26 @@ def test_sparse_and_generic_path_agree_sample_by_sample(name, noise):
 
 
 @every_noise
-@pytest.mark.parametrize("path", ["sparse", "generic"])
+@pytest.mark.parametrize("kind", [GAT, GraphSAGE])
+def test_layers_of_torch_geometric_agree_on_every_path(kind, noise):
+    problem, model = Problem.of(small_graph(), NOISE[noise], 5), randomise(kind(columns(noise), 8, 2, CLASSES))
+    paths = [choose_path(problem, model, path) for path in ("auto", "lazy", "generic")]
+    assert [path.name for path in paths] == ["recognised", "lazy", "generic"]
+    for sample in (0, 1, 777):
+        found = [path.logits(MAIN, sample) for path in paths]
+        for logits in found[:2]:
+            np.testing.assert_allclose(logits, found[2], rtol=0, atol=1e-4)
+
+
+@every_noise
+@pytest.mark.parametrize("path", ["sparse", "recognised", "lazy", "generic"])
 def test_votes_do_not_depend_on_threads_batches_and_shards(noise, path):
     model = model_of(noise) if path == "sparse" else randomise(Wide(columns(noise)))
     data = small_graph()
 
     def take(**options):
-        return sample_votes(model, data, NOISE[noise], 61, 23, 3, **options)
+        asked = path if path in ("lazy", "generic") else "auto"
+        return sample_votes(model, data, NOISE[noise], 61, 23, 3, path=asked, **options)
 
     expected = take(workers=1, batch_size=1000)
     assert expected.manifest["path"] == path

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 from voting_cases import (
     CLASSES,
     GENERIC_MODELS,
@@ -23,7 +24,7 @@ from graphcert.noise import Smoothing
 from graphcert.sampling.philox import CHECK, MAIN, PILOT
 from graphcert.voting import sample_votes
 from graphcert.voting.noisy_graph import Problem
-from graphcert.voting.paths import GenericPath, SparsePath
+from graphcert.voting.paths import GenericInput, GenericPath, SparsePath
 from graphcert.voting.sample import choose_path
 
 LOCALIZED = COMMON_NOISE["localized"]
@@ -110,11 +111,15 @@ def test_both_paths_give_the_same_votes(name, noise):
 
 
 @every_noise
+@pytest.mark.parametrize("asked", ["auto", "lazy", "generic"])
 @pytest.mark.parametrize("name", GENERIC_MODELS)
-def test_any_module_votes_as_if_called_on_every_sample_by_hand(name, noise):
+def test_any_module_votes_as_if_called_on_every_sample_by_hand(name, asked, noise):
     problem, model = problem_of(noise), generic_model(name)
-    path = choose_path(problem, model)
-    assert isinstance(path, GenericPath)
+    path = choose_path(problem, model, asked)
+    # A mean over all nodes needs the numbers; everything else of these models is recognised.
+    automatic = "generic" if name == "centred" else "recognised"
+    assert path.name == (automatic if asked == "auto" else asked)
+    assert path.densified == (("aten.mean.dim",) if name == "centred" and asked != "generic" else ())
     expected = np.zeros((NODES, CLASSES), np.int64)
     sure = np.ones(NODES, bool)
     for sample in range(3, 20):
@@ -146,6 +151,38 @@ def test_models_that_look_at_the_whole_graph_are_shown_one_graph_at_a_time(name)
     assert GenericPath(problem_of("features"), generic_model(name)).unit == 1
 
 
+class Small(Perceptron):
+    """Small logits that depend on all nodes together."""
+
+    def forward(self, x, edge_index):
+        return 1e-6 * self.layers(x).softmax(dim=0)
+
+
+class Seldom(Perceptron):
+    """Looks at the whole graph, and hardly any noise makes a difference."""
+
+    def __init__(self, seldom):
+        super().__init__()
+        self.seldom = seldom
+
+    def forward(self, x, edge_index):
+        return self.layers(x) + float(self.seldom(x, edge_index)) * torch.arange(CLASSES)
+
+
+WHOLE = {
+    "small logits": Small(),
+    "a hub": Seldom(lambda x, edge_index: edge_index[1].bincount().max() > NODES - 2),
+    "a full row": Seldom(lambda x, edge_index: x.mean(dim=1).max() == 1),
+    "an empty row": Seldom(lambda x, edge_index: x.sum(dim=1).min() == 0 and edge_index.numel() > 0),
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_what_a_whole_graph_seldom_decides_is_noticed(name):
+    data = small_graph(x=torch.cat([torch.ones(NODES, 1), small_graph().x[:, 1:]], dim=1))
+    assert GenericPath(problem_of("edges", data), randomise(WHOLE[name])).unit == 1
+
+
 def test_large_graphs_come_alone():
     assert GenericPath(problem_of("features", small_graph(5 * NODES + 1)), generic_model("perceptron")).unit == 1
 
@@ -160,11 +197,11 @@ class Sharpened(GCN):
 
 
 @pytest.mark.parametrize("scale", [0.5, 1e-4])
-def test_a_model_that_its_kernels_do_not_reproduce_takes_the_generic_path(scale):
+def test_a_model_that_its_kernels_do_not_reproduce_takes_another_path(scale):
     """However small its logits are."""
     problem, model = problem_of("both"), randomise(Sharpened(20, CLASSES), scale=scale)
     path = choose_path(problem, model)
-    assert path.name == "generic"
+    assert path.name == "lazy"
     expected = logits_by_hand(problem, model, MAIN, 4)
     np.testing.assert_allclose(path.logits(MAIN, 4), expected, rtol=0, atol=1e-4 * scale)
     with pytest.raises(UnsupportedError, match="Sharpened has no sparse path, or its kernels disagree"):
@@ -173,9 +210,54 @@ def test_a_model_that_its_kernels_do_not_reproduce_takes_the_generic_path(scale)
     assert choose_path(problem, model).name == "sparse"
 
 
-def test_the_sparse_path_is_refused_to_models_without_one():
-    with pytest.raises(UnsupportedError, match=r"Perceptron has no sparse path.*; use path='generic'"):
-        choose_path(problem_of("features"), randomise(Perceptron()), "sparse")
+class Insisting(Perceptron):
+    """Works with numbers in memory."""
+
+    def forward(self, x, edge_index):
+        return self.layers(torch.from_numpy(x.numpy()))
+
+
+def test_paths_are_refused_to_models_without_them():
+    problem = problem_of("features")
+    with pytest.raises(UnsupportedError, match=r"Centred has no sparse path.*; use path='generic'"):
+        choose_path(problem, generic_model("centred"), "sparse")
+    model = randomise(Insisting())
+    with pytest.raises(UnsupportedError, match=r"Insisting has no lazy path.*; use path='generic'"):
+        choose_path(problem, model, "lazy")
+    assert choose_path(problem, model).name == "generic"
+
+
+def test_the_manifest_names_the_path_and_what_made_features_dense():
+    data, noise = small_graph(), NOISE["both"]
+    taken = {name: sample_votes(generic_model(name), data, noise, 20, 10, workers=1) for name in ("pyg gcn", "centred")}
+    assert taken["pyg gcn"].manifest["path"] == "recognised"
+    assert "densified" not in taken["pyg gcn"].manifest
+    assert taken["centred"].manifest["path"] == "generic"
+    assert taken["centred"].manifest["densified"] == ["aten.mean.dim"]
+
+
+class Remembering(Perceptron):
+    """Two weights, and one that is new in every call."""
+
+    def forward(self, x, edge_index):
+        first = self.layers[0].weight
+        sums = torch.zeros_like(x).index_add_(0, edge_index[1], x[edge_index[0]])
+        hidden = F.linear(x, first) + F.linear(sums, first * edge_index.shape[1]) + x @ first.flip(0).t()
+        return self.layers[1:](hidden)
+
+
+@every_noise
+def test_first_weights_are_known_by_their_numbers(noise):
+    """One drawing of a sample gives all products; a weight that changes is multiplied anew."""
+    problem, model = problem_of(noise), randomise(Remembering())
+    lazy, generic = choose_path(problem, model), GenericPath(problem, model)
+    assert lazy.name == "lazy"
+    twin = lazy.fork()
+    for sample in (4, 5, 4, 90):
+        expected = generic.logits(MAIN, sample)
+        scale = np.abs(expected).max()
+        np.testing.assert_allclose(lazy.logits(MAIN, sample), expected, rtol=0, atol=1e-5 * scale)
+        assert np.array_equal(twin.logits(MAIN, sample), lazy.logits(MAIN, sample))
 
 
 def test_the_generic_path_is_there_for_every_model():
@@ -191,10 +273,23 @@ def test_a_model_for_other_features_is_refused():
 
 def test_forks_share_nothing_that_a_sample_writes_to():
     problem = problem_of("both")
-    for path in (SparsePath(problem, sparse_model("gcn")), GenericPath(problem, generic_model("pyg gcn"))):
+    pyg = generic_model("pyg gcn")
+    paths = [choose_path(problem, pyg, path) for path in ("sparse", "lazy", "generic")]
+    for path in (SparsePath(problem, sparse_model("gcn")), *paths):
         twin = path.fork()
         expected = path.logits(MAIN, 1)
         kept = expected.copy()
         assert not np.array_equal(twin.logits(MAIN, 2), expected)
         assert np.array_equal(expected, kept)
         assert np.array_equal(twin.logits(MAIN, 1), kept)
+
+
+@pytest.mark.parametrize("noise", ["features", "edges", "both", "localized"])
+def test_features_that_travel_as_positions_are_the_same(noise):
+    """As they do to an accelerator; here the way there and back is on one processor."""
+    problem = Problem.of(small_graph(), NOISE[noise], 3)
+    stays, travels = GenericInput(problem), GenericInput(problem)
+    travels._travels = True
+    for start, count in ((0, 1), (3, 4)):
+        for one, other in zip(stays.union(MAIN, start, count), travels.union(MAIN, start, count), strict=True):
+            assert torch.equal(one, other)

@@ -150,6 +150,7 @@ def tight_problem(
         p_other: (N,) simultaneous upper bounds of every other class, for the multi-class rule; None for the binary one.
     """
     p = np.asarray(p_lower, dtype=np.float64)
-    axes = scheme_axes(Views.of_flips(smoothing, p.size), smoothing.perturbs("features"), data)
+    views = Views.of_flips(smoothing, p.size)
+    axes = scheme_axes(views, smoothing.perturbs("features"), data, smoothing.directed)
     other = None if p_other is None else np.asarray(p_other, dtype=np.float64)
     return TightProblem(axes.groups, p, axes.laws, axes.law_of_axis, axes.axis_class, axes.capacity, p_other=other)

@@ -8,7 +8,7 @@ import numpy as np
 
 from graphcert.collective.half_spaces.localized_problem import LocalizedProblem, axis_weights
 from graphcert.collective.half_spaces.receptive_problem import check_reach
-from graphcert.collective.receptive_field import receptive_field, undirected_edges
+from graphcert.collective.receptive_field import edge_columns, receptive_field
 from graphcert.collective.solvers.program import UNLIMITED, BoolArray, FloatArray, IntArray, Sparse
 from graphcert.errors import InputError
 from graphcert.noise import AXES, BernoulliFlip, Scheme, Views
@@ -41,13 +41,14 @@ class SchemeAxes:
         return np.array([axis.endswith("delete") for axis in AXES])[self.axis_class]
 
 
-def scheme_axes(views: Views[BernoulliFlip], smoothed_features: bool, data: Any = None) -> SchemeAxes:
+def scheme_axes(views: Views[BernoulliFlip], smoothed_features: bool, data: Any, directed: bool) -> SchemeAxes:
     """The axes that `views` see.
 
     Args:
         views: of a scheme of N outputs.
         smoothed_features: whether features carry noise; only then they are known to be bits.
         data: the clean graph (`x`, `edge_index`), which limits how often a block can be changed; None for no limit.
+        directed: every direction between two blocks counts as a pair of nodes of its own.
     """
     blocks = views.feature_law.shape[1]
     low, high = np.triu_indices(blocks)
@@ -58,7 +59,9 @@ def scheme_axes(views: Views[BernoulliFlip], smoothed_features: bool, data: Any 
         laws=views.feature_laws + views.edge_laws,
         law_of_axis=np.concatenate([views.feature_law, views.feature_law, edge_law, edge_law], axis=1),
         axis_class=classes,
-        capacity=np.full(classes.size, UNLIMITED) if data is None else _capacity(smoothed_features, views, data),
+        capacity=np.full(classes.size, UNLIMITED)
+        if data is None
+        else _capacity(smoothed_features, views, data, directed),
     )
 
 
@@ -75,7 +78,8 @@ def smoothing_problem(
         kinds: (N,) whole numbers; outputs of one group are told apart by them, such as by their bounds of other classes,
             within which η rises in all directions at once.
     """
-    axes = scheme_axes(Views.of_flips(smoothing, eta.shape[1]), smoothing.perturbs("features"), data)
+    views = Views.of_flips(smoothing, eta.shape[1])
+    axes = scheme_axes(views, smoothing.perturbs("features"), data, smoothing.directed)
     weights, groups = axis_weights(axes.laws, axes.law_of_axis, axes.deletes, orders), axes.groups
     if kinds is not None:
         pairs, groups = np.unique([groups, kinds], axis=1, return_inverse=True)
@@ -89,7 +93,7 @@ def smoothing_problem(
     )
 
 
-def _capacity(smoothed_features: bool, views: Views[BernoulliFlip], data: Any) -> IntArray:
+def _capacity(smoothed_features: bool, views: Views[BernoulliFlip], data: Any, directed: bool) -> IntArray:
     """How many zeros and ones of features, and of edges, every block (or pair of blocks) has.
 
     Features that are not smoothed need not be bits; nothing is assumed about how often they can change.
@@ -104,8 +108,8 @@ def _capacity(smoothed_features: bool, views: Views[BernoulliFlip], data: Any) -
     ones = np.bincount(block, (features != 0).sum(axis=1), blocks).astype(np.int64)
     low, high = np.triu_indices(blocks)
     between = np.zeros((blocks, blocks), np.int64)
-    np.add.at(between, tuple(np.sort(block[undirected_edges(data)], axis=0)), 1)
-    pairs = np.where(low == high, sizes[low] * (sizes[low] - 1) // 2, sizes[low] * sizes[high])
+    np.add.at(between, tuple(np.sort(block[edge_columns(data, directed=directed)], axis=0)), 1)
+    pairs = np.where(low == high, sizes[low] * (sizes[low] - 1) // 2, sizes[low] * sizes[high]) * (1 + directed)
     edges = between[low, high]
     zeros = sizes * features.shape[1] - ones
     if not smoothed_features:
@@ -122,14 +126,14 @@ def smoothing_places(smoothing: Scheme, data: Any) -> dict[str, IntArray]:
 
     Returns:
         per axis name: for features (N,), the block of every node; for edges (E,), the pair of blocks of every edge of
-        the graph, in the order of `undirected_edges`. ("edge_add" on these columns is for a masked reach.)
+        the graph, in the order of `edge_columns`. ("edge_add" on these columns is for a masked reach.)
 
     Raises:
         InputError: if the partition is one of another number of nodes.
     """
     nodes = len(data.x)
     views = Views.of_flips(smoothing, nodes)
-    ends = undirected_edges(data.edge_index, nodes)
+    ends = edge_columns(data.edge_index, nodes, smoothing.directed)
     if ends.size and int(ends.max()) >= views.block.size:
         raise InputError(f"the graph has edges to node {int(ends.max())}, but features of {nodes} nodes only")
     blocks = views.feature_law.shape[1]
@@ -173,7 +177,9 @@ def scheme_perception(smoothing: Scheme, nodes: int, data: Any, layers: int, nor
     check_reach(smoothing)
     places = smoothing_places(smoothing, data)
     field = {
-        axis: receptive_field(data.edge_index, layers, axis, num_nodes=nodes, normalisation=normalisation)
+        axis: receptive_field(
+            data.edge_index, layers, axis, num_nodes=nodes, normalisation=normalisation, directed=smoothing.directed
+        )
         for axis in ("feature_add", "edge_delete")
     }
     ones = (np.asarray(data.x) != 0).sum(axis=1)
@@ -182,5 +188,5 @@ def scheme_perception(smoothing: Scheme, nodes: int, data: Any, layers: int, nor
         dict(zip(_CLASSES, (field["feature_add"], field["feature_add"], field["edge_delete"]), strict=True)),
         {axis: places[axis] for axis in _CLASSES},
         room if smoothing.perturbs("features") else {},  # features without noise need not be bits
-        undirected_edges(data.edge_index, nodes),
+        edge_columns(data.edge_index, nodes, smoothing.directed),
     )

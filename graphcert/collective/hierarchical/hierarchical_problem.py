@@ -275,7 +275,7 @@ def hierarchical_problem(
     flips, ablated = views.flips_of_rows(), smoothing.hides_rows
     blocks = views.feature_law.shape[1]
     rows = np.bincount(views.block, minlength=blocks)
-    axes = scheme_axes(flips, True, data)
+    axes = scheme_axes(flips, True, data, smoothing.directed)
     if data is None or (ablated and not np.isin(data.x, (0, 1)).all()):  # bits of other features are not counted here
         content = tuple(BlockRows(None, 0, int(number)) for number in rows)
     else:

@@ -117,7 +117,12 @@ def _at_budgets(content: ReportContent) -> Markup:
 
 
 def _chosen(sweep: Sweep) -> list[int]:
-    """Places of at most `_ROWS` budgets: that of the largest gain, and others that leave somebody certified."""
+    """Places of at most `_ROWS` budgets: that of the largest gain, and others that leave somebody certified.
+
+    Few budgets that are not all combinations over some axes were asked for one by one, and each is shown.
+    """
+    if len(sweep.best) <= _ROWS and len(sweep.axes) > 1 and sweep.panel(sweep.gain) is None:
+        return list(range(len(sweep.best)))
     columns = [sweep.best.axes.index(axis) for axis in sweep.axes] or slice(None)
     changed = sweep.best.budgets[:, columns]
     alive = np.flatnonzero((sweep.best.certified > 0) & (changed > 0).all(axis=1))

@@ -11,7 +11,7 @@ from graphcert.certificates import BudgetGrid, Certificate, ScoreCertificate
 from graphcert.collective import CollectiveCurve
 from graphcert.collective.curve import SHIFT
 from graphcert.errors import InputError, UnsupportedError
-from graphcert.noise import AXES, Partition, Smoothing
+from graphcert.noise import AXES, Budget, Partition, Smoothing
 from graphcert.report.graphs.sweep import Sweep
 from graphcert.votes import Votes
 
@@ -55,6 +55,7 @@ class ReportContent:
         isotropic: the same model under isotropic noise at equal accuracy; None if not compared.
         mean_score: the classifier of the largest mean score, one curve per sweep; empty if votes carry no scores.
         scores: the claims about that classifier, per node; None if votes carry no scores.
+        budgets: single budgets of the table of certified targets; empty for round ones of the curves.
     """
 
     title: str
@@ -70,6 +71,7 @@ class ReportContent:
     isotropic: Isotropic | None = None
     mean_score: tuple[CollectiveCurve, ...] = ()
     scores: ScoreCertificate | None = None
+    budgets: tuple[Budget, ...] = ()
 
     def __post_init__(self) -> None:
         claimed, cast = self.certificate, self.votes

@@ -57,8 +57,10 @@ def standing(content: ReportContent, budget: Budget) -> Standing:
 
 
 def headline(content: ReportContent) -> list[Standing]:
-    """No change, a few budgets on every axis that is drawn as a curve, and the smallest joint budgets."""
-    budgets = [Budget()]
+    """No change, and the single budgets of the content; without any a few on every curve, and the smallest joint ones."""
+    budgets = [Budget(), *content.budgets]
+    if content.budgets:
+        return [standing(content, budget) for budget in dict.fromkeys(budgets)]
     per_axis = max(2, _ROWS // max(1, len(content.curves)))
     for grid in content.curves:
         budgets += [budget_at(grid, value) for value in _milestones(grid, per_axis)]

@@ -6,6 +6,7 @@ import numpy as np
 from markupsafe import Markup
 
 from graphcert.certificates import BudgetGrid
+from graphcert.core.tables import aligned
 from graphcert.report.frame.html import Section, block
 from graphcert.report.frame.wording import (
     alternatives,
@@ -127,15 +128,8 @@ def summary_lines(content: ReportContent) -> list[str]:
         last += f"; {percent(right, abstain)} of them are labelled correctly"
     return [
         f"{content.title}: {number(claims)} targets, α = {certificate.alpha:g} ({scope})",
-        *_aligned(headline_table(content)[: 1 + _LONGEST_TABLE]), *_half(content), *_collective(content), last,
+        *aligned(headline_table(content)[: 1 + _LONGEST_TABLE]), *_half(content), *_collective(content), last,
     ]  # fmt: skip
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of cells in columns; the first is set to the left."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    numbers = ["".join(f"  {cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True)) for row in rows]
-    return [f"  {row[0]:<{widths[0]}}{cells}" for row, cells in zip(rows, numbers, strict=True)]
 
 
 def _half(content: ReportContent) -> list[str]:
@@ -165,16 +159,19 @@ def _collective(content: ReportContent) -> list[str]:
     return [f"all at once: {best} at {sweep.words(i)} ({weakest} {least})"]
 
 
-def collective_lines(content: ReportContent) -> list[str]:
-    """A table per sweep: the certified ratio by every method, then count, accuracy and gap of the strongest one."""
+def collective_lines(content: ReportContent, rest: str = "the others are in collective.csv") -> list[str]:
+    """A table per sweep: the certified ratio by every method, then count, accuracy and gap of the strongest one.
+
+    `rest` says where those budgets are that a long sweep leaves out.
+    """
     claims = content.certificate.claims
     lines = [f"{content.title}: {number(claims)} targets at once, α = {content.certificate.alpha:g}"]
     for k, sweep in enumerate(content.sweeps):
         chosen = np.unique(np.linspace(0, len(sweep.best) - 1, _LONGEST_SWEEP).round().astype(int)).tolist()
-        few = f"{len(chosen)} of {number(len(sweep.best))} budgets, the others are in collective.csv"
+        few = f"{len(chosen)} of {number(len(sweep.best))} budgets, {rest}"
         shown = few if len(chosen) < len(sweep.best) else "every budget"
         lines += [f"{sweep.heading} ({shown}); count and gap by {method_name(sweep.strongest)}"]
-        lines += _aligned(_sweep_rows(content, sweep, k, chosen))
+        lines += aligned(_sweep_rows(content, sweep, k, chosen))
     return lines
 
 

@@ -1,6 +1,6 @@
 """Shares of the targets against the budget on one axis: a line per method, and what the strongest gains."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -59,6 +59,17 @@ def shares_plot(
     those of full lines. `gain` is written at the largest gain of the strongest over the weakest, which is tinted; empty for
     no gain. `name` is unique in the page.
     """
+    draw = shares_drawing(axis, values, shares, gain, norm, colours)
+    title = BudgetAxis.of(axis, values, norm).title
+    against = title if axis == SHIFT else f"number of {title}"
+    return picture(draw, HEIGHT, name, f"Share of the targets against the {against}: {', '.join(shares)}")
+
+
+def shares_drawing(
+    axis: str, values: Sequence[float], shares: Mapping[str, Shares], gain: str = "", norm: str = "ℓ2",
+    colours: Mapping[str, Colour] | None = None,
+) -> Callable[[Figure], None]:  # fmt: skip
+    """What draws the panel of `shares_plot` on a figure of `WIDTH` × `HEIGHT` points."""
     sweep = BudgetAxis.of(axis, values, norm)
 
     def draw(figure: Figure) -> None:
@@ -79,8 +90,7 @@ def shares_plot(
             drawn[gain] = INK
         _write(sheet, curves, drawn)
 
-    against = sweep.title if axis == SHIFT else f"number of {sweep.title}"
-    return picture(draw, HEIGHT, name, f"Share of the targets against the {against}: {', '.join(shares)}")
+    return draw
 
 
 class BudgetAxis(NamedTuple):

@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from xml.etree import ElementTree
 
 import matplotlib.style
@@ -25,13 +26,18 @@ _NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 _VARIABLES = {colour.light: f"var(--{colour.name})" for colour in PALETTE}
 
 
+def styled() -> AbstractContextManager[None]:
+    """While it is entered, figures are made in the style of all plots, whatever the user's own is."""
+    return matplotlib.style.context(["default", _STYLE])
+
+
 def picture(draw: Callable[[Figure], None], height: float, name: str, description: str, *, crisp: bool = False) -> str:
     """Draw a figure of `WIDTH` × `height` points and return it as one `<svg>` element; equal drawings, equal strings.
 
     `name` is unique in the page and prefixes internal references; `description` is for readers who do not see it. `crisp`
     leaves no seams between filled shapes that touch; for rectangles only.
     """
-    with matplotlib.style.context(["default", _STYLE]):
+    with styled():
         figure = Figure(figsize=(WIDTH / 72, height / 72), dpi=72)
         figure.patch.set_visible(False)
         draw(figure)

@@ -19,6 +19,9 @@ from graphcert.sampling.philox import seed_key
 
 Section = TypeVar("Section")
 
+AS_BUILT = "as-built"
+"""In place of a file: the weights that a factory gives its model."""
+
 
 @dataclass(frozen=True)
 class DatasetConfig:
@@ -33,13 +36,38 @@ class DatasetConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Which model: a name and options for `build_model`."""
+    """Which model: a registered name and options for `build_model`, or a factory of the user's own and options for it.
 
-    name: str = "gcn"
+    Attributes:
+        name: of a registered model; None with a factory.
+        factory: `package.module:function`, see `graphcert.run.own_model`.
+        weights: file of weights, in place of training; "as-built" for those that the factory gives its model.
+        call, output: how what the factory returns is called, and which part of its output are the logits, as in
+            `sample_votes`.
+    """
+
+    name: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    factory: str | None = None
+    weights: str | None = None
+    call: str | None = None
+    output: int | str | None = None
 
     def __post_init__(self) -> None:
         check_types(self, "model")
+        if self.factory is None:
+            object.__setattr__(self, "name", self.name or "gcn")
+            unused = [name for name in ("call", "output") if getattr(self, name) is not None]
+            if unused or self.weights == AS_BUILT:
+                what = unused[0] if unused else f"weights = {AS_BUILT}"
+                raise InputError(f"{what} is for a model of your own, package.module:function; leave it out")
+        elif self.name is not None:
+            raise InputError(f"the model {self.name} and the factory {self.factory} are both named; leave one out")
+
+    @property
+    def title(self) -> str:
+        """What the model is called."""
+        return self.factory or str(self.name)
 
 
 @dataclass(frozen=True)
@@ -61,6 +89,8 @@ class RunConfig:
     def __post_init__(self) -> None:
         check_types(self, "")
         seed_key(self.seed)
+        if self.model.weights is not None and self.training != Training():
+            raise InputError("weights take the place of training; leave the options of training out")
         noise, of_flips = self.smoothing, self.collective.isotropic or self.collective.receptive_field
         if of_flips and (noise.select is not None or noise.law is not None):
             raise InputError(

@@ -75,6 +75,7 @@ class SmoothingConfig:
             half_width, a number or (level 0, last level); ablate, so that selected rows are hidden instead of flipped, and
             `select` is the probability of that; keep, so that exactly so many rows keep their features in every sample and
             all others are hidden (Levine & Feizi 2020); and those of registered laws. In a file, keys of this section.
+        added_weight, added_attr, directed: as in `Smoothing`; None for its default.
     """
 
     features: RatesConfig = field(default_factory=RatesConfig)
@@ -90,12 +91,20 @@ class SmoothingConfig:
     lattice: float | None = setting(
         None, "Features and continuous noise are whole multiples of this step, e.g. 1/255.", metavar="STEP", kind=str
     )
+    added_weight: float | None = setting(None, "Weight of edges that noise adds to weighted ones (default: 1).")
+    added_attr: tuple[float, ...] | None = setting(
+        None, "Attributes of edges that noise adds, one number per column: 0,1.", metavar="NUMBERS"
+    )
+    directed: bool = setting(
+        False, "Noise and budgets of each direction of an edge apart (default: as the graph is).", "--directed"
+    )
     laws: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_types(self, "smoothing")
         self._check_laws()
         self._check_rows()
+        self._check_edges()
         if self.edges.silent and not self._kinds:
             options = "--add and --delete for features, --edge-add and --edge-delete for edges"
             raise InputError(f"no noise was given; set {options}")
@@ -179,11 +188,32 @@ class SmoothingConfig:
                 f"{', '.join(options)}"
             )
 
+    def _check_edges(self) -> None:
+        """What is said of edges has a use under this noise."""
+        if self.added_attr is not None:
+            object.__setattr__(self, "added_attr", tuple(self.added_attr))
+        stated = [name for name in ("added_weight", "added_attr") if getattr(self, name) is not None]
+        if stated and not np.any(self.edges.add):
+            raise InputError(
+                f"{' and '.join(stated)} is what edges carry that noise adds, and this noise adds none; give --edge-add, or "
+                f"leave it out"
+            )
+        if self.directed and self.edges.silent:
+            raise InputError("directed is about noise of edges, and there is none; give --edge-delete, or leave it out")
+
+    def check_added(self, data: Any) -> None:
+        """Raise `InputError` if it is said what added edges carry although no edge of the data carries it."""
+        for name, values in (("added_weight", "edge_weight"), ("added_attr", "edge_attr")):
+            if getattr(self, name) is not None and data.get(values) is None:
+                raise InputError(f"the edges have no {values}, so added ones carry none; leave {name} out")
+
     def scheme(self, partition: Partition | None) -> Smoothing | Hierarchical:
         """The frozen scheme over a partition (None for one cluster)."""
         levels = 1 if partition is None else self.levels or self.clusters
         features, edges = self._feature_laws(levels), None if self.edges.silent else self.edges.laws(levels)
-        lower = Smoothing(features, edges, partition)
+        weight = 1.0 if self.added_weight is None else self.added_weight
+        of_edges: dict[str, Any] = {"added_weight": weight, "added_attr": self.added_attr, "directed": self.directed}
+        lower = Smoothing(features, edges, partition, **of_edges)
         return lower if self.select is None else Hierarchical(per_level(self.select, levels), lower)
 
     def _feature_laws(self, levels: int) -> tuple[Law, ...] | None:

@@ -1,0 +1,20 @@
+"""From the options of a command to its run."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from graphcert.cli import interrupts
+from graphcert.cli.options import say
+
+if TYPE_CHECKING:
+    from graphcert.run.nodes import Run
+
+
+def run_of(folder: Path, given: dict[str, Any], factory: str | None = None) -> "Run":
+    """The run in a folder; `factory` is the code that the user names to make its model."""
+    interrupts.current.writes(folder)
+    from graphcert.run.nodes import Run
+
+    options = {name: given.get(name) for name in ("data_root", "workers", "batch_size")}
+    return Run(folder, **options, factory=factory, progress=sys.stderr.isatty(), say=say)

@@ -1,0 +1,168 @@
+"""The path of any module: its features are lazy, and X̃W comes straight from the positions of the ones where W meets them."""
+
+import copy
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from graphcert.models.base import Floats, side_by_side
+from graphcert.sampling.simd.row_sums import aligned
+from graphcert.voting import row_maps  # noqa: F401  registers the operations that leave features lazy
+from graphcert.voting.lazy_features import IDENTITY, LazyFeatures, Memory
+from graphcert.voting.noisy_graph import Problem
+from graphcert.voting.paths import GenericInput, GenericPath
+
+Sample = tuple[int, int]
+"""(purpose, sample index)"""
+
+
+class FirstProducts:
+    """X̃_v W for all views v of a sample and all weights W of a model, from one drawing of the sample.
+
+    A weight is known by its numbers. Until `settle` new ones are remembered; later ones are multiplied by themselves. A
+    column of the product does not depend on the columns beside it.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem, self._weights, self._asked, self._learning = problem, list[Tensor](), list[int](), True
+        self._take_buffers()
+        self._table, self._clean = self._prepared([])
+
+    def _take_buffers(self) -> None:
+        self._drawn, self._free = dict[Sample, Floats](), list[Floats]()
+        self._work = self._problem.sampler.workspace()
+
+    def fork(self) -> "FirstProducts":
+        """The same weights, with buffers of its own."""
+        twin = copy.copy(self)
+        twin._weights, twin._asked = list(self._weights), list(self._asked)
+        twin._take_buffers()
+        return twin
+
+    def settle(self) -> None:
+        """Remember from now on what was asked for in more than one call."""
+        self._learning = False
+        self._weights = [weight for weight, asked in zip(self._weights, self._asked, strict=True) if asked > 1]
+        self._take_buffers()
+        self._table, self._clean = self._prepared(self._weights)
+
+    def keep(self, samples: set[Sample]) -> None:
+        """Forget the products of all other samples."""
+        for sample in self._drawn.keys() - samples:
+            self._free.append(self._drawn.pop(sample))
+
+    def of(self, sample: Sample, view: int, weight: Tensor) -> Tensor:
+        """(N, H) a copy of the product of one view with weight (D, H)."""
+        known = next((k for k, other in enumerate(self._weights) if torch.equal(other, weight)), None)
+        if known is None and self._learning:
+            known = len(self._weights)
+            self._weights.append(weight.clone())
+            self._asked.append(0)
+            self._take_buffers()
+            self._table, self._clean = self._prepared(self._weights)
+        if known is None:
+            first, products = 0, self._products(sample, *self._prepared([weight]), None)
+        else:
+            first = sum(other.shape[1] for other in self._weights[:known])
+            products = self._products(sample, self._table, self._clean, self._drawn)
+            self._asked[known] += self._learning
+        return torch.from_numpy(products[view][:, first : first + weight.shape[1]].copy())
+
+    def _prepared(self, weights: list[Tensor]) -> tuple[Floats, Floats | None]:
+        """Weights side by side (D, ≥ ΣH), and the product of the clean features where that is needed."""
+        sampler, x = self._problem.sampler, self._problem.x
+        columns = sum(weight.shape[1] for weight in weights)
+        table = aligned(x.shape[1], side_by_side(1, columns))
+        if weights:
+            table[:, :columns] = torch.cat(weights, dim=1).numpy()
+        if sampler.noisy_features and not sampler.shows_clean_rows:
+            return table, None
+        # In float64, so that its rounding does not depend on threads.
+        return table, (x.numpy().astype(np.float64) @ table.astype(np.float64)).astype(np.float32)
+
+    def _products(
+        self, sample: Sample, table: Floats, clean: Floats | None, drawn: dict[Sample, Floats] | None
+    ) -> Floats:
+        """(V, N, ≥ ΣH) of a sample; `drawn` has those that are there already."""
+        sampler = self._problem.sampler
+        if not sampler.noisy_features:
+            assert clean is not None
+            return np.broadcast_to(clean, (sampler.views.count, *clean.shape))
+        if drawn is not None and sample in drawn:
+            return drawn[sample]
+        again = drawn is not None and self._free
+        out = self._free.pop() if again else aligned(sampler.views.count, sampler.nodes, table.shape[1])
+        sampler.first_layer(*sample, table, out, self._work, clean)
+        if drawn is not None:
+            drawn[sample] = out
+        return out
+
+
+class _NoisyRows:
+    """The feature rows of a union of graphs."""
+
+    def __init__(self, given: "LazyInput", graphs: tuple[int, int, int]) -> None:
+        self._input, self._graphs, self.columns = given, graphs, given.problem.x.shape[1]
+
+    def product(self, weight: Tensor) -> Tensor:
+        """The rows times weight (D, H), graph by graph."""
+        purpose, start, count = self._graphs
+        places = [divmod(start + k, self._input.problem.sampler.views.count) for k in range(count)]
+        parts = [self._input.products.of((purpose, sample), view, weight) for sample, view in places]
+        return parts[0] if count == 1 else torch.cat(parts)
+
+    def dense(self) -> Tensor:
+        """The rows themselves."""
+        return GenericInput.features(self._input, *self._graphs)
+
+    def note(self, operation: str) -> None:
+        """Remember that an operation needed the rows themselves."""
+        self._input.densified.setdefault(operation)
+
+
+class LazyInput(GenericInput):
+    """Noisy graphs as `GenericInput` has them, with lazy features.
+
+    `densified` names the operations that needed the dense matrix, in the order of their first call.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        self.products, self.densified = FirstProducts(problem), dict[str, None]()
+
+    def fork(self) -> "LazyInput":
+        """The same with buffers of its own."""
+        twin = LazyInput(self.problem)
+        twin.products, twin.densified = self.products.fork(), self.densified
+        return twin
+
+    def features(self, purpose: int, start: int, count: int) -> Tensor:
+        """x (count · N, D) of the graphs start … start + count − 1."""
+        views = self.problem.sampler.views.count
+        self.products.keep({(purpose, sample) for sample in range(start // views, (start + count - 1) // views + 1)})
+        return LazyFeatures(_NoisyRows(self, (purpose, start, count)), Memory(IDENTITY), count * self.problem.nodes)
+
+
+class LazyPath(GenericPath):
+    """Any module that runs on the CPU in float32; it is called as on the generic path, and its code runs in every call."""
+
+    name = "lazy"
+    _input: LazyInput
+
+    def __init__(self, problem: Problem, model: nn.Module) -> None:
+        super().__init__(problem, model, LazyInput(problem))
+
+    @property
+    def densified(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The operations that needed the dense matrix so far."""
+        return tuple(self._input.densified)
+
+    def agrees_with_torch(self) -> bool:
+        """As on every path; what raises an error with lazy features does not agree."""
+        try:
+            agrees = super().agrees_with_torch()
+        except Exception:  # whatever a module says that insists on numbers in memory
+            return False
+        self._input.products.settle()
+        return agrees
