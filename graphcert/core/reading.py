@@ -36,7 +36,7 @@ def damage_refused(what: str, remedy: str) -> Iterator[None]:
         raise DataError(f"{what} ({problem(error)}); {remedy}") from None
 
 
-def problem(error: Exception) -> str:
+def problem(error: BaseException) -> str:
     """What went wrong, in at most one line."""
     words = str(getattr(error, "strerror", None) or error).partition("\n")[0][:200]
     return words or type(error).__name__

@@ -27,7 +27,7 @@ def consistency_loss(
         A scalar, with gradients.
 
     Raises:
-        InputError: if the shapes do not fit, there are fewer than two draws, or a weight is negative.
+        InputError: if the shapes do not fit, there are fewer than two draws, no label or a wrong one, or a weight < 0.
     """
     mask = _checked(logits, labels, mask, 2, weight=weight, entropy=entropy)
     log = logits.log_softmax(dim=-1)
@@ -56,7 +56,7 @@ def stability_loss(
         A scalar, with gradients.
 
     Raises:
-        InputError: if the shapes do not fit, or the weight is negative.
+        InputError: if the shapes do not fit, there is no label or a wrong one, or the weight is negative.
     """
     if clean.dim() != 2 or clean.shape != noisy.shape[1:]:
         raise InputError(
@@ -87,5 +87,11 @@ def _checked(logits: Tensor, labels: Tensor, mask: Tensor | None, least: int, **
         raise InputError(
             f"labels and a boolean mask have the shape ({logits.shape[1]},), got {tuple(labels.shape)} and "
             f"{mask.dtype} {tuple(mask.shape)}"
+        )
+    known, classes = labels[mask], logits.shape[2]
+    if labels.dtype is not torch.int64 or not len(known) or known.min() < 0 or known.max() >= classes:
+        raise InputError(
+            f"the mask names nodes with int64 labels from 0 to {classes - 1}, as the logits have {classes} classes; got "
+            f"{len(known)} of {labels.dtype}"
         )
     return mask

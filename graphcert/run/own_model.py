@@ -52,7 +52,7 @@ class Factory:
             return self.function(**given)
         except GraphcertError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # code that ends the program would end it without a certificate
             raise ModelError(f"{self.name} failed{_place(error)}: {type(error).__name__}: {problem(error)}") from error
 
     def _arguments(self, known: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def named_factory(name: str) -> Factory:
         sys.path.insert(0, here)
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(
             f"the module {module_name} cannot be imported{_place(error)} ({type(error).__name__}: {problem(error)}); name "
             f"one that is in the current folder or installed"

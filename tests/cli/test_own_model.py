@@ -72,6 +72,10 @@ def broken():
     return 1 / 0
 
 
+def leaving():
+    raise SystemExit(0)
+
+
 def nothing(): ...
 
 
@@ -247,6 +251,7 @@ WRONG = {
         ["mine_models:broken"],
         r"mine_models:broken failed at .*mine_models.py, line \d+,: ZeroDivisionError",
     ),
+    "an end of the program": (["mine_models:leaving"], "mine_models:leaving failed at .*SystemExit"),
     "no callable": (["mine_models:nothing"], "must be a torch.nn.Module or another callable, got NoneType"),
     "too few classes": (["mine_models:narrow"], "2 classes but the data have 3"),
     "other precision": (["mine_models:double"], "training is offered for float32 models.*--weights"),
