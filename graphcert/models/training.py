@@ -4,7 +4,6 @@ import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +14,7 @@ from graphcert.errors import InputError, ModelError
 from graphcert.models.base import SparseFirstModel, edge_index_tensor, feature_tensor, single_torch_thread
 from graphcert.models.objectives import consistency_loss, stability_loss
 from graphcert.sampling.csr import CSR
+from graphcert.sampling.edge_values import NO_VALUES, CarriedValues
 from graphcert.sampling.philox import TRAIN, VALIDATION, seed_key
 from graphcert.sampling.sampler import Sampler
 
@@ -114,21 +114,10 @@ class TrainingLog:
     history: list[tuple[int, float, float]] = field(default_factory=list, repr=False)
 
 
-class EdgeValuesOf(Protocol):
-    """What the edges of a clean graph carry, and those that noise adds to it."""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """By which arguments a model is shown it."""
-
-    def on(self, noisy: CSR, clean: CSR) -> tuple[Tensor, ...]:
-        """Per name what the edges of a noisy graph carry, in their order."""
-
-
 def train(
     model: nn.Module, sampler: Sampler, labels: Tensor, train_mask: Tensor, val_mask: Tensor, training: Training,
     seed: int = 0, report: Report | None = None, objective: str | Objective | None = None,
-    carried: EdgeValuesOf | None = None,
+    carried: CarriedValues = NO_VALUES,
 ) -> TrainingLog:  # fmt: skip
     """Fit `model` under noise with early stopping; it ends in evaluation mode with its best weights.
 
@@ -145,7 +134,7 @@ def train(
         report: progress callback.
         objective: a name in place of that of the schedule, or a function of (logits (S, N, K), labels (N,), mask (N,)) of
             `training.draws` (default: 1) draws. Validation is by cross-entropy under noise in any case.
-        carried: what edges carry, if the model is shown it.
+        carried: what edges carry and the model is shown.
 
     Raises:
         InputError: if a mask selects no node, or the noise is localized.
@@ -197,7 +186,7 @@ def train(
 class NoisyInput:
     """Noisy (x, edge_index, …) tensors of addressed samples, x dense if `dense` or if the noise leaves no zeros."""
 
-    def __init__(self, sampler: Sampler, dense: bool = False, carried: EdgeValuesOf | None = None) -> None:
+    def __init__(self, sampler: Sampler, dense: bool = False, carried: CarriedValues = NO_VALUES) -> None:
         self.sampler, self.dense, self.carried = sampler, dense, carried
         self.work = sampler.workspace()
         self.clean = self._shown(sampler.clean_graph)
@@ -205,8 +194,7 @@ class NoisyInput:
     def ask(self, model: nn.Module, given: tuple[Tensor, ...]) -> Tensor:
         """Logits (N, K) of a model that is shown this."""
         x, edge_index, *values = given
-        names = () if self.carried is None else self.carried.names
-        logits: Tensor = model(x, edge_index, **dict(zip(names, values, strict=True)))
+        logits: Tensor = model(x, edge_index, **dict(zip(self.carried.names, values, strict=True)))
         return logits
 
     def without_noise(self) -> tuple[Tensor, ...]:
@@ -215,8 +203,7 @@ class NoisyInput:
         return (x.to_dense() if self.dense or self.sampler.dense else x), *self.clean
 
     def _shown(self, graph: CSR) -> tuple[Tensor, ...]:
-        values = () if self.carried is None else self.carried.on(graph, self.sampler.clean_graph)
-        return edge_index_tensor(graph), *values
+        return edge_index_tensor(graph), *self.carried.on(graph, self.sampler.clean_graph)
 
     def __call__(self, purpose: int, sample: int) -> tuple[Tensor, ...]:
         """The sample's features (N, columns), sparse where the noise leaves zeros, its edges (2, 2E) and what they carry."""

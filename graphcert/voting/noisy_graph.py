@@ -17,10 +17,10 @@ from graphcert.data import check_binary_features, check_edges, check_features
 from graphcert.errors import DataError, InputError
 from graphcert.models.base import edge_rows, sparse_features
 from graphcert.noise import Scheme, as_scheme
+from graphcert.sampling.edge_values import CarriedValues
 from graphcert.sampling.philox import CHECK
 from graphcert.sampling.sampler import Sampler
 from graphcert.voting.cache_detection import Input, Pair
-from graphcert.voting.edge_values import CarriedValues
 
 
 @dataclass(frozen=True)

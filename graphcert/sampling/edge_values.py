@@ -75,6 +75,10 @@ class CarriedValues:
         return tuple(array[np.minimum(order, len(array) - 1)] for array in self.arrays.values())
 
 
+NO_VALUES = CarriedValues({})
+"""Of edges that carry nothing."""
+
+
 def _added(name: str, shape: tuple[int, ...], scheme: Smoothing) -> Values:
     """What added edges carry, of the shape (…) of one edge's value."""
     if name == "edge_weight":
