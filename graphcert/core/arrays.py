@@ -47,21 +47,21 @@ FINGERPRINT = {"features": slice(0, 24), "edges": slice(24, 48), "labels": slice
 """The digits of a graph's fingerprint that name each part of it."""
 
 
-def bits_of_normalised(x: NDArray[Any]) -> NDArray[np.float32] | None:
-    """The bits (N, D) whose rows were divided by their sums to give x, up to rounding; None for bits and anything else."""
-    bits: NDArray[np.float32] = (x != 0).astype(np.float32)
-    divided = bits / np.maximum(bits.sum(axis=1, keepdims=True), 1)
-    if not np.allclose(x, divided, rtol=1e-5, atol=0) or np.array_equal(x, bits):
-        return None
-    return bits
-
-
 NO_EDGES = "0" * 24
 """Stands in a fingerprint where edges are no part of what is classified, as in images."""
 
 
 EDGE_VALUES = ("edge_weight", "edge_attr")
 """What edges of a graph can carry, in the order in which a model is shown it."""
+
+
+def bits_of_normalised(x: NDArray[Any]) -> NDArray[np.float32] | None:
+    """The bits (N, D) whose rows were divided by their sums to give x, up to rounding; None for bits and anything else."""
+    bits: NDArray[np.float32] = (x != 0).astype(np.float32)
+    if np.array_equal(x, bits):
+        return None
+    divided = bits / np.maximum(bits.sum(axis=1, keepdims=True), 1)
+    return bits if np.allclose(x, divided, rtol=1e-5, atol=0) else None
 
 
 def graph_fingerprint(

@@ -217,10 +217,8 @@ def register_dataset(
 
     def reader(**options: Any) -> RawGraph:
         data = loader(**options)
-        try:
+        with _named(f"the data set {name}"):
             return _raw_graph(data)
-        except DataError as error:
-            raise DataError(f"the data set {name}: {error}") from None
 
     reader.__signature__ = inspect.signature(loader)  # type: ignore[attr-defined]
     REGISTRY[name] = Entry(name, reader, source, licence, where="registered", exact=True, directed=True, own=True)

@@ -58,23 +58,24 @@ class ScaledGraph:
     def show(self, graph: CSR) -> None:
         """Turn to another graph."""
         self.indptr, self.indices = graph.indptr, graph.indices
-        self._ready = dict[str, bool]()
+        self._current = set[int]()
 
     @property
     def symmetric(self) -> Floats:
         """(N,) (degree + 1)^(−1/2)."""
-        if not self._ready.setdefault("symmetric", False):
-            kernels.symmetric_scale(self.indptr, self._symmetric)
-            self._ready["symmetric"] = True
-        return self._symmetric
+        return self._once(kernels.symmetric_scale, self._symmetric)
 
     @property
     def mean(self) -> Floats:
         """(N,) 1 / degree."""
-        if not self._ready.setdefault("mean", False):
-            kernels.mean_scale(self.indptr, self._mean)
-            self._ready["mean"] = True
-        return self._mean
+        return self._once(kernels.mean_scale, self._mean)
+
+    def _once(self, fill: Callable[..., None], out: Floats) -> Floats:
+        """An array that is filled for each graph when it is first asked for."""
+        if id(out) not in self._current:
+            fill(self.indptr, out)
+            self._current.add(id(out))
+        return out
 
 
 _filled = partial(side_by_side, 1)

@@ -76,7 +76,10 @@ class Symbol(Tensor):
     def follow(self, operation: Operation) -> "Symbol":
         """A linear map of the rows, the same in every column, that waits for a weight."""
         trace = self.owner
-        step = lambda place: trace.step(operation, (place,), trace.shapes[place])  # noqa: E731
+
+        def step(place: int) -> int:
+            return trace.step(operation, (place,), trace.shapes[place])
+
         return trace.symbol(tuple(self.shape), self.place, (*self.pending, step))
 
     def run(self, operation: Operation, *others: "Symbol") -> "Symbol":
@@ -183,7 +186,10 @@ class Trace:
         if name not in ("div", "__truediv__") or options or not column:
             raise NotRecognised(f"the operation {name} on features")
         by, divide = self.at(cast(Symbol, scale)), Torch(_over, ((Value(), Value()), {}))
-        divided = lambda place: self.step(divide, (place, by), self.shapes[place])  # noqa: E731
+
+        def divided(place: int) -> int:
+            return self.step(divide, (place, by), self.shapes[place])
+
         return self.symbol(tuple(x.shape), None, (*x.pending, divided))
 
     def _in_place(self, func: Any, name: str, args: Any, options: Any) -> Symbol:

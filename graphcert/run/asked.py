@@ -31,11 +31,11 @@ def asked_targets(data: Any, targets: ArrayLike | None) -> Mask:
         DataError: if the data have no features of shape (N, D).
         InputError: if the targets are neither a mask of N booleans nor the numbers of some nodes.
     """
-    x = getattr(data, "x", None)
+    x: Any = getattr(data, "x", None)
     if getattr(x, "ndim", 0) != 2:
         raise DataError("the data need features x (N, D) and edge_index (2, 2E), as torch_geometric.data.Data has them")
     given = getattr(data, "test_mask", None) if targets is None else targets
-    return target_mask(given.cpu() if hasattr(given, "cpu") else given, x.shape[0])  # type: ignore[union-attr]
+    return target_mask(given.cpu() if hasattr(given, "cpu") else given, x.shape[0])
 
 
 @dataclass(frozen=True)

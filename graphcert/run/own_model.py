@@ -110,14 +110,8 @@ def changed_sources(sources: object) -> list[str]:
         try:
             if hashlib.sha256(read_bytes(one["file"])).hexdigest() != one["sha256"]:
                 changed.append(str(one["file"]))
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            TypeError,
-            GraphcertError,
-        ):  # not there, or the manifest of another machine
-            continue
+        except (OSError, ValueError, KeyError, TypeError, GraphcertError):
+            continue  # not there, or the manifest of another machine
     return changed
 
 

@@ -48,8 +48,7 @@ def as_module(model: object, call: str | None = None, output: int | str | None =
     """
     if not callable(model):
         raise ModelError(f"the model must be a torch.nn.Module or another callable, got {type(model).__name__}")
-    if isinstance(model, type):
-        raise ModelError(f"the model is the class {model.__name__}; give an object of it, {model.__name__}(…)")
+    refuse_class(model)
     if output is not None and (isinstance(output, bool) or not isinstance(output, (int, str))):
         raise InputError(f"output takes a position, a key or the name of an attribute, got {output!r}")
     if isinstance(model, Rownormalised):
@@ -62,6 +61,12 @@ def as_module(model: object, call: str | None = None, output: int | str | None =
     if plain and isinstance(original, nn.Module):
         return original
     return Called(original, arguments, call is not None, output)
+
+
+def refuse_class(model: object) -> None:
+    """Raise `ModelError` for a class where an object of it is meant."""
+    if isinstance(model, type):
+        raise ModelError(f"the model is the class {model.__name__}; give an object of it, {model.__name__}(…)")
 
 
 def extras_of(module: nn.Module) -> tuple[str, ...]:

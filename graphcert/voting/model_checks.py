@@ -10,15 +10,14 @@ from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.parameter import is_lazy
 
 from graphcert.errors import ModelError
-from graphcert.voting.model_call import described
+from graphcert.voting.model_call import described, refuse_class
 
 
 def check_model(model: object, takes: str) -> nn.Module:
     """Return the model of images if it is a module, or raise `ModelError` with what makes one of a function or a class."""
     if isinstance(model, nn.Module):
         return model
-    if isinstance(model, type):
-        raise ModelError(f"the model is the class {model.__name__}; give an object of it, {model.__name__}(…)")
+    refuse_class(model)
     if callable(model):
         raise ModelError(
             f"the model must be a torch.nn.Module, got a {type(model).__name__}; make one of it: "

@@ -57,7 +57,7 @@ class Problem:
 
     @classmethod
     def of(
-        cls, data: Any, smoothing: Scheme, seed: int, ignore: Sequence[str] = (), takes: Sequence[str] = ()
+        cls, data: Any, smoothing: Scheme, seed: int, ignore: str | Sequence[str] = (), takes: Sequence[str] = ()
     ) -> "Problem":
         """Check `data` (anything with `x` and `edge_index`) and prepare it.
 
@@ -75,7 +75,8 @@ class Problem:
                 "the data need tensors x (N, D) and edge_index (2, 2E), as torch_geometric.data.Data has them; give nodes "
                 "without features identity features, data.x = torch.eye(data.num_nodes)"
             )
-        _refuse_left_out(data, ignore, takes)
+        left_out = ignored(ignore)
+        _refuse_left_out(data, left_out, takes)
         x = x.detach().cpu()
         (check_binary_features if smoothing.flips_features else check_features)(x)
         if x.shape[0] == 0:
@@ -83,7 +84,7 @@ class Problem:
         if x.shape[1] == 0:
             raise DataError("the nodes have no features (D = 0); give them identity features, data.x = torch.eye(N)")
         directed = check_edges(edge_index, x.shape[0])
-        carried = CarriedValues.of(data, [name for name in takes if name not in ignored(ignore)], smoothing)
+        carried = CarriedValues.of(data, [name for name in takes if name not in left_out], smoothing)
         smoothing = smoothing.on_graph(directed, carried.kind)
         edges = edge_rows(edge_index, x.shape[0], smoothing.directed)
         sampler = Sampler(sparse_features(x), x.shape[1], edges, smoothing, seed)
@@ -116,9 +117,11 @@ def ignored(ignore: str | Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted(set(names)))
 
 
-def _refuse_left_out(data: Any, ignore: str | Sequence[str], takes: Sequence[str]) -> None:
-    """Raise `DataError` for an attribute that belongs to the classifier but that the model does not take."""
-    names = ignored(ignore)
+def _refuse_left_out(data: Any, names: Sequence[str], takes: Sequence[str]) -> None:
+    """Raise `DataError` for an attribute that belongs to the classifier but that the model does not take.
+
+    `names` are those that may be left out.
+    """
     for name in names:
         if getattr(data, name, None) is None:
             raise InputError(f"ignore names {name!r}, which the data do not have; leave it out")

@@ -124,7 +124,7 @@ def problem_of(
             stacklevel=3,
         )
         data, module = bits, Rownormalised(module)
-    return module, Problem.of(data, smoothing, seed, ignored(ignore), takes), data
+    return module, Problem.of(data, smoothing, seed, ignore, takes), data
 
 
 @contextmanager
