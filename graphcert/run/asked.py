@@ -34,7 +34,7 @@ def asked_targets(data: Any, targets: ArrayLike | None) -> Mask:
     x: Any = getattr(data, "x", None)
     if getattr(x, "ndim", 0) != 2:
         raise DataError("the data need features x (N, D) and edge_index (2, 2E), as torch_geometric.data.Data has them")
-    given = getattr(data, "test_mask", None) if targets is None else targets
+    given: Any = getattr(data, "test_mask", None) if targets is None else targets
     return target_mask(given.cpu() if hasattr(given, "cpu") else given, x.shape[0])
 
 
