@@ -11,7 +11,7 @@ import graphcert
 
 ROOT = Path(graphcert.__file__).parent
 LAYERS = [
-    ("_version", "errors"), ("core",),
+    ("_version", "errors"), ("verification",), ("core",),
     ("statistics",), ("noise",), ("tradeoff",), ("collective",), ("votes",), ("certificates",), ("data",),
     ("sampling",), ("models",), ("voting",), ("images",),
     ("report",), ("run",), ("cli",),
@@ -20,6 +20,7 @@ LAYERS = [
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 PURE = [
     "errors",
+    "verification",
     "core",
     "statistics",
     "noise",
@@ -77,6 +78,16 @@ def test_every_module_belongs_to_a_layer() -> None:
 
 def test_imports_point_down() -> None:
     assert upward(ROOT) == []
+
+
+def test_verification_shares_nothing_with_what_it_checks() -> None:
+    allowed = {"graphcert.errors", "graphcert.verification", "numpy", "scipy", *sys.stdlib_module_names}
+    foreign = [
+        f"{file} imports {name}"
+        for file, layer, name in arrows(ROOT)
+        if layer == "verification" and not any(name == one or name.startswith(f"{one}.") for one in allowed)
+    ]
+    assert foreign == []
 
 
 def test_only_what_shows_a_result_hands_over_to_a_layer_above() -> None:
