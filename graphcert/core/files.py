@@ -31,6 +31,8 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     The content is on disk before the name is: a crash at any moment leaves the old file or the new one. What a killed
     writer of the same file has left behind is removed. A run folder that was deleted is never made again.
     """
+    if "\0" in str(path):
+        raise DataError(f"{str(path)!r} cannot be written (no name holds a zero character); choose another name")
     refuse_vanished(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

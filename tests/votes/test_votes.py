@@ -180,6 +180,8 @@ def test_files_that_are_no_votes_are_refused(tmp_path: Path) -> None:
             Votes.load(tmp_path / name)
     with pytest.raises(DataError, match="cannot be written"):
         make().save(tmp_path)
+    with pytest.raises(DataError, match="no name holds a zero character"):
+        make().save(tmp_path / "votes\0.npz")
 
 
 def test_a_well_signed_file_of_another_format_is_refused(tmp_path: Path) -> None:
