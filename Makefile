@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # One OpenMP thread per process: teams of several processes on the same cores slow each other down.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: certify test test-slow test-scatter lint bench lock clean
+.PHONY: certify test test-slow test-scatter mutations guarantees fuzz lint bench sbom lock clean
 
 certify: $(VENV)/.installed
 	$(BIN)/graphcert certify --dataset digits --model gcn --add 0.02 --delete 0.3 --samples 10000 --seed 0 --out runs/quickstart
@@ -22,8 +22,21 @@ SEED := $(or $(SEED),$(shell $(PYTHON) -c "import secrets; print(secrets.randbit
 test-slow: $(VENV)/.installed
 	GRAPHCERT_TEST_SEED=$(SEED) $(BIN)/python -m pytest --hypothesis-profile=free --hypothesis-seed=$(SEED)
 
+# Every reader of files under changed and hostile files, for so many seconds; what crashes one is kept as a test.
+FUZZ_SECONDS ?= 600
+fuzz: $(VENV)/.installed
+	$(BIN)/python tests/fuzz/fuzz_watch.py $(FUZZ_SECONDS) $(SEED)
+
 test-scatter: $(VENV)/.installed-scatter
 	$(BIN)/python -m pytest tests/models/test_scatter.py
+
+# Known mistakes are planted one at a time, and named tests must fail on them.
+mutations: $(VENV)/.installed
+	$(BIN)/python tests/mutations
+
+# The table of false claims in thousands of runs; `make test-slow` checks the same.
+guarantees: $(VENV)/.installed
+	$(BIN)/python tests/guarantees
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
@@ -32,6 +45,16 @@ lint: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/votes.py
+
+# What is installed and which data are known, with hashes, as CycloneDX 1.6; the tool has an environment of its own.
+SBOM ?= sbom.json
+sbom: $(VENV)/.installed $(VENV)-sbom/.installed
+	$(VENV)-sbom/bin/python .ci/sbom.py $(BIN)/python $(SBOM) constraints.txt
+
+$(VENV)-sbom/.installed: constraints-sbom.txt
+	$(PYTHON) -m venv $(VENV)-sbom
+	$(VENV)-sbom/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes --no-deps -r constraints-sbom.txt
+	touch $@
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -54,12 +77,15 @@ $(VENV)/.installed-scatter: $(VENV)/.installed constraints-scatter.txt
 	touch $@
 
 # The newest versions that fit together, found by uv. torch stays out, and the CUDA libraries that one of its builds names.
+LOCKED := --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet
 lock:
 	rm -f lock.txt
-	uv pip compile setup.cfg --extra dev --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-	  --quiet --output-file lock.txt
+	echo cyclonedx-bom | uv pip compile - $(LOCKED) --output-file lock.txt
+	{ grep '^#' constraints-sbom.txt; grep -v '^#' lock.txt; } > locked.txt
+	rm lock.txt && mv locked.txt constraints-sbom.txt
+	uv pip compile setup.cfg --extra dev $(LOCKED) --output-file lock.txt
 	{ grep '^#' constraints.txt; awk '/^[a-z]/ { wanted = !/^(cuda|nvidia|torch==|triton)/ } wanted' lock.txt; } > locked.txt
 	rm lock.txt && mv locked.txt constraints.txt
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) $(VENV)-sbom build dist *.egg-info

@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     )  # fmt: skip
     from graphcert.run.one_call import certify_model
     from graphcert.run.plan import Plan, plan
+    from graphcert.run.verify import verify
     from graphcert.sampling.unit_noise import register_law
     from graphcert.tradeoff import TradeOff, input_dependent_radius, input_dependent_threshold, trade_off
+    from graphcert.verification import Findings
     from graphcert.votes import Scores, Votes
     from graphcert.voting import NoisyTransform, sample_votes
 
@@ -44,8 +46,10 @@ _NAMES = {
     "SubsetAblation Uniform elastic_sigma",
     "graphcert.run.one_call": "certify_model",
     "graphcert.run.plan": "Plan plan",
+    "graphcert.run.verify": "verify",
     "graphcert.sampling.unit_noise": "register_law",
     "graphcert.tradeoff": "TradeOff input_dependent_radius input_dependent_threshold trade_off",
+    "graphcert.verification": "Findings",
     "graphcert.votes": "Scores Votes",
     "graphcert.voting": "NoisyTransform sample_votes",
 }
@@ -58,14 +62,14 @@ HOMES.update(
 )  # fmt: skip
 _MODULES = ("errors", "statistics")
 __all__ = [
-    "Ablation", "Attack", "BernoulliFlip", "Budget", "Certificate", "CollectiveCurve", "Gaussian", "GridGraph",
-    "Hierarchical", "ImageFolder", "ImageModel", "Laplace", "Law", "MethodComparison", "NoisyTransform", "Partition",
-    "PixelCounts", "Plan", "Prediction", "RealLaw", "Rownormalised", "ScoreCertificate", "Scores",
-    "SegmentationCertificate", "Smoothing", "SubsetAblation", "TradeOff", "Uniform", "Votes", "__version__",
+    "Ablation", "Attack", "BernoulliFlip", "Budget", "Certificate", "CollectiveCurve", "Findings",
+    "Gaussian", "GridGraph", "Hierarchical", "ImageFolder", "ImageModel", "Laplace", "Law", "MethodComparison",
+    "NoisyTransform", "Partition", "PixelCounts", "Plan", "Prediction", "RealLaw", "Rownormalised", "ScoreCertificate",
+    "Scores", "SegmentationCertificate", "Smoothing", "SubsetAblation", "TradeOff", "Uniform", "Votes", "__version__",
     "certify", "certify_model", "certify_scores", "collective_strictly_local", "consistency_loss", "elastic_sigma",
     "errors", "input_dependent_radius", "input_dependent_threshold", "load_dataset", "naive_bound", "partition_graph",
     "plan", "predict", "receptive_field", "register_dataset", "register_law", "register_model", "sample_image_votes",
-    "sample_votes", "seg_certify", "stability_loss", "statistics", "trade_off", "undirected_edges",
+    "sample_votes", "seg_certify", "stability_loss", "statistics", "trade_off", "undirected_edges", "verify",
 ]  # fmt: skip
 
 

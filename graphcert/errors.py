@@ -6,7 +6,13 @@ and exits with 2.
 
 
 class GraphcertError(Exception):
-    """Base of every error that graphcert raises on purpose."""
+    """Base of every error that graphcert raises on purpose.
+
+    A message may repeat what a file says: characters that break lines, or that a terminal would act on, are shown as �.
+    """
+
+    def __str__(self) -> str:
+        return "".join(character if character.isprintable() else "�" for character in super().__str__())
 
 
 class InputError(GraphcertError, ValueError):

@@ -13,7 +13,7 @@ ROOT = Path(graphcert.__file__).parent
 LAYERS = [
     ("_version", "errors"), ("verification",), ("core",),
     ("statistics",), ("noise",), ("tradeoff",), ("collective",), ("votes",), ("certificates",), ("data",),
-    ("sampling",), ("models",), ("voting",), ("images",),
+    ("sampling",), ("models",), ("voting",), ("images", "attacks"),
     ("report",), ("run",), ("cli",),
     ("__main__",),
 ]  # fmt: skip

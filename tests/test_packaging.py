@@ -1,6 +1,8 @@
 """What a user's tools see: editable installs are a plain path, and a name that does not exist is a type error."""
 
 import configparser
+import importlib.util
+import json
 import os
 import re
 import shutil
@@ -8,10 +10,12 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import graphcert
+from graphcert.data.registry import REGISTRY
 
 ROOT = Path(__file__).parents[1]
 
@@ -66,7 +70,7 @@ def settings() -> configparser.ConfigParser:
     return read
 
 
-@pytest.mark.parametrize("file", ["constraints.txt", "constraints-scatter.txt"])
+@pytest.mark.parametrize("file", ["constraints.txt", "constraints-scatter.txt", "constraints-sbom.txt"])
 def test_every_locked_package_has_hashes(file: str) -> None:
     text = (ROOT / file).read_text(encoding="utf-8")
     blocks = re.findall(r"^\S.*?(?=^\S|\Z)", re.sub(r"^#.*\n", "", text, flags=re.MULTILINE), re.MULTILINE | re.DOTALL)
@@ -83,6 +87,51 @@ def test_everything_that_graphcert_needs_is_locked() -> None:
     locked = re.findall(r"^([\w.-]+)==", (ROOT / "constraints.txt").read_text(encoding="utf-8"), flags=re.MULTILINE)
     assert names - set(locked) == {"torch", "graphcert"}
     assert re.search(r"^TORCH := \d", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+
+def sbom() -> Any:
+    """The script that `make sbom` runs."""
+    spec = importlib.util.spec_from_file_location("sbom", ROOT / ".ci" / "sbom.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_bill_of_materials_has_the_hashes_of_the_lock_and_the_data_sets() -> None:
+    """Packages of another version than the locked one, such as torch, have only the digest of what they installed."""
+    script, lock = sbom(), (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    (version, digests), every = script.locked(lock)["numpy"], re.findall(r"^([\w.-]+)==", lock, flags=re.MULTILINE)
+    assert set(script.locked(lock)) == set(map(script.normal, every))
+    data = {"path": "a/b.npz", "url": "https://example.org/b.npz", "size": 3, "sha256": "ab" * 32}
+    found = script.completed(
+        {"components": [{"name": "NumPy", "version": version}, {"name": "torch", "version": "2"}]}, lock,
+        {"records": {"numpy": "cd", "Torch": "ef"}, "data": [{"name": "b", "source": "c", "licence": "d", "files": [data]}]},
+    )  # fmt: skip
+    numpy, torch, file = found["components"]
+    ((reference,), digest) = numpy["externalReferences"], numpy["properties"][0]["value"]
+    assert ([one["content"] for one in reference["hashes"]], digest) == (digests, "cd")
+    assert len(digests) > 10
+    assert "externalReferences" not in torch
+    assert torch["properties"] == [{"name": script.RECORD, "value": "ef"}]
+    assert (file["type"], file["hashes"][0]["content"]) == ("data", data["sha256"])
+
+
+@pytest.mark.slow
+def test_the_bill_of_this_environment_fits_the_schema_and_is_complete(tmp_path: Path) -> None:
+    """Where `make sbom` has made the environment of its tool."""
+    tool = Path(os.environ.get("GRAPHCERT_SBOM_TOOL", ROOT / ".venv-sbom" / "bin" / "python"))
+    if not tool.is_file():
+        pytest.skip("make sbom makes the environment that this needs")
+    target = tmp_path / "sbom.json"
+    subprocess.run([tool, ROOT / ".ci" / "sbom.py", sys.executable, target, ROOT / "constraints.txt"], check=True)
+    bill = json.loads(target.read_text(encoding="utf-8"))
+    assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
+    hashes = {one["name"]: one.get("hashes") or one.get("properties") for one in bill["components"]}
+    assert {"numpy", "torch", "numba", "highspy", "graphcert"} <= set(hashes)
+    assert all(hashes.values())
+    assert {file.path for entry in REGISTRY.values() for file in entry.files} <= set(hashes)
 
 
 def test_the_citation_names_this_version_and_five_papers() -> None:

@@ -74,6 +74,7 @@ class Claims(NodeClaims):
         bins: int | None = BINS,
         time_limit: float | None = 60.0,
         solver: str = "highs",
+        proofs: bool = False,
     ) -> CollectiveCurve:
         """How many targets keep their label under every *single* perturbation within a budget (theory, section 8).
 
@@ -113,6 +114,7 @@ class Claims(NodeClaims):
                 binary rule where those of the multi-class rule leave something open. No method proves less than a weaker
                 one: a method that does not contain an integer program below it gives that at most a second per budget.
             solver: "highs" or "cvxpy" (the same program through cvxpy, slower).
+            proofs: whether to add proofs that others can check (docs/verification.md); they take a sixth of the time more.
 
         Returns:
             A `CollectiveCurve` with one row per budget. Sound side: `certified` is never too large.
@@ -132,7 +134,7 @@ class Claims(NodeClaims):
         options: CollectiveOptions = {
             "shift": shift, "targets": targets, "truth": truth, "data": data, "layers": layers,
             "normalisation": normalisation, "local_budget": local_budget, "attackers": attackers, "orders": orders,
-            "bins": bins, "time_limit": time_limit, "solver": solver,
+            "bins": bins, "time_limit": time_limit, "solver": solver, "proofs": proofs,
         }  # fmt: skip
         if method == ALL or not isinstance(method, (str, NoneType)):
             words = "collective(method='all'), or with several names, is deprecated; call compare_methods(…, methods=…)"

@@ -12,9 +12,11 @@ from graphcert.certificates.flip_family import FLIPS
 from graphcert.certificates.method_hierarchy import BELOW, HIERARCHY, METHODS, Method, MethodComparison, named_methods
 from graphcert.certificates.norm_family import NORM
 from graphcert.certificates.per_node_family import PER_NODE, REWEIGHTED, noise_name
+from graphcert.certificates.proofs import with_proofs
 from graphcert.certificates.query import Family, Query
 from graphcert.collective import CollectiveCurve, collective_hierarchical, hierarchical_problem
 from graphcert.collective.curve import strengthened, weakened
+from graphcert.core.compiled import working_time
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise.law import measured_laws
 from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order
@@ -56,12 +58,13 @@ def one_curve(query: Query, method: str | None) -> CollectiveCurve:
     """The curve of one of `METHODS`, or of the strongest that there is (None); refused if the claims have no such one."""
     family, query = _family(query)
     if method is None:
-        return _one_method(family, query, family.methods(query)[-1])
+        method = family.methods(query)[-1]
     if method not in METHODS:
         raise InputError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
     if method != "naive" and method not in family.methods(query):
         raise UnsupportedError(family.refusal.format(noise=noise_name(query.smoothing)))
-    return _one_method(family, query, method)
+    began = working_time()
+    return _proved(family, query, {method: _one_method(family, query, method)}, began)[method]
 
 
 def compared_curves(query: Query, names: str | Iterable[str]) -> MethodComparison:
@@ -76,12 +79,12 @@ def compared_curves(query: Query, names: str | Iterable[str]) -> MethodCompariso
         below = [method for method in HIERARCHY[: HIERARCHY.index(asked[-1])] if method.name in existing]
         queries.setdefault(below[-1], family.brief(query))
     found: dict[str, CollectiveCurve] = {}
-    weaker = None
+    weaker, began = None, working_time()
     for method in sorted(queries, key=HIERARCHY.index):
         curve = family.curve(queries[method], method)
         # A search that is cut short, or half-spaces of other orders, may say less than a weaker method.
         found[method.name] = weaker = curve if weaker is None else strengthened(curve, weaker)
-    return MethodComparison(_unrefuted(found))
+    return MethodComparison(_proved(family, query, _unrefuted(found), began))
 
 
 def _one_method(family: Family, query: Query, name: str) -> CollectiveCurve:
@@ -111,6 +114,16 @@ def _unrefuted(found: dict[str, CollectiveCurve]) -> dict[str, CollectiveCurve]:
     for name, curve in found.items():
         checked[name] = weaker = weakened(curve, known, weaker)
     return checked
+
+
+def _proved(
+    family: Family, query: Query, found: dict[str, CollectiveCurve], began: float
+) -> dict[str, CollectiveCurve]:
+    """The curves with proofs, if they were asked for."""
+    if not query.proofs:
+        return found
+    correct = None if query.correct is None else query.targets & query.correct
+    return with_proofs(found, family.provers(query), (query.targets, correct), working_time() - began)
 
 
 def _family(query: Query) -> tuple[Family, Query]:

@@ -1,12 +1,13 @@
 """Flips of bits and edges: half-spaces, receptive fields, and the exact search (theory, sections 4, 8 and 9)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from graphcert.certificates.method_hierarchy import HIERARCHY, Method
+from graphcert.certificates.proofs import Prover, ProversAt
 from graphcert.certificates.query import Family, HalfSpaces, Query
 from graphcert.certificates.score_family import tight_scores
 from graphcert.collective import (
@@ -20,6 +21,7 @@ from graphcert.collective import (
 )
 from graphcert.collective.curve import strengthened
 from graphcert.collective.exact import collective_tight
+from graphcert.collective.exact.covering import Coverings
 from graphcert.collective.half_spaces.localized import BINS, robust_by_half_spaces
 from graphcert.collective.half_spaces.receptive import robust_in_receptive_fields
 from graphcert.core.arrays import Mask
@@ -137,4 +139,17 @@ def _perception(query: Query) -> dict[str, Any]:
     }  # fmt: skip
 
 
-FLIPS = Family(_methods, _curve, _REFUSAL, brief=lambda query: query.brief(_BRIEF_SECONDS))
+def _provers(query: Query) -> ProversAt:
+    """Coverings by exact trade-offs; what is known of scores, mean and variance has none."""
+    majorities = query.claims._majorities()
+    if majorities is None:
+        return lambda row, counted: iter(())
+    problem = tight_problem(query.smoothing, majorities, query.data, query.claims._others())
+
+    def provers(row: int, counted: Mask) -> Iterator[Prover]:
+        yield Coverings(problem, query.counts[row], counted).proof
+
+    return provers
+
+
+FLIPS = Family(_methods, _curve, _REFUSAL, lambda query: query.brief(_BRIEF_SECONDS), _provers)

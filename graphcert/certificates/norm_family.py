@@ -1,9 +1,10 @@
 """Changes measured by a norm, under Gaussian and uniform noise: half-spaces in real shares (theory, sections 5 and 8)."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from itertools import product
 from math import prod
 from typing import Any
@@ -13,11 +14,13 @@ from numpy.typing import ArrayLike
 
 from graphcert.certificates.method_hierarchy import Method
 from graphcert.certificates.per_node_family import per_node_curve
+from graphcert.certificates.proofs import Prover, ProversAt
 from graphcert.certificates.query import Family, Query
 from graphcert.collective import CollectiveCurve, NormProblem, collective_norm
 from graphcert.collective.adversary import budget_axes
 from graphcert.collective.curve import SHIFT
-from graphcert.core.arrays import Floats, Integers
+from graphcert.collective.half_spaces.norm import norm_prices
+from graphcert.core.arrays import Floats, Integers, Mask
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import AXES, Budget, RealLaw, Scheme, Views
 from graphcert.noise.law import measured_laws
@@ -147,4 +150,17 @@ def _brief(query: Query) -> Query:
     return replace(query.brief(_BRIEF_SECONDS), bins=bins)
 
 
-NORM = Family(_methods, _curve, _REFUSAL, brief=_brief)
+def _provers(query: Query) -> ProversAt:
+    """Prices of half-spaces in real shares, where those are known."""
+    distances, shifts = query.claims._distances(), query.shift or ()
+    if distances is None:
+        return lambda row, counted: iter(())
+    problem = BlockScales.of(query.smoothing, query.claims.nodes).problem(distances)
+
+    def provers(row: int, counted: Mask) -> Iterator[Prover]:
+        yield partial(norm_prices, problem, shifts[row], counted)
+
+    return provers
+
+
+NORM = Family(_methods, _curve, _REFUSAL, _brief, _provers)

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from graphcert.certificates.clean_graph import CleanGraph
 from graphcert.certificates.method_hierarchy import Method
+from graphcert.certificates.proofs import ProversAt
 from graphcert.collective import CollectiveCurve
 from graphcert.collective.half_spaces.localized import BINS
 from graphcert.core.arrays import Floats, Integers, Mask
@@ -36,6 +37,7 @@ class CollectiveOptions(TypedDict, total=False):
     bins: int | None
     time_limit: float | None
     solver: str
+    proofs: bool
 
 
 class HalfSpaces(NamedTuple):
@@ -66,7 +68,7 @@ class Query:
         targets: (N,) the targets that count.
         correct: (N,) the nodes that are correctly labelled, or None.
         data: the clean graph, or None.
-        layers, normalisation, local_budget, attackers, orders, bins, time_limit, solver: as they were given.
+        layers, normalisation, local_budget, attackers, orders, bins, time_limit, solver, proofs: as they were given.
     """
 
     claims: "Claims"
@@ -84,6 +86,7 @@ class Query:
     bins: int | None = BINS
     time_limit: float | None = 60.0
     solver: str = "highs"
+    proofs: bool = False
 
     def __post_init__(self) -> None:
         if self.layers is None and (self.local_budget is not None or self.attackers is not None):
@@ -116,9 +119,11 @@ class Family(NamedTuple):
         curve: the certificate of one of them.
         refusal: one sentence for whoever asks for another one; "{noise}" stands for the name of the noise.
         brief: what is asked of the strongest method where it stands in for a stronger one that does not exist here.
+        provers: how numbers can be proved so that others can check it; by default not at all.
     """
 
     methods: Callable[[Query], tuple[str, ...]]
     curve: Callable[[Query, Method], CollectiveCurve]
     refusal: str
     brief: Callable[[Query], Query] = lambda query: query
+    provers: Callable[[Query], ProversAt] = lambda query: lambda row, counted: iter(())

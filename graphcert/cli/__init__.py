@@ -1,4 +1,4 @@
-"""The command line: `graphcert datasets | train | plan | sample | certify | collective | report | segment`.
+"""The commands `graphcert datasets | train | plan | sample | certify | collective | attack | report | verify | segment`.
 
 Every command answers bad input with one sentence on standard error and exit code 2.
 """

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from graphcert._version import __version__
+from graphcert.cli.attack import attack, attack_options
 from graphcert.cli.model_options import model_options, run_config
 from graphcert.cli.options import LOOK_AGAIN, WORKERS, argument, chosen, option, options_of, refuse, say, with_options
 from graphcert.cli.plan import plan
 from graphcert.cli.run_of import run_of
 from graphcert.cli.segment import build_segment_app
+from graphcert.cli.verify import verify
 from graphcert.errors import InputError
 from graphcert.run.settings.stages import SWEEP_AXES, CertificateConfig, CollectiveConfig, SamplingConfig
 
@@ -72,7 +74,13 @@ def build_app() -> typer.Typer:
             options_of(CollectiveConfig, _OF_COLLECTIVE), options_of(CollectiveConfig, ("isotropic",), shown=True),
             again, WORKERS, data_root,
         ),
+        ("attack", attack, run_folder, attack_options(), again, voting),
         ("report", report, run_folder, data_root),
+        (
+            "verify", verify, run_folder,
+            option("resample", int, "Shards of votes that are voted again, picked at random (default: 1).", default=1),
+            again, option("as_json", bool, "Print JSON.", "--json", default=False), WORKERS, data_root,
+        ),
     ):  # fmt: skip
         app.command(name)(with_options(command, *options))
     return app

@@ -23,6 +23,12 @@ from graphcert.errors import DataError, InputError
 SHIFT = "feature_shift"
 """The axis of budgets that are a norm: how far the features move, in ℓ2 (Gaussian noise) or ℓ1 (uniform noise)."""
 
+QUESTIONS = ("targets", "correct")
+"""Whose falling a curve bounds: that of all targets, and that of the correctly labelled ones."""
+
+PROOFS = ("all", "boxes", "duals", "other", "search")
+"""What a number can rest on (`certificates.proofs`)."""
+
 _MOST_ROWS = 12
 """Of a table in a notebook."""
 
@@ -46,6 +52,8 @@ class CollectiveCurve:
         attacks: (B, M) int or None, the changes of the best attack found within each budget, per axis of change of the
             problem (such as one block, one channel and one operation).
         rounding: the most by which an upper bound of other classes was rounded up; 0 under the binary rule.
+        proofs: per budget what shows `attacked_upper` ("targets") and `correct_upper` ("correct") to others, JSON ready
+            (docs/verification.md); None if nobody asked for it.
     """
 
     axes: tuple[str, ...]
@@ -60,6 +68,11 @@ class CollectiveCurve:
     correct_targets: int | None = None
     attacks: IntArray | None = None
     rounding: float = 0.0
+    proofs: tuple[dict[str, Any], ...] | None = None
+
+    def upper(self, question: str) -> IntArray | None:
+        """(B,) the bound about one of `QUESTIONS`; None if it was not asked."""
+        return self.attacked_upper if question == "targets" else self.correct_upper
 
     @property
     def certified(self) -> IntArray:
@@ -156,6 +169,8 @@ class CollectiveCurve:
         plain = {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in values.items()}
         if not self.rounding:
             del plain["rounding"]
+        if self.proofs is None:
+            del plain["proofs"]
         return {**plain, "gap": [None if math.isnan(gap) else gap for gap in plain["gap"]]}
 
     @classmethod
@@ -165,7 +180,14 @@ class CollectiveCurve:
             measured = np.float64 if SHIFT in description["axes"] else np.int64
             kinds = {"budgets": measured, "bound": np.float64, "attacked_upper": np.int64, "method": np.str_}
             kinds |= {"status": np.str_, "gap": np.float64, "correct_upper": np.int64, "attacks": np.int64}
-            values = {"attacks": None, "rounding": 0.0, **description, "axes": tuple(description["axes"])}
+            values = {
+                "attacks": None,
+                "rounding": 0.0,
+                "proofs": None,
+                **description,
+                "axes": tuple(description["axes"]),
+            }
+            values["proofs"] = None if values["proofs"] is None else tuple(values["proofs"])
             for key, kind in kinds.items():
                 values[key] = None if values[key] is None else _array(key, values[key], kind)
             values["budgets"] = values["budgets"].reshape(-1, len(values["axes"]))
@@ -223,6 +245,8 @@ def _check(curve: CollectiveCurve) -> None:
     parts = [(curve.attacked_upper, curve.targets), (np.minimum(curve.bound, curve.targets), curve.targets)]
     if (curve.correct_upper is None) != (curve.correct_targets is None):
         raise ValueError("the correct targets lack their number or their bounds")
+    if type(curve.correct_targets) not in (int, type(None)):
+        raise ValueError("correct_targets is no whole number")
     if curve.correct_upper is not None and curve.correct_targets is not None:
         rows["correct_upper"] = curve.correct_upper
         parts += [(curve.correct_upper, curve.correct_targets), (np.array(curve.correct_targets), curve.targets)]
@@ -237,6 +261,12 @@ def _check(curve: CollectiveCurve) -> None:
         raise ValueError("attacked_upper lies below its bound")
     if not (np.isfinite(curve.budgets) & (curve.budgets >= 0)).all() or np.isinf(curve.gap).any():
         raise ValueError("a budget is not a finite number of at least 0, or a gap is infinite")
+    if curve.proofs is not None:
+        asked = {question for question in QUESTIONS if curve.upper(question) is not None}
+        if len(curve.proofs) != len(curve) or any(set(proof) != asked for proof in curve.proofs):
+            raise ValueError("there is not one proof per budget and question")
+        if any(one["kind"] not in PROOFS for proof in curve.proofs for one in proof.values()):
+            raise ValueError("a proof is of no known kind")
     if type(curve.rounding) not in (int, float) or not 0 <= curve.rounding <= 1:
         raise ValueError("the rounding of other classes is no number from 0 to 1")
 

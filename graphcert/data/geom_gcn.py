@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphcert.core.archives import Archive
-from graphcert.core.reading import damage_refused
+from graphcert.core.reading import PER_CHARACTER, check_memory, damage_refused
 from graphcert.data.raw import RawGraph, as_float32, check_dense_size
 from graphcert.data.splits import MASKS, with_masks
 from graphcert.errors import DataError
@@ -26,6 +26,7 @@ def read_geom_gcn(features: bytes, edges: bytes) -> RawGraph:
     Raises:
         DataError: if a table is damaged, or they do not fit together.
     """
+    check_memory(PER_CHARACTER * (len(features) + len(edges)), f"what {FEATURES} and {EDGES} say")
     with damage_refused("the text files of the graph are damaged", "use the published files"):
         lines = [line.split("\t") for line in features.decode().splitlines()[1:] if line]
         nodes = np.array([int(node) for node, _, _ in lines])

@@ -1,15 +1,21 @@
 """Graphs of the Open Graph Benchmark (Hu et al. 2020) from the compressed tables of numbers that it publishes."""
 
 import gzip
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from graphcert.core.reading import damage_refused, open_regular
+from graphcert.core.reading import check_memory, damage_refused, open_regular
 from graphcert.data.raw import RawGraph, as_float32, check_dense_size, integers
 from graphcert.errors import DataError
+
+_LONGEST_LINE = 2**20
+"""Characters of a line; the tables that are published have a few thousand."""
+_COPIES = 3
+"""What a table takes while it grows, and while it is converted."""
 
 
 class OgbGraph(NamedTuple):
@@ -57,6 +63,19 @@ def _numbers(path: Path, kind: Any) -> NDArray[Any]:
     """A table of numbers, at least two-dimensional."""
     try:
         with damage_refused(f"{path} is not a table of numbers", "use the published file"), open_regular(path) as file:
-            return np.loadtxt(gzip.open(file, "rt"), kind, delimiter=",", ndmin=2)
+            return np.loadtxt(_lines(gzip.open(file, "rt"), path, kind), kind, delimiter=",", ndmin=2)
     except FileNotFoundError:
         raise DataError(f"there is no {path}; unpack the published archive again") from None
+
+
+def _lines(stream: TextIO, path: Path, kind: Any) -> Iterator[str]:
+    """The lines of a table, as long as its numbers find room: a few packed bytes may unpack to any number of them."""
+    numbers = checked = 0
+    while line := stream.readline(_LONGEST_LINE):
+        if len(line) == _LONGEST_LINE:
+            raise ValueError(f"a line has {_LONGEST_LINE:,} characters or more")
+        numbers += line.count(",") + 1
+        if numbers > checked:
+            checked = 2 * numbers
+            check_memory(_COPIES * checked * np.dtype(kind).itemsize, f"{path}, unpacked,")
+        yield line

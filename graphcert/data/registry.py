@@ -88,11 +88,14 @@ def with_shares(graph: RawGraph, seed: SupportsIndex) -> RawGraph:
     return replace(graph, masks=split_shares(graph.labels, 0.48, 0.32, seed))
 
 
-_GNN_BENCHMARK = "https://github.com/shchur/gnn-benchmark/raw/master/data/npz"
-_SPARSE_SMOOTHING = "https://github.com/abojchevski/sparse_smoothing/raw/master/data"
-_META_ATTACK = "https://github.com/danielzuegner/gnn-meta-attack/raw/master/data"
-_PLANETOID = "https://github.com/kimiyoung/planetoid/raw/master/data"
-_GEOM_GCN = "https://raw.githubusercontent.com/graphdml-uiuc-jlu/geom-gcn/master/new_data"
+# Every address names a commit, so that what it leads to stays; the sha256 decides whether it is the file.
+_GNN_BENCHMARK = "https://github.com/shchur/gnn-benchmark/raw/99356931fd6158a05de41632669d5ab69e6e105e/data/npz"
+_SPARSE_SMOOTHING = "https://github.com/abojchevski/sparse_smoothing/raw/b2a3ca194608118d7472c0a5ac81bc7c5d5d485a/data"
+_META_ATTACK = "https://github.com/danielzuegner/gnn-meta-attack/raw/af7f482ecce3c8eda890231e034e89669445d5d8/data"
+_PLANETOID = "https://github.com/kimiyoung/planetoid/raw/af6abf468a772cc055bec88c52e4d6f51b7c37e3/data"
+_GEOM_GCN = (
+    "https://raw.githubusercontent.com/graphdml-uiuc-jlu/geom-gcn/f1fc0d14b3b019c562737240d06ec83b07d16a8f/new_data"
+)
 _UNDER_MIT = "public research data, repository under MIT"
 
 _PLANETOID_CORA = {

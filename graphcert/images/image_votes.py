@@ -1,6 +1,9 @@
 """`sample_image_votes`: from a segmentation model, an image and a smoothing scheme to votes of every pixel."""
 
 import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 from numpy.typing import ArrayLike
@@ -24,6 +27,7 @@ def sample_image_votes(
     model: nn.Module, image: ArrayLike, smoothing: Scheme | Law, samples: int, pilot_samples: int = 1000, seed: int = 0,
     *, reach: int | None = None, workers: int | None = None, batch_size: int | None = None,
     store: str | os.PathLike[str] | None = None, shard_samples: int = 1000, progress: bool | str = False,
+    plans: Sequence[str] = (),
 ) -> Votes:  # fmt: skip
     """Segment noisy versions of an image and count how often each pixel is given each class.
 
@@ -41,7 +45,7 @@ def sample_image_votes(
         reach: how many pixels away a pixel can influence a logit; a cell is then computed from no more than that around
             it. By default what the model declares; whole images if it declares nothing. It is verified, not believed.
         batch_size: samples that a thread takes at a time (default: those of one call of the model).
-        workers, store, shard_samples: as in `sample_votes`.
+        workers, store, shard_samples, plans: as in `sample_votes`.
         progress: show a bar with rate and remaining time; a text, such as the image's name, names it.
 
     Returns:
@@ -58,19 +62,28 @@ def sample_image_votes(
     for name, count in (("samples", samples), ("pilot_samples", pilot_samples), ("shard_samples", shard_samples)):
         whole(name, count, 1)
     reach = None if reach is None else whole("reach", reach)
-    wrapped = model if isinstance(model, ImageModel) else ImageModel(model)
     values, smoothing = pixel_values(image), as_scheme(smoothing)
     problem = image_problem(values, smoothing, seed)
+    with identified_image_path(model, values, problem, smoothing, seed, reach) as (path, identity):
+        batch_size = path.unit if batch_size is None else batch_size
+        return take_votes(
+            path, problem, identity, samples, pilot_samples, workers=workers, batch_size=batch_size, store=store,
+            shard_samples=shard_samples, progress=progress, plans=plans,
+        )  # fmt: skip
+
+
+@contextmanager
+def identified_image_path(
+    model: nn.Module, values: Floats, problem: Problem, smoothing: Scheme, seed: int, reach: int | None = None
+) -> Iterator[tuple[ImagePath, dict[str, Any]]]:
+    """The path that votes about an image take, and everything that determines them."""
+    wrapped = model if isinstance(model, ImageModel) else ImageModel(model)
     refuse_unusable_parameters(wrapped)
     with evaluation_mode(wrapped):
         refuse_training_layers(wrapped)
         path = ImagePath(problem, values.shape[:2], wrapped, wrapped.reach if reach is None else reach)
         identity = identity_of(wrapped, image_fingerprint(values), smoothing, seed, path.name)
-        batch_size = path.unit if batch_size is None else batch_size
-        return take_votes(
-            path, problem, identity | {"reach": path.reach}, samples, pilot_samples, workers=workers,
-            batch_size=batch_size, store=store, shard_samples=shard_samples, progress=progress,
-        )  # fmt: skip
+        yield path, identity | {"reach": path.reach}
 
 
 def image_problem(values: Floats, smoothing: Scheme, seed: int) -> Problem:

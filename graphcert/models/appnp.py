@@ -36,11 +36,11 @@ class APPNP(SparseFirstModel):
         """The perceptron's first weight (D, hidden)."""
         return self.weight_in
 
-    def after_first(self, hidden: Tensor, edge_index: Tensor) -> Tensor:
+    def after_first(self, hidden: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
         """Finish the perceptron, then propagate its predictions."""
         hidden = F.dropout(F.relu(hidden + self.bias_in), self.dropout, self.training)
         predictions = hidden @ self.weight_out + self.bias_out
-        propagate = symmetric_propagation(edge_index, hidden.shape[0], hidden.dtype)
+        propagate = symmetric_propagation(edge_index, hidden.shape[0], hidden.dtype, edge_weight)
         state = predictions
         for _ in range(self.hops):
             state = (1 - self.restart) * propagate(state) + self.restart * predictions

@@ -35,9 +35,9 @@ class GCN(SparseFirstModel):
         weight: Tensor = self.weights[0]
         return weight
 
-    def after_first(self, hidden: Tensor, edge_index: Tensor) -> Tensor:
+    def after_first(self, hidden: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
         """Propagate, then alternate weight and propagation."""
-        propagate = symmetric_propagation(edge_index, hidden.shape[0], hidden.dtype)
+        propagate = symmetric_propagation(edge_index, hidden.shape[0], hidden.dtype, edge_weight)
         for layer, bias in enumerate(self.biases):
             if layer > 0:
                 hidden = F.dropout(F.relu(hidden), self.dropout, self.training) @ self.weights[layer]
@@ -87,9 +87,9 @@ class SGC(SparseFirstModel):
         """The only weight (D, K)."""
         return self.weight
 
-    def after_first(self, hidden: Tensor, edge_index: Tensor) -> Tensor:
+    def after_first(self, hidden: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
         """Propagate."""
-        propagate = symmetric_propagation(edge_index, hidden.shape[0], hidden.dtype)
+        propagate = symmetric_propagation(edge_index, hidden.shape[0], hidden.dtype, edge_weight)
         for _ in range(self.hops):
             hidden = propagate(hidden)
         return hidden + self.bias

@@ -100,9 +100,19 @@ def with_self_loops(edge_index: Tensor, nodes: int) -> Tensor:
     return torch.cat([edge_index, loops.expand(2, -1)], dim=1)
 
 
-def symmetric_propagation(edge_index: Tensor, nodes: int, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
-    """Multiplication (N, H) → (N, H) with the adjacency with self-loops, (j, i) weighed (deg i · deg j)^(−1/2)."""
+def symmetric_propagation(
+    edge_index: Tensor, nodes: int, dtype: torch.dtype, edge_weight: Tensor | None = None
+) -> Callable[[Tensor], Tensor]:
+    """Multiplication (N, H) → (N, H) with the adjacency with self-loops, (j, i) weighed (deg i · deg j)^(−1/2).
+
+    With weights (E,) ≥ 0 of the edges, an edge counts and carries as much as its weight, which has a gradient.
+    """
     source, target = with_self_loops(edge_index, nodes)
-    scale = torch.bincount(target, minlength=nodes).to(dtype).clamp(min=1).rsqrt()
-    weights = (scale[source] * scale[target]).unsqueeze(1)
+    if edge_weight is None:
+        scale = torch.bincount(target, minlength=nodes).to(dtype).clamp(min=1).rsqrt()
+        weights = (scale[source] * scale[target]).unsqueeze(1)
+    else:
+        present = torch.cat([edge_weight, edge_weight.new_ones(nodes)])
+        scale = segment_sum(present, target, nodes, "native").rsqrt()
+        weights = (present * scale[source] * scale[target]).unsqueeze(1)
     return lambda hidden: segment_sum(hidden[source] * weights, target, nodes)

@@ -1,6 +1,7 @@
 """What certifying leaves: the claims of a run, and certificate.json, which is compared with the votes when it is read."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -80,11 +81,11 @@ def certificate_text(found: Certified, settings: CertificateConfig) -> str:
     return json.dumps(content, indent=1)
 
 
-def compare_with_file(path: Path, certified: Certified) -> tuple[str, ...]:
+def compare_with_file(path: Path, certified: Certified, manifest: Mapping[str, Any]) -> tuple[str, ...]:
     """Compare a certificate.json with what these votes prove under the settings of the run now.
 
     One sentence if it states claims of another kind or error rate, none if it states the same ones; `DataError` if there is
-    no such file, or it was made from other votes.
+    no such file, it was made from other votes, or the `manifest` of the run states other claims.
     """
     again = f"run `graphcert certify {path.parent}`"
     try:
@@ -104,6 +105,9 @@ def compare_with_file(path: Path, certified: Certified) -> tuple[str, ...]:
         raise DataError(
             f"{path} was made from other votes than those of this run ({', '.join(differing)} differ); {again}"
         )
+    apart = [name for name in ("alpha", "method", "claims") if name in manifest and manifest[name] != found.get(name)]
+    if apart:
+        raise DataError(f"{path} and manifest.json state different claims ({', '.join(apart)} differ); {again} again")
     return (f"{path.name} states claims of another {' and '.join(asked)}; {again} again.",) if asked else ()
 
 

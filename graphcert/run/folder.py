@@ -9,15 +9,25 @@ from typing import Any
 
 from torch_geometric.data import Data
 
+from graphcert.core.arrays import EDGE_VALUES
 from graphcert.core.files import atomic_write_text
 from graphcert.core.reading import read_json
 from graphcert.data import data_fingerprint, load_dataset, partition_graph
 from graphcert.errors import DataError, InputError, VotesError
 from graphcert.noise import Partition, Scheme
 from graphcert.run.certified import Voted
+from graphcert.run.commitment import (
+    chosen_after,
+    graph_choices,
+    graph_plan,
+    planned_again,
+    plans_of,
+    refuse_contradiction,
+)  # fmt: skip
 from graphcert.run.provenance import environment
 from graphcert.run.settings.graph_run import RunConfig
 from graphcert.votes import Votes
+from graphcert.voting.noisy_graph import Problem
 
 MANIFEST, MODEL, REPORT = "manifest.json", "model.pt", "report.html"
 
@@ -66,7 +76,7 @@ class RunFolder:
             return {}
         content = content if isinstance(content, dict) else {}
         timings = content.get("timings", {})
-        numbers = isinstance(timings, dict) and all(type(value) in (int, float) for value in timings.values())
+        numbers = isinstance(timings, dict) and all(map(_is_time, timings.values()))
         return content if numbers else {**content, "timings": {}}
 
     def record(self, facts: Mapping[str, Any]) -> None:
@@ -74,6 +84,23 @@ class RunFolder:
         manifest = {**self.manifest(), **environment()}
         timings = {**manifest.get("timings", {}), **facts.get("timings", {})}
         self.write(MANIFEST, json.dumps({**manifest, **facts, "timings": timings}, indent=1) + "\n")
+
+    def refuse_other(self, **found: Any) -> None:
+        """Raise `DataError` if manifest.json names another value, such as the fingerprint of the model, than is found."""
+        manifest = self.manifest()
+        for name, value in found.items():
+            if name in manifest and manifest[name] != value:
+                raise DataError(
+                    f"{self.path(MANIFEST)} names another {name} than this run has now ({str(manifest[name])[:64]} and "
+                    f"{str(value)[:64]}); restore it, or start a new run"
+                )
+
+    def sentences(self, name: str) -> tuple[str, ...]:
+        """Sentences that manifest.json keeps under a name."""
+        found = self.manifest().get(name, [])
+        if not isinstance(found, list) or not all(isinstance(sentence, str) for sentence in found):
+            raise DataError(f"{self.path(MANIFEST)} has no list of sentences {name}; start a new run")
+        return tuple(found)
 
     def looks(self) -> list[dict[str, Any]]:
         """The certificates that were seen, the oldest first: their numbers of samples, error rate and other claims."""
@@ -117,13 +144,20 @@ class RunFolder:
         )
 
 
+def _is_time(value: Any) -> bool:
+    """Whether this is a number of seconds."""
+    return type(value) in (int, float) and 0 <= value < 2**63  # not NaN either
+
+
 def _is_look(value: Any) -> bool:
     """Whether this is an entry of the list of certificates that were seen: of nodes, or of images."""
     if not isinstance(value, dict):
         return False
     kinds = {**dict.fromkeys(COUNTED, int), "alpha": float}
     kinds |= {"tau": float} if "tau" in value else {"method": str, "simultaneous": bool}
-    return all(type(value.get(name)) is kind for name, kind in kinds.items())
+    if not all(type(value.get(name)) is kind for name, kind in kinds.items()):
+        return False
+    return all(value[name] >= 1 for name in COUNTED) and all(0 < value.get(name, 0.5) < 1 for name in ("alpha", "tau"))
 
 
 CONFIG, PARTITION, VOTES = "config.toml", "partition.json", "votes/votes.npz"
@@ -190,4 +224,30 @@ class GraphFolder(RunFolder):
             raise VotesError(f"{path} was taken on another graph than {config.dataset.name} is now; sample again")
         if votes.manifest.get("seed") != config.seed:
             raise VotesError(f"{path} has another seed than {self.path(CONFIG)}; sample again")
+        self._refuse_contradiction(config, data, votes)
         return Voted(data, votes)
+
+    def _refuse_contradiction(self, config: RunConfig, data: Data, votes: Votes) -> None:
+        """Raise `DataError` for votes of another plan or model, or that claim to be drawn more exactly than they can be."""
+        model, problem = str(votes.manifest.get("model")), self.problem(config, data)
+        self.refuse_other(model=model)
+        plans = plans_of(self.folder, votes)
+        if plans:
+            refuse_contradiction(self.folder, plans[-1], graph_plan(config, data, problem, model, self.manifest()))
+        least = problem.sampler.total_variation
+        if votes.total_variation < least:
+            raise DataError(
+                f"{self.path(VOTES)} states a total variation of {votes.total_variation:.3g}, but this noise is drawn with "
+                f"{least:.3g}; sample again"
+            )
+
+    def problem(self, config: RunConfig, data: Data) -> Problem:
+        """The graph of this run with the sampler of its noise."""
+        return Problem.of(data, self.smoothing(config), config.seed, takes=EDGE_VALUES)
+
+    def after_votes(self, config: RunConfig, votes: Votes) -> list[str]:
+        """What was chosen otherwise than the plan of the votes says, or planned again, in sentences."""
+        plans = plans_of(self.folder, votes)
+        if not plans:
+            return []
+        return [*planned_again(plans), *chosen_after(plans[-1], graph_choices(config, votes.classes))]

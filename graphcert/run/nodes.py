@@ -15,33 +15,32 @@ from graphcert.certificates.vote_certificate import chosen_method, chosen_share
 from graphcert.collective import CollectiveCurve
 from graphcert.core.arrays import EDGE_VALUES
 from graphcert.core.files import alone
-from graphcert.core.reading import PER_CHARACTER, damage_refused, read_bytes
 from graphcert.data import data_fingerprint, without_test_nodes
-from graphcert.errors import DataError, UnsupportedError
+from graphcert.errors import UnsupportedError
 from graphcert.models import message_passing, train
 from graphcert.models.checkpoint import model_fingerprint
 from graphcert.noise import Partition, Smoothing
 from graphcert.report import ReportContent, flip_words, write_report
 from graphcert.report.graphs.content import Isotropic
 from graphcert.run.budget_choice import collective_sweeps, too_few_samples
-from graphcert.run.certified import CERTIFICATE, Certified, Voted, certificate_text, certify_votes, compare_with_file
+from graphcert.run.certified import CERTIFICATE, Certified, Voted, certificate_text, certify_votes
 from graphcert.run.collective_results import Collective
-from graphcert.run.folder import CONFIG, MODEL, PARTITION, REPORT, VOTES, GraphFolder
+from graphcert.run.commitment import commit, graph_plan, plan_digest, plans_of
+from graphcert.run.folder import CONFIG, MODEL, PARTITION, REPORT, VOTES
 from graphcert.run.isotropic import matched_isotropic
 from graphcert.run.own_model import changed_sources
-from graphcert.run.provenance import cluster_links, settings_table
 from graphcert.run.run_model import RunModel, refuse_other_origin, stored_model
 from graphcert.run.settings.graph_run import RunConfig
 from graphcert.run.settings.stages import CertificateConfig, CollectiveConfig
+from graphcert.run.statement import stated
+from graphcert.run.stored_run import ATTACKS, CHANGED, COLLECTIVE, COLLECTIVE_TABLE, StoredRun
 from graphcert.statistics import check_sample_size
 from graphcert.votes import Votes
 from graphcert.voting import sample_votes
 from graphcert.voting.noisy_graph import Problem
 
-COLLECTIVE, COLLECTIVE_TABLE, ATTACKS = "collective.json", "collective.csv", "attacks.csv"
 
-
-class Run(GraphFolder):
+class Run(StoredRun):
     """The stages of a run over the nodes of a graph."""
 
     @alone(new=True)
@@ -55,6 +54,7 @@ class Run(GraphFolder):
         return self.report(certified, self.collective(config.collective, certified))
 
     @alone(new=True)
+    @stated
     def train(self, config: RunConfig) -> Data:
         """Train the model under its noise, unless this folder already holds it; returns the graph."""
         self.refuse_another_model(config)
@@ -108,6 +108,7 @@ class Run(GraphFolder):
             self.say(f"trained in {seconds:.1f} s: {best}")
 
     @alone()
+    @stated
     def sample(
         self, samples: int | None = None, pilot_samples: int | None = None, scores: bool | None = None, *,
         look_again: bool = False, data: Data | None = None,
@@ -127,21 +128,29 @@ class Run(GraphFolder):
         data = self.load_data(config) if data is None else data
         model = self.model(config)
         _check_samples(config, data)
+        plans = self._commit(config, data, model_fingerprint(model))
         began = time.perf_counter()
         votes = sample_votes(
             model, data, self.smoothing(config), sampling.samples, sampling.pilot_samples, config.seed,
             scores=sampling.scores, workers=self.workers, batch_size=self.batch_size, store=self.path("votes"),
-            progress=self.progress,
+            progress=self.progress, plans=plans,
         )  # fmt: skip
         seconds = time.perf_counter() - began
         config.save(self.path(CONFIG))
         votes.save(self.path(VOTES))
         total = sampling.samples + sampling.pilot_samples
         self.say(f"voted in {seconds:.1f} s ({total:,} samples, {votes.manifest['path']} path)")
-        self.record({"timings": {"sampling": seconds}, "votes": votes.digest, "total_variation": votes.total_variation})
+        facts = {"votes": votes.digest, "total_variation": votes.total_variation, "plan": votes.manifest.get("plan")}
+        self.record({"timings": {"sampling": seconds}, **facts})
         return Voted(data, votes)
 
+    def _commit(self, config: RunConfig, data: Data, model: str) -> tuple[str, ...]:
+        """Write the plan of the votes that follow, or find that it stands; sha256 of all plans of this run."""
+        problem = self.problem(config, data)
+        return commit(self.folder, graph_plan(config, data, problem, model, self.manifest()))
+
     @alone()
+    @stated
     def certify(self, settings: CertificateConfig, voted: Voted | None = None) -> Certified:
         """Turn the votes (None to read them) into claims about the test nodes, and evaluate them over the budget grid."""
         config = replace(self.load_config(), certificate=settings)
@@ -159,21 +168,20 @@ class Run(GraphFolder):
         self.record_look(asdict(config.sampling), settings.alpha, method=look, simultaneous=settings.simultaneous)
         self.write(CERTIFICATE, content)
         facts = {"alpha": settings.alpha, "claims": found.certificate.claims, "method": method}
-        self.record({"timings": {"certifying": seconds}, **facts})
+        self.record(
+            {"timings": {"certifying": seconds}, **facts, "chosen_after_votes": self._said(config, found.votes)}
+        )
         return found
 
-    def certified(self) -> Certified:
-        """What `certify` returned, made again from the stored votes; certificate.json must have been made from these."""
-        config = self.load_config()
-        if not self.path(CERTIFICATE).is_file():
-            raise DataError(f"there is no {self.path(CERTIFICATE)}; run `graphcert certify {self.folder}` first")
-        found = certify_votes(self.voted(config), config.certificate)
-        warnings = compare_with_file(self.path(CERTIFICATE), found)
-        for sentence in warnings:
-            self.say(f"warning: {sentence}")
-        return found._replace(warnings=warnings)
+    def _said(self, config: RunConfig, votes: Votes) -> list[str]:
+        """What was chosen after the votes, which is said."""
+        found = self.after_votes(config, votes)
+        for sentence in found:
+            self.say(sentence)
+        return found
 
     @alone()
+    @stated
     def collective(self, settings: CollectiveConfig, certified: Certified | None = None) -> Collective:
         """Certify all test nodes together, sweep by sweep, by every method up to the one that is asked for."""
         config = replace(self.load_config(), collective=settings)
@@ -186,7 +194,9 @@ class Run(GraphFolder):
             options |= message_passing(self.model(config))
         comparisons = []
         for sweep in sweeps:
-            comparisons.append(certificate.compare_methods(**sweep, methods=BESIDE[settings.method], **options))
+            comparisons.append(
+                certificate.compare_methods(**sweep, methods=BESIDE[settings.method], proofs=True, **options)
+            )
             self.say(f"collective: {' × '.join(sweep)} by {', '.join(comparisons[-1])}")
         isotropic = self._isotropic(config, certified, sweeps) if settings.isotropic and sweeps else None
         mean_score = _mean_score(certified.scores, sweeps, options, settings.method)
@@ -200,22 +210,31 @@ class Run(GraphFolder):
         self.write(COLLECTIVE, found.to_json(certified.votes.digest, certificate.alpha))
         self.write(COLLECTIVE_TABLE, found.table())
         self.write(ATTACKS, found.attacks(certificate))
-        self.record({"timings": {"collective": seconds}, "solver": "highs", "collective": settings.method})
+        facts = {
+            "solver": "highs",
+            "collective": settings.method,
+            "chosen_after_votes": self._said(config, certified.votes),
+        }
+        self.record({"timings": {"collective": seconds}, **facts})
         return found
 
     def model(self, config: RunConfig) -> nn.Module:
         """The trained model; code of a user's that makes it runs only if it is the `factory` that the user named."""
-        return stored_model(self.path(MODEL), config, self.factory)
+        model = stored_model(self.path(MODEL), config, self.factory)
+        self.refuse_other(model=model_fingerprint(model))
+        return model
 
-    def _changed_code(self, config: RunConfig) -> list[str]:
-        """What to say if the code that made the model has changed since; nothing of it is executed."""
+    def _record_changed_code(self, config: RunConfig) -> None:
+        """Say and write down if the code that made the model has changed since; nothing of it is executed."""
         changed = [] if config.model.factory is None else changed_sources(self.manifest().get("sources"))
         words = (
             f"has changed since {config.model.factory} made the model of these votes, which speak of what it was then"
         )
         for file in changed:
             self.say(f"warning: {file} {words}")
-        return [f"{file} {words}." for file in changed]
+        found = [f"{file} {words}." for file in changed]
+        if found != list(self.sentences(CHANGED)):
+            self.record({CHANGED: found})
 
     def _isotropic(self, config: RunConfig, certified: Certified, sweeps: tuple[dict[str, Any], ...]) -> Isotropic:
         """The same model under isotropic noise at equal accuracy over the same budgets."""
@@ -233,7 +252,8 @@ class Run(GraphFolder):
 
         localized, store = accuracy(certified.votes), self.path("votes") / "isotropic"
         scheme = matched_isotropic(noise.unselected, localized, lambda scheme: accuracy(vote(scheme, 1)))
-        theirs = vote(scheme, sampling.samples, store=store, progress=self.progress)
+        plans = [*map(plan_digest, plans_of(self.folder, certified.votes))]
+        theirs = vote(scheme, sampling.samples, store=store, progress=self.progress, plans=plans)
         theirs.save(store / "votes.npz")
         self.say(f"isotropic noise at equal accuracy ({accuracy(theirs):.3f}): {flip_words(scheme)}")
         certificate = Voted(data, theirs).claims(config.certificate)
@@ -241,36 +261,13 @@ class Run(GraphFolder):
         return Isotropic(scheme, accuracy(theirs), localized, curves)
 
     @alone()
+    @stated
     def report(self, certified: Certified | None = None, collective: Collective | None = None) -> ReportContent:
         """Write report.html and return what it shows; what is None is read, and the model is not needed."""
-        config = self.load_config()
-        certified = self.certified() if certified is None else certified
-        collective, warnings = (collective, ()) if collective is not None else self._stored_collective(certified)
-        manifest, model = self.manifest(), config.model
-        title = model.title.upper() if model.factory is None else model.title
-        content = ReportContent(
-            title=f"{title} on {config.dataset.name}", certificate=certified.certificate,
-            votes=certified.votes, truth=certified.data.y.numpy(), grids=certified.grids,
-            settings=settings_table(config, manifest, certified), timings=manifest.get("timings", {}),
-            warnings=(*certified.warnings, *warnings, *self._changed_code(config), *self.spent()),
-            collective=collective.comparisons,
-            isotropic=collective.isotropic, mean_score=collective.mean_score, scores=certified.scores,
-            links=cluster_links(certified.votes.smoothing, certified.data),
-        )  # fmt: skip
+        self._record_changed_code(self.load_config())
+        content = self.content(certified, collective)
         write_report(self.path(REPORT), content)
         return content
-
-    def _stored_collective(self, certified: Certified) -> tuple[Collective, tuple[str, ...]]:
-        """The stored collective certificates, if they are of these very claims, and what to say if not."""
-        path, certificate = self.path(COLLECTIVE), certified.certificate
-        if not path.is_file():
-            return Collective(), ()
-        with damage_refused(f"{path} cannot be read", "run `graphcert collective` again"):
-            text = read_bytes(path, PER_CHARACTER).decode()
-        found = Collective.from_json(text, certified.votes.digest, certificate.alpha, certificate.claims)
-        if found is not None:
-            return found, ()
-        return Collective(), (f"{path.name} belongs to other claims; run `graphcert collective` again.",)
 
 
 def _mean_score(

@@ -47,7 +47,8 @@ def settings_table(config: RunConfig, manifest: Mapping[str, Any], certified: Ce
         "dataset": graph, "model": model, "smoothing": _noise_settings(config.smoothing),
         "training": described["training"], "sampling": {**described["sampling"], "seed": config.seed},
         "certificate": {**certificate, "claims": "all together" if together else "each by itself"},
-        "collective": described["collective"], "environment": environment(),
+        "collective": described["collective"],
+        "environment": {name: manifest[name] for name in environment() if name in manifest},
     }  # fmt: skip
 
 

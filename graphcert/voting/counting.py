@@ -5,7 +5,7 @@ Kernels and torch release the interpreter lock, and integer counts add up in any
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial, reduce
 from hashlib import sha256
@@ -111,7 +111,7 @@ def identity_of(model: nn.Module, data: str, smoothing: Scheme, seed: int, path:
 def take_votes(
     path: Path, problem: Problem, identity: dict[str, Any], samples: int, pilot_samples: int, *, scores: bool = False,
     workers: int | None = None, batch_size: int | None = None, store: str | os.PathLike[str] | None = None,
-    shard_samples: int = 1000, progress: bool | str = False,
+    shard_samples: int = 1000, progress: bool | str = False, plans: Sequence[str] = (),
 ) -> Votes:  # fmt: skip
     """Count what `path` says about the N nodes of `problem`; `identity` is everything that determines the votes.
 
@@ -122,7 +122,7 @@ def take_votes(
     counter = Counter(path, processors() if workers is None else workers, batch_size)
     shape, title = (problem.nodes, path.classes), progress if isinstance(progress, str) else "voting"
     with tqdm(total=pilot_samples + samples, unit=" samples", disable=not progress, desc=title) as bar:
-        run = partial(_count, counter, shard_samples, bar, folder)
+        run = partial(_count, counter, shard_samples, bar, folder, tuple(plans))
         if scores:
             pilot = run("pilot", pilot_samples, identity, partial(ClassScoreTally, *shape))
             labels = mean_score_labels(pilot["class_sums"])
@@ -137,19 +137,20 @@ def take_votes(
                 for purpose, number in (("pilot", pilot_samples), ("main", samples))
             )
     counts, sampler = (pilot.pop("counts"), final.pop("counts")), problem.sampler
+    manifest = identity | ({"plan": plans[-1]} if plans else {})
     return Votes(
-        *counts, sampler.smoothing, total_variation=sampler.total_variation, manifest=identity,
+        *counts, sampler.smoothing, total_variation=sampler.total_variation, manifest=manifest,
         scores=Scores(pilot_sums=pilot["class_sums"], **final) if scores else None,
         independent=True,  # other addresses of the generator
     )  # fmt: skip
 
 
 def _count(
-    counter: Counter, shard: int, bar: "tqdm[Any]", folder: FilePath | None,
+    counter: Counter, shard: int, bar: "tqdm[Any]", folder: FilePath | None, plans: tuple[str, ...],
     purpose: str, samples: int, identity: dict[str, Any], tally: Callable[[], VoteTally],
 ) -> Sums:  # fmt: skip
     """All sums of one purpose, from the store in `folder` where it has them."""
-    store = None if folder is None else ShardStore(folder, identity)
+    store = None if folder is None else ShardStore(folder, identity, plans)
     total: Sums | None = None
     for start, stop in shards(samples, shard):
         sums = store.read(purpose, start, stop, tally().sums) if store else None

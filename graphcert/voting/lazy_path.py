@@ -158,6 +158,12 @@ class LazyPath(GenericPath):
         """The operations that needed the dense matrix so far."""
         return tuple(self._input.densified)
 
+    def over(self, problem: Problem) -> "LazyPath":
+        """See `GraphPath.over`; its first products are learnt from the samples of `agrees_with_torch`."""
+        other = LazyPath(problem, self._untouched)
+        other.agrees_with_torch()
+        return other
+
     def agrees_with_torch(self) -> bool:
         """As on every path; what raises an error with lazy features does not agree."""
         try:

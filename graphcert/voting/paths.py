@@ -81,6 +81,10 @@ class GraphPath(Path):
     densified: tuple[str, ...] = ()
     _ask: Call
 
+    @abstractmethod
+    def over(self, problem: Problem) -> "GraphPath":
+        """The same way from samples to votes of the same model over another graph with as many nodes and features."""
+
     def agrees_with_torch(self) -> bool:
         """Whether this reproduces the model's own forward pass on dense noisy samples that no vote uses.
 
@@ -126,6 +130,10 @@ class SparsePath(GraphPath):
         edges = edge_index_tensor(sampler.clean_graph)
         plain = self._ask.first(copied(model), problem.x.clone(), edges)
         self.classes = check_logits(plain, problem.nodes, *problem.classes).shape[1]
+
+    def over(self, problem: Problem) -> "SparsePath":
+        """See `GraphPath.over`."""
+        return SparsePath(problem, self.model, self._kernels if self.name == "recognised" else None)
 
     def _take_buffers(self) -> None:
         """Everything that a sample writes to."""
@@ -266,6 +274,10 @@ class GenericPath(GraphPath):
             return False
         alone = [*(self._call(CHECK, k, 1) for k in range(unit)), self._ask(self.model, *shown)]
         return alike(together.float().numpy(), torch.cat(alone).float().numpy())
+
+    def over(self, problem: Problem) -> "GenericPath":
+        """See `GraphPath.over`."""
+        return GenericPath(problem, self._untouched)
 
     def fork(self) -> "GenericPath":
         """A path with its own copy of the model: a module may keep scratch values on itself."""

@@ -34,7 +34,7 @@ def sample_votes(
     seed: int = 0, *, call: str | None = None, output: int | str | None = None, alpha: float | None = None,
     claims: int | None = None, scores: bool = False, path: str = "auto", ignore: str | Sequence[str] = (),
     workers: int | None = None, batch_size: int | None = None, store: str | os.PathLike[str] | None = None,
-    shard_samples: int = 1000, progress: bool = False,
+    shard_samples: int = 1000, progress: bool = False, plans: Sequence[str] = (),
 ) -> Votes:  # fmt: skip
     """Classify noisy versions of the graph and count how often each node is given each class.
 
@@ -73,6 +73,8 @@ def sample_votes(
         store: folder for shards of votes; an interrupted call with the same arguments continues from them.
         shard_samples: samples per shard, the most that an interruption can lose.
         progress: show a bar with rate and remaining time.
+        plans: sha256 of what was committed before these votes, the latest one last, which the final votes will name; what is
+            in `store` must name one of them, or none without any.
 
     Returns:
         Votes with provenance in `manifest` and the sampler's total-variation error in `total_variation`; with `scores`
@@ -94,15 +96,26 @@ def sample_votes(
     module, problem, shown = problem_of(model, data, smoothing, seed, call, output, ignore)
     if alpha is not None:
         check_sample_size(samples, alpha, problem.nodes if claims is None else claims)
+    with identified_path(module, problem, shown, seed, ignore, path, row_normalised=shown is not data) as named:
+        chosen, identity = named
+        return take_votes(
+            chosen, problem, identity, samples, pilot_samples, scores=scores, workers=workers, batch_size=batch_size,
+            store=store, shard_samples=shard_samples, progress=progress, plans=plans,
+        )  # fmt: skip
+
+
+@contextmanager
+def identified_path(
+    module: nn.Module, problem: Problem, shown: Any, seed: int, ignore: tuple[str, ...] = (), path: str = "auto", *,
+    row_normalised: bool,
+) -> Iterator[tuple[GraphPath, dict[str, Any]]]:  # fmt: skip
+    """The path that votes take, and everything that determines them; see `problem_of`, whose answers are the arguments."""
     with chosen_path(problem, module, path) as chosen:
         identity = identity_of(module, data_fingerprint(shown, ignore), problem.smoothing, seed, chosen.name)
         identity |= {"ignored": list(ignore)} if ignore else {}
         identity |= {"densified": list(chosen.densified)} if chosen.densified else {}
-        identity |= {"row_normalised": True} if shown is not data else {}
-        return take_votes(
-            chosen, problem, identity, samples, pilot_samples, scores=scores, workers=workers, batch_size=batch_size,
-            store=store, shard_samples=shard_samples, progress=progress,
-        )  # fmt: skip
+        identity |= {"row_normalised": True} if row_normalised else {}
+        yield chosen, identity
 
 
 def problem_of(

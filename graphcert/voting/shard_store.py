@@ -1,7 +1,7 @@
 """Votes on disk while they are being taken: shards that are whole or absent, so that a killed run can go on."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from graphcert.voting.vote_sums import Sums
 KINDS = (("counts",), ("counts", "class_sums"), ("counts", "sums", "squares", "histogram", "margins"))
 """The arrays of a shard: votes alone, and votes with scores of pilot and of final samples."""
 
-_DIMENSIONS = {"counts": 2, "histogram": 2, "margins": 3}
+DIMENSIONS = {"counts": 2, "histogram": 2, "margins": 3}
 """Dimensions of the arrays that sum to the number of samples along their second axis."""
 
 
@@ -25,10 +25,12 @@ class ShardStore:
     A shard that is missing or damaged is simply taken again: the same samples give the same votes. A shard that is
     intact but was made by another model, data set, smoothing or seed, or with other sums, is an error, never mixed in and
     never overwritten. The `folder` is created if absent; `identity` is everything that determines the votes, as JSON values.
+    `plans` are the sha256 of what was committed before the final votes: the last one is written into shards of final votes,
+    and those found must name one of them, or none if there are none. Pilot votes bound nothing, so they need no plan.
     """
 
-    def __init__(self, folder: Path, identity: Mapping[str, Any]) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, identity: Mapping[str, Any], plans: Sequence[str] = ()) -> None:
+        self.folder, self.plans = folder, tuple(plans)
         self.identity = json.loads(json.dumps(identity, sort_keys=True))
 
     def _file(self, purpose: str, start: int, stop: int) -> Path:
@@ -37,6 +39,8 @@ class ShardStore:
     def write(self, purpose: str, start: int, stop: int, sums: Sums) -> None:
         """Store the sums over the samples start … stop − 1, atomically."""
         description = {"identity": self.identity, "purpose": purpose, "start": start, "stop": stop}
+        if purpose == "main" and self.plans:
+            description["plan"] = self.plans[-1]
         # The smallest sufficient type; the seal is that of the values.
         compact = {name: array.astype(_smallest(array)) for name, array in sums.items()}
         write_sealed(self._file(purpose, start, stop), description, compact)
@@ -61,6 +65,11 @@ class ShardStore:
             )
         if tuple(description.get(key) for key in ("purpose", "start", "stop")) != (purpose, start, stop):
             return None
+        if purpose == "main" and description.get("plan") not in (self.plans or (None,)):
+            raise VotesError(
+                f"{path} was not taken under a plan of this run; restore the plan.json that was there when it was "
+                f"taken, or choose another output folder"
+            )
         sums = {name: array.astype(np.int64) for name, array in arrays.items()}
         shapes, wanted = ({k: part.shape for k, part in (given or {}).items()} for given in (sums, empty))
         if empty is not None and shapes != wanted:
@@ -76,7 +85,7 @@ def _smallest(array: NDArray[np.signedinteger[Any]]) -> type[np.signedinteger[An
 
 def _adds_up(sums: Sums, samples: int) -> bool:
     """Whether these can be sums over so many samples."""
-    counted = {name: dimensions for name, dimensions in _DIMENSIONS.items() if name in sums}
+    counted = {name: dimensions for name, dimensions in DIMENSIONS.items() if name in sums}
     return all(array.min(initial=0) >= 0 for array in sums.values()) and all(
         sums[name].ndim == dimensions and (sums[name].sum(axis=1) == samples).all()
         for name, dimensions in counted.items()

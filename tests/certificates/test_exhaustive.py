@@ -127,8 +127,12 @@ def test_multiclass_certifies_whatever_binary_certifies(law: BernoulliFlip) -> N
 
 
 def test_features_and_edges_together_are_never_over_certified() -> None:
-    """Two feature bits and two edge bits with different laws; joint budgets against all perturbations."""
-    f, e = BernoulliFlip(0.125, 0.25), BernoulliFlip(0.25, 0.5)
+    """Two feature bits and two edge bits with different laws; joint budgets against all perturbations.
+
+    An edge says more than a feature, so products are not in the order of their ratios, and it takes several of them to
+    reach one half (trap 10).
+    """
+    f, e = BernoulliFlip(0.125, 0.5), BernoulliFlip(0.0625, 0.375)
     one = np.concatenate(
         [np.where(INPUTS[:, :2], 1 - f.delete, f.add), np.where(INPUTS[:, 2:], 1 - e.delete, e.add)], axis=1
     )[:, None, :]

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from graphcert.collective.bound_loop import Attack, program_bound
 from graphcert.collective.solvers.highs_solver import HighsSolver
 from graphcert.collective.solvers.program import LinearProgram, Solution
 from graphcert.collective.solvers.safe_bounds import (
@@ -118,6 +119,30 @@ def test_solver_duals_give_the_optimum_and_the_integer_bound_covers_every_point(
 )
 def test_what_is_no_proof_certifies_nothing(solution):
     assert claimed_bound(solution, 0.0) == math.inf
+
+
+class Outputs:
+    """Five outputs of which one after the other can be broken, at a budget of which nobody knows an attack."""
+
+    always, naive, constant, largest_sum = 0, 5, 0, 5.0
+
+    def program(self):
+        return program(1, 5, np.zeros(5), np.ones(1), np.ones(5), np.ones(5))
+
+    def attacks(self, point):
+        return Attack(None, 0.0, 0.0)
+
+
+class Stopped:
+    """A solver that was interrupted: it has a point, worth nothing, and no duals."""
+
+    def solve_linear(self, given):
+        return Solution("time limit reached", point=np.zeros(given.objective.size))
+
+
+def test_what_a_solver_has_reached_is_no_bound():
+    """Trap 6: the objective of its point is 0, which would read as "nothing is attacked"."""
+    assert program_bound(Outputs(), Stopped(), integer=False).attacked == 5
 
 
 def test_the_slack_grows_with_the_problem_and_stays_below_one_count():

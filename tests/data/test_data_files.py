@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import http.server
+import re
 import threading
 from pathlib import Path
 
@@ -184,6 +185,21 @@ def test_loading_a_damaged_data_set_shows_the_expected_checksum(empty_machine):
     put(empty_machine / "root", "cora_ml.npz", b"PK damaged")
     with pytest.raises(DataError, match=REGISTRY["cora_ml"].files[0].sha256):
         load_dataset("cora_ml", empty_machine / "root")
+
+
+@pytest.mark.parametrize(
+    "file", [file for entry in REGISTRY.values() for file in entry.files], ids=lambda file: file.path
+)
+def test_every_published_file_is_pinned_by_commit_size_and_checksum(file):
+    assert re.match(
+        r"https://(github\.com/[\w-]+/[\w-]+/raw|raw\.githubusercontent\.com/[\w-]+/[\w-]+)/[0-9a-f]{40}/", file.url
+    )
+    assert re.fullmatch(r"[0-9a-f]{64}", file.sha256)
+    assert 0 < file.size < 10**7
+
+
+def test_every_data_set_names_its_source_and_licence():
+    assert all(entry.source and entry.licence for entry in REGISTRY.values())
 
 
 def test_every_published_file_is_described_in_the_datasets_folder():

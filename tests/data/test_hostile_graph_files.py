@@ -1,5 +1,6 @@
 """Graph files that lie, or ask for more than they hold: refused in one sentence before memory or time is taken."""
 
+import gzip
 import io
 import os
 import pickle
@@ -13,7 +14,9 @@ import pytest
 
 from graphcert.data import load_dataset, load_graph_file
 from graphcert.data import published_files as files_module
+from graphcert.data.geom_gcn import read_geom_gcn
 from graphcert.data.npz import read_npz
+from graphcert.data.ogb_tables import OGB, read_ogb
 from graphcert.data.planetoid import unpickle_array, unpickle_csr, unpickle_neighbours
 from graphcert.data.published_files import RemoteFile, locate
 from graphcert.errors import DataError
@@ -100,6 +103,26 @@ def test_packed_zeros_are_refused_before_they_are_unpacked(monkeypatch):
     monkeypatch.setenv("GRAPHCERT_MEMORY", "100M")
     refused(packed, r"member y .* would take 0\.5 GiB of memory, but 0\.1 GiB are allowed; .* GRAPHCERT_MEMORY")
     assert peak(read_npz, io.BytesIO(packed), "mine")[0] < 2**24
+
+
+@pytest.mark.parametrize("line", [b"1\n", b"1,1,1,1\n", b"1," * 2**18])
+def test_packed_tables_are_refused_while_they_are_unpacked(line, tmp_path, monkeypatch):
+    """64 MB of text in some kilobytes, without the memory that it would take."""
+    monkeypatch.setenv("GRAPHCERT_MEMORY", "1M")
+    path = tmp_path / "raw" / "node-label.csv.gz"
+    path.parent.mkdir()
+    path.write_bytes(gzip.compress(line * (2**26 // len(line)), 6))
+    most, seconds = peak(read_ogb, tmp_path, OGB["ogbn-arxiv"])
+    assert most < 2**24
+    assert seconds < 5
+    with pytest.raises(DataError, match=r"unpacked, would take .* GiB of memory|characters or more"):
+        read_ogb(tmp_path, OGB["ogbn-arxiv"])
+
+
+def test_long_texts_of_geom_gcn_are_refused_before_they_are_taken_apart(monkeypatch):
+    monkeypatch.setenv("GRAPHCERT_MEMORY", "1M")
+    with pytest.raises(DataError, match=r"out1_node_feature_label.txt .* would take"):
+        read_geom_gcn(b"\n" * 2**16, b"")
 
 
 def test_sizes_in_the_directory_are_not_believed():

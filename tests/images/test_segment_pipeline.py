@@ -3,6 +3,7 @@
 import csv
 import math
 import os
+import shutil
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,15 +16,18 @@ from PIL import Image
 from shape_pictures import NAMES, pictures
 
 import graphcert as gc
-from graphcert.errors import DataError, InputError, VotesError
+from graphcert.core.arrays import read_sealed
+from graphcert.errors import DataError, InputError
 from graphcert.images.segmenter import Segmenter
 from graphcert.images.unet_training import UNetTraining
 from graphcert.report.images.content import spread
+from graphcert.run.commitment import plan_digest, read_plans
 from graphcert.run.image_claims import certify_image
 from graphcert.run.image_network import train_segmenter
 from graphcert.run.images import SegmentRun
 from graphcert.run.isotropic import STEPS, strongest_noise
 from graphcert.run.settings.image_run import SegmentSettings, isotropic, read_settings
+from graphcert.run.statement import read_statement
 
 SIZE = (24, 32)
 NORMS = (0.0, 0.05, 0.1, 0.2, 0.3)
@@ -129,10 +133,53 @@ def test_more_images_may_match_another_isotropic_noise(
         assert len(content.images) == limit
 
 
+def test_what_shows_results_follows_from_the_votes(localized: Path, tmp_path: Path) -> None:
+    before = {path: path.read_bytes() for path in localized.rglob("*") if path.is_file()}
+    rebuilt = SegmentRun(localized).rebuilt()
+    shown = {
+        str(path.relative_to(localized)) for path in localized.rglob("*") if path.suffix in (".html", ".csv", ".png")
+    }
+    assert rebuilt.keys() == shown
+    assert all(content == (localized / name).read_bytes() for name, content in rebuilt.items())
+    assert {path: path.read_bytes() for path in localized.rglob("*") if path.is_file()} == before
+    copy = shutil.copytree(localized, tmp_path / "copy")
+    for name, old, new in (
+        ("manifest.json", '"sigma": {', '"sigma": {"x": 1, '),
+        ("settings.toml", "samples = 150", "samples = 99"),
+    ):
+        text = (copy / name).read_text()
+        (copy / name).write_text(text.replace(old, new))
+        assert (copy / name).read_text() != text
+        with pytest.raises(
+            DataError, match="another sigma" if name == "manifest.json" else "other votes than plan.json says"
+        ):
+            SegmentRun(copy).rebuilt()
+        (copy / name).write_text(text)
+
+
+def test_images_are_planned_before_their_votes_and_what_changes_is_said(shapes: Path, tmp_path: Path) -> None:
+    SegmentRun(tmp_path).certify(settings(shapes, limit=1))
+    said: list[str] = []
+    content = SegmentRun(tmp_path, say=said.append).certify(settings(shapes, limit=1, tau=0.8))
+    words = "Chosen after the votes: τ = 0.8 instead of the planned 0.75."
+    assert words in said
+    assert content.warnings == (words,)
+    assert words in (tmp_path / "report.html").read_text()
+    SegmentRun(tmp_path).certify(settings(shapes, limit=2))
+    first, second = read_plans(tmp_path)
+    assert (first["previous"], second["previous"]) == (None, plan_digest(first))
+    assert set(first["images"]) < set(second["images"]) == {"00", "01"}
+    statement = read_statement(tmp_path)["predicate"]
+    assert statement["plan"] == plan_digest(second)
+    assert statement["images"] == second["images"]
+    named = [read_sealed(path, "shard", None)[0]["plan"] for path in sorted((tmp_path / "votes").rglob("main-*"))]
+    assert named == [plan_digest(first), plan_digest(second)]
+
+
 def test_votes_of_another_run_are_never_mixed_in(shapes: Path, tmp_path: Path) -> None:
     SegmentRun(tmp_path).certify(settings(shapes, limit=1))
     before = (tmp_path / "results.csv").read_bytes()
-    with pytest.raises(VotesError, match="another run"):
+    with pytest.raises(DataError, match="another run"):
         SegmentRun(tmp_path).certify(settings(shapes, limit=1, seed=1))
     assert (tmp_path / "results.csv").read_bytes() == before
 

@@ -155,6 +155,14 @@ def test_a_small_file_that_unpacks_to_much_more_is_refused_before_it_does(tmp_pa
     assert read_sealed(path, "test", tuple(ARRAYS))[0] == {}
 
 
+def test_an_error_shows_no_control_characters_of_a_file(tmp_path):
+    path = tmp_path / "file.npz"
+    np.savez(path, description=np.array("{}"), sha256=np.array("ab\n\x1b[2J\u202ecd"), **ARRAYS)
+    with pytest.raises(DataError, match=r"was altered: expected sha256 ab��\[2J�cd, found") as caught:
+        read_sealed(path, "test", tuple(ARRAYS))
+    assert str(caught.value).isprintable()
+
+
 def test_the_memory_that_a_file_may_take_is_set_by_the_environment(tmp_path, monkeypatch):
     path = tmp_path / "file.npz"
     write_sealed(path, WORDS, {"counts": np.zeros((1000, 1000), np.int64)})

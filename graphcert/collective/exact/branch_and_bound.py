@@ -5,7 +5,7 @@
 because boxes that are not open hold no allocation that breaks more than the attack. A step takes the open box of the
 largest bound, halves its longest side, and for each half (`_enter`)
 
-1. shrinks it to allocations that spend every budget exactly (`_tighten`);
+1. shrinks it to allocations that spend every budget exactly (`tighten`);
 2. bounds it, until a bound is no more than the attack: by greedy completion, by prices, by stars;
 3. completes the best shares of the star bound to an allocation, which may be a better attack;
 4. stores it if its bound is above the attack.
@@ -113,7 +113,7 @@ def _pop(tree):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _tighten(problem, lo, hi, rest):  # type: ignore[no-untyped-def]
+def tighten(problem, lo, hi, rest):  # type: ignore[no-untyped-def]
     """Shrink a box, in place, to allocations that spend each budget exactly (more never breaks less); False if none do.
 
     rest (K,) is overwritten by what is free after lo.
@@ -167,7 +167,7 @@ def _star_is_worth_it(tree):  # type: ignore[no-untyped-def]
 def _enter(problem, cache, prices, tree, lo, hi, bound, price, effort):  # type: ignore[no-untyped-def]
     """Bound a box and store it if it may beat the best attack; `price` (C, D) is overwritten."""
     rest = np.zeros(CLASSES, np.int64)
-    if not _tighten(problem, lo, hi, rest):
+    if not tighten(problem, lo, hi, rest):
         return
     groups = problem.law.shape[0]
     base = np.zeros((groups, cache.keys.shape[1]), np.int16)
@@ -216,7 +216,7 @@ def naive_bound(problem, cache):  # type: ignore[no-untyped-def]
     """What falls when every group is attacked with the whole budget, each by an allocation of its own."""
     groups, axes = problem.law.shape
     lo, hi, rest = np.zeros(axes, np.int64), problem.capacity.copy(), np.zeros(CLASSES, np.int64)
-    _tighten(problem, lo, hi, rest)
+    tighten(problem, lo, hi, rest)
     base = np.zeros((groups, cache.keys.shape[1]), np.int16)
     for group in range(groups):
         count_changes(problem, group, lo, base[group])

@@ -94,6 +94,12 @@ def unrounded(outputs: int, laws: int, budget: IntArray) -> bool:
     return (float(budget.sum()) / max(laws, 1) + 1.0) ** laws <= MOST_SORTED and outputs <= _MOST_FINE
 
 
+def rounded_cells(problem: TightProblem, budget: IntArray) -> PairCells:
+    """The cells of a budget: bounds of other classes are not rounded where that can be afforded."""
+    fine = unrounded(problem.outputs, np.unique(problem.law_of_axis).size, budget)
+    return problem.fine_cells if fine else problem.cells
+
+
 class BudgetSolver:
     """Solves budgets of one problem one after the other; critical probabilities and directions are kept between them.
 
@@ -108,7 +114,6 @@ class BudgetSolver:
         self.problem, self.bins, self.branching = problem, bins, branching
         self.limit = math.inf if time_limit is None else time_limit
         self.cache = make_cache(len(problem.laws))
-        self._laws = np.unique(problem.law_of_axis).size
         self._orders = order_directions(problem)
         self._directions: dict[bytes, tuple[Direction, ...]] = {}
 
@@ -123,11 +128,6 @@ class BudgetSolver:
             naive = Bound(float(outputs), outputs, "naive", "budget too large to search", math.nan)
             return Answer(naive, np.zeros_like(begin_with), 0)
         return _OneBudget(self, budget, standing, begin_with, cutoff, end).answer()
-
-    def cells(self, budget: IntArray) -> PairCells:
-        """The cells of a budget: bounds of other classes are not rounded where that can be afforded."""
-        fine = unrounded(self.problem.outputs, self._laws, budget)
-        return self.problem.fine_cells if fine else self.problem.cells
 
     def directions(self, budget: IntArray, seconds: float) -> tuple[Direction, ...]:
         """The half-spaces of a budget; they are made once, in a share of so many seconds."""
@@ -147,7 +147,7 @@ class _OneBudget:
         given = solver.problem
         self._solver, self._budget, self._cutoff, self._end = solver, budget, cutoff, end
         self._axes = reduce_tight_axes(given, budget)
-        cells, self._standing = solver.cells(budget), standing
+        cells, self._standing = rounded_cells(given, budget), standing
         self._problem = make_search_problem(given, self._axes, budget, cells, standing)
         self._fine = cells is not given.cells
         # What falls is known to one set of outputs only, c to all of them.

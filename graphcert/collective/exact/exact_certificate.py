@@ -8,7 +8,7 @@ import numpy.typing as npt
 from graphcert.collective.adversary import check_budgets
 from graphcert.collective.bound_loop import Answer, CollectiveProblem, bound_loop
 from graphcert.collective.curve import CollectiveCurve, strengthened
-from graphcert.collective.exact.budget_solver import BudgetSolver
+from graphcert.collective.exact.budget_solver import BudgetSolver, rounded_cells
 from graphcert.collective.exact.exact_problem import TightProblem
 from graphcert.collective.half_spaces.localized import BINS
 from graphcert.collective.solvers import check_time
@@ -74,7 +74,7 @@ def collective_tight(
 
     family = CollectiveProblem(problem.classes, problem.outputs, lambda counted, budgets: answer)
     curve = bound_loop(family, sweep, targets=targets, correct=correct, robust_per_node=robust_per_node)
-    curve = replace(curve, rounding=max((search.cells(budget).rounding for budget in sweep), default=0.0))
+    curve = replace(curve, rounding=max((rounded_cells(problem, budget).rounding for budget in sweep), default=0.0))
     rows = np.flatnonzero((curve.attacked_upper > 0) & (curve.gap != 0))
     if problem.p_other is None or not rows.size or cutoff is not None:
         return curve

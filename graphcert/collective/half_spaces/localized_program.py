@@ -79,6 +79,16 @@ class LocalizedEncoding:
             integer=np.concatenate([np.ones(steps, np.bool_), np.full(axes, self.whole)]),
         )
 
+    def prices(self, duals: FloatArray) -> list[tuple[int, ...]]:
+        """Of the multipliers of a program's rows, per chain one of its outputs and the price of each direction."""
+        directions, chains = self.stairs.eta.shape[0], self.stairs.group.size
+        scale, _ = self._row_scales
+        price = np.maximum(duals[: directions * chains] * scale, 0.0).reshape(chains, directions)
+        _, first = np.unique(self.kinds.of_output, return_index=True)
+        output = first[-self.kinds.group.size :]  # of every kind; −1 comes first
+        found = {int(chain): int(output[kind]) for kind, chain in enumerate(self.stairs.chain[self.stairs.step])}
+        return [(output, *price[chain].tolist()) for chain, output in found.items()]
+
     def point(self, b: Amounts, counts: IntArray) -> FloatArray:
         """The point x of the program for changes `b` (A,): every chain broken as far as b goes."""
         fallen, top = self._fallen_under(b[None, :].astype(np.float64), counts)
@@ -141,8 +151,7 @@ class LocalizedEncoding:
         column = np.arange(steps)
         on_step = (stairs.chain * directions)[None, :] + np.arange(directions)[:, None]
         row = on_step.ravel()
-        gives = self._chain_weights().transpose(1, 0, 2).reshape(directions * chains, axes)
-        scale = row_scale(row, stairs.eta.ravel(), gives)
+        scale, gives = self._row_scales
         needs = sp.coo_array((stairs.eta.ravel() * scale[row], (row, np.tile(column, directions))),
                              shape=(directions * chains, steps))  # fmt: skip
         gives = gives * scale[:, None]
@@ -151,6 +160,15 @@ class LocalizedEncoding:
         spent = sp.coo_array((np.ones(axes), (self.axes.axis_class, np.arange(axes))), shape=(self.classes, axes))
         blocks: list[list[Any]] = [[needs, sp.coo_array(-gives)], [choice, None], [None, spent]]
         return solver_matrix(sp.csc_array(sp.block_array(blocks, format="csc")))
+
+    @cached_property
+    def _row_scales(self) -> tuple[FloatArray, FloatArray]:
+        """What the rows of chains and directions are multiplied by, and their weights (H·D, A) before that."""
+        stairs = self.stairs
+        directions, chains = stairs.eta.shape[0], stairs.group.size
+        row = (stairs.chain * directions)[None, :] + np.arange(directions)[:, None]
+        gives = self._chain_weights().transpose(1, 0, 2).reshape(directions * chains, self.axes.capacity.size)
+        return row_scale(row.ravel(), stairs.eta.ravel(), gives), gives
 
     def _chain_weights(self) -> FloatArray:
         """(D, H, A) weights lowered to the last step of the chain: one whole change that reaches it can do no more."""

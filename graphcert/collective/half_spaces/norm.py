@@ -7,6 +7,7 @@ Gaussian noise are exact, so the integer optimum is then the best that can be sa
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,10 @@ from graphcert.collective.bound_loop import AnswerAt, CollectiveProblem, bound_l
 from graphcert.collective.curve import SHIFT, CollectiveCurve
 from graphcert.collective.half_spaces.localized import BINS, checked_bins, count_localized
 from graphcert.collective.half_spaces.localized_problem import LocalizedProblem
+from graphcert.collective.half_spaces.localized_program import encode_localized
+from graphcert.collective.solvers.highs_solver import HighsSolver
 from graphcert.collective.solvers.program import UNLIMITED, Amounts, BoolArray, FloatArray, IntArray
+from graphcert.collective.solvers.safe_bounds import attacked_upper, weak_duality_bound
 from graphcert.errors import InputError
 
 _BAND = 12
@@ -113,6 +117,27 @@ def collective_norm(
 
     family = CollectiveProblem((SHIFT,), problem.eta.size, count)
     return bound_loop(family, norms, targets=targets, correct=correct, robust_per_node=robust_per_node)
+
+
+def norm_prices(problem: NormProblem, norm: float, counted: BoolArray, number: int) -> dict[str, Any] | None:
+    """Prices by which others can prove that at most `number` of the outputs `counted` (n,) fall; None if there are none.
+
+    They are the duals of the linear program, and any prices prove something: how many outputs, every reader computes anew.
+
+    Returns:
+        "prices": per chain one of its outputs and the price of its half-space.
+    """
+    budget = _spent(problem, np.array([[norm]]))
+    ((exponent, _),) = _bands(budget[:, 0])
+    scaled = _scaled_up(budget, -exponent)[0]
+    encoding = encode_localized(problem.program(exponent), counted, scaled, BINS)
+    program = encoding.program(encoding.breakable(encoding.kinds.count(counted), scaled), scaled)
+    duals = (
+        HighsSolver(None).solve_linear(program).duals if program.objective.any() else np.zeros(len(program.row_upper))
+    )
+    if duals is None or attacked_upper(weak_duality_bound(program, duals), problem.groups.size) > number:
+        return None
+    return {"kind": "duals", "prices": [list(chain) for chain in encoding.prices(duals)]}
 
 
 def _spent(problem: NormProblem, norms: FloatArray) -> FloatArray:

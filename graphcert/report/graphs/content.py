@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from graphcert.attacks.record import AttackRecord
 from graphcert.certificates import BudgetGrid, Certificate, ScoreCertificate
 from graphcert.collective import CollectiveCurve
 from graphcert.collective.curve import SHIFT
@@ -56,6 +57,7 @@ class ReportContent:
         mean_score: the classifier of the largest mean score, one curve per sweep; empty if votes carry no scores.
         scores: the claims about that classifier, per node; None if votes carry no scores.
         budgets: single budgets of the table of certified targets; empty for round ones of the curves.
+        attacks: what attacks on these claims have shown; None if nobody attacked.
     """
 
     title: str
@@ -72,6 +74,7 @@ class ReportContent:
     mean_score: tuple[CollectiveCurve, ...] = ()
     scores: ScoreCertificate | None = None
     budgets: tuple[Budget, ...] = ()
+    attacks: AttackRecord | None = None
 
     def __post_init__(self) -> None:
         claimed, cast = self.certificate, self.votes

@@ -6,6 +6,7 @@ from pathlib import Path
 from graphcert.noise import CHANNELS
 from graphcert.report.frame.html import Page, Section, block, settings_section
 from graphcert.report.frame.wording import channel_words, number
+from graphcert.report.graphs.attacks import attacks
 from graphcert.report.graphs.clusters import attack, clusters
 from graphcert.report.graphs.collective import collective
 from graphcert.report.graphs.content import ReportContent
@@ -55,6 +56,10 @@ def _notices(content: ReportContent) -> list[str]:
         found.append(
             f"{number(unknown)} of {number(certificate.claims)} targets have no known label; certified accuracy counts "
             "them as not correct."
+        )
+    if content.attacks is not None and content.attacks.violations:
+        found.insert(
+            0, "DEFECT: attacks refute this certificate; see the section Attacks. Believe none of its numbers."
         )
     return found
 
@@ -135,7 +140,7 @@ def particulars(content: ReportContent) -> Section:
 
 
 SECTIONS: tuple[Callable[[ReportContent], Section | None], ...] = (
-    result, reading, guarantee, collective, others, clusters, attack, per_node, curves, heat_maps, mean_score, abstentions,
-    limits, particulars,
+    result, reading, guarantee, collective, others, clusters, attack, attacks, per_node, curves, heat_maps, mean_score,
+    abstentions, limits, particulars,
 )  # fmt: skip
 """In the order of the page."""

@@ -46,6 +46,7 @@ class SegmentationContent:
         match: the noise of the comparison, or None.
         particulars: sections of names and values for the table of settings.
         timings: seconds per stage.
+        warnings: sentences the reader must know before believing a number.
     """
 
     images: Sequence[NDArray[np.uint8]]
@@ -57,6 +58,7 @@ class SegmentationContent:
     match: Match | None = None
     particulars: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     @cached_property
     def norms(self) -> NDArray[np.float64]:
@@ -146,6 +148,7 @@ class SegmentationContent:
 def report_content(
     images: Sequence[NDArray[np.uint8]], claims: Sequence[ImageClaims], segmenter: Segmenter, settings: ImageSettings,
     isotropic: Isotropic, match: Match | None, provenance: Mapping[str, Any], timings: Mapping[str, float],
+    warnings: tuple[str, ...] = (),
 ) -> SegmentationContent:  # fmt: skip
     """What the report of a run shows, `images` and `claims` being about the same images."""
     described, network = settings.to_dict(), segmenter.model
@@ -157,17 +160,17 @@ def report_content(
         "noise": {"σ": described["sigma"], "cells": cells, "on the 8-bit lattice": settings.lattice, **elastic},
         "network": {
             "file": described["model"], "width": network.width, "depth": network.depth,
-            "trained up to σ": segmenter.sigma, "sha256": provenance["model"],
+            "trained up to σ": segmenter.sigma, "sha256": provenance.get("model"),
         },
         "sampling": {key: described[key] for key in ("samples", "pilot_samples", "seed")},
         "certificate": {
             **{key: described[key] for key in ("tau", "alpha", "method")}, "errors tolerated": settings.errors or None,
         },
-        "environment": {key: provenance[key] for key in ("graphcert", "python", "torch", "numpy", "machine")},
+        "environment": {key: provenance.get(key) for key in ("graphcert", "python", "torch", "numpy", "machine")},
     }  # fmt: skip
     return SegmentationContent(
         tuple(images[:_MOST_PICTURES]), claims, segmenter.names, segmenter.palette, settings, isotropic, match,
-        particulars, timings,
+        particulars, timings, warnings,
     )  # fmt: skip
 
 

@@ -40,7 +40,8 @@ def image_page(content: SegmentationContent) -> Page:
     )
     sections = [section for build in SECTIONS if (section := build(content)) is not None]
     sections.append(settings_section(content.particulars, content.timings))
-    return Page("Certified segmentation", subtitle, [unrounded] * (not settings.lattice), sections, pictures=True)
+    notices = [*([] if settings.lattice else [unrounded]), *content.warnings]
+    return Page("Certified segmentation", subtitle, notices, sections, pictures=True)
 
 
 def result(content: SegmentationContent) -> Section:

@@ -1,6 +1,7 @@
 """Settings are of the types that they declare, wherever they come from: a file, the command line or a program."""
 
 import math
+import re
 import tomllib
 import types
 from collections.abc import Mapping
@@ -13,6 +14,8 @@ from graphcert.core.reading import damage_refused, read_bytes
 from graphcert.errors import DataError, InputError
 
 _LONGEST_FILE, _LONGEST_TEXT = 2**20, 4096
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+"""No text of settings has these characters, which end a path or act on the terminal that shows it."""
 _WORDS = {
     bool: "true or false", int: "a whole number", float: "a finite number", str: "a text", type(None): "nothing",
     dict: "a table of plain values",
@@ -89,7 +92,7 @@ def _is(value: Any, hint: Any) -> bool:
     if hint is float:
         return _is_finite(value)
     if hint is str:
-        return isinstance(value, str) and len(value) <= _LONGEST_TEXT and "\0" not in value
+        return isinstance(value, str) and len(value) <= _LONGEST_TEXT and not _CONTROL.search(value)
     return isinstance(value, hint)
 
 

@@ -1,5 +1,6 @@
 """Changes to files of every kind: blind damage, and well-formed files that say something else than they should."""
 
+import gzip
 import io
 import json
 import math
@@ -19,29 +20,14 @@ import torch
 
 from graphcert.core.arrays import seal
 
-NUMBERS = [
-    0,
-    1,
-    2,
-    3,
-    7,
-    127,
-    128,
-    255,
-    256,
-    65535,
-    10**6,
-    2**31 - 1,
-    2**31,
-    2**32 - 1,
-    10**9,
-    10**12,
-    2**62,
-    2**63 - 1,
-]
+NUMBERS = [0, 1, 2, 3, 7, 127, 128, 255, 256, 65535, 10**6, 2**31 - 1, 2**31, 2**32 - 1, 10**9, 10**12, 2**62,
+           2**63 - 1]  # fmt: skip
 STRANGE = [None, [], {}, "", "x", "é", True, -1, 0, 0.5, -0.0, 1e308, 5e-324, math.nan, math.inf, 10**9, 10**30, 2**63,
-           2**64 - 1, [[]], {"a": 1}, [1, [2]], "1" * 5000]  # fmt: skip
+           2**64 - 1, [[]], {"a": 1}, [1, [2]], "1" * 5000, "a\x1b[2J\n"]  # fmt: skip
+WORDS = [b"", b"x", b"-1", b"1e400", b"nan", b"inf", b"0.5", b"1_0", b"0x10", b"\xff", b"\x00", b"\xd9\xa3", b"9" * 5000,
+         b" 1 ", b"'1'", b"#"]  # fmt: skip
 Generator = random.Random
+Change = Callable[[Generator, bytes], bytes]
 
 
 def damage(rng: Generator, content: bytes) -> bytes:
@@ -110,6 +96,38 @@ def changed_toml(rng: Generator, content: bytes) -> bytes:
     with suppress(TypeError, ValueError, AttributeError, RecursionError):
         return tomli_w.dumps(value).encode()
     return content + b"\nx = " + b"[" * rng.choice([10, 1000, 100_000])
+
+
+def changed_table(rng: Generator, content: bytes, separators: bytes) -> bytes:
+    """A table of text with another word in one place, or lines that are repeated, left out, cut or in another order."""
+    lines = content.split(b"\n")
+    for _ in range(rng.randint(1, 3)):
+        at, what = rng.randrange(len(lines)), rng.randrange(6)
+        if what == 0:
+            del lines[at]
+        elif what == 1:
+            lines.insert(at, rng.choice(lines))
+        elif what == 2:
+            rng.shuffle(lines)
+        else:
+            separator = separators[rng.randrange(len(separators)) :][:1]
+            words = lines[at].split(separator)
+            words[rng.randrange(len(words))] = rng.choice([*WORDS, str(rng.choice(NUMBERS)).encode(), words[0] * 2])
+            lines[at] = separator.join(words[: rng.choice([len(words), len(words), 1])])
+        if not lines:
+            return b""
+    return b"\n".join(lines)
+
+
+def packed(rng: Generator, content: bytes, change: Change) -> bytes:
+    """A changed text in a whole gzip file, or a damaged one."""
+    try:
+        text = gzip.decompress(content)
+    except (OSError, EOFError, zlib.error):
+        return damage(rng, content)
+    if rng.random() < 0.02:
+        return gzip.compress(b"1,1\n" * 2**24, 1)
+    return gzip.compress(change(rng, text), 1, mtime=0)
 
 
 def zipped(members: list[tuple[str, bytes]], method: int = zipfile.ZIP_STORED) -> bytes:
@@ -234,15 +252,21 @@ def changed_checkpoint(rng: Generator, content: bytes) -> bytes:
 
         return changed_archive(rng, content, member)
     whole = torch.load(io.BytesIO(content), weights_only=True)
-    state = whole["state"]
-    if rng.random() < 0.4:
+    nested = isinstance(whole, dict) and "state" in whole
+    state = whole["state"] if nested else whole
+    if rng.random() < (0.4 if nested else 0.8):
         name = rng.choice(sorted(state))
-        tensor = state[name]
+        tensor, number = state[name], rng.choice([*NUMBERS, -1])
         state[name] = rng.choice([
+            lambda: torch.full_like(tensor, number), lambda: torch.full_like(tensor, number),
             lambda: tensor.expand(10**5, *tensor.shape), lambda: tensor.to(torch.float64), lambda: tensor.reshape(-1)[1:],
             lambda: tensor * math.nan, lambda: torch.full_like(tensor, 1e-40, dtype=torch.float32), lambda: tensor.T,
             lambda: 1.0, lambda: tensor.reshape(-1), lambda: None, lambda: tensor.to_sparse(), lambda: tensor.numpy(),
         ])()  # fmt: skip
+    elif not nested:
+        some = {name: tensor for name, tensor in state.items() if rng.random() < 0.8}
+        others = [{"state_dict": state}, {"x": state}, {**state, "adj_t": 0}, [*state.values()], changed_value(rng, 0)]
+        whole = rng.choice([some, *others])
     else:
         rest = changed_value(rng, {name: value for name, value in whole.items() if name != "state"})
         whole = {**rest, "state": state} if isinstance(rest, dict) else rest

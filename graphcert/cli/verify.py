@@ -1,0 +1,24 @@
+"""The command `graphcert verify`: whether a run holds."""
+
+import json
+import sys
+from typing import Any
+
+import typer
+
+
+def verify(_: typer.Context, **given: Any) -> None:
+    """Check every file of a run against every other, the data, the model, and exact arithmetic; executes nothing in it.
+
+    Exit code 0 if it holds, 1 if anything contradicts anything or cannot be confirmed. Says what was proved by code that
+    shares nothing with what made the claims, what was only recomputed, and what must be believed.
+    """
+    from graphcert.run.verify import verify as verified
+
+    found = verified(
+        given["run_folder"], given["resample"], given["data_root"], model=given["model"], workers=given["workers"],
+        progress=sys.stderr.isatty(),
+    )  # fmt: skip
+    typer.echo(json.dumps(found.to_dict(), indent=1) if given["as_json"] else found.summary())
+    if not found:
+        raise typer.Exit(1)

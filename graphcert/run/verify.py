@@ -1,0 +1,85 @@
+"""`verify`: whether a run folder says one thing, and what of it is proved, recomputed, or has to be believed."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from graphcert.core.arguments import whole
+from graphcert.errors import InputError
+from graphcert.run.images import SegmentRun
+from graphcert.run.nodes import Run
+from graphcert.run.statement import STATEMENT
+from graphcert.run.verifying.comparing import settled
+from graphcert.run.verifying.folder import Inventory, check_statement
+from graphcert.run.verifying.graph_run import GraphChecks
+from graphcert.run.verifying.image_run import ImageChecks
+from graphcert.verification import Finding, Findings
+
+BELIEVED = (
+    (
+        "model.pt",
+        "that the model answers the same whenever it is asked the same, which voting tests on a few graphs only",
+    ),
+    (
+        "votes",
+        "that the random generator, counter-based Philox, and its seed give samples as independent as the theory asks",
+    ),
+    ("votes", "the arithmetic of torch and of this processor, in which the model was evaluated"),
+    ("model.pt", "how the model was trained, and the timings: no claim rests on them"),
+)
+"""What nothing in a folder can show, whatever the run."""
+
+
+def verify(
+    run: str | os.PathLike[str], resample: int = 1, data_root: str | None = None, *, model: str | None = None,
+    workers: int | None = None, progress: bool = False,
+) -> Findings:  # fmt: skip
+    """Check every file of a run folder against every other, the data, the model, and exact arithmetic.
+
+    Nothing in the folder is executed, unpickled or written, and no link is followed out of it. What this package computes
+    from the votes is compared number by number; bounds are proved once more by code that shares nothing with what made
+    them; and some shards of votes, which nobody can know beforehand, are voted again bit for bit.
+
+    Args:
+        run: the folder of a run over nodes (`graphcert certify`) or over images (`graphcert segment`).
+        resample: how many shards are voted again, all if there are fewer; with 0 the votes are believed.
+        data_root: folder with data files, as for `load_dataset`.
+        model: only if code of your own made the model: its name, package.module:function, which makes that code run.
+        workers: threads of voting, on which results do not depend.
+        progress: show a bar while shards are voted again.
+
+    Returns:
+        The `Findings`, which are true if nothing contradicts anything. Whatever cannot be confirmed, because a file is
+        damaged or data are missing, is a contradiction too.
+
+    Raises:
+        InputError: if there is no folder or no run in it, or `resample` or `workers` is out of its domain.
+    """
+    folder, count = Path(run), whole("resample", resample, 0)
+    if not folder.is_dir():
+        raise InputError(f"there is no folder {folder}; name the folder of a run")
+    inventory = Inventory(folder)
+    if not inventory.has("config.toml") and not inventory.images:
+        raise InputError(
+            f"{folder} holds no run: neither config.toml nor settings.toml is there; name the folder of one"
+        )
+    if inventory.images:
+        checks: GraphChecks | ImageChecks = ImageChecks(
+            inventory, SegmentRun(folder, workers=workers, progress=progress), count
+        )
+    else:
+        checks = GraphChecks(
+            inventory, Run(folder, data_root=data_root, factory=model, workers=workers, progress=progress), count
+        )
+    return Findings.of(str(folder), _found(inventory, checks))
+
+
+def _found(inventory: Inventory, checks: GraphChecks | ImageChecks) -> Iterator[Finding]:
+    """All findings; a folder with anything but regular files is not read any further."""
+    yield from settled("the folder", inventory.check)
+    if inventory.odd:
+        return
+    yield from settled(STATEMENT, lambda: check_statement(inventory))
+    yield from checks.check()
+    for where, what in BELIEVED:
+        yield Finding("believed", where, what)

@@ -1,0 +1,107 @@
+"""Votes about a graph against the model, the data, the settings and their own shards."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from torch import nn
+from torch_geometric.data import Data
+
+from graphcert.noise import Scheme
+from graphcert.run.folder import RunFolder
+from graphcert.run.verifying.comparing import Found, compared
+from graphcert.run.verifying.folder import Inventory
+from graphcert.run.verifying.resample import MACHINE, check_picked
+from graphcert.run.verifying.shards import Shard, check_shards, same_sums
+from graphcert.verification import Finding
+from graphcert.votes import Votes, mean_score_labels, rival_slots
+from graphcert.voting.again import vote_again
+from graphcert.voting.counting import processors
+from graphcert.voting.noisy_graph import Problem
+from graphcert.voting.paths import GraphPath
+from graphcert.voting.sample import identified_path, problem_of
+from graphcert.voting.vote_sums import Sums
+
+
+class Voting(NamedTuple):
+    """The path that took votes, as it is here and now, and everything that determines what it says."""
+
+    path: GraphPath
+    problem: Problem
+    identity: Mapping[str, Any]
+
+
+@contextmanager
+def voting_of(module: nn.Module, data: Data, scheme: Scheme, seed: int) -> Iterator[Voting]:
+    """Prepare a model for voting exactly as a run does."""
+    module, problem, shown = problem_of(module, data, scheme, seed)
+    with identified_path(module, problem, shown, seed, row_normalised=shown is not data) as (path, identity):
+        yield Voting(path, problem, identity)
+
+
+class VoteFile(NamedTuple):
+    """A file of votes with the shards beside it, whose names are relative to the folder of the run."""
+
+    name: str
+    votes: Votes
+    shards: tuple[Shard, ...]
+
+    @classmethod
+    def of(cls, inventory: Inventory, name: str, votes: Votes) -> "VoteFile":
+        """Votes and the shards that lie in the same folder."""
+        place = name.rpartition("/")[0]
+        beside = [other for other in inventory.files if other.rpartition("/")[0] == place and other != name]
+        return cls(name, votes, tuple(map(Shard.of, beside)))
+
+    def identities(self) -> dict[str, Any]:
+        """What shards of each purpose say of what determined them: their manifest, and whose scores were added up."""
+        made = {name: value for name, value in self.votes.manifest.items() if name != "plan"}
+        scores = self.votes.scores
+        if scores is None:
+            return {"pilot": made, "main": made}
+        slots = rival_slots(scores.pilot_sums, mean_score_labels(scores.pilot_sums))
+        return {"pilot": made, "main": made | {"labels": sha256(slots.tobytes()).hexdigest()}}
+
+    def check_shards(self, inventory: Inventory, earlier: list[dict[str, int]], plans: list[str | None]) -> Found:
+        """The shards are complete, of one origin, and add up to these votes."""
+        votes = self.votes
+        purposes = {"pilot": votes.pilot_samples, "main": votes.samples}
+        totals = yield from check_shards(inventory.folder, self.shards, self.identities(), purposes, earlier, plans)
+        stored: dict[str, Sums] = {"pilot": {"counts": votes.pilot_counts}, "main": {"counts": votes.counts}}
+        if votes.scores is not None:
+            scores = votes.scores.arrays()
+            stored["pilot"]["class_sums"] = scores.pop("pilot_sums")
+            stored["main"] |= scores
+        differing = same_sums(totals, stored)
+        for name in differing:
+            yield Finding("contradiction", self.name, f"{name} is not the sum of the shards")
+        if not differing:
+            yield Finding("recomputed", self.name, f"its counts are the sums of {len(self.shards):,} sealed shards")
+
+    def check_origin(self, voting: Voting) -> Found:
+        """What the votes say of their origin is what the model, the data and the settings give."""
+        stated = {
+            name: value for name, value in self.votes.manifest.items() if name not in ("plan", "scores", *MACHINE)
+        }
+        known = {name: value for name, value in voting.identity.items() if name not in MACHINE}
+        extra = {name: None for name in stated if name not in known}
+        same = "its manifest names the model, the data, the scheme and the seed of this run"
+        yield from compared(self.name, same, stated, {**known, **extra})
+
+    def check_again(self, run: RunFolder, chosen: list[Shard], voting: Voting) -> Found:
+        """The chosen ones of these shards, voted again."""
+
+        def vote(shard: Shard) -> Sums:
+            return vote_again(
+                voting.path, voting.problem, *shard.range, self.votes.scores, workers=run.workers or processors(),
+                progress=run.progress,
+            )  # fmt: skip
+
+        return check_picked(run.folder, chosen, vote, self.votes.manifest, voting.identity)
+
+
+def same_as_pilot(votes: Votes) -> bool:
+    """Whether final votes repeat the pilot's although they are not unanimous, as copies do and chance does not."""
+    equal = votes.pilot_counts.shape == votes.counts.shape and bool((votes.pilot_counts == votes.counts).all())
+    return equal and bool((votes.counts.max(axis=1) < votes.samples).any())
