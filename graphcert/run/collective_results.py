@@ -29,12 +29,13 @@ class Collective:
     """All sweeps of one certificate, compared by methods, and what they are compared with.
 
     `mean_score` has a curve per sweep about the classifier of the largest mean score, if the votes carry scores. That is
-    another classifier; the two are never mixed.
+    another classifier; the two are never mixed. `receptive_field` says whether numbers rest on how far the model looks.
     """
 
     comparisons: tuple[MethodComparison, ...] = ()
     isotropic: Isotropic | None = None
     mean_score: tuple[CollectiveCurve, ...] = ()
+    receptive_field: bool = False
 
     def to_json(self, votes: str, alpha: float) -> str:
         """The content of collective.json, with the digest of the votes and the level it holds for."""
@@ -46,6 +47,8 @@ class Collective:
             }  # fmt: skip
         ladders, mean_score = ([one.to_dict() for one in some] for some in (self.comparisons, self.mean_score))
         content = {"votes": votes, "alpha": alpha, "ladders": ladders, "isotropic": isotropic, "mean_score": mean_score}
+        # Named only where it is so, as files from before have it.
+        content |= {"receptive_field": True} if self.receptive_field else {}
         return json.dumps(content) + "\n"
 
     @classmethod
@@ -58,9 +61,12 @@ class Collective:
             mean_score = tuple(CollectiveCurve.from_dict(curve) for curve in content["mean_score"])
             if not all(len(curves) in (0, len(comparisons)) for curves in (mean_score, other.curves if other else ())):
                 raise ValueError("its sweeps and what is beside them differ in number")
+            receptive_field = content.get("receptive_field", False)
+            if not isinstance(receptive_field, bool):
+                raise ValueError("receptive_field is neither true nor false")
             same = content["votes"] == votes and content["alpha"] == alpha
         counted = {curve.targets for comparison in comparisons for curve in comparison.values()}
-        return cls(comparisons, other, mean_score) if same and counted <= {targets} else None
+        return cls(comparisons, other, mean_score, receptive_field) if same and counted <= {targets} else None
 
     def table(self) -> str:
         """collective.csv: one row per sweep, method asked for and budget."""

@@ -200,7 +200,7 @@ class Run(StoredRun):
             self.say(f"collective: {' × '.join(sweep)} by {', '.join(comparisons[-1])}")
         isotropic = self._isotropic(config, certified, sweeps) if settings.isotropic and sweeps else None
         mean_score = _mean_score(certified.scores, sweeps, options, settings.method)
-        found = Collective(tuple(comparisons), isotropic, mean_score)
+        found = Collective(tuple(comparisons), isotropic, mean_score, settings.receptive_field)
         seconds = time.perf_counter() - began
         config.save(self.path(CONFIG))
         if not comparisons:

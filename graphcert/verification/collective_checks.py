@@ -39,6 +39,7 @@ class Checks(NamedTuple):
         falls: what falls under changes; None likewise.
         spaces: the half-spaces of shifts; None under noise without any.
         squared: whether budgets of shifts are spent in squares.
+        near: whether numbers rest on the receptive fields of the model.
     """
 
     bounds: NodeBounds
@@ -49,6 +50,7 @@ class Checks(NamedTuple):
     falls: Falls | None
     spaces: HalfSpaces | None
     squared: bool
+    near: bool = False
 
     @classmethod
     def of(cls, bounds: NodeBounds, votes: StoredVotes, graph: PlainGraph) -> "Checks":

@@ -57,5 +57,5 @@ def stored_run(
         found.compare_methods(**sweep, methods=methods, data=data, truth=graph.truth, proofs=True, **options)
         for sweep in sweeps
     ]
-    content = Collective(tuple(comparisons)).to_json(votes.digest, found.alpha)
+    content = Collective(tuple(comparisons), receptive_field="layers" in options).to_json(votes.digest, found.alpha)
     return StoredRun(json.loads(content), certificate, stored(votes, folder), graph)

@@ -69,6 +69,16 @@ def test_nodes_alone_prove_what_needs_no_search(name: str, tmp_path: Path) -> No
     assert any(one.kind == "proved" and "naive at" in one.what for one in found)
 
 
+def test_receptive_fields_are_believed_and_attacks_from_afar_refute_nothing(tmp_path: Path) -> None:
+    run = stored_run(LOCALIZED, tmp_path, {"add": (0, 1, 3)}, layers=0)
+    assert run.wrong() == []
+    assert any("looks no further" in found.what for found in run.findings() if found.kind == "believed")
+    run.collective.pop("receptive_field")
+    assert any("an attack breaks" in what for what in run.wrong()), "a model that sees everything loses more"
+    run.collective["receptive_field"] = "perhaps"
+    assert run.wrong()
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> StoredRun:
     """A run whose proofs are coverings of several boxes, by three methods of different numbers."""
