@@ -318,6 +318,11 @@ def collective(edit: Callable[[dict[str, Any]], Any], tables: bool = True) -> Ca
     return forge
 
 
+def of_receptive_fields(run: Path) -> None:
+    content = json.loads((run / "collective.json").read_text())
+    (run / "collective.json").write_text(json.dumps(content | {"receptive_field": True}) + "\n")
+
+
 def nothing_attacked(curve: dict[str, Any]) -> None:
     curve["attacked_upper"] = [0 for _ in curve["attacked_upper"]]
     curve["bound"] = [0.0 for _ in curve["bound"]]
@@ -458,6 +463,7 @@ FORGERIES = {
     "nothing attacked": Forgery(collective(nothing_attacked), "collective.json"),
     "nothing attacked, tables left": Forgery(collective(nothing_attacked, tables=False), "collective.csv"),
     "larger collective budgets": Forgery(collective(budgets_doubled), "collective.json"),
+    "numbers of receptive fields": Forgery(of_receptive_fields, "collective.json"),
     "all correct": Forgery(collective(all_correct), "collective.json"),
     "another attack": Forgery(collective(other_attack), "collective.json"),
     "collective table altered": Forgery(

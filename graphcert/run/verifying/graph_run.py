@@ -220,6 +220,9 @@ class GraphChecks:
         }  # fmt: skip
         for name, expected in texts.items():
             yield from self._same_text(name, expected, f"written again from {COLLECTIVE}, it is the same byte for byte")
+        if found.receptive_field != self.config.collective.receptive_field:
+            words = "whether its numbers rest on receptive fields is not what the settings say; make it again"
+            yield Finding("contradiction", COLLECTIVE, words)
         method = {"collective": self.config.collective.method}
         yield from compared(MANIFEST, "it names the strongest collective method", self.manifest, method)
         if found.isotropic is not None:
