@@ -28,7 +28,7 @@ def weighted_model(smoothed: Smoothed) -> Weighted | None:
     module = smoothed.module
     if isinstance(module, (GCN, SGC, APPNP)):
         return lambda x, edges, weight: module.after_first(x @ module.first_weight(), edges, weight)
-    if extras_of(module) == ("edge_weight",) and not smoothed.problem_names:
+    if extras_of(module) == ("edge_weight",) and not smoothed.clean.carried.names:
         return lambda x, edges, weight: module(x, edges, edge_weight=weight)
     return None
 
@@ -44,7 +44,7 @@ def gradient_moves(
     both = np.concatenate([clean, added], axis=1)
     listed = torch.from_numpy(both if scheme.directed else np.concatenate([both, both[::-1]], axis=1))
     total = np.zeros(both.shape[1])
-    given, problem = GenericInput(smoothed.problem_of_clean), smoothed.problem_of_clean
+    given, problem = GenericInput(smoothed.clean), smoothed.clean
     for view, members in enumerate(problem.members):
         mine = np.zeros(problem.nodes)
         mine[members] = weights[members]
@@ -87,7 +87,7 @@ def descent_moves(smoothed: Smoothed, model: Weighted, goal: Goal, name: str, se
         torch.manual_seed(seed)
         attack = kind(_Model(model), size, **epochs, **options)
         labels = torch.tensor(goal.labels)
-        _, flipped = attack.attack(smoothed.problem_of_clean.x, data.edge_index, labels, flips, idx_attack=aims)
+        _, flipped = attack.attack(smoothed.clean.x, data.edge_index, labels, flips, idx_attack=aims)
     there = {(int(u), int(v)) for u, v in clean_edges(data, smoothed.scheme).T}
     pairs = [(int(u), int(v)) for u, v in flipped.T]
     named = dict.fromkeys(pairs if smoothed.scheme.directed else [(min(p), max(p)) for p in pairs])

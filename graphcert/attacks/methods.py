@@ -91,7 +91,7 @@ class Search:
         data, goal, most = self.smoothed.data, self.goal, self.most
         found = bit_moves(data, slope, goal, most)
         if self.blocks is not None:
-            block = self.smoothed.problem_of_clean.sampler.views.block
+            block = self.smoothed.clean.sampler.views.block
             for j in range(int(block.max()) + 1):
                 found += bit_moves(data, slope, goal, most, block == j)
         return list(dict.fromkeys(found))
@@ -178,7 +178,7 @@ def genetic(search: Search) -> Perturbation:
 def collective(search: Search) -> Perturbation:
     """The allocation that the collective certificate found worst, by the strongest moves inside its blocks."""
     assert search.blocks is not None
-    labels = search.smoothed.problem_of_clean.sampler.views.block
+    labels = search.smoothed.clean.sampler.views.block
     ranked = within(search.ranked, search.blocks, labels)
     options = [ranked, within(search.random(), search.blocks, labels)]
     return search.best(perturbation_of(fitted([*option, *ranked], search.goal)) for option in options)

@@ -1,6 +1,6 @@
 """Searches for a change of real features within a norm: ℓ2 under Gaussian noise, ℓ1 under the others."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,7 +40,10 @@ def genetic(search: "Search") -> Perturbation:
     rng, tries = search.rng, search.effort.tries
     people = [_slope(search, None), *(_random(search) for _ in range(tries - 1))]
     people = [one / max(np.abs(one).sum(), 1e-300) for one in people]
-    score: Callable[[Floats], float] = lambda one: search.harm(_scaled(search, one))  # noqa: E731
+
+    def score(direction: Floats) -> float:
+        return search.harm(_scaled(search, direction))
+
     scored = [(score(one), one) for one in people]
     for _ in range(search.effort.rounds - 1):
         scored = sorted(scored, key=lambda one: -one[0])[: max(2, tries // 2)]

@@ -1,6 +1,6 @@
 """Between certificate and attack: how many targets are certified, and how many no attack has felled, per budget."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -157,11 +157,11 @@ def row_at(place: Place, judged: Sequence[Judged], claimed: Claimed) -> Row:
     worst = max(inside, key=lambda one: int(one.verdict.fell.sum()), default=None)
     unclear = 0 if worst is None else certificate.targets & ~worst.verdict.fell & ~worst.verdict.held
     robust = claimed.robust(*place)
-    tested: Callable[[Judged], int] = lambda one: int(claimed.robust(one.distance.budget, one.distance.shift).sum())  # noqa: E731
+    tested = [int(claimed.robust(one.distance.budget, one.distance.shift).sum()) for one in inside]
     claims = certificate.claims
     return Row(
         *place, targets=claims, certified=int(robust.sum()), surviving=claims - int(fallen.sum()),
         certified_at_once=claims - claimed.fallen_at_most(Distance(*place)),
         surviving_at_once=claims - (0 if worst is None else int(worst.verdict.fell.sum())), unclear=int(np.sum(unclear)),
-        perturbations=len(inside), tested=sum(map(tested, inside)),
+        perturbations=len(inside), tested=sum(tested),
     )  # fmt: skip

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from hashlib import sha256
 from typing import Any
 
@@ -28,7 +28,7 @@ from graphcert.voting.model_call import Call, extras_of
 from graphcert.voting.noisy_graph import Problem, ignored
 from graphcert.voting.paths import GenericInput, GraphPath
 from graphcert.voting.sample import chosen_path, problem_of
-from graphcert.voting.vote_sums import VoteTally
+from graphcert.voting.vote_sums import no_votes
 
 _STEEP = 8.0
 """How fast the score of a target falls with its margin: targets far from the boundary hardly count."""
@@ -60,7 +60,7 @@ class Smoothed:
 
     def problem(self, perturbation: Perturbation, seed: int) -> Problem:
         """A changed graph under the frozen scheme: as `Problem.of` makes it, from what is known of the clean one."""
-        clean, nodes = self._path.problem, self._path.problem.nodes
+        clean, nodes = self.clean, self.clean.nodes
         changed, sampler = perturbation.applied(self.data, self.scheme), clean.sampler
         x, features, edges, carried = clean.x, sampler.clean_features, sampler.clean_edges, clean.carried
         if perturbation.rows.size:
@@ -74,7 +74,7 @@ class Smoothed:
 
     def _features(self, perturbation: Perturbation, x: Tensor) -> CSR:
         """The non-zeros of changed features; sums of bits are exact, so they are not looked for again."""
-        clean = self._path.problem.sampler.clean_features
+        clean = self.clean.sampler.clean_features
         if clean.values is not None or not np.isin(perturbation.values, (0, 1)).all():
             return sparse_features(x)
         places = perturbation.rows, perturbation.columns
@@ -91,7 +91,7 @@ class Smoothed:
         problem = self.problem(perturbation, self.seed if seed is None else seed)
         path, shape = self._path.over(problem), (problem.nodes, self._path.classes)
         counter = Counter(path, self._workers, self._batch)
-        tally: Callable[[], VoteTally] = lambda: VoteTally(np.zeros(shape, np.int64))  # noqa: E731
+        tally = partial(no_votes, *shape)
         counts: Integers = counter.count(purpose, 0, samples, lambda _: None, tally)["counts"]
         return counts
 
@@ -142,23 +142,18 @@ class Smoothed:
     def differentiable(self) -> bool:
         """Whether the base model has a gradient with respect to features."""
         labels, weights = np.zeros(len(self.data.x), np.int64), np.ones(len(self.data.x))
-        x, *rest = GenericInput(self._path.problem).union(PLAN, 0, 1)
+        x, *rest = GenericInput(self.clean).union(PLAN, 0, 1)
         return self._margin_loss(labels, weights, x.clone().requires_grad_(), *rest).requires_grad
 
     def _margin_loss(self, labels: Integers, weights: Floats, x: Tensor, edges: Tensor, *carried: Tensor) -> Tensor:
         ask = Call(self._module)
-        names = self.problem_names
+        names = self.clean.carried.names
         extras = {name: value.to(ask.device) for name, value in zip(names, carried, strict=True)}
         logits = self._module(x.to(ask.device, ask.dtype), edges.to(ask.device), **extras)
         return margin_loss(logits.float().cpu(), labels, weights)
 
     @property
-    def problem_names(self) -> tuple[str, ...]:
-        """What the model is shown of the edges beside their ends."""
-        return self._path.problem.carried.names
-
-    @property
-    def problem_of_clean(self) -> Problem:
+    def clean(self) -> Problem:
         """The clean graph under the frozen scheme."""
         return self._path.problem
 

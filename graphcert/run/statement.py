@@ -16,6 +16,7 @@ from graphcert.core.locks import locked
 from graphcert.core.reading import open_regular, read_json
 from graphcert.errors import DataError
 from graphcert.run.commitment import plan_digest, read_plans
+from graphcert.run.folder import MANIFEST
 from graphcert.run.provenance import environment
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -23,7 +24,7 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 STATEMENT = "statement.json"
 TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:graphcert:run:1"
-_MANIFEST, _PIECE = "manifest.json", 2**20
+_PIECE = 2**20
 _PLANNED = (
     "data", "images", "split", "model", "factory", "sources", "weights", "seed", "samples", "pilot_samples", "scores",
 )  # fmt: skip
@@ -125,7 +126,7 @@ def stated(method: Method) -> Method:
 
 def _manifest(folder: Path) -> dict[str, Any]:
     try:
-        content = read_json(folder / _MANIFEST, "the manifest of a run", "remove it")
+        content = read_json(folder / MANIFEST, "the manifest of a run", "remove it")
     except (FileNotFoundError, DataError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -3,17 +3,13 @@
 from collections.abc import Callable
 from functools import partial
 
-import numpy as np
 from tqdm import tqdm
 
-from graphcert.sampling.philox import MAIN, PILOT
 from graphcert.votes import Scores, mean_score_labels, rival_slots
-from graphcert.voting.counting import Counter
+from graphcert.voting.counting import PURPOSES, Counter
 from graphcert.voting.noisy_graph import Problem
 from graphcert.voting.paths import Path
-from graphcert.voting.vote_sums import ClassScoreTally, LabelScoreTally, Sums, VoteTally
-
-PURPOSES = {"pilot": PILOT, "main": MAIN}
+from graphcert.voting.vote_sums import ClassScoreTally, LabelScoreTally, Sums, VoteTally, no_votes
 
 
 def vote_again(
@@ -30,7 +26,7 @@ def vote_again(
         progress: show a bar.
     """
     shape = problem.nodes, path.classes
-    tally: Callable[[], VoteTally] = lambda: VoteTally(np.zeros(shape, np.int64))  # noqa: E731
+    tally: Callable[[], VoteTally] = partial(no_votes, *shape)
     if scores is not None and purpose == "pilot":
         tally = partial(ClassScoreTally, *shape)
     elif scores is not None:

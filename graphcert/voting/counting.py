@@ -12,7 +12,6 @@ from hashlib import sha256
 from pathlib import Path as FilePath
 from typing import Any
 
-import numpy as np
 import torch
 from llvmlite.binding import get_host_cpu_name
 from torch import nn
@@ -30,7 +29,7 @@ from graphcert.voting.callable_contents import held_by
 from graphcert.voting.noisy_graph import Problem
 from graphcert.voting.paths import Path
 from graphcert.voting.shard_store import ShardStore
-from graphcert.voting.vote_sums import ClassScoreTally, LabelScoreTally, Sums, VoteTally, added
+from graphcert.voting.vote_sums import ClassScoreTally, LabelScoreTally, Sums, VoteTally, added, no_votes
 
 Tick = Callable[[int], object]
 
@@ -93,6 +92,9 @@ def shards(samples: int, size: int) -> Iterator[tuple[int, int]]:
     return ((first, min(first + size, samples)) for first in range(0, samples, size))
 
 
+PURPOSES = {"pilot": PILOT, "main": MAIN}
+"""Where in the random stream the samples of each kind of shard are."""
+
 STREAMS = 1
 """Version of the map from (seed, sample) to noise; votes of different versions are never mixed."""
 
@@ -133,7 +135,7 @@ def take_votes(
             final["margins"] = smallest_margins(final["margins"])
         else:
             pilot, final = (
-                run(purpose, number, identity, lambda: VoteTally(np.zeros(shape, np.int64)))
+                run(purpose, number, identity, partial(no_votes, *shape))
                 for purpose, number in (("pilot", pilot_samples), ("main", samples))
             )
     counts, sampler = (pilot.pop("counts"), final.pop("counts")), problem.sampler
@@ -155,7 +157,7 @@ def _count(
     for start, stop in shards(samples, shard):
         sums = store.read(purpose, start, stop, tally().sums) if store else None
         if sums is None:
-            sums = counter.count({"pilot": PILOT, "main": MAIN}[purpose], start, stop, bar.update, tally)
+            sums = counter.count(PURPOSES[purpose], start, stop, bar.update, tally)
             if store:
                 store.write(purpose, start, stop, sums)
         else:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from graphcert.noise import Law, Scheme
 from graphcert.sampling.philox import PLAN
 from graphcert.voting.counting import Counter, processors
 from graphcert.voting.sample import chosen_path, problem_of
-from graphcert.voting.vote_sums import VoteTally
+from graphcert.voting.vote_sums import no_votes
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,9 +58,7 @@ def trial_votes(
         counts = np.zeros(shape, np.int64)
         for start in (0, half):
             began = time.perf_counter()
-            sums = counter.count(
-                PLAN, start, start + half, lambda _: None, lambda: VoteTally(np.zeros(shape, np.int64))
-            )
+            sums = counter.count(PLAN, start, start + half, lambda _: None, partial(no_votes, *shape))
             seconds = time.perf_counter() - began
             counts += sums["counts"]
     sampler = problem.sampler

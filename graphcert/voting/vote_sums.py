@@ -135,6 +135,11 @@ class VoteTally:
         return bool(cast_votes(logits, counts.shape[1], members, counts))
 
 
+def no_votes(nodes: int, classes: int) -> VoteTally:
+    """A tally of votes alone that has none yet."""
+    return VoteTally(np.zeros((nodes, classes), np.int64))
+
+
 class ClassScoreTally(VoteTally):
     """Votes, and the sums (N, K) of the scores of all classes, which choose a label."""
 

@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
+from graphcert.attacks.sandwich import Claimed
 from graphcert.certificates import Certificate
 from graphcert.collective.curve import csv_text
 from graphcert.core.arrays import read_sealed
 from graphcert.noise import Budget
+from graphcert.run.stored_run import ATTACK
 from graphcert.run.verifying.comparing import Found, compared
 from graphcert.run.verifying.folder import Inventory
 from graphcert.verification import Finding
-
-ATTACK, ATTACK_TABLE = "attack.json", "attack.csv"
 
 
 def check_attacks(content: Mapping[str, Any], certificate: Certificate, votes: str) -> Found:
@@ -21,6 +21,7 @@ def check_attacks(content: Mapping[str, Any], certificate: Certificate, votes: s
     )
     for violation in content["violations"]:
         yield Finding("contradiction", ATTACK, f"perturbation {violation['number']} refutes a claim of this run")
+    claimed = Claimed(certificate)
     for number, row in enumerate(content["table"]):
         for kind in ("", "_at_once"):
             certified, surviving = row[f"certified{kind}"], row[f"surviving{kind}"]
@@ -29,7 +30,7 @@ def check_attacks(content: Mapping[str, Any], certificate: Certificate, votes: s
                     f"row {number} has {certified} certified and {surviving} surviving targets{kind.replace('_', ' ')}"
                 )
                 yield Finding("contradiction", ATTACK, words)
-        kept = int(certificate._kept(Budget(**row["budget"]), float(row["shift"])).sum())
+        kept = int(claimed.robust(Budget(**row["budget"]), float(row["shift"])).sum())
         stated = {"targets": row["targets"], "certified": row["certified"]}
         same = f"row {number}: certified targets as the votes give them, and at least as many survive"
         yield from compared(ATTACK, same, stated, {"targets": certificate.claims, "certified": kept})

@@ -22,8 +22,8 @@ from graphcert.run.commitment import PLAN, chosen_after, graph_choices, graph_pl
 from graphcert.run.folder import CONFIG, MANIFEST, MODEL, REPORT, VOTES
 from graphcert.run.nodes import Run
 from graphcert.run.settings.graph_run import RunConfig
-from graphcert.run.stored_run import ATTACKS, COLLECTIVE, COLLECTIVE_TABLE
-from graphcert.run.verifying.attacks import ATTACK, ATTACK_TABLE, attack_table, check_attacks, check_perturbations
+from graphcert.run.stored_run import ATTACK, ATTACK_TABLE, ATTACKS, COLLECTIVE, COLLECTIVE_TABLE
+from graphcert.run.verifying.attacks import attack_table, check_attacks, check_perturbations
 from graphcert.run.verifying.comparing import (
     Found,
     check_last_look,
@@ -64,7 +64,7 @@ class GraphChecks:
         self.inventory, self.run, self.resample = inventory, run, resample
         self.manifest, self.plans = run.manifest(), tuple[dict[str, Any], ...]()
         self.module: nn.Module | None = None
-        self.fingerprint = ""
+        self.fingerprint = self.data_fingerprint = ""
         self.files: list[VoteFile] = []
         self.certified: Certified | None = None
 
@@ -102,7 +102,8 @@ class GraphChecks:
         self.config = self.run.load_config()
         data = self.run.load_data(self.config)
         self.problem, self.data = self.run.problem(self.config, data), data
-        known = {"data": data_fingerprint(self.data), "seed": self.config.seed}
+        self.data_fingerprint = data_fingerprint(data)
+        known = {"data": self.data_fingerprint, "seed": self.config.seed}
         yield from compared(MANIFEST, "it names the data and the seed of this run", self.manifest, known)
 
     def _model(self) -> Found:
@@ -133,7 +134,7 @@ class GraphChecks:
         made = votes.manifest
         stated = {name: made.get(name) for name in ("data", "model", "seed")}
         stated |= {"samples": votes.samples, "pilot_samples": votes.pilot_samples, "scores": votes.scores is not None}
-        known = {"data": data_fingerprint(self.data), "model": self.fingerprint, "seed": self.config.seed}
+        known = {"data": self.data_fingerprint, "model": self.fingerprint, "seed": self.config.seed}
         yield from compared(
             VOTES, "they are of this data, model, seed and numbers of samples", stated, known | asdict(sampling)
         )

@@ -6,11 +6,10 @@ import numpy as np
 
 from graphcert.run.certified import CERTIFICATE, Certified
 from graphcert.run.folder import VOTES
+from graphcert.run.stored_run import COLLECTIVE
 from graphcert.run.verifying.comparing import Found
 from graphcert.verification import collective_claims, node_claims, run_files
 from graphcert.voting.noisy_graph import without_normalisation
-
-COLLECTIVE = "collective.json"
 
 
 def independent_checks(folder: Path, certified: Certified, collective: bool) -> Found:
