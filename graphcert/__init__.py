@@ -13,13 +13,13 @@ from graphcert.core.late import HOMES
 if TYPE_CHECKING:
     from graphcert import errors, statistics
     from graphcert.certificates import (  # isort: skip
-        Attack, Certificate, MethodComparison, Prediction, ScoreCertificate, SegmentationCertificate, certify,
+        Attack, Certificate, MethodComparison, Prediction, ScoreCertificate, SegmentationCertificate, Until, certify,
         certify_scores, predict, seg_certify,
     )  # fmt: skip
     from graphcert.collective import (  # isort: skip
         CollectiveCurve, collective_strictly_local, naive_bound, receptive_field, undirected_edges,
     )  # fmt: skip
-    from graphcert.data import load_dataset, partition_graph, register_dataset
+    from graphcert.data import load_dataset, partition_graph, register_dataset, save_graph
     from graphcert.images import GridGraph, ImageFolder, ImageModel, PixelCounts, sample_image_votes
     from graphcert.models import Rownormalised, consistency_loss, register_model, stability_loss
     from graphcert.noise import (  # isort: skip
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "graphcert.certificates": "Attack Certificate MethodComparison Prediction ScoreCertificate SegmentationCertificate "
-    "certify certify_scores predict seg_certify",
+    "Until certify certify_scores predict seg_certify",
     "graphcert.collective": "CollectiveCurve collective_strictly_local naive_bound receptive_field undirected_edges",
-    "graphcert.data": "load_dataset partition_graph register_dataset",
+    "graphcert.data": "load_dataset partition_graph register_dataset save_graph",
     "graphcert.images": "GridGraph ImageFolder ImageModel PixelCounts sample_image_votes",
     "graphcert.models": "Rownormalised consistency_loss register_model stability_loss",
     "graphcert.noise": "Ablation BernoulliFlip Budget Gaussian Hierarchical Laplace Law Partition RealLaw Smoothing "
@@ -65,11 +65,12 @@ __all__ = [
     "Ablation", "Attack", "BernoulliFlip", "Budget", "Certificate", "CollectiveCurve", "Findings",
     "Gaussian", "GridGraph", "Hierarchical", "ImageFolder", "ImageModel", "Laplace", "Law", "MethodComparison",
     "NoisyTransform", "Partition", "PixelCounts", "Plan", "Prediction", "RealLaw", "Rownormalised", "ScoreCertificate",
-    "Scores", "SegmentationCertificate", "Smoothing", "SubsetAblation", "TradeOff", "Uniform", "Votes", "__version__",
-    "certify", "certify_model", "certify_scores", "collective_strictly_local", "consistency_loss", "elastic_sigma",
-    "errors", "input_dependent_radius", "input_dependent_threshold", "load_dataset", "naive_bound", "partition_graph",
-    "plan", "predict", "receptive_field", "register_dataset", "register_law", "register_model", "sample_image_votes",
-    "sample_votes", "seg_certify", "stability_loss", "statistics", "trade_off", "undirected_edges", "verify",
+    "Scores", "SegmentationCertificate", "Smoothing", "SubsetAblation", "TradeOff", "Uniform", "Until", "Votes",
+    "__version__", "certify", "certify_model", "certify_scores", "collective_strictly_local", "consistency_loss",
+    "elastic_sigma", "errors", "input_dependent_radius", "input_dependent_threshold", "load_dataset", "naive_bound",
+    "partition_graph", "plan", "predict", "receptive_field", "register_dataset", "register_law", "register_model",
+    "sample_image_votes", "sample_votes", "save_graph", "seg_certify", "stability_loss", "statistics", "trade_off",
+    "undirected_edges", "verify",
 ]  # fmt: skip
 
 

@@ -13,8 +13,8 @@ from graphcert.attacks.smoothed import Smoothed, margin_loss
 from graphcert.core.arrays import Floats
 from graphcert.models import APPNP, GCN, SGC
 from graphcert.sampling.philox import PLAN
+from graphcert.voting.generic_input import GenericInput
 from graphcert.voting.model_call import extras_of
-from graphcert.voting.paths import GenericInput
 
 Weighted = Callable[[Tensor, Tensor, Tensor], Tensor]
 """(x, edge_index, edge_weight) → logits (N, K)."""

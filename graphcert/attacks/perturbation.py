@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from graphcert.core.arrays import EDGE_VALUES, Integers, read_sealed, write_sealed
+from graphcert.data.feature_tensors import dense_tensor
 from graphcert.errors import DataError, InputError
 from graphcert.noise import Budget, Scheme
 
@@ -64,7 +65,7 @@ class Perturbation:
     @classmethod
     def between(cls, clean: Any, changed: Any, directed: bool) -> "Perturbation":
         """What `changed` differs in from `clean`; raises `DataError` if it has other nodes or features."""
-        old, new = clean.x.numpy(), changed.x.numpy()
+        old, new = (dense_tensor(graph.x).numpy() for graph in (clean, changed))
         if old.shape != new.shape:
             raise DataError(
                 f"the perturbed graph has features of shape {new.shape} and the clean one {old.shape}; give a graph "

@@ -1,5 +1,6 @@
 """The smoothed classifier on changed graphs: the frozen scheme, fresh samples, and what the base model's gradient says."""
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,6 +16,7 @@ from torch.nn import functional
 
 from graphcert.attacks.perturbation import NOTHING, Perturbation
 from graphcert.core.arrays import Floats, Integers, Mask
+from graphcert.data.feature_tensors import dense_tensor
 from graphcert.errors import DataError
 from graphcert.models.base import edge_rows, sparse_features
 from graphcert.noise import Scheme
@@ -23,10 +25,12 @@ from graphcert.sampling.csr import CSR
 from graphcert.sampling.edge_values import CarriedValues
 from graphcert.sampling.philox import MAIN, PILOT, PLAN
 from graphcert.sampling.sampler import Sampler
-from graphcert.voting.counting import Counter, processors
+from graphcert.voting.counting import Counter
+from graphcert.voting.generic_input import GenericInput
 from graphcert.voting.model_call import Call, extras_of
 from graphcert.voting.noisy_graph import Problem, ignored
-from graphcert.voting.paths import GenericInput, GraphPath
+from graphcert.voting.paths import GraphPath
+from graphcert.voting.room import Room
 from graphcert.voting.sample import chosen_path, problem_of
 from graphcert.voting.vote_sums import no_votes
 
@@ -166,13 +170,19 @@ class Smoothed:
 @contextmanager
 def smoothed(
     model: Callable[..., Any], data: Any, scheme: Scheme, seed: int, *, ignore: str | Sequence[str] = (),
-    workers: int | None = None, batch_size: int | None = None,
+    workers: int | None = None, memory: str | int | None = None, batch_size: int | None = None,
 ) -> Iterator[Smoothed]:  # fmt: skip
-    """The smoothed classifier of a base model on versions of the clean graph; arguments and errors are of `sample_votes`."""
+    """The smoothed classifier of a base model on versions of the clean graph; arguments and errors are of `sample_votes`.
+
+    Attacks change single features of dense ones: there must be memory for them.
+    """
+    if isinstance(getattr(data, "x", None), Tensor):
+        dense, data = dense_tensor(data.x, "the dense features that an attack needs,"), copy.copy(data)
+        data.x = dense
     module, problem, shown = problem_of(model, data, scheme, seed, ignore=ignore)
-    workers = processors() if workers is None else workers
-    with chosen_path(problem, module, "auto") as path:
-        options = {"ignore": ignored(ignore), "workers": workers, "batch_size": batch_size}
+    room = Room(memory)
+    with chosen_path(problem, module, "auto", room) as path:
+        options = {"ignore": ignored(ignore), "workers": room.threads(path, workers), "batch_size": batch_size}
         yield Smoothed(path, module, shown, problem.smoothing, seed, **options)
 
 

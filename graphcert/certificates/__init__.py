@@ -8,6 +8,7 @@ from graphcert.certificates.method_hierarchy import MethodComparison
 from graphcert.certificates.predict import Prediction, predict
 from graphcert.certificates.score_certificate import ScoreCertificate, certify_scores
 from graphcert.certificates.segmentation import SegmentationCertificate, seg_certify
+from graphcert.certificates.until import Until
 from graphcert.certificates.vote_certificate import METHODS, Certificate, certify
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Prediction",
     "ScoreCertificate",
     "SegmentationCertificate",
+    "Until",
     "certify",
     "certify_scores",
     "predict",

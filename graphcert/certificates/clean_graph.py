@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphcert.core.arrays import EDGE_VALUES, FINGERPRINT, NO_EDGES, bits_of_normalised, graph_fingerprint
-from graphcert.errors import InputError
+from graphcert.core.arrays import EDGE_VALUES, FINGERPRINT, NO_EDGES, graph_fingerprint
+from graphcert.core.features import Features, are_bits, bits_of_normalised, entries, plain_features
+from graphcert.core.reading import problem
+from graphcert.errors import DataError, InputError
 from graphcert.noise import Scheme
 
 
@@ -15,10 +17,11 @@ from graphcert.noise import Scheme
 class CleanGraph:
     """Features (N, D) and edges (2, E), from which capacities and receptive fields are read (theory section 11, trap 25).
 
-    Every undirected edge is there in both directions, without self-loops. Weights and attributes change neither.
+    Features are dense or sparse, as they were given. Every undirected edge is there in both directions, without self-loops.
+    Weights and attributes change neither.
     """
 
-    x: NDArray[Any]
+    x: Features
     edge_index: NDArray[np.int64]
     num_nodes: int
 
@@ -35,7 +38,7 @@ class CleanGraph:
         """
         if getattr(data, "x", None) is None or getattr(data, "edge_index", None) is None:
             raise InputError("data takes the clean graph, with features x (N, D) and edge_index (2, 2E)")
-        x, edges = _array("x", data.x), _array("edge_index", data.edge_index)
+        x, edges = _features(data.x), _array("edge_index", data.edge_index)
         if smoothing.flips_features and x.ndim == 2 and x.dtype.kind == "f":
             # What was voted on are the bits; the model normalised their rows.
             bits = bits_of_normalised(x)
@@ -74,6 +77,13 @@ def _edge_values(data: Any, edges: int) -> list[dict[str, NDArray[Any]]]:
     return [*({name: values} for name, values in arrays.items()), *both]
 
 
+def _features(x: Any) -> Features:
+    try:
+        return plain_features(x)
+    except (TypeError, ValueError, RuntimeError, DataError) as error:
+        raise InputError(f"data.x must be an array, a tensor or sparse rows of numbers: {problem(error)}") from None
+
+
 def _array(name: str, values: Any) -> NDArray[Any]:
     """Arrays as they are, tensors from any device."""
     try:
@@ -82,14 +92,14 @@ def _array(name: str, values: Any) -> NDArray[Any]:
         raise InputError(f"data.{name} must be a dense array or tensor of numbers: {error}") from None
 
 
-def _check_features(x: NDArray[Any], nodes: int, binary: bool) -> None:
+def _check_features(x: Features, nodes: int, binary: bool) -> None:
     if x.ndim != 2 or x.dtype.kind not in "biuf":
         raise InputError(f"data.x must hold numbers of shape (N, D), got {x.dtype} of shape {x.shape}")
     if x.shape[0] != nodes:
         raise InputError(f"the graph has {x.shape[0]} nodes but the certificate {nodes}; give its own graph")
-    if not np.isfinite(x).all():
+    if not np.isfinite(entries(x)).all():
         raise InputError("data.x holds NaN or infinite values; give the graph that was voted on")
-    if binary and not ((x == 0) | (x == 1)).all():
+    if binary and not are_bits(x):
         words = "flips of features are about zeros and ones, but data.x holds other numbers; give binary features"
         raise InputError(words)
 

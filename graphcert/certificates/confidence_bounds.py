@@ -1,6 +1,7 @@
 """Confidence bounds of class probabilities and of scores, and the error rates they add up to (theory section 10)."""
 
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from hashlib import sha256
@@ -47,7 +48,7 @@ class VoteBounds(NamedTuple):
 
 def binary_bounds(votes: Votes, level: float) -> VoteBounds:
     """The pilot label against everything else: a lower bound of its probability at `level`, and 1 − it, rounded up."""
-    p_lower = _reduced(clopper_pearson_lower(votes.successes, votes.samples, level), votes.total_variation)
+    p_lower = _reduced(_at_looks(clopper_pearson_lower, votes, votes.successes, level), votes.total_variation)
     return VoteBounds(p_lower, _complement_up(p_lower))
 
 
@@ -86,7 +87,21 @@ def split_level(level: float, label_share: float) -> tuple[float, float]:
 
 
 def _count_upper(votes: Votes, counts: Integers, level: float) -> Floats:
-    return _raised(clopper_pearson_upper(counts, votes.samples, level), votes.total_variation)
+    return _raised(_at_looks(clopper_pearson_upper, votes, counts, level), votes.total_variation)
+
+
+def _at_looks(bound: Callable[..., Floats], votes: Votes, counts: Integers, level: float) -> Floats:
+    """Bounds from `counts` (N,) or (N, K), those of a node at what the look at which it stopped may spend of `level`.
+
+    The one place where looks enter a certificate; `graphcert.statistics.looks` has the proof.
+    """
+    if votes.looks is None:
+        return bound(counts, votes.samples, level)
+    look, found = votes.looks.of(votes.node_samples), np.empty(counts.shape)
+    for number in np.unique(look).tolist():
+        mine = look == number
+        found[mine] = bound(counts[mine], votes.looks.ends[number], votes.looks.level(level, number))
+    return found
 
 
 def vote_bounds(votes: Votes, method: str, level: float, targets: Mask, label_share: float | None = None) -> VoteBounds:

@@ -18,10 +18,10 @@ def describe_guarantee(claims: "NodeClaims", classifier: str, rule: str, further
     smoothing, level = claims.smoothing, confidence_words(claims.alpha)
     scope = (
         f"all claims about the {claims.claims:,} target nodes hold at once with probability at least {level} over the "
-        f"{claims.samples:,} samples (each node is tested at {claims.alpha:g}/{claims.claims})"
+        f"{claims._samples_words()} samples (each node is tested at {claims.alpha:g}/{claims.claims})"
         if claims.simultaneous
-        else f"each single claim holds with probability at least {level} over the {claims.samples:,} samples; claims about "
-        f"several nodes together are not covered"
+        else f"each single claim holds with probability at least {level} over the {claims._samples_words()} samples; "
+        f"claims about several nodes together are not covered"
     )
     law = next(iter(smoothing.levels("features")), None)
     edges = "directed edges" if smoothing.directed else "undirected edges"
@@ -37,7 +37,10 @@ def describe_guarantee(claims: "NodeClaims", classifier: str, rule: str, further
         f"anywhere in the graph and at the same time: {rule}. Under independent samples, {scope}{further}. "
         f"The targets are {claims.claims:,} of {claims.nodes:,} nodes; a node that is not certified is not proved to be "
         f"fragile."
-    ) + "".join(f" {sentence}." for sentence in [*_of_edges(smoothing), *(_UNPROTECTED.format(c) for c in unprotected)])
+    ) + "".join(
+        f" {sentence}."
+        for sentence in [*claims._stops(), *_of_edges(smoothing), *(_UNPROTECTED.format(c) for c in unprotected)]
+    )
 
 
 _UNPROTECTED = "Nothing is claimed against changes of {}, which are not smoothed"

@@ -145,7 +145,7 @@ class NodeClaims(Stored, ABC):
         return (
             f"{type(self).__name__} of {self.claims:,} targets among {self.nodes:,} nodes: {answers:,} answer, "
             f"{self.claims - answers:,} abstain\n"
-            f"  {self.samples:,} samples when {describe_noise(self.smoothing)}\n"
+            f"  {self._samples_words()} samples when {describe_noise(self.smoothing)}\n"
             f"  alpha = {self.alpha:g} for {scope}, by {self._basis()}"
         )
 
@@ -160,6 +160,14 @@ class NodeClaims(Stored, ABC):
     @cached_property
     def _said(self) -> list[str]:
         """What a warning of this certificate has said."""
+        return []
+
+    def _samples_words(self) -> str:
+        """How many samples there are of each node."""
+        return f"{self.samples:,}"
+
+    def _stops(self) -> list[str]:
+        """A sentence about nodes that stopped before they had all samples; none if no node could."""
         return []
 
     @property

@@ -10,7 +10,7 @@ from graphcert.certificates.guarantee import describe_noise
 from graphcert.certificates.stored import Stored
 from graphcert.core.arguments import whole
 from graphcert.core.arrays import Floats, Integers, Mask
-from graphcert.errors import InputError, OutOfReachWarning
+from graphcert.errors import InputError, OutOfReachWarning, UnsupportedError
 from graphcert.noise import Scheme
 from graphcert.statistics import binomial_tail, check_level, confidence_words
 from graphcert.votes import Votes
@@ -88,12 +88,15 @@ def predict(votes: Votes, alpha: float = 0.01, simultaneous: bool = True) -> Pre
 
     Raises:
         InputError: if `votes` are no `Votes`, or `alpha` is not a level.
+        UnsupportedError: for votes of which nodes have different numbers of samples.
 
     Warns:
         OutOfReachWarning: if so few votes settle no label, however they fall; it says how many would.
         RepeatedClaimsWarning: if other claims were made from the same `Votes` object: the error rates add up.
     """
     check_votes(votes, "predict")
+    if votes.looks is not None:
+        raise UnsupportedError("predict needs the same samples for every node; take votes without until=…")
     level = check_level(alpha)
     note_claims(votes, level, "predict", bool(simultaneous))
     share = level / (votes.nodes if simultaneous else 1)

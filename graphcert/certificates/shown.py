@@ -108,7 +108,7 @@ class ShownClaims(Claims):
         columns: dict[str, Any] = {"label": self.labels, "target": self.targets}
         columns |= {"abstained": self.abstained & self.targets, "p_lower": self._majorities()}
         columns |= {} if others is None else {"p_other_upper": others}
-        columns |= {} if votes is None else {"votes": votes.successes, "samples": votes.samples}
+        columns |= {} if votes is None else {"votes": votes.successes, "samples": votes.node_samples}
         truth = self._known.truth if truth is None else truth
         columns |= {} if truth is None else {"truth": np.asarray(truth), "correct": self.correct(truth)}
         columns |= {f"largest_{axis}": self._largest(axis) for axis in counted_axes(self.smoothing)}

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import SupportsFloat
+from functools import cached_property
+from typing import Any, SupportsFloat
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,6 +17,7 @@ from graphcert.certificates.confidence_bounds import (
     unanimous_votes,
     vote_bounds,
 )
+from graphcert.certificates.distinct_bounds import DistinctBounds
 from graphcert.certificates.norm_family import BlockScales, unit_law
 from graphcert.certificates.query import HalfSpaces
 from graphcert.certificates.shown import ShownClaims
@@ -25,6 +27,7 @@ from graphcert.core.arrays import Floats, Integers, Mask
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Budget, Scheme, Smoothing, Views
 from graphcert.noise.budget import count
+from graphcert.statistics import Looks
 from graphcert.tradeoff import TradeOff, allocation_trade_offs, budget_trade_offs, certified_radius, selected_trade_offs
 from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, order_eta, pair_eta
 from graphcert.votes import Votes
@@ -50,6 +53,9 @@ class Certificate(ShownClaims):
         p_class_upper: (N, K) upper bounds of each class alone, 1 for the label and for nodes that are no targets, under
             the multi-class rule; None under the binary one and in files of older versions. All of them hold together with
             probability ≥ 1 − alpha. That is a claim beside the other ones: `robust` and `collective` do not rest on it.
+        look_ends, look_weights: (L,) the numbers of samples at which a node could stop, and what each look has of its level,
+            see `Votes.looks`; None if every node has all samples.
+        node_samples: (N,) the samples of each node, `samples` at most; None likewise.
     """
 
     p_lower: Floats
@@ -58,8 +64,11 @@ class Certificate(ShownClaims):
     classes: int = 2
     label_share: float | None = None
     p_class_upper: Floats | None = None
+    look_ends: Integers | None = None
+    look_weights: Floats | None = None
+    node_samples: Integers | None = None
 
-    _LATER_FIELDS = ("label_share", "p_class_upper")
+    _LATER_FIELDS = ("label_share", "p_class_upper", "look_ends", "look_weights", "node_samples")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -74,6 +83,23 @@ class Certificate(ShownClaims):
             check_label_share(self.label_share)
         if self.p_class_upper is not None and self.p_class_upper.shape != (self.nodes, self.classes):
             raise InputError("p_class_upper must hold one number from 0 to 1 per node and class")
+        self._check_looks()
+
+    def _check_looks(self) -> None:
+        looks, of_nodes = self.looks, self.node_samples
+        if (looks is None) != (of_nodes is None) or (looks is not None and looks.ends[-1] != self.samples):
+            raise InputError(
+                "look_ends, look_weights and node_samples belong together, and the last look has all samples"
+            )
+        if looks is not None and of_nodes is not None:
+            self._check_labels(self.labels, looks.of(of_nodes))
+
+    @property
+    def looks(self) -> Looks | None:
+        """When nodes could stop; None if every node has all samples."""
+        if self.look_ends is None or self.look_weights is None:
+            return None
+        return Looks(tuple(self.look_ends.tolist()), tuple(self.look_weights.tolist()))
 
     def _check_read(self) -> None:
         super()._check_read()
@@ -96,12 +122,17 @@ class Certificate(ShownClaims):
         if shift and budget.nodes is None:
             budget = replace(budget, nodes=self.nodes)
         trade_offs = budget_trade_offs(self.smoothing, budget, shift, self.nodes)
-        return np.asarray(np.logical_and.reduce([self._survives(trade_off) for trade_off in trade_offs]))
+        known = self._distinct
+        least = np.maximum.reduce([known.least(trade_off) for trade_off in trade_offs])
+        return np.asarray(known.p_place >= least[known.other_place])
 
     def _unanimous(self, samples: int) -> "Certificate":
         votes = unanimous_votes(samples, self.classes, self.total_variation)
-        bounds = vote_bounds(votes, self.method, self._level, self.targets, self.label_share)
-        return replace(self, **{**bounds._asdict(), "p_class_upper": None}, samples=samples)
+        looks = self.looks
+        level = self._level if looks is None else looks.level(self._level, len(looks.ends) - 1)
+        bounds = vote_bounds(votes, self.method, level, self.targets, self.label_share)
+        without = dict.fromkeys(("p_class_upper", "look_ends", "look_weights", "node_samples"))
+        return replace(self, **{**bounds._asdict(), **without}, samples=samples)
 
     def radius(self, nodes: int | None = None) -> Floats:
         """How far the features can be moved, in norm over all of them together, before a label may change.
@@ -165,8 +196,9 @@ class Certificate(ShownClaims):
                 other noise.
         """
         trade_offs, of_node = self._trade_offs_at((feature_add, feature_delete, edge_add, edge_delete), shift, rows)
-        survives = np.array([self._survives(trade_off) for trade_off in trade_offs])
-        return np.asarray(survives[of_node, np.arange(self.nodes)])
+        known = self._distinct
+        least = np.array([known.least(trade_off) for trade_off in trade_offs])
+        return np.asarray(known.p_place >= least[of_node, known.other_place])
 
     def possible_at(
         self,
@@ -219,12 +251,9 @@ class Certificate(ShownClaims):
         views = Views.of_flips(self.smoothing, self.nodes)
         return allocation_trade_offs(views, changes), views.of_node
 
-    def _survives(self, trade_off: TradeOff) -> Mask:
-        """(N,) the rule of the certificate at one trade-off; a majority that survives is enough for either."""
-        majority, others = np.asarray(self.p_lower > trade_off.critical), self._others()
-        if others is None:
-            return majority
-        return np.asarray(majority | (trade_off.lower(self.p_lower) > trade_off.upper(others)))
+    @cached_property
+    def _distinct(self) -> DistinctBounds:
+        return DistinctBounds.of(self.p_lower, self._others())
 
     def _half_spaces(self, orders: Sequence[Order] | None) -> HalfSpaces:
         used = DEFAULT_ORDERS if orders is None else tuple(Order(*order) for order in orders)
@@ -247,6 +276,18 @@ class Certificate(ShownClaims):
     def _distances(self) -> Floats | None:
         law = unit_law(self.smoothing)
         return None if law is None else self._radii(Smoothing(law), self.nodes)
+
+    def _samples_words(self) -> str:
+        return f"{self.samples:,}" if self.node_samples is None else f"at most {self.samples:,}"
+
+    def _stops(self) -> list[str]:
+        if self.looks is None or self.node_samples is None:
+            return []
+        ends, taken = self.looks.ends, self.node_samples[self.targets].mean()
+        return [
+            f"Each node stopped after {ends[0]:,} to {ends[-1]:,} samples, at one of {len(ends)} looks that were fixed "
+            f"beforehand and that share its level; the targets have {taken:,.0f} samples on average"
+        ]
 
     def _basis(self) -> str:
         return f"the {'binary' if self.method == 'binary' else 'multi-class'} rule"
@@ -298,8 +339,16 @@ def certify(
     note_claims(votes, shared["alpha"], "certify", shared["simultaneous"], rule, share, mask)
     return Certificate(
         labels=votes.labels, **vote_bounds(votes, rule, level, mask, share)._asdict(), method=rule, classes=votes.classes,
-        label_share=share, **shared,
+        label_share=share, **shared, **_looked(votes),
     )._remember(votes=votes)  # fmt: skip
+
+
+def _looked(votes: Votes) -> dict[str, Any]:
+    """The fields of a certificate that say at which look each node stopped."""
+    if votes.looks is None:
+        return {}
+    ends, weights = np.array(votes.looks.ends), np.array(votes.looks.weights)
+    return {"look_ends": ends, "look_weights": weights, "node_samples": votes.node_samples}
 
 
 def _is_class(labels: Integers, classes: int) -> Mask:

@@ -11,7 +11,19 @@ import typer
 from graphcert._version import __version__
 from graphcert.cli.attack import attack, attack_options
 from graphcert.cli.model_options import model_options, run_config
-from graphcert.cli.options import LOOK_AGAIN, WORKERS, argument, chosen, option, options_of, refuse, say, with_options
+from graphcert.cli.options import (
+    LOOK_AGAIN,
+    MEMORY,
+    SCHEDULER,
+    WORKERS,
+    argument,
+    chosen,
+    option,
+    options_of,
+    refuse,
+    say,
+    with_options,
+)  # fmt: skip
 from graphcert.cli.plan import plan
 from graphcert.cli.run_of import run_of
 from graphcert.cli.segment import build_segment_app
@@ -23,7 +35,7 @@ if TYPE_CHECKING:
     from graphcert.run.settings.graph_run import RunConfig
 
 _HELP = "Prove how robust node classifiers on graphs are, by randomised smoothing."
-_OF_VOTES = ("samples", "pilot_samples", "scores", "batch_size", "look_again")
+_OF_VOTES = ("samples", "pilot_samples", "scores", "until", "undecided", "batch_size", "look_again")
 _OF_COLLECTIVE = ("time_limit", "receptive_field")
 
 
@@ -41,7 +53,7 @@ def build_app() -> typer.Typer:
     again = option(
         "model", str | None, "Only if code of your own made it: its name once more, to run it.", metavar="NAME"
     )
-    voting = WORKERS, batch_size, data_root
+    voting = WORKERS, MEMORY, batch_size, data_root
     budgets = 'Budgets of the sweep: "5", "0:20", "0:20:5" or "1,2,5".'
     settings = "A file of settings (TOML, see experiments/) in place of --dataset …."
     for name, command, *options in (
@@ -58,13 +70,13 @@ def build_app() -> typer.Typer:
             options_of(CertificateConfig, ("alpha", "method", "label_share")),
             option("as_json", bool, "Print JSON.", "--json", default=False), WORKERS, data_root,
         ),
-        ("sample", sample, run_folder, again, votes, voting),
+        ("sample", sample, run_folder, again, votes, SCHEDULER, voting),
         (
             "certify", certify, argument("run_folder", Path | None, "Folder of a run that has votes.", default=None),
             option("out", Path | None, "Folder of a new run: the whole chain, with --dataset."),
             option("settings", Path | None, settings, "--config"), dataset, model_options(), votes,
             options_of(CertificateConfig),
-            options_of(CollectiveConfig, ("method", *_OF_COLLECTIVE), method="collective"), voting,
+            options_of(CollectiveConfig, ("method", *_OF_COLLECTIVE), method="collective"), SCHEDULER, voting,
         ),
         (
             "collective", collective, run_folder,
@@ -72,14 +84,15 @@ def build_app() -> typer.Typer:
             option("shift", str | None, 'Norms under continuous noise: "0.5", "0:1:0.1" or "0.1,0.2".', metavar="NORMS"),
             option("method", str, "naive, lp, milp, tight-lp, tight, or all of them.", default="tight"),
             options_of(CollectiveConfig, _OF_COLLECTIVE), options_of(CollectiveConfig, ("isotropic",), shown=True),
-            again, WORKERS, data_root,
+            again, SCHEDULER, WORKERS, MEMORY, data_root,
         ),
         ("attack", attack, run_folder, attack_options(), again, voting),
         ("report", report, run_folder, data_root),
         (
             "verify", verify, run_folder,
             option("resample", int, "Shards of votes that are voted again, picked at random (default: 1).", default=1),
-            again, option("as_json", bool, "Print JSON.", "--json", default=False), WORKERS, data_root,
+            again, option("as_json", bool, "Print JSON.", "--json", default=False), WORKERS, MEMORY,
+            data_root,
         ),
     ):  # fmt: skip
         app.command(name)(with_options(command, *options))
@@ -115,7 +128,7 @@ def train(_: typer.Context, **given: Any) -> None:
 def sample(_: typer.Context, **given: Any) -> None:
     """Take votes with a trained model; an interrupted call continues where it was."""
     run = run_of(given["run_folder"], given, given["model"])
-    run.sample(given["samples"], given["pilot_samples"], given["scores"], look_again=given["look_again"])
+    run.sample(**{name: given[name] for name in _OF_VOTES if name != "batch_size"})
 
 
 def certify(context: typer.Context, **given: Any) -> None:
@@ -135,7 +148,7 @@ def certify(context: typer.Context, **given: Any) -> None:
     of_model = [parameter.name for parameter in model_options()]
     if folder is not None:
         config = run.load_config()
-        voting = [] if config.collective.isotropic else ["workers"]
+        voting = [] if config.collective.isotropic else ["workers", "memory"]
         fixed = [name for name in of_model if name != "model" or not _runs_code(config, together)]
         refuse(
             context, ("dataset", "settings", *fixed, *_OF_VOTES, *voting),
@@ -162,7 +175,7 @@ def certify(context: typer.Context, **given: Any) -> None:
         certificate=replace(config.certificate, **claims),
         collective=replace(config.collective, **together),
     )
-    _refuse_idle_collective(context, config)
+    _refuse_idle_collective(context, config, ("scheduler",) if folder is not None else ())
     if folder is None:
         content = run.all_stages(config, given["look_again"])
     else:
@@ -187,7 +200,7 @@ def collective(context: typer.Context, **given: Any) -> None:
     if given["method"] == "none":
         raise InputError("name a method: naive, lp, milp, tight-lp, tight or all")
     if not given["isotropic"]:
-        refuse(context, ("workers",), "{flags} speeds up voting, and only --compare takes votes; leave it out")
+        refuse(context, ("workers", "memory"), "{flags} is about voting, and only --compare takes votes; leave it out")
     if given["method"] == "naive":
         refuse(context, ("time_limit",), "{flags} ends solves, and naive solves nothing; leave it out")
     run = run_of(given["run_folder"], given, given["model"])
@@ -226,17 +239,17 @@ def report(_: typer.Context, **given: Any) -> None:
     typer.echo(f"report: {run.path('report.html')}")
 
 
-def _refuse_idle_collective(context: typer.Context, config: Any) -> None:
-    """Refuse options of the collective certificate where there is none."""
+def _refuse_idle_collective(context: typer.Context, config: Any, also: tuple[str, ...]) -> None:
+    """Refuse options of the collective certificate, and `also` others that only it can use, where there is none."""
     together = config.collective
     if together.method == "none":
         shapes = "{flags} shapes the collective certificate, and --collective none leaves it out"
-        refuse(context, _OF_COLLECTIVE, shapes)
+        refuse(context, (*_OF_COLLECTIVE, *also), shapes)
     if together.method == "naive":
         refuse(context, ("time_limit",), "{flags} ends solves, and naive solves nothing; leave it out")
     if together.method != "none" and config.smoothing.clusters == 1 and not together.sweeps:
         refuse(
-            context, ("collective", *_OF_COLLECTIVE),
+            context, ("collective", *_OF_COLLECTIVE, *also),
             "{flags} would do nothing: the same noise everywhere is not swept without being asked; name budgets afterwards, "
             "as in `graphcert collective RUN --add 0:20`",
         )  # fmt: skip

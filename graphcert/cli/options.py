@@ -88,6 +88,15 @@ def say(line: str) -> None:
 
 
 WORKERS = option("workers", int | None, "Threads (default: one per processor).")
+MEMORY = option(
+    "memory", str | None, "What voting may take, such as 2GiB (default: what is free); never changes the result.",
+    metavar="AMOUNT",
+)  # fmt: skip
+SCHEDULER = option(
+    "scheduler", str | None,
+    "Processes in place of threads: local:4, or tcp://host:port, tls://host:port or the file of a dask scheduler.",
+    metavar="SCHEDULER",
+)  # fmt: skip
 LOOK_AGAIN = option(
     "look_again", bool,
     "Take other numbers of samples although a certificate was seen; the error rates of both looks add up.",

@@ -16,5 +16,5 @@ def run_of(folder: Path, given: dict[str, Any], factory: str | None = None) -> "
     interrupts.current.writes(folder)
     from graphcert.run.nodes import Run
 
-    options = {name: given.get(name) for name in ("data_root", "workers", "batch_size")}
+    options = {name: given.get(name) for name in ("data_root", "workers", "memory", "batch_size", "scheduler")}
     return Run(folder, **options, factory=factory, progress=sys.stderr.isatty(), say=say)

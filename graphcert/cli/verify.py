@@ -17,7 +17,7 @@ def verify(_: typer.Context, **given: Any) -> None:
 
     found = verified(
         given["run_folder"], given["resample"], given["data_root"], model=given["model"], workers=given["workers"],
-        progress=sys.stderr.isatty(),
+        memory=given["memory"], progress=sys.stderr.isatty(),
     )  # fmt: skip
     typer.echo(json.dumps(found.to_dict(), indent=1) if given["as_json"] else found.summary())
     if not found:

@@ -99,6 +99,19 @@ def read_npy(path: Path) -> NDArray[Any]:
         return _array(file, os.fstat(file.fileno()).st_size, lambda needed: check_memory(needed, str(path)))
 
 
+def mapped_npy(path: Path) -> NDArray[Any]:
+    """As `read_npy`, but mapped: the system reads pages when they are used. What is written to it stays in memory."""
+    with (
+        damage_refused(f"{path} is not a file of one plain array", "write it with numpy.save"),
+        open_regular(path) as file,
+    ):
+        size, start = os.fstat(file.fileno()).st_size, io.BytesIO(file.read(_MOST_HEADER))
+        shape, in_columns, dtype = _header(start)
+        if math.prod(shape) * dtype.itemsize != size - start.tell() or dtype.kind == "b":
+            raise ValueError(f"{size:,} bytes hold no array of numbers of {dtype} and shape {shape}"[:200])
+        return np.memmap(file, dtype, "c", start.tell(), shape, "F" if in_columns else "C")
+
+
 class _Guarded(io.BufferedIOBase):
     """A stream that refuses to hand out large parts at once, as zipfile asks for when a directory lies about its size."""
 

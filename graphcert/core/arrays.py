@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphcert.core.archives import Archive
+from graphcert.core.features import Features, are_bits, entries, row_blocks
 from graphcert.core.files import atomic_write
 from graphcert.core.reading import damage_refused, open_regular, parse_json
 from graphcert.errors import DataError
@@ -55,43 +56,39 @@ EDGE_VALUES = ("edge_weight", "edge_attr")
 """What edges of a graph can carry, in the order in which a model is shown it."""
 
 
-def bits_of_normalised(x: NDArray[Any]) -> NDArray[np.float32] | None:
-    """The bits (N, D) whose rows were divided by their sums to give x, up to rounding; None for bits and anything else."""
-    bits: NDArray[np.float32] = (x != 0).astype(np.float32)
-    if np.array_equal(x, bits):
-        return None
-    divided = bits / np.maximum(bits.sum(axis=1, keepdims=True), 1)
-    return bits if np.allclose(x, divided, rtol=1e-5, atol=0) else None
-
-
 def graph_fingerprint(
-    features: NDArray[Any], edges: NDArray[Any] | None, labels: NDArray[Any] | None,
+    features: Features, edges: NDArray[Any] | None, labels: NDArray[Any] | None,
     values: Mapping[str, NDArray[Any]] | None = None,
 ) -> str:  # fmt: skip
     """64 hexadecimal digits that name a graph: the beginnings of three sha256, see `FINGERPRINT`.
 
     Args:
-        features: (N, D) finite numbers, which enter as float32, or as bits if all of them are 0 or 1.
+        features: (N, D) finite numbers, which enter as float32, or as bits if all of them are 0 or 1; dense or sparse.
         edges: (2, E) every undirected edge in both directions, or every directed edge, in any order; None for `NO_EDGES`.
         labels: (N,) integers, or None.
         values: per name of `EDGE_VALUES` (E, …) what the edges carry, which enters as float32.
     """
-    x = features.astype("<f4") + 0.0  # no negative zeros
-    head = f"features {x.shape}\n"
-    if ((x == 0) | (x == 1)).all():
-        first = sha256(f"{head}bits\n".encode() + np.packbits(x != 0).tobytes())
-    else:
-        first = sha256(f"{head}float32\n".encode() + x.astype("<f4").tobytes())
+    nodes = features.shape[0]
     second = NO_EDGES
     if edges is not None:
-        keys = edges[0].astype(np.int64) * len(x) + edges[1]
+        keys = edges[0].astype(np.int64) * nodes + edges[1]
         order = np.argsort(keys)
-        digest = sha256(f"edges {len(x)}\n".encode() + keys[order].astype("<i8").tobytes())
+        digest = sha256(f"edges {nodes}\n".encode() + keys[order].astype("<i8").tobytes())
         for name, carried in sorted((values or {}).items()):
             digest.update(f"{name} {carried.shape}\n".encode() + (carried[order].astype("<f4") + 0.0).tobytes())
         second = digest.hexdigest()
     third = sha256(b"no labels" if labels is None else b"labels\n" + labels.astype("<i8").tobytes())
-    return first.hexdigest()[:24] + second[:24] + third.hexdigest()[:16]
+    return _digits_of_features(features)[:24] + second[:24] + third.hexdigest()[:16]
+
+
+def _digits_of_features(features: Features) -> str:
+    """sha256 of features, whatever their layout, read in blocks of whole bytes of bits."""
+    bits = are_bits(entries(features).astype(np.float32, copy=False))
+    digest = sha256(f"features {features.shape}\n{'bits' if bits else 'float32'}\n".encode())
+    for block in row_blocks(features):
+        numbers = block.astype("<f4") + 0.0  # no negative zeros
+        digest.update((np.packbits(numbers != 0) if bits else numbers.astype("<f4")).tobytes())
+    return digest.hexdigest()
 
 
 def write_sealed(path: Path, description: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:

@@ -3,18 +3,17 @@
 import json
 import os
 import stat
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from graphcert.errors import DataError, InputError
+from graphcert.core.memory import free_memory, memory_bytes
+from graphcert.errors import DataError
 
 MEMORY = "GRAPHCERT_MEMORY"
 """Environment variable: how much memory reading one file may take, such as 800M or 4G; by default half of what is free."""
 
-_UNITS = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 _LEAST = 2**26
 """What is smaller than this is simply tried: running out of memory is a `DataError` as well."""
 PER_CHARACTER = 32
@@ -99,39 +98,5 @@ def memory_limit() -> int:
     """How many bytes reading one file may take: what GRAPHCERT_MEMORY says, else half of the memory that is free."""
     given = os.environ.get(MEMORY)
     if given is None:
-        return max(_LEAST, min(_free()) // 2)
-    digits, unit = (given[:-1], given[-1].upper()) if given[-1:].upper() in _UNITS else (given, "")
-    try:
-        amount = float(digits) * _UNITS.get(unit, 1)
-        if not 0 < amount < sys.maxsize:
-            raise ValueError
-        return int(amount)
-    except ValueError:
-        raise InputError(f"{MEMORY} must be an amount of memory such as 800M or 4G, got {given!r}") from None
-
-
-def _free() -> Iterator[int]:
-    """Bytes that are free by every limit that this system tells."""
-    yield sys.maxsize
-    try:
-        yield 1024 * _numbers("/proc/meminfo")["MemAvailable:"]
-    except (OSError, ValueError, KeyError):  # a system that tells only how much memory it has
-        with suppress(OSError, ValueError, AttributeError):
-            yield os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    with suppress(OSError, ValueError, KeyError):  # of the container; what files occupy there is given back
-        limit = int(Path("/sys/fs/cgroup/memory.max").read_text())
-        yield max(0, limit - _numbers("/sys/fs/cgroup/memory.stat")["anon"])
-    with suppress(ImportError, OSError, ValueError, IndexError):
-        import resource
-
-        pages = [int(number) for number in Path("/proc/self/statm").read_text().split()]
-        for kind, taken in ((resource.RLIMIT_AS, pages[0]), (resource.RLIMIT_DATA, pages[5])):
-            limit = resource.getrlimit(kind)[0]
-            if limit != resource.RLIM_INFINITY:
-                yield max(0, limit - taken * resource.getpagesize())
-
-
-def _numbers(path: str) -> dict[str, int]:
-    """Lines of a name and a number."""
-    words = [line.split() for line in Path(path).read_text().splitlines()]
-    return {name: int(number) for name, number, *_ in words}
+        return max(_LEAST, free_memory() // 2)
+    return memory_bytes(MEMORY, given)

@@ -1,5 +1,6 @@
 """Graphs: loading, standardising, splitting and checking them."""
 
+from graphcert.data.graph_folder import save_graph
 from graphcert.data.load import load_dataset, load_graph_file, register_dataset
 from graphcert.data.partition import partition_graph
 from graphcert.data.registry import REGISTRY, DatasetRow, describe_datasets
@@ -29,6 +30,7 @@ __all__ = [
     "load_npz_graph",
     "partition_graph",
     "register_dataset",
+    "save_graph",
     "split_nodes",
     "validate",
     "without_test_nodes",

@@ -1,11 +1,16 @@
 """The form in which a graph was asked for: standard, or with the directions of its edges and what these carry."""
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
+from scipy.sparse import csr_array
 from torch_geometric.data import Data
 
-from graphcert.data.raw import RawGraph, standard_form
+from graphcert.core.features import dense_features, entries
+from graphcert.data.feature_tensors import feature_tensor_of
+from graphcert.data.raw import RawGraph, check_dense_size, standard_form, stays_sparse
 from graphcert.data.validate import check_edges, validate
 from graphcert.errors import DataError, InputError
 
@@ -56,6 +61,27 @@ _WAY = "keep {1} with {0}=True (--dataset-option {0}=true)"
 
 def tensors(graph: RawGraph) -> Data:
     """The graph without its masks, as torch_geometric has it."""
-    features, edges, labels = (torch.from_numpy(array) for array in (graph.features, graph.edges, graph.labels))
+    edges, labels = torch.from_numpy(graph.edges), torch.from_numpy(graph.labels)
     carried = {name: torch.from_numpy(array) for name, array in graph.values.items()}
-    return Data(x=features, edge_index=edges, y=labels, **carried)
+    return Data(x=feature_tensor_of(graph.features), edge_index=edges, y=labels, **carried)
+
+
+def in_layout(graph: RawGraph, sparse: bool | None) -> RawGraph:
+    """The graph with dense features or with sparse rows; with None those that `stays_sparse` chooses.
+
+    Raises:
+        InputError: if `sparse` is neither true, false nor None.
+        DataError: if there is no memory for dense features.
+    """
+    if sparse is not None and not isinstance(sparse, bool):
+        raise InputError(f"the option sparse is true, false or left out, got {sparse!r:.60}")
+    x = graph.features
+    if sparse is None:
+        nodes, columns = x.shape
+        sparse = stays_sparse(nodes, columns, int(np.count_nonzero(entries(x))))
+    if sparse is isinstance(x, csr_array):
+        return graph
+    if sparse:
+        return replace(graph, features=csr_array(x))
+    check_dense_size(*x.shape)
+    return replace(graph, features=dense_features(x, "the dense features"))

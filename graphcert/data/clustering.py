@@ -164,6 +164,11 @@ def metis(adjacency: "csr_array[Any]", clusters: int, seed: int) -> Indices:
     return np.array(found, dtype=np.int64)
 
 
+def consecutive(adjacency: "csr_array[Any]", clusters: int, seed: int) -> Indices:
+    """Equal shares of consecutive nodes, for graphs whose nodes are numbered so that near ones have near numbers."""
+    return np.arange(adjacency.shape[0]) * clusters // adjacency.shape[0]
+
+
 def louvain(adjacency: "csr_array[Any]", clusters: int, seed: int) -> Indices:
     """Communities of high modularity, as many as there are (Blondel et al. 2008)."""
     graph = networkx.from_scipy_sparse_array(adjacency)
@@ -183,4 +188,6 @@ def _numbered(communities: Iterable[set[int]], nodes: int) -> Indices:
     return labels
 
 
-CLUSTERINGS: dict[str, Clustering] = {find.__name__: find for find in (metis, spectral, louvain, label_propagation)}
+CLUSTERINGS: dict[str, Clustering] = {
+    find.__name__: find for find in (metis, spectral, louvain, label_propagation, consecutive)
+}

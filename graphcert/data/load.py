@@ -12,7 +12,9 @@ import torch
 from torch_geometric.data import Data
 
 from graphcert.core.arrays import EDGE_VALUES
-from graphcert.data.asked_form import check_switches, in_form, tensors
+from graphcert.core.features import plain_features
+from graphcert.data.asked_form import check_switches, in_form, in_layout, tensors
+from graphcert.data.graph_folder import is_graph_folder, read_graph_folder
 from graphcert.data.npz import read_npz
 from graphcert.data.published_files import Root
 from graphcert.data.pyg_names import PYG, pyg_entry
@@ -29,7 +31,7 @@ def load_dataset(
     name: str | os.PathLike[str], root: Root = None, *, largest_component: bool | None = None, directed: bool = False,
     weights: bool = False, seed: SupportsIndex = 0, per_class_train: SupportsIndex = 20,
     per_class_validation: SupportsIndex = 20, test_share: SupportsFloat = 1.0, split: SupportsIndex | None = None,
-    **options: Any,
+    sparse: bool | None = None, **options: Any,
 ) -> Data:  # fmt: skip
     """Load a graph in standard form, split into three sets of nodes.
 
@@ -38,7 +40,7 @@ def load_dataset(
     Args:
         name: cora_ml, citeseer, cora, planetoid_cora, planetoid_citeseer, polblogs, wisconsin, digits, synthetic, the name
             of a registered data set, pyg:CLASS/NAME for one of torch_geometric's (see `pyg_entry`), or the path of a user's
-            own file, ending in .npz or .pt (see `load_graph_file`).
+            own file, ending in .npz or .pt, or of a folder of `save_graph` (see `load_graph_file`).
         root: folder to look for files first; then GRAPHCERT_DATA, ./datasets, the checkout's datasets, the user's
             cache and at last the published address are tried. Every file is verified by its sha256.
         largest_component: keep only the largest connected component, in the order of its nodes. None is the choice of
@@ -50,6 +52,8 @@ def load_dataset(
         seed: of the split, and of the graph itself if it is synthetic.
         per_class_train, per_class_validation, test_share: of the split, see `split_nodes`.
         split: which of the splits that a file brings, see `load_graph_file`.
+        sparse: whether `x` is a sparse CSR tensor. None takes one where a dense one would pass 256 MiB and at most an eighth
+            of the features are not zero; votes and fingerprints are the same.
         **options: of digits (neighbours, threshold), of synthetic (nodes, classes, features, degree, homophily,
             present, background), of files (standardise, features, labels) and of Planetoid's (binary).
 
@@ -66,11 +70,11 @@ def load_dataset(
             that was asked for.
     """
     label = os.fspath(name)
-    if label.endswith(FILES):
+    if label.endswith(FILES) or (label not in REGISTRY and is_graph_folder(label)):
         check_options("a file", options, ("standardise", "features", "labels"))
         options |= {"per_class_train": per_class_train, "per_class_validation": per_class_validation}
         options |= {"largest_component": bool(largest_component), "seed": seed, "test_share": test_share}
-        return load_graph_file(label, directed=directed, weights=weights, split=split, **options)
+        return load_graph_file(label, directed=directed, weights=weights, split=split, sparse=sparse, **options)
     check_switches(directed=directed, weights=weights)
     entry = _entry(label)
     if directed and not entry.directed:
@@ -80,7 +84,8 @@ def load_dataset(
         graph = in_form(graph, directed, weights, exact=entry.own, binary=not entry.exact)
     if entry.largest_component if largest_component is None else largest_component:
         graph = keep_largest_component(graph)
-    return _split_data(graph, label, (per_class_train, per_class_validation, test_share), seed, split)
+    drawn = per_class_train, per_class_validation, test_share
+    return _split_data(in_layout(with_identity(graph), sparse), label, drawn, seed, split)
 
 
 FILES = (".npz", ".pt")
@@ -94,8 +99,8 @@ def _entry(label: str) -> Entry:
     if label not in REGISTRY:
         known = ", ".join(REGISTRY)
         raise InputError(
-            f"unknown data set {label!r}; known are {known}, {PYG}CLASS/NAME such as {PYG}Planetoid/Cora, and paths "
-            f"that end in {' or '.join(FILES)}"
+            f"unknown data set {label!r}; known are {known}, {PYG}CLASS/NAME such as {PYG}Planetoid/Cora, paths that end "
+            f"in {' or '.join(FILES)}, and folders written by save_graph"
         )
     return REGISTRY[label]
 
@@ -104,12 +109,12 @@ def load_graph_file(
     path: str | os.PathLike[str], *, standardise: bool = False, directed: bool = False, weights: bool = False,
     features: str | None = None, labels: str | None = None, largest_component: bool = False, seed: SupportsIndex = 0,
     per_class_train: SupportsIndex = 20, per_class_validation: SupportsIndex = 20, test_share: SupportsFloat = 1.0,
-    split: SupportsIndex | None = None,
+    split: SupportsIndex | None = None, sparse: bool | None = None,
 ) -> Data:  # fmt: skip
     """Load a user's own graph from a file.
 
-    It ends in .npz, in any of the layouts of `read_npz` or an adjacency matrix by `scipy.sparse.save_npz`; or in .pt, a
-    dictionary of tensors by `torch.save(data.to_dict(), "graph.pt")`.
+    It is a folder by `save_graph`; or it ends in .npz, in any of the layouts of `read_npz` or an adjacency matrix by
+    `scipy.sparse.save_npz`; or in .pt, a dictionary of tensors by `torch.save(data.to_dict(), "graph.pt")`.
 
     A guarantee is about one exact graph, so by default the file must hold it in standard form and is refused otherwise.
 
@@ -126,6 +131,7 @@ def load_graph_file(
         seed, per_class_train, per_class_validation, test_share: of the split, see `split_nodes`.
         split: which of several splits, from 0 on, where the masks of the file have the shape (N, S). A file with masks
             keeps the split that they give, and `per_class_train`, `per_class_validation` and `test_share` are left out.
+        sparse: the layout of `x`, see `load_dataset`.
 
     Returns:
         As `load_dataset`, but `x` is what the file holds, rounded to float32; `name` is the file's name without its ending.
@@ -135,7 +141,7 @@ def load_graph_file(
         DataError: if the file is missing, damaged or not in standard form, or a class is too small for the split.
     """
     file = Path(os.path.expanduser(path))
-    if not file.is_file():
+    if not file.is_file() and not is_graph_folder(file):
         raise DataError(f"there is no file {file}; check the path")
     graph = _read_file(file, features, labels)
     with _named(str(file)):
@@ -146,7 +152,8 @@ def load_graph_file(
         graph = in_form(graph, directed, weights, exact=not standardise, binary=standardise, remedy=remedy)
         if largest_component:
             graph = keep_largest_component(graph)
-        return _split_data(graph, file.stem, (per_class_train, per_class_validation, test_share), seed, split)
+        drawn = per_class_train, per_class_validation, test_share
+        return _split_data(in_layout(with_identity(graph), sparse), file.stem, drawn, seed, split)
 
 
 @contextmanager
@@ -165,6 +172,8 @@ def _read_file(file: Path, features: str | None, labels: str | None) -> RawGraph
     for name, value in (("features", features), ("labels", labels)):
         if value is not None:
             raise InputError(f"{file} brings its own {name}; leave {name}= out")
+    if file.is_dir():
+        return read_graph_folder(file)
     return read_tensor_graph(file) if file.suffix == ".pt" else read_npz(file, str(file))
 
 
@@ -182,7 +191,7 @@ def _split_data(graph: RawGraph, name: str, drawn: Drawn, seed: SupportsIndex, s
             "the data set brings its own split; leave per_class_train, per_class_validation and test_share out, or take the "
             "masks out of the file"
         )
-    data = tensors(with_identity(graph))
+    data = tensors(graph)
     data.train_mask, data.val_mask, data.test_mask = (torch.from_numpy(mask.copy()) for mask in masks)
     data.name, data.classes, data.featureless = name, graph.classes, graph.featureless
     return data
@@ -237,7 +246,7 @@ def _raw_graph(data: Any) -> RawGraph:
     missing = [name for name, mask in zip(MASKS, masks, strict=True) if mask is None]
     if missing and len(missing) < len(MASKS):
         raise DataError(f"its graph lacks {', '.join(missing)}; give all of {', '.join(MASKS)}, or none of them")
-    features, edges, labels = (part.detach().cpu().numpy() for part in (data.x, data.edge_index, data.y))
+    features, edges, labels = plain_features(data.x), data.edge_index.cpu().numpy(), data.y.cpu().numpy()
     classes = int(labels.max(initial=-1)) + 1 if data.get("classes") is None else int(data.classes)
     stacked = None if missing else np.stack([mask.cpu().numpy() for mask in masks])
     values = {name: data[name].detach().cpu().numpy() for name in EDGE_VALUES if data.get(name) is not None}

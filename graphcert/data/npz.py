@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 
 from graphcert.core.archives import Archive
 from graphcert.core.reading import damage_refused, open_regular
-from graphcert.data.raw import Csr, RawGraph, as_float32, check_dense_size, checked_csr, integers, weights_of
+from graphcert.data.raw import (
+    Csr,
+    RawGraph,
+    as_float32,
+    check_dense_size,
+    checked_csr,
+    integers,
+    placed_features,
+    weights_of,
+)
 from graphcert.data.splits import with_masks
 from graphcert.errors import DataError
 
@@ -80,7 +89,7 @@ def _from_rows(read: Read, adjacency_prefix: str, attribute_prefix: str | None =
     present = adjacency.values != 0  # a stored zero is no edge
     labels = _labels("labels", read("labels"), nodes)
     classes, values = int(labels.max(initial=-1)) + 1, weights_of(adjacency.values[present])
-    features = np.zeros((len(labels), 0), np.float32) if attributes is None else attributes.dense()
+    features = np.zeros((len(labels), 0), np.float32) if attributes is None else attributes.features()
     edges = np.stack([adjacency.rows, adjacency.columns])[:, present]
     return RawGraph(features, edges, labels, classes, values, featureless=attributes is None)
 
@@ -100,9 +109,9 @@ def _from_positions(read: Read, featured: bool) -> RawGraph:
     width = int(ones[1].max(initial=-1)) + 1
     if ones.size and (ones.min() < 0 or ones[0].max() >= len(labels)):
         raise DataError(f"X names a position outside the features of nodes 0 to {len(labels) - 1}; correct X")
-    check_dense_size(len(labels), width, ones.shape[1])
-    features = np.zeros((len(labels), width), np.float32)
-    features[ones[0], ones[1]] = 1
+    keys = np.unique(ones[0] * max(1, width) + ones[1])  # a position may be repeated
+    places = np.divmod(keys, max(1, width))
+    features = placed_features((len(labels), width), *places, np.ones(keys.size, np.float32))
     return RawGraph(features, edges, labels, classes)
 
 

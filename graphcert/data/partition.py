@@ -17,7 +17,7 @@ from graphcert.data.validate import check_edges
 from graphcert.errors import DataError, InputError
 from graphcert.noise import Partition
 
-Method = Literal["metis", "spectral", "louvain", "label_propagation"]
+Method = Literal["metis", "spectral", "louvain", "label_propagation", "consecutive"]
 Affinity = Literal["edges", "pagerank"]
 
 _STREAM = 3  # separates these random numbers from those of splits and generators with the same seed
@@ -39,8 +39,9 @@ def partition_graph(
             directions.
         clusters: C, 1 ≤ C ≤ N; every cluster gets at least one node.
         method: "metis" (balanced clusters, few edges between them), "spectral" (k-means on eigenvectors), "louvain" or
-            "label_propagation" (communities, then merged or halved to C clusters). If pymetis is not installed, "metis"
-            falls back to "louvain", warns, and says so in `Partition.method`.
+            "label_propagation" (communities, then merged or halved to C clusters), or "consecutive" (equal shares of the
+            nodes in their order: near ones have near numbers in synthetic graphs with a geometry). If pymetis is not
+            installed, "metis" falls back to "louvain", warns, and says so in `Partition.method`.
         seed: whole number ≥ 0; the same seed gives the same partition (with the same versions of the libraries).
         affinity: what makes cluster j near to i: "edges", the share of the edges leaving i that end in j; or "pagerank",
             the time that a random walk with restarts in i spends in j.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from graphcert.core.reading import damage_refused
 from graphcert.data.pickle_machine import Inert, InertDict, read_pickle
-from graphcert.data.raw import Csr, RawGraph, check_dense_size, checked_csr
+from graphcert.data.raw import Csr, RawGraph, checked_csr, placed_features
 from graphcert.errors import DataError
 
 
@@ -118,10 +118,11 @@ def read_planetoid(payloads: Mapping[str, bytes]) -> RawGraph:
         raise DataError("test.index repeats a node or names one outside the graph; use the published file")
     labels = np.full(nodes, -1, np.int64)
     labels[placed] = _one_hot_labels(np.concatenate(tables))
-    check_dense_size(nodes, known.shape[1], len(known.values) + len(held_out.values))
-    features = np.zeros((nodes, known.shape[1]), np.float32)
-    features[known.rows, known.columns] = known.values
-    features[test_nodes[held_out.rows], held_out.columns] = held_out.values
+    rows = np.concatenate([known.rows, test_nodes[held_out.rows]])
+    columns, values = (
+        np.concatenate([getattr(part, name) for part in (known, held_out)]) for name in ("columns", "values")
+    )
+    features = placed_features((nodes, known.shape[1]), rows, columns, values)
     return RawGraph(features, _edges(neighbours), labels, classes=tables[0].shape[1])
 
 

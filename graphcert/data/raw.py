@@ -11,17 +11,25 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
+from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
 
+from graphcert.core.features import Features, bits_of, canonical, entries
 from graphcert.core.reading import check_memory
 from graphcert.errors import DataError
 
 MAX_DENSE_BYTES = 8 * 2**30
-"""Features are kept dense in float32; a file that asks for more than this is refused instead of exhausting memory."""
+"""A file that asks for dense float32 features of more than this is refused instead of exhausting memory."""
+
+SPARSE_ABOVE = 2**28
+"""Features of which a dense float32 matrix would take more bytes are kept as sparse rows …"""
+SPARSE_SHARE = 1 / 8
+"""… if no more of their numbers than this share are not zero: then the rows take less memory, and products are faster."""
 
 _COPIES = 3
 """Features are held, brought into standard form and handed on as a tensor."""
+_PER_ENTRY = 12
+"""Bytes of an entry of sparse rows while they are made: its column and its number, and its row."""
 _SMALL = 2**26
 _SPREAD = 2**16
 """A matrix of more than `_SMALL` numbers has a one among so many; identity features have one in N."""
@@ -35,14 +43,44 @@ def check_dense_size(rows: int, columns: int, entries: int | None = None) -> Non
     if 4 * rows * columns > MAX_DENSE_BYTES:
         raise DataError(
             f"{rows:,} nodes with {columns:,} features each do not fit into the {MAX_DENSE_BYTES // 2**30} GiB allowed "
-            f"for dense features; use fewer features"
+            f"for dense features; use fewer features, or keep sparse ones sparse"
         )
-    if entries is not None and rows * columns > max(_SMALL, _SPREAD * entries):
+    if entries is not None:
+        _refuse_nearly_empty(rows, columns, entries)
+    check_memory(4 * _COPIES * rows * columns, f"the features of {rows:,} nodes, {columns:,} each,")
+
+
+def _refuse_nearly_empty(rows: int, columns: int, entries: int) -> None:
+    if rows * columns > max(_SMALL, _SPREAD * entries):
         raise DataError(
             f"{rows:,} nodes with {columns:,} features each have only {entries:,} that are not zero; drop the features "
             f"that no node has and use fewer features"
         )
-    check_memory(4 * _COPIES * rows * columns, f"the features of {rows:,} nodes, {columns:,} each,")
+
+
+def stays_sparse(rows: int, columns: int, entries: int) -> bool:
+    """Whether features with so many numbers that are not zero are kept as sparse rows."""
+    return 4 * rows * columns > SPARSE_ABOVE and entries <= SPARSE_SHARE * rows * columns
+
+
+def placed_features(
+    shape: tuple[int, int], rows: NDArray[np.int64], columns: NDArray[np.int64], values: NDArray[np.float32]
+) -> Features:
+    """Features (N, D) from their numbers and where these stand, each place once: dense, or sparse if they `stays_sparse`.
+
+    Raises:
+        DataError: if there is no memory for them, or they would be as good as empty.
+    """
+    if not stays_sparse(*shape, len(values)):
+        check_dense_size(*shape, len(values))
+        dense = np.zeros(shape, np.float32)
+        dense[rows, columns] = values
+        return dense
+    _refuse_nearly_empty(*shape, len(values))
+    # Whoever draws noise around binary features holds one bit for each of them.
+    needed = _COPIES * _PER_ENTRY * len(values) + shape[0] * shape[1] // 8
+    check_memory(needed, f"the features of {shape[0]:,} nodes, {shape[1]:,} each,")
+    return canonical(csr_array(coo_array((values, (rows, columns)), shape=shape)))
 
 
 def as_float32(name: str, values: NDArray[Any]) -> NDArray[np.float32]:
@@ -58,7 +96,7 @@ def as_float32(name: str, values: NDArray[Any]) -> NDArray[np.float32]:
 
 @dataclass(frozen=True, eq=False)
 class RawGraph:
-    """Features (N, D) finite float32, edges (2, E) int64, labels (N,) int64 in 0..K−1 or −1 for a node without a label.
+    """Features (N, D) finite float32, dense or sparse, edges (2, E) int64, labels (N,) int64 in 0..K−1 or −1 for none.
 
     Edges may still be directed, repeated or loops; features may still be real. `values` are what edges carry in the source,
     float32 by the names of `EDGE_VALUES`. `featureless` says that the source has no features, not even a table without
@@ -66,7 +104,7 @@ class RawGraph:
     that the source names: (3, N), or (3, N, S) for S splits. Errors do not name the file; readers add that.
     """
 
-    features: NDArray[np.float32]
+    features: Features
     edges: NDArray[np.int64]
     labels: NDArray[np.int64]
     classes: int
@@ -75,12 +113,12 @@ class RawGraph:
     masks: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
-        nodes, rows = len(self.labels), len(self.features)
+        nodes, rows = len(self.labels), self.features.shape[0]
         if nodes == 0:
             raise DataError("the graph has no nodes; give it at least one")
         if self.features.ndim != 2 or rows != nodes:
             raise DataError(f"there are {rows} feature rows for {nodes} labels; give every node one of each")
-        if not np.isfinite(self.features).all():
+        if not np.isfinite(entries(self.features)).all():
             raise DataError("the features hold NaN or infinite values; replace them")
         if self.edges.size and not 0 <= self.edges.min() <= self.edges.max() < nodes:
             outside = self.edges.min() if self.edges.min() < 0 else self.edges.max()
@@ -110,12 +148,9 @@ class Csr:
     columns: NDArray[np.int64]
     values: NDArray[np.float32]
 
-    def dense(self) -> NDArray[np.float32]:
-        """The matrix as a dense array; raises `DataError` if it would not fit."""
-        check_dense_size(*self.shape, len(self.values))
-        matrix = np.zeros(self.shape, np.float32)
-        matrix[self.rows, self.columns] = self.values
-        return matrix
+    def features(self) -> Features:
+        """The matrix as features, see `placed_features`."""
+        return placed_features(self.shape, self.rows, self.columns, self.values)
 
 
 def checked_csr(name: str, data: NDArray[Any], indices: NDArray[Any], indptr: NDArray[Any], shape: NDArray[Any]) -> Csr:
@@ -184,8 +219,9 @@ def with_identity(graph: RawGraph) -> RawGraph:
     """The graph itself, or, if it has no features, with one feature for every node, which this node alone has."""
     if not graph.featureless:
         return graph
-    check_dense_size(graph.nodes, graph.nodes)
-    return replace(graph, features=np.eye(graph.nodes, dtype=np.float32))
+    nodes = np.arange(graph.nodes)
+    ones = np.ones(graph.nodes, np.float32)
+    return replace(graph, features=placed_features((graph.nodes, graph.nodes), nodes, nodes, ones))
 
 
 def standard_form(graph: RawGraph, *, binary: bool = True, directed: bool = False, weights: bool = False) -> RawGraph:
@@ -203,4 +239,4 @@ def standard_form(graph: RawGraph, *, binary: bool = True, directed: bool = Fals
 
 def binary_features(graph: RawGraph) -> RawGraph:
     """The graph with a one for every feature that is not zero."""
-    return replace(graph, features=np.not_equal(graph.features, 0).astype(np.float32))
+    return replace(graph, features=bits_of(graph.features))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphcert.core.archives import Archive, read_npy
+from graphcert.core.features import Features
 from graphcert.core.reading import damage_refused, open_regular
 from graphcert.data.raw import Csr, RawGraph, as_float32, check_dense_size, checked_csr, integers, weights_of
 from graphcert.errors import DataError, InputError
@@ -48,7 +49,7 @@ def read_sparse_graph(path: Path, features: str | None, labels: str | None) -> R
         )
     present = adjacency.values != 0
     edges = np.stack([adjacency.rows, adjacency.columns])[:, present]
-    x = np.zeros((len(classes), 0), np.float32) if features is None else _features(Path(features))
+    x: Features = np.zeros((len(classes), 0), np.float32) if features is None else _features(Path(features))
     return RawGraph(
         x,
         edges,
@@ -59,9 +60,9 @@ def read_sparse_graph(path: Path, features: str | None, labels: str | None) -> R
     )
 
 
-def _features(path: Path) -> NDArray[np.float32]:
+def _features(path: Path) -> Features:
     if path.suffix == ".npz":
-        return _sparse(path).dense()
+        return _sparse(path).features()
     values = _plain(path, "features")
     if values.ndim != 2 or values.dtype.kind not in "fiub":
         raise DataError(f"{path} must hold numbers (N, D), found {values.dtype} {values.shape}; write one row per node")

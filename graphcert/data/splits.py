@@ -1,16 +1,19 @@
 """Which nodes train, which validate, which are certified: drawn, or as a file says."""
 
+import copy
 import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, SupportsFloat, SupportsIndex
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 from torch_geometric.data import Data
 
 from graphcert.core.arguments import real, whole
 from graphcert.core.arrays import Mask
+from graphcert.data.feature_tensors import selected_rows
 from graphcert.data.raw import RawGraph
 from graphcert.errors import DataError, InputError
 
@@ -91,7 +94,15 @@ def split_shares(labels: NDArray[np.int64], train: float, validation: float, see
 
 def without_test_nodes(data: Data) -> Data:
     """The graph that an inductive model is trained on: all nodes but the test nodes, in their order, and their edges."""
-    return data.subgraph(~data.test_mask)
+    keep = ~data.test_mask
+    if data.x.layout is torch.strided:
+        return data.subgraph(keep)
+    others = copy.copy(data)  # torch_geometric does not select rows of sparse tensors
+    others.num_nodes = data.x.shape[0]
+    del others.x
+    part = others.subgraph(keep)
+    part.x = selected_rows(data.x, keep)
+    return part
 
 
 MASKS = ("train_mask", "val_mask", "test_mask")

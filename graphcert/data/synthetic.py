@@ -1,12 +1,17 @@
 """Contextual stochastic block model (Deshpande et al. 2018), with binary features as in citation graphs."""
 
-from typing import SupportsFloat, SupportsIndex
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, SupportsFloat, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array, vstack
 
-from graphcert.core.arguments import real, whole
-from graphcert.data.raw import MAX_DENSE_BYTES, RawGraph
+from graphcert.core.arguments import one_of, real, whole
+from graphcert.core.arrays import Mask
+from graphcert.core.features import Features
+from graphcert.data import geometry as geometry_laws
+from graphcert.data.raw import MAX_DENSE_BYTES, RawGraph, placed_features, stays_sparse
 from graphcert.errors import InputError
 
 Indices = NDArray[np.int64]
@@ -18,7 +23,8 @@ _ROWS_AT_ONCE = 1 << 16
 def synthetic_graph(
     seed: SupportsIndex = 0, *, nodes: SupportsIndex = 1000, classes: SupportsIndex = 4, features: SupportsIndex = 64,
     degree: SupportsFloat = 8.0, homophily: SupportsFloat = 0.8,
-    present: SupportsFloat = 0.25, background: SupportsFloat = 0.05,
+    present: SupportsFloat = 0.25, background: SupportsFloat = 0.05, geometry: str | None = None,
+    reach: SupportsIndex | None = None, blocks: SupportsIndex | None = None, inside: SupportsFloat | None = None,
 ) -> RawGraph:  # fmt: skip
     """Draw a graph whose edges and features both depend on the class, with equally large classes in random order.
 
@@ -34,26 +40,62 @@ def synthetic_graph(
         homophily: expected number of edges within classes over the expected number of all edges, in [0, 1].
         present: probability of a word of the own topic.
         background: probability of any other word.
+        geometry: None joins any pairs, "ring" and "grid" near ones, and "blocks" most often those of a planted community;
+            near nodes have near numbers. The laws are stated in `graphcert.data.geometry`.
+        reach: of a ring or a grid, how many steps, or rows and columns, a neighbour may be away.
+        blocks, inside: of blocks, the number of communities, and the share of the edges that stay in theirs.
 
     Raises:
-        InputError: if an argument is outside its domain, or `degree` asks for more edges than there are pairs.
+        InputError: if an argument is outside its domain or belongs to another geometry, or `degree` asks for more edges than
+            there are pairs.
     """
     total, kinds = whole("nodes", nodes), whole("classes", classes, at_least=2)
     width = whole("features", features, at_least=1)
     if total < 2 * kinds:
         raise InputError(f"nodes must be at least twice the {kinds} classes, got {total}")
-    if 4 * total * width > MAX_DENSE_BYTES:
-        allowed = MAX_DENSE_BYTES // 2**30
-        raise InputError(f"{total} nodes with {width} dense features pass {allowed} GiB; lower features")
-    generator = np.random.default_rng([whole("seed", seed), _STREAM])
-    labels = generator.permutation(np.arange(total) % kinds)
-    sizes = np.bincount(labels)
-    within, between = _densities(sizes, real("degree", degree, 0), real("homophily", homophily, 0, 1))
-    edges = _edges(generator, labels, within, between)
-    own = np.arange(width) % kinds == np.arange(kinds)[:, None]
     chances = (np.float32(real("present", present, 0, 1)), np.float32(real("background", background, 0, 1)))
+    sparse = _stays_sparse(total, width, float(chances[0] + (kinds - 1) * chances[1]) / kinds)
+    generator = np.random.default_rng([whole("seed", seed), _STREAM])
+    asked = real("degree", degree, 0), real("homophily", homophily, 0, 1)
+    local = {"reach": reach, "blocks": blocks, "inside": inside}
+    labels, edges = _structure(generator, total, kinds, asked, geometry, local)
+    own = np.arange(width) % kinds == np.arange(kinds)[:, None]
+    if geometry is not None:
+        return RawGraph(_ones(generator, own, chances, labels), edges, labels, classes=kinds)
     topics = np.where(own, *chances)
-    return RawGraph(_bits(generator, topics, labels), edges, labels, classes=kinds)
+    return RawGraph(_bits(generator, topics, labels, sparse), edges, labels, classes=kinds)
+
+
+def _stays_sparse(nodes: int, width: int, share: float) -> bool:
+    """Whether so many features, of which a share is 1, are kept as sparse rows; `InputError` if they are too many."""
+    ones = int(share * nodes * width)
+    sparse = stays_sparse(nodes, width, ones)
+    if (_PER_ONE * ones if sparse else 4 * nodes * width) > MAX_DENSE_BYTES:
+        allowed = MAX_DENSE_BYTES // 2**30
+        raise InputError(f"{nodes} nodes with {width} features pass {allowed} GiB; lower features")
+    return sparse
+
+
+_PER_ONE = 8
+"""Bytes of a one in sparse rows."""
+
+
+def _structure(
+    generator: np.random.Generator, nodes: int, classes: int, asked: tuple[float, float], geometry: str | None,
+    local: Mapping[str, Any],
+) -> tuple[Indices, Indices]:  # fmt: skip
+    """Labels (N,) and edges (2, E) of the degree and the homophily asked for."""
+    takes = {None: (), "ring": ("reach",), "grid": ("reach",), "blocks": ("blocks", "inside")}
+    if geometry is not None:
+        one_of("geometry", geometry, geometry_laws.GEOMETRIES)
+    for name, value in local.items():
+        if value is not None and name not in takes[geometry]:
+            raise InputError(f"a graph with the geometry {geometry} has no {name}; leave {name} out")
+    if geometry is None:
+        labels = generator.permutation(np.arange(nodes) % classes)
+        return labels, _edges(generator, labels, *_densities(np.bincount(labels), *asked))
+    draw: Callable[..., geometry_laws.Drawn] = getattr(geometry_laws, geometry)
+    return draw(generator, nodes, classes, *asked, *(local[name] for name in takes[geometry]))
 
 
 def _densities(sizes: Indices, degree: float, homophily: float) -> tuple[float, float]:
@@ -99,14 +141,39 @@ def _triangle(numbers: Indices) -> tuple[Indices, Indices]:
     return larger, numbers - larger * (larger - 1) // 2
 
 
-def _bits(generator: np.random.Generator, topics: NDArray[np.float32], labels: Indices) -> NDArray[np.float32]:
+def _bits(generator: np.random.Generator, topics: NDArray[np.float32], labels: Indices, sparse: bool) -> Features:
     """Independent bits (N, D) with the probabilities of each node's class, a slice of rows at a time to save memory."""
-    bits = np.empty((len(labels), topics.shape[1]), np.float32)
+    parts = list[Any]()
     for start in range(0, len(labels), _ROWS_AT_ONCE):
-        rows = slice(start, start + _ROWS_AT_ONCE)
-        chance = topics[labels[rows]]
-        bits[rows] = generator.random(chance.shape, dtype=np.float32) < chance
-    return bits
+        chance = topics[labels[start : start + _ROWS_AT_ONCE]]
+        drawn = (generator.random(chance.shape, dtype=np.float32) < chance).astype(np.float32)
+        parts.append(csr_array(drawn) if sparse else drawn)
+    return csr_array(vstack(parts)) if sparse else np.concatenate(parts)
+
+
+def _ones(generator: np.random.Generator, own: Mask, chances: Iterable[SupportsFloat], labels: Indices) -> Features:
+    """Bits of the same law, from the gaps between ones: at a cost in proportion to these and not to all bits."""
+    rows, columns = list[Indices](), list[Indices]()
+    for label, topic in enumerate(own):
+        members = np.flatnonzero(labels == label)
+        for words, chance in zip((np.flatnonzero(topic), np.flatnonzero(~topic)), chances, strict=True):
+            places = _places(generator, members.size * words.size, float(chance))
+            rows.append(members[places // max(1, words.size)])
+            columns.append(words[places % max(1, words.size)])
+    row, column = np.concatenate(rows), np.concatenate(columns)
+    return placed_features((labels.size, own.shape[1]), row, column, np.ones(row.size, np.float32))
+
+
+def _places(generator: np.random.Generator, bits: int, chance: float) -> Indices:
+    """Where the ones are among so many independent bits."""
+    found, last = list[Indices](), -1
+    while chance > 0 and last < bits:
+        left = (bits - last) * chance
+        gaps = generator.geometric(chance, size=int(left + 5 * np.sqrt(left)) + 16)
+        found.append(last + np.cumsum(np.minimum(gaps, bits + 1)))
+        last = int(found[-1][-1])
+    places = np.concatenate(found) if found else np.empty(0, np.int64)
+    return np.asarray(places[places < bits])
 
 
 def digits_graph(*, neighbours: SupportsIndex = 5, threshold: SupportsIndex = 8) -> RawGraph:

@@ -3,39 +3,60 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch_geometric.data import Data
 
 from graphcert.core.arrays import EDGE_VALUES, graph_fingerprint
+from graphcert.core.features import Features, are_bits, entries, plain_features
 from graphcert.errors import DataError
 
 
 def check_features(x: Any) -> None:
-    """Raise `DataError` unless `x` is a dense float32 tensor (N, D) of finite numbers."""
+    """Raise `DataError` unless `x` is a float32 tensor (N, D) of finite numbers, dense or sparse (CSR or COO)."""
     if x is None:
         raise DataError(
             "data.x is missing; for a graph without features set data.x = torch.eye(data.num_nodes) and put the noise on "
             "the edges"
         )
-    if not isinstance(x, torch.Tensor) or x.layout is not torch.strided or x.dim() != 2:
-        raise DataError("data.x must be a dense tensor of shape (N, D); convert it with torch.as_tensor or .to_dense()")
+    rows_of_rows = isinstance(x, torch.Tensor) and x.layout is torch.sparse_coo and x.sparse_dim() != 2
+    if not isinstance(x, torch.Tensor) or x.layout not in _LAYOUTS or x.dim() != 2 or rows_of_rows:
+        raise DataError(
+            "data.x must be a dense or a sparse CSR tensor of shape (N, D); convert it with torch.as_tensor, .to_dense() or "
+            ".to_sparse_csr()"
+        )
     if x.dtype != torch.float32:
         raise DataError(f"data.x must be float32, found {x.dtype}; convert it with data.x.float()")
-    if not torch.isfinite(x).all():
+    if not np.isfinite(entries(plain_features(x))).all():
         raise DataError("data.x holds NaN or infinite values; replace them")
 
 
+_LAYOUTS = (torch.strided, torch.sparse_csr, torch.sparse_coo)
+
+
 def check_binary_features(x: Any) -> None:
-    """Raise `DataError` unless `x` is a dense float32 tensor (N, D) of zeros and ones, as Bernoulli flips need."""
+    """Raise `DataError` unless `x` is a float32 tensor (N, D) of zeros and ones, as Bernoulli flips need."""
     check_features(x)
-    wrong = (x != 0) & (x != 1)
-    if wrong.any():
-        node, feature = wrong.nonzero()[0].tolist()
-        raise DataError(
-            f"Bernoulli noise needs binary features, but data.x[{node}, {feature}] is {x[node, feature].item():.6g}; set "
-            f"data.x = (data.x != 0).float(), and gc.Rownormalised(model) if the model was trained on normalised rows, or "
-            f"take noise of real features, such as Gaussian"
-        )
+    given = plain_features(x)
+    if are_bits(given):
+        return
+    node, feature, value = _first_other(given)
+    raise DataError(
+        f"Bernoulli noise needs binary features, but data.x[{node}, {feature}] is {value:.6g}; set "
+        f"data.x = (data.x != 0).float(), and gc.Rownormalised(model) if the model was trained on normalised rows, or "
+        f"take noise of real features, such as Gaussian"
+    )
+
+
+def _first_other(x: Features) -> tuple[int, int, float]:
+    """Row, column and value of the first number that is neither 0 nor 1."""
+    found = entries(x)
+    place = int(np.flatnonzero((found != 0) & (found != 1))[0])
+    if isinstance(x, np.ndarray):
+        row, column = divmod(place, x.shape[1])
+    else:
+        row, column = int(np.searchsorted(x.indptr, place, side="right")) - 1, int(x.indices[place])
+    return row, column, float(found.ravel()[place])
 
 
 def check_edges(edge_index: Any, num_nodes: int) -> bool:
@@ -107,9 +128,9 @@ def validate(data: Data, *, binary: bool = True, directed: bool = False) -> None
     """Check that a graph is in the standard form of `load_dataset`: simple and, unless `directed`, undirected.
 
     Args:
-        data: `x` (N, D) float32 and `edge_index` (2, E) int64 are needed; `y` (N,) int64 with −1 for unlabelled,
-            `edge_weight` (E,) and `edge_attr` (E, F) float32, the boolean masks (N,) and `classes` are checked where they
-            are present.
+        data: `x` (N, D) float32, dense or sparse, and `edge_index` (2, E) int64 are needed; `y` (N,) int64 with −1 for
+            unlabelled, `edge_weight` (E,) and `edge_attr` (E, F) float32, the boolean masks (N,) and `classes` are checked
+            where they are present.
         binary: whether features must be 0 or 1; all noise but flips of feature bits allows real ones.
         directed: whether edges may lack their reverse.
 
@@ -168,4 +189,4 @@ def data_fingerprint(data: Data, ignore: Sequence[str] = ()) -> str:
         if found is not None:
             check_edge_values(name, found, data.edge_index.shape[1])
             values[name] = found.detach().cpu().numpy()
-    return graph_fingerprint(data.x.detach().cpu().numpy(), data.edge_index.cpu().numpy(), labels, values)
+    return graph_fingerprint(plain_features(data.x), data.edge_index.cpu().numpy(), labels, values)

@@ -4,13 +4,13 @@ import copy
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from graphcert.core.arrays import Mask
 from graphcert.errors import ModelError
 from graphcert.images.image_model import ImageModel
 from graphcert.models.base import Floats, single_torch_thread
@@ -31,10 +31,10 @@ class Window:
     members: NDArray[np.int64]
     inside: NDArray[np.int64]
 
-    @cached_property
-    def whole(self) -> bool:
-        """Whether positions in the rectangle are nodes of the image."""
-        return np.array_equal(self.members, self.inside)
+    def only(self, votes: Mask) -> "Window":
+        """The same rectangle with those of its nodes that vote (N,)."""
+        voting = votes[self.members]
+        return Window(self.outer, self.members[voting], self.inside[voting])
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -79,10 +79,11 @@ class ImagePath(Path):
     name = "image"
 
     def __init__(self, problem: Problem, size: tuple[int, int], model: ImageModel, reach: int | None) -> None:
-        self.problem, self.size, self.unit = problem, size, model.batch
+        self.problem, self.members, self.size, self.unit = problem, problem.members, size, model.batch
         self.reach = reach if len(problem.members) > 1 else None
         views = range(len(problem.members))
-        self._windows = [(view, window) for view in views for window in self._windows_of(view, model.stride)]
+        self._every_window = [(view, window) for view in views for window in self._windows_of(view, model.stride)]
+        self._windows = self._every_window
         self._take_model(model)
         with single_torch_thread():
             self.classes = int(self._call(self._image(problem.x.numpy())).shape[-1])
@@ -110,6 +111,16 @@ class ImagePath(Path):
     def fork(self) -> "ImagePath":
         """A path with its own copy of the model."""
         twin = copy.copy(self)
+        twin._take_model(self.model)
+        return twin
+
+    def only(self, nodes: NDArray[np.int64] | None) -> "ImagePath":
+        """See `Path.only`; windows in which nobody votes are left out, the others stay as they are."""
+        twin = copy.copy(self)
+        twin.members = self._voters(nodes)
+        votes = np.isin(np.arange(self.problem.nodes), np.concatenate(twin.members))
+        windows = [(view, window.only(votes)) for view, window in self._every_window]
+        twin._windows = [(view, window) for view, window in windows if window.members.size]
         twin._take_model(self.model)
         return twin
 
@@ -141,13 +152,10 @@ class ImagePath(Path):
 
     def shown(self, purpose: int, start: int, stop: int) -> Iterator[tuple[NDArray[np.int64], Floats]]:
         """Batch by batch; images of a batch that belong to other samples are left out."""
-        said = np.empty((self.problem.nodes, self.classes), np.float32)
         for first in range(start - start % self.unit, stop, self.unit):
             for window, logits in self._batch(purpose, first):
                 for own in logits[max(start - first, 0) : stop - first]:
-                    if not window.whole:
-                        said[window.members] = own[window.inside]
-                    yield window.members, own if window.whole else said
+                    yield window.members, own[window.inside]
 
     def _inspect(self, untouched: ImageModel) -> None:
         """Raise `ModelError` for whatever would make votes mean something else than they say."""

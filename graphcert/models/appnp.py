@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from graphcert.models import kernels
 from graphcert.models.base import CompiledForward, Floats, SparseFirstModel, glorot, padded, side_by_side
 from graphcert.models.scatter import symmetric_propagation
-from graphcert.sampling.csr import CSR
+from graphcert.sampling.local_graph import LocalGraph
 from graphcert.sampling.rows import RowLayer, rectified_rows
 from graphcert.sampling.simd.row_sums import aligned
 
@@ -17,6 +17,7 @@ class APPNP(SparseFirstModel):
     """A two-layer perceptron, then `hops` steps Z ← (1 − restart) Â Z + restart · H."""
 
     normalisation = "symmetric"
+    local = True
 
     def __init__(
         self, features: int, classes: int, hidden: int = 64, hops: int = 10, restart: float = 0.15, dropout: float = 0.5
@@ -56,8 +57,8 @@ class APPNP(SparseFirstModel):
         predictions = aligned(nodes, side_by_side(1, self.bias_out.numel()))
         propagated = self.compiled_views(nodes, np.zeros(nodes, np.int64))
 
-        def forward(hidden: Floats, graph: CSR) -> Floats:
-            rectified_rows(hidden, *layer, predictions)
+        def forward(hidden: Floats, graph: LocalGraph) -> Floats:
+            rectified_rows(hidden[: graph.sizes[-1]], *layer, predictions)
             return propagated(predictions, graph)
 
         return forward
@@ -74,12 +75,16 @@ class APPNP(SparseFirstModel):
         scale = np.empty(nodes, np.float32)
         keep, restart, hops = np.float32(1 - self.restart), np.float32(self.restart), self.hops
 
-        def forward(predictions: Floats, graph: CSR) -> Floats:
-            kernels.symmetric_scale(graph.indptr, scale)
-            kernels.scale_sums(predictions, bias, scale, anchor)
-            kernels.restarting_walk(graph.indptr, graph.indices, anchor, keep * scale * scale, restart, hops, odd, even)
-            last = (odd if hops % 2 else even) if hops > 0 else anchor
-            kernels.own_columns(last, 1 / scale, view_of_node, classes, logits)
-            return logits
+        def forward(predictions: Floats, graph: LocalGraph) -> Floats:
+            members, rows = graph.sizes[0], graph.sizes[-1]
+            kernels.symmetric_scale(graph.degrees, scale)
+            kernels.scale_sums(predictions[:rows], bias, scale, anchor)
+            step, state = keep * scale[:rows] * scale[:rows], anchor
+            for left in reversed(range(hops)):
+                after = odd if left % 2 else even
+                kernels.restarting_step(graph.receivers(left), graph.indices, state, step, anchor, restart, after)
+                state = after
+            kernels.own_columns(state[:members], 1 / scale[:members], view_of_node, classes, logits)
+            return logits[:members]
 
         return forward

@@ -1,6 +1,5 @@
 """What all models with a sparse first layer have in common."""
 
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,18 +11,33 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor, nn
 
+from graphcert.core.features import plain_features
+from graphcert.data.feature_tensors import feature_tensor_of
 from graphcert.errors import ModelError
 from graphcert.sampling.csr import CSR
+from graphcert.sampling.local_graph import LocalGraph
 from graphcert.sampling.rows import RowLayer
 from graphcert.sampling.simd.row_sums import LANES, aligned
 
 Floats = NDArray[np.float32]
-CompiledForward = Callable[[Floats, CSR], Floats]
-"""(X̃W (N, H), noisy graph) → logits (N, ≥ K). May overwrite its input; the result is valid until the next call."""
+CompiledForward = Callable[[Floats, LocalGraph], Floats]
+"""(rows of X̃W (≥ n, H), graph of n nodes) → logits (M, ≥ K) of its members. May overwrite its input; the result is valid
+until the next call."""
 
 
 class SparseFirst(ABC):
-    """A function of features and graph whose first operation on the features is the product with one weight matrix."""
+    """A function of features and graph whose first operation on the features is the product with one weight matrix.
+
+    `local` says that the `compiled` function evaluates a part of a graph, for `layers` rounds of message passing, and that
+    a row comes out the same to the bit whatever the other rows are. Others are shown whole graphs only.
+    """
+
+    local: bool = False
+
+    @property
+    def layers(self) -> int:
+        """Rounds of message passing; whoever is `local` states them."""
+        raise NotImplementedError
 
     @abstractmethod
     def first_weight(self) -> Tensor:
@@ -31,29 +45,22 @@ class SparseFirst(ABC):
 
     @abstractmethod
     def compiled(self, nodes: int) -> CompiledForward:
-        """All that follows the first product, in evaluation mode, with its own buffers (one per thread)."""
+        """All that follows the first product, in evaluation mode, with its own buffers (one per thread).
+
+        For graphs of at most `nodes` nodes, whose first products are the rows of its input in the order of `graph.nodes`.
+        """
 
     def row_layer(self) -> RowLayer | None:
         """The layer that takes the first product row by row before any message passes, if the model begins with one."""
         return None
 
     def compiled_views(self, nodes: int, view_of_node: NDArray[np.int64]) -> CompiledForward:
-        """`compiled` for V views of the features on one graph; every node's logits are those of its own view 0 … V − 1.
+        """All that follows the row layer, for V views of the features on one graph.
 
-        It takes the first products (V, N, H), or for models with a row layer its results for all views side by side
-        (N, `side_by_side(V, K)`), and the graph.
+        It takes the results of the row layer for all views side by side, (n, `side_by_side(V, K)`). A node's logits are
+        those of its own view 0 … V − 1.
         """
-        forward = self.compiled(nodes)
-        members = [np.flatnonzero(view_of_node == view) for view in range(view_of_node.max() + 1)]
-
-        def own_views(first: Floats, graph: CSR) -> Floats:
-            own = forward(first[0], graph)
-            own = own if len(members) == 1 else own.copy()  # valid until the next call
-            for hidden, rows in zip(first[1:], members[1:], strict=True):
-                own[rows] = forward(hidden, graph)[rows]
-            return own
-
-        return own_views
+        raise NotImplementedError
 
 
 class SparseFirstModel(nn.Module, SparseFirst):
@@ -126,13 +133,7 @@ def feature_tensor(features: CSR, width: int) -> Tensor:
     # torch wants ascending columns within a row; a sample has its survivors first and then its additions.
     values = np.ones(features.indices.size, np.float32) if features.values is None else features.values
     given = sparse.csr_array((values, features.indices, features.indptr), (features.rows, width))
-    ascending = given.sorted_indices()
-    with warnings.catch_warnings():
-        # torch calls this layout beta; what graphcert does with it is tested.
-        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta state", UserWarning)
-        parts = (ascending.indptr, ascending.indices, ascending.data)
-        rows, columns, ones = (torch.from_numpy(part) for part in parts)
-        return torch.sparse_csr_tensor(rows, columns, ones, size=(features.rows, width), check_invariants=False)
+    return feature_tensor_of(given.sorted_indices())
 
 
 def edge_index_tensor(graph: CSR) -> Tensor:
@@ -160,11 +161,7 @@ def edge_rows(edge_index: Tensor, nodes: int, directed: bool) -> CSR:
 
 def sparse_features(x: Tensor) -> CSR:
     """The non-zeros of features (N, D), dense or sparse."""
-    if x.layout != torch.strided:
-        coo = x.to_sparse().coalesce()
-        row, column = coo.indices().cpu().numpy()
-        return CSR.of(sparse.coo_array((coo.values().cpu().numpy(), (row, column)), shape=tuple(x.shape)))
-    return CSR.of(sparse.csr_array(x.cpu().numpy()))
+    return CSR.of(sparse.csr_array(plain_features(x)))
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from graphcert.models import kernels
 from graphcert.models.base import CompiledForward, Floats, SparseFirstModel, glorot, padded
 from graphcert.models.scatter import segment_softmax, segment_sum, with_self_loops
-from graphcert.sampling.csr import CSR
+from graphcert.sampling.local_graph import LocalGraph
 from graphcert.sampling.simd.row_sums import aligned
 
 
@@ -16,6 +16,7 @@ class GAT(SparseFirstModel):
 
     normalisation = "receiver"
     layers = 2
+    local = True
 
     def __init__(
         self, features: int, classes: int, hidden: int = 8, heads: int = 8, dropout: float = 0.5, slope: float = 0.2
@@ -60,17 +61,19 @@ class GAT(SparseFirstModel):
         to, of = (np.empty((nodes, heads), np.float32) for _ in range(2))
         to_last, of_last = (np.empty((nodes, 1), np.float32) for _ in range(2))
 
-        def forward(hidden: Floats, graph: CSR) -> Floats:
+        def forward(hidden: Floats, graph: LocalGraph) -> Floats:
+            members, near, far = graph.sizes
             # The first product may be padded; attention reads exactly heads · hidden columns.
-            first = hidden if hidden.shape[1] == bias_in.size else np.ascontiguousarray(hidden[:, : bias_in.size])
+            first = np.ascontiguousarray(hidden[:far, : bias_in.size])
             kernels.attention_scores(first, heads, to_in, of_in, to, of)
-            kernels.attend(graph.indptr, graph.indices, first, heads, to, of, slope, middle)
-            kernels.add_bias(middle, bias_in, False)
-            kernels.exponential_linear(middle)
-            kernels.dense(middle, transposed, last)
-            kernels.attention_scores(last, 1, to_out, of_out, to_last, of_last)
-            kernels.attend(graph.indptr, graph.indices, last, 1, to_last, of_last, slope, out)
-            kernels.add_bias(out, bias_out, False)
-            return out
+            inner, sent, logits = middle[:near], last[:near], out[:members]
+            kernels.attend(graph.receivers(1), graph.indices, first, heads, to, of, slope, inner)
+            kernels.add_bias(inner, bias_in, False)
+            kernels.exponential_linear(inner)
+            kernels.dense(inner, transposed, sent)
+            kernels.attention_scores(sent, 1, to_out, of_out, to_last, of_last)
+            kernels.attend(graph.receivers(0), graph.indices, sent, 1, to_last, of_last, slope, logits)
+            kernels.add_bias(logits, bias_out, False)
+            return logits
 
         return forward

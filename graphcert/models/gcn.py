@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from graphcert.models import kernels
 from graphcert.models.base import CompiledForward, Floats, SparseFirstModel, glorot, padded
 from graphcert.models.scatter import symmetric_propagation
-from graphcert.sampling.csr import CSR
+from graphcert.sampling.local_graph import LocalGraph
 from graphcert.sampling.simd.row_sums import aligned
 
 
@@ -17,6 +17,7 @@ class GCN(SparseFirstModel):
     """Layers Â(·)W + b with Â the symmetrically normalised adjacency with self-loops, ReLU and dropout between them."""
 
     normalisation = "symmetric"
+    local = True
 
     def __init__(self, features: int, classes: int, hidden: int = 64, layers: int = 2, dropout: float = 0.5) -> None:
         super().__init__()
@@ -48,20 +49,21 @@ class GCN(SparseFirstModel):
         """The same in kernels: Â x = s ∘ ((A + I)(s ∘ x)) with s = (degree + 1)^(−1/2)."""
         transposed = [padded(weight.T, 1) for weight in self.weights]
         biases = [padded(bias, 0) for bias in self.biases]
-        layers = [(aligned(nodes, bias.size), aligned(nodes, bias.size)) for bias in biases]
+        # The first product is the input.
+        products = [aligned(nodes if layer else 0, bias.size) for layer, bias in enumerate(biases)]
+        results = [aligned(nodes, bias.size) for bias in biases]
         scale = np.empty(nodes, np.float32)
 
-        def forward(hidden: Floats, graph: CSR) -> Floats:
-            kernels.symmetric_scale(graph.indptr, scale)
+        def forward(hidden: Floats, graph: LocalGraph) -> Floats:
+            kernels.symmetric_scale(graph.degrees, scale)
             for layer, bias in enumerate(biases):
-                scaled, out = layers[layer]
+                product, out = products[layer], results[layer]
                 if layer > 0:
-                    kernels.dense(hidden, transposed[layer], out)
-                    hidden = out
-                kernels.scale_rows(hidden, scale, scaled)
-                kernels.gather_sum(graph.indptr, graph.indices, scaled, True, scale, out)
-                kernels.add_bias(out, bias, layer + 1 < len(biases))
-                hidden = out
+                    kernels.dense(hidden, transposed[layer], product)
+                    hidden = product
+                receivers = graph.receivers(len(biases) - 1 - layer)
+                kernels.symmetric_sum(receivers, graph.indices, hidden, scale, bias, layer + 1 < len(biases), out)
+                hidden = out[: receivers.size - 1]
             return hidden
 
         return forward
@@ -71,6 +73,7 @@ class SGC(SparseFirstModel):
     """Â^hops X W + b. Propagation and weight commute, so the weight comes first and K columns travel instead of D."""
 
     normalisation = "symmetric"
+    local = True
 
     def __init__(self, features: int, classes: int, hops: int = 2) -> None:
         super().__init__()
@@ -98,18 +101,17 @@ class SGC(SparseFirstModel):
         """The same in kernels."""
         bias = padded(self.bias, 0)
         scale = np.empty(nodes, np.float32)
-        scaled, out = (aligned(nodes, bias.size) for _ in range(2))
+        odd, even = (aligned(nodes, bias.size) for _ in range(2))
         hops = self.hops
 
-        def forward(hidden: Floats, graph: CSR) -> Floats:
-            kernels.symmetric_scale(graph.indptr, scale)
-            for _ in range(hops):
-                kernels.scale_rows(hidden, scale, scaled)
-                kernels.gather_sum(graph.indptr, graph.indices, scaled, True, scale, out)
+        def forward(hidden: Floats, graph: LocalGraph) -> Floats:
+            kernels.symmetric_scale(graph.degrees, scale)
+            for left in reversed(range(hops)):
+                out = odd if left % 2 else even
+                kernels.symmetric_sum(graph.receivers(left), graph.indices, hidden, scale, None, False, out)
                 hidden = out
-            if hidden is not out:
-                out[:] = hidden
-            kernels.add_bias(out, bias, False)
-            return out
+            logits = hidden[: graph.sizes[0]]
+            kernels.add_bias(logits, bias, False)
+            return logits
 
         return forward

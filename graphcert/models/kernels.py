@@ -7,21 +7,25 @@ are the noisy adjacency in CSR form without self-loops.
 import numpy as np
 
 from graphcert.core.compiled import kernel, reducing_kernel
-from graphcert.sampling.simd.row_sums import sum_rows, sum_rows_restarting
+from graphcert.sampling.simd.row_sums import prefetch_row, sum_rows, sum_rows_restarting, sum_scaled_rows
+
+_CACHED = 2**18
+"""Numbers of a table that a fast cache holds; rows of larger ones are asked for before they are read."""
+_AHEAD = 16
 
 
 @kernel
-def symmetric_scale(indptr, out):  # type: ignore[no-untyped-def]
-    """out (N,) = (degree + 1)^(−1/2), the factor of symmetric normalisation with self-loops (Kipf & Welling 2017)."""
-    for i in range(out.size):
-        out[i] = np.float32(1 / np.sqrt(np.float64(indptr[i + 1] - indptr[i] + 1)))
+def symmetric_scale(degrees, out):  # type: ignore[no-untyped-def]
+    """out (≥ N,) = (degree + 1)^(−1/2), the factor of symmetric normalisation with self-loops (Kipf & Welling 2017)."""
+    for i in range(degrees.size):
+        out[i] = np.float32(1 / np.sqrt(np.float64(degrees[i] + 1)))
 
 
 @kernel
-def mean_scale(indptr, out):  # type: ignore[no-untyped-def]
-    """out (N,) = 1 / degree, and 1 for isolated nodes."""
-    for i in range(out.size):
-        out[i] = np.float32(1 / np.float64(max(1, indptr[i + 1] - indptr[i])))
+def mean_scale(degrees, out):  # type: ignore[no-untyped-def]
+    """out (≥ N,) = 1 / degree, and 1 for isolated nodes."""
+    for i in range(degrees.size):
+        out[i] = np.float32(1 / np.float64(max(1, degrees[i])))
 
 
 @kernel
@@ -74,6 +78,21 @@ def gather_sum(indptr, indices, x, own, scale, out):  # type: ignore[no-untyped-
 
 
 @kernel
+def symmetric_sum(indptr, indices, x, scale, bias, rectify, out):  # type: ignore[no-untyped-def]
+    """out[i] = s_i · (s_i · x[i] + Σ_{j ~ i} s_j · x[j]), with s the `scale` (≥ N,); `out` must not be `x`.
+
+    Then plus `bias` (H,) unless it is None, and max(·, 0) if `rectify`.
+    """
+    for i in range(indptr.size - 1):
+        row = np.int64(i)
+        if x.size > _CACHED:
+            for at in range(indptr[i] + _AHEAD, indptr[i + 1] + _AHEAD):
+                prefetch_row(x, np.int64(indices[min(at, indices.size - 1)]))
+        begin, end = np.int64(indptr[i]), np.int64(indptr[i + 1])
+        sum_scaled_rows(x, indices, begin, end, row, scale[i], out, row, scale, bias, rectify)
+
+
+@kernel
 def edge_sums(source, target, weight, x, out):  # type: ignore[no-untyped-def]
     """out[target[e]] += weight[e] · x[source[e]] for every edge e in turn; no weights at all are ones."""
     for e in range(source.size):
@@ -92,18 +111,6 @@ def restarting_step(indptr, indices, x, step, anchor, restart, out):  # type: ig
     for i in range(indptr.size - 1):
         first, last, row = np.int64(indptr[i]), np.int64(indptr[i + 1]), np.int64(i)
         sum_rows_restarting(x, indices, first, last, row, step[i], out, row, anchor, restart)
-
-
-@kernel
-def restarting_walk(indptr, indices, anchor, step, restart, hops, odd, even):  # type: ignore[no-untyped-def]
-    """`hops` restarting steps from `anchor`; the result is in `odd` or in `even`, as `hops` is."""
-    for hop in range(1, hops + 1):
-        if hop == 1:
-            restarting_step(indptr, indices, anchor, step, anchor, restart, odd)
-        elif hop % 2 == 0:
-            restarting_step(indptr, indices, odd, step, anchor, restart, even)
-        else:
-            restarting_step(indptr, indices, even, step, anchor, restart, odd)
 
 
 @kernel

@@ -1,6 +1,7 @@
 """What the steps of a program do in kernels: layers of message passing, matrix products, and sums in place.
 
-N nodes, H columns. Each `compiled` makes the buffers of one thread.
+N nodes, H columns. Each `compiled` makes the buffers of one thread. A step computes the rows that are needed with the
+rounds of message passing that are left after it, from those that are needed with its own rounds more.
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ from torch import Tensor
 from graphcert.models import kernels
 from graphcert.models.base import padded
 from graphcert.models.program import Block, Run, ScaledGraph, tensor_of, vectors_of
-from graphcert.sampling.simd.row_sums import LANES, aligned
+from graphcert.sampling.simd.row_products import row_products
+from graphcert.sampling.simd.row_sums import aligned
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,28 +24,19 @@ class Linear:
 
     weight: Tensor
     bias: Tensor | None
+    rounds, in_place = 0, False
 
     def compiled(self, nodes: int, *widths: int) -> Run:
-        """One matrix product: narrow ones in a kernel, which starts sooner than a library."""
-        weight, bias, columns = self.weight.contiguous(), self.bias, self.weight.shape[1]
-        scratch, out = Block.new(nodes, self.weight.shape[0]), Block.new(nodes, columns)
-        transposed = padded(weight.t(), 1)
-        added = padded(torch.zeros(columns) if bias is None else bias, 0)
+        """One matrix product, in which a row comes out the same whatever the other rows are."""
+        depth, columns = self.weight.shape
+        scratch, out, matrix = Block.new(nodes, depth), Block.new(nodes, columns), padded(self.weight, 1)
+        bias = padded(torch.zeros(columns) if self.bias is None else self.bias, 0)
 
-        def narrow(graph: ScaledGraph, x: Any) -> Block:
-            kernels.dense(vectors_of(x, scratch), transposed, out.array)
-            if bias is not None:
-                kernels.add_bias(out.array, added, False)
+        def run(graph: ScaledGraph, left: int, x: Any) -> Block:
+            row_products(vectors_of(x, scratch, graph.rows(left)), matrix, depth, bias, out.array)
             return out
 
-        def wide(graph: ScaledGraph, x: Any) -> Block:
-            if bias is None:
-                torch.mm(tensor_of(x), weight, out=out.columns)
-            else:
-                torch.addmm(bias, tensor_of(x), weight, out=out.columns)
-            return out
-
-        return narrow if columns <= LANES else wide
+        return run
 
 
 @dataclass(frozen=True)
@@ -51,20 +44,26 @@ class Symmetric:
     """`hops` steps with Â, the symmetrically normalised adjacency with self-loops."""
 
     hops: int = 1
+    in_place = False
+
+    @property
+    def rounds(self) -> int:
+        """One a step."""
+        return self.hops
 
     def compiled(self, nodes: int, *widths: int) -> Run:
         """Â x = s ∘ ((A + I)(s ∘ x))."""
-        scratch, scaled, out = (Block.new(nodes, widths[0]) for _ in range(3))
+        scratch, odd, even = (Block.new(nodes, widths[0]) for _ in range(3))
 
-        def run(graph: ScaledGraph, x: Any) -> Block:
-            rows, scale = vectors_of(x, scratch), graph.symmetric
+        def run(graph: ScaledGraph, left: int, x: Any) -> Block:
+            rows, scale, result = vectors_of(x, scratch, graph.rows(left + self.hops)), graph.symmetric, even
             if self.hops == 0:
-                out.array[:] = rows
-            for _ in range(self.hops):
-                kernels.scale_rows(rows, scale, scaled.array)
-                kernels.gather_sum(graph.indptr, graph.indices, scaled.array, True, scale, out.array)
-                rows = out.array
-            return out
+                even.array[: len(rows)] = rows
+            for after in reversed(range(left, left + self.hops)):
+                receivers, result = graph.receivers(after), odd if after % 2 else even
+                kernels.symmetric_sum(receivers, graph.indices, rows, scale, None, False, result.array)
+                rows = result.array
+            return result
 
         return run
 
@@ -75,17 +74,21 @@ class Neighbours:
 
     mean: bool
     own: float = 0.0
+    rounds, in_place = 1, False
 
     def compiled(self, nodes: int, *widths: int) -> Run:
         """One pass over the edges."""
         scratch, out = Block.new(nodes, widths[0]), Block.new(nodes, widths[0])
         inside = self.own == 1 and not self.mean
 
-        def run(graph: ScaledGraph, x: Any) -> Block:
-            scale = graph.mean if self.mean else graph.ones
-            kernels.gather_sum(graph.indptr, graph.indices, vectors_of(x, scratch), inside, scale, out.array)
+        def run(graph: ScaledGraph, left: int, x: Any) -> Block:
+            scale, rows = graph.mean if self.mean else graph.ones, vectors_of(x, scratch, graph.rows(left + 1))
+            kernels.gather_sum(graph.receivers(left), graph.indices, rows, inside, scale, out.array)
             if self.own and not inside:
-                out.columns.add_(tensor_of(x), alpha=self.own)
+                few, shown = graph.rows(left), graph.shown(left)
+                if rows.base is not scratch.array:
+                    scratch.array[:few] = rows[:few]
+                tensor_of(out, shown).add_(tensor_of(scratch, shown), alpha=self.own)
             return out
 
         return run
@@ -97,19 +100,28 @@ class Walk:
 
     hops: int
     restart: float
+    in_place = False
+
+    @property
+    def rounds(self) -> int:
+        """One a step."""
+        return self.hops
 
     def compiled(self, nodes: int, *widths: int) -> Run:
         """On the scaled state s ∘ Z it takes one pass a step."""
         scratch, anchor, odd, even, out = (Block.new(nodes, widths[0]) for _ in range(5))
         zero = np.zeros(anchor.array.shape[1], np.float32)
-        keep, restart, hops = np.float32(1 - self.restart), np.float32(self.restart), self.hops
-        last = (odd if hops % 2 else even) if hops > 0 else anchor
+        keep, restart = np.float32(1 - self.restart), np.float32(self.restart)
 
-        def run(graph: ScaledGraph, x: Any) -> Block:
-            scale, steps = graph.symmetric, (restart, hops, odd.array, even.array)
-            kernels.scale_sums(vectors_of(x, scratch), zero, scale, anchor.array)
-            kernels.restarting_walk(graph.indptr, graph.indices, anchor.array, keep * scale * scale, *steps)
-            kernels.scale_rows(last.array, 1 / scale, out.array)
+        def run(graph: ScaledGraph, left: int, x: Any) -> Block:
+            rows, scale, state = graph.rows(left + self.hops), graph.symmetric, anchor.array
+            kernels.scale_sums(vectors_of(x, scratch, rows), zero, scale, anchor.array)
+            step = keep * scale[:rows] * scale[:rows]
+            for after in reversed(range(left, left + self.hops)):
+                target, receivers = (odd if after % 2 else even).array, graph.receivers(after)
+                kernels.restarting_step(receivers, graph.indices, state, step, anchor.array, restart, target)
+                state = target
+            kernels.scale_rows(state[: graph.rows(left)], 1 / scale[: graph.rows(left)], out.array)
             return out
 
         return run
@@ -125,6 +137,7 @@ class Attention:
     receiver: Tensor
     sender: Tensor
     slope: float
+    rounds, in_place = 1, False
 
     def compiled(self, nodes: int, *widths: int) -> Run:
         """Scores, then shares and sums in one pass over the edges."""
@@ -134,10 +147,10 @@ class Attention:
         out = aligned(nodes, widths[0])
         result = torch.from_numpy(out)
 
-        def run(graph: ScaledGraph, x: Any) -> Tensor:
-            rows = tensor_of(x).contiguous().numpy()
+        def run(graph: ScaledGraph, left: int, x: Any) -> Tensor:
+            rows = tensor_of(x, graph.rows(left + 1)).contiguous().numpy()
             kernels.attention_scores(rows, heads, receiver, sender, to, of)
-            kernels.attend(graph.indptr, graph.indices, rows, heads, to, of, slope, out)
+            kernels.attend(graph.receivers(left), graph.indices, rows, heads, to, of, slope, out)
             return result
 
         return run
@@ -152,15 +165,18 @@ class PairAttention:
 
     weight: Tensor
     slope: float
+    rounds, in_place = 1, False
 
     def compiled(self, nodes: int, *widths: int) -> Run:
         """One pass over the edges."""
         weight, slope, out = padded(self.weight), np.float32(self.slope), aligned(nodes, widths[0])
         result = torch.from_numpy(out)
 
-        def run(graph: ScaledGraph, sent: Any, received: Any) -> Tensor:
-            rows = [tensor_of(value).contiguous().numpy() for value in (sent, received)]
-            kernels.attend_pairs(graph.indptr, graph.indices, *rows, weight, slope, out)
+        def run(graph: ScaledGraph, left: int, sent: Any, received: Any) -> Tensor:
+            # What a neighbour sends is needed further out than what a node receives.
+            given = ((sent, graph.rows(left + 1)), (received, graph.rows(left)))
+            rows = [tensor_of(value, number).contiguous().numpy() for value, number in given]
+            kernels.attend_pairs(graph.receivers(left), graph.indices, *rows, weight, slope, out)
             return result
 
         return run
@@ -172,15 +188,15 @@ class Bias:
 
     bias: Tensor
     rectify: bool
+    rounds, in_place = 0, True
 
     def compiled(self, nodes: int, *widths: int) -> Run:
         """One pass over the rows."""
         scratch, bias = Block.new(nodes, widths[0]), padded(self.bias, 0)
 
-        def run(graph: ScaledGraph, x: Any) -> Block:
-            rows = vectors_of(x, scratch)
-            kernels.add_bias(rows, bias, self.rectify)
-            return scratch if rows is scratch.array else x
+        def run(graph: ScaledGraph, left: int, x: Any) -> Block:
+            kernels.add_bias(vectors_of(x, scratch, graph.rows(left)), bias, self.rectify)
+            return x if isinstance(x, Block) and x.whole else scratch
 
         return run
 
@@ -189,14 +205,17 @@ class Bias:
 class Sum:
     """x + y, in the memory of x."""
 
+    rounds, in_place = 0, True
+
     def compiled(self, nodes: int, *widths: int) -> Run:
         """One pass over the rows, in a kernel where both are in arrays."""
 
-        def run(graph: ScaledGraph, x: Any, y: Any) -> Any:
+        def run(graph: ScaledGraph, left: int, x: Any, y: Any) -> Any:
+            rows = graph.rows(left)
             if isinstance(x, Block) and x.whole and isinstance(y, Block):
-                kernels.add_columns(y.array, y.first, x.array)
+                kernels.add_columns(y.array, y.first, x.array[:rows])
             else:
-                tensor_of(x).add_(tensor_of(y))
+                tensor_of(x, rows).add_(tensor_of(y, rows))
             return x
 
         return run

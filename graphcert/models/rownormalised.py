@@ -3,6 +3,7 @@
 import copy
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 
@@ -31,5 +32,11 @@ class Rownormalised(nn.Module):
 
 
 def normalised_rows(x: Tensor) -> Tensor:
-    """Features (N, D) ≥ 0 with every row divided by its sum, or by 1 if that is smaller."""
-    return x / x.sum(-1, keepdim=True).clamp(min=1)
+    """Features (N, D) ≥ 0, dense or sparse CSR, with every row divided by its sum, or by 1 if that is smaller."""
+    if x.layout is torch.strided:
+        return x / x.sum(-1, keepdim=True).clamp(min=1)
+    ends, values = x.crow_indices(), x.values()
+    row = torch.repeat_interleave(torch.arange(x.shape[0], device=x.device), ends.diff())
+    sums = values.new_zeros(x.shape[0]).index_add_(0, row, values).clamp(min=1)
+    parts = ends, x.col_indices(), values / sums[row]
+    return torch.sparse_csr_tensor(*parts, size=tuple(x.shape), check_invariants=False)

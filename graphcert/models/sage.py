@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from graphcert.models import kernels
 from graphcert.models.base import CompiledForward, Floats, SparseFirstModel, glorot, padded
 from graphcert.models.scatter import segment_mean
-from graphcert.sampling.csr import CSR
+from graphcert.sampling.local_graph import LocalGraph
 from graphcert.sampling.simd.row_sums import aligned
 
 
@@ -17,6 +17,7 @@ class GraphSAGE(SparseFirstModel):
 
     normalisation = "receiver"
     layers = 2
+    local = True
 
     def __init__(self, features: int, classes: int, hidden: int = 64, dropout: float = 0.5) -> None:
         super().__init__()
@@ -45,20 +46,22 @@ class GraphSAGE(SparseFirstModel):
         bias_in, bias_out = padded(self.bias_in, 0), padded(self.bias_out, 0)
         own_out, near_out = padded(self.own_out.T, 1), padded(self.near_out.T, 1)
         scale = np.empty(nodes, np.float32)
-        near, sums = (aligned(nodes, bias_in.size) for _ in range(2))
+        buffer, sums = (aligned(nodes, bias_in.size) for _ in range(2))
         out, sent, mean = (aligned(nodes, bias_out.size) for _ in range(3))
 
-        def forward(hidden: Floats, graph: CSR) -> Floats:
-            kernels.mean_scale(graph.indptr, scale)
-            near[:, :width] = hidden[:, width : 2 * width]
-            kernels.gather_sum(graph.indptr, graph.indices, near, False, scale, sums)
-            sums[:, :width] += hidden[:, :width]
-            kernels.add_bias(sums, bias_in, True)
-            kernels.dense(sums, near_out, sent)
-            kernels.gather_sum(graph.indptr, graph.indices, sent, False, scale, mean)
-            kernels.dense(sums, own_out, out)
-            out[...] += mean
-            kernels.add_bias(out, bias_out, False)
-            return out
+        def forward(hidden: Floats, graph: LocalGraph) -> Floats:
+            members, near, far = graph.sizes
+            kernels.mean_scale(graph.degrees, scale)
+            buffer[:far, :width] = hidden[:far, width : 2 * width]
+            inner, logits = sums[:near], out[:members]
+            kernels.gather_sum(graph.receivers(1), graph.indices, buffer, False, scale, inner)
+            inner[:, :width] += hidden[:near, :width]
+            kernels.add_bias(inner, bias_in, True)
+            kernels.dense(inner, near_out, sent)
+            kernels.gather_sum(graph.receivers(0), graph.indices, sent, False, scale, mean)
+            kernels.dense(inner[:members], own_out, logits)
+            logits += mean[:members]
+            kernels.add_bias(logits, bias_out, False)
+            return logits
 
         return forward

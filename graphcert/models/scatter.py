@@ -115,4 +115,40 @@ def symmetric_propagation(
         present = torch.cat([edge_weight, edge_weight.new_ones(nodes)])
         scale = segment_sum(present, target, nodes, "native").rsqrt()
         weights = (present * scale[source] * scale[target]).unsqueeze(1)
-    return lambda hidden: segment_sum(hidden[source] * weights, target, nodes)
+
+    def propagate(hidden: Tensor) -> Tensor:
+        large = source.numel() * hidden.shape[1] > _AT_ONCE and _backend(None) == "native"
+        if large and not weights.requires_grad:
+            result: Tensor = _InParts.apply(hidden, source, target, weights)  # type: ignore[no-untyped-call]
+            return result
+        return segment_sum(hidden[source] * weights, target, nodes)
+
+    return propagate
+
+
+_AT_ONCE = 1 << 24
+"""Numbers that edges of a large graph carry at once, forwards and backwards."""
+
+
+class _InParts(torch.autograd.Function):
+    """The same sums in the same order, to the bit, without what all edges carry in memory."""
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, source: Tensor, target: Tensor, weights: Tensor) -> Tensor:
+        """(N, H) the weighed sums of the rows of sources."""
+        ctx.save_for_backward(source, target, weights)
+        return _carried(hidden, source, target, weights)
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+        """The same the other way."""
+        source, target, weights = ctx.saved_tensors
+        return _carried(slope, target, source, weights), None, None, None
+
+
+def _carried(rows: Tensor, source: Tensor, target: Tensor, weights: Tensor) -> Tensor:
+    found, step = torch.zeros_like(rows), max(1, _AT_ONCE // rows.shape[1])
+    for start in range(0, source.numel(), step):
+        part = slice(start, start + step)
+        found.index_add_(0, target[part], rows[source[part]] * weights[part])
+    return found

@@ -15,6 +15,7 @@ from torch.utils import _pytree as pytree
 from graphcert.models.fusion import fused
 from graphcert.models.operations import Linear
 from graphcert.models.program import Operation, Program, Step, Torch, Value
+from graphcert.models.row_wise import by_rows, over
 
 _METADATA = {
     *(getattr(Tensor, name).__get__ for name in ("shape", "dtype", "ndim", "layout", "is_sparse", "requires_grad")),
@@ -185,7 +186,7 @@ class Trace:
         column = isinstance(scale, Symbol) and scale.place is not None and scale.shape == (x.shape[0], 1)
         if name not in ("div", "__truediv__") or options or not column:
             raise NotRecognised(f"the operation {name} on features")
-        by, divide = self.at(cast(Symbol, scale)), Torch(_over, ((Value(), Value()), {}))
+        by, divide = self.at(cast(Symbol, scale)), Torch(over, ((Value(), Value()), {}))
 
         def divided(place: int) -> int:
             return self.step(divide, (place, by), self.shapes[place])
@@ -247,14 +248,11 @@ class Trace:
         steps = [place for place in self.steps if place in needed]
         at = {place: k for k, place in enumerate(products + steps)}
         listed = [replace(self.steps[p], inputs=tuple(at[k] for k in self.steps[p].inputs)) for p in steps]
-        return Program(
-            [self.products[p] for p in products], *fused([self.shapes[p] for p in products], listed, at[last])
-        )
-
-
-def _over(product: Tensor, scale: Tensor) -> Tensor:
-    """The product of x / scale; a row of x has zeros, and 0 / 0 is no number."""
-    return product / torch.where(scale == 0, torch.nan, scale)
+        shapes = [self.shapes[p] for p in products]
+        in_place, end = fused(shapes, listed, at[last])
+        local = by_rows(shapes, in_place)
+        weights = [self.products[p] for p in products]
+        return Program(weights, in_place if local is None else local, end, local is not None)
 
 
 def _plain(func: Any, args: Any, options: Any) -> Any:

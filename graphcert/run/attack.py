@@ -22,6 +22,7 @@ from graphcert.certificates.budget_grid import counted_axes, refuse_vacuous
 from graphcert.collective import CollectiveCurve
 from graphcert.collective.curve import csv_text
 from graphcert.core.arguments import half_open, whole
+from graphcert.core.columns import read_column
 from graphcert.core.files import claimed
 from graphcert.core.reading import damage_refused, read_json
 from graphcert.data import load_dataset
@@ -104,7 +105,8 @@ def attack_run(run: Run, settings: AttackSettings | None = None) -> AttackRecord
             places, tuple(settings.methods), settings.targets, settings.samples, settings.pilot_samples, settings.level,
             settings.seed, settings.seconds,
         )  # fmt: skip
-        options = {"ignore": votes.manifest.get("ignored", ()), "workers": run.workers, "batch_size": run.batch_size}
+        options = {"ignore": votes.manifest.get("ignored", ()), "workers": run.workers}
+        options |= {"memory": run.memory, "batch_size": run.batch_size}
         with smoothed(run.model(config), certified.data, votes.smoothing, settings.seed, **options) as classifier:
             given = []
             for path in settings.perturbed:
@@ -200,7 +202,7 @@ def _as_stated(path: Path, certificate: Certificate) -> Certificate:
     """The certificate with the lower bounds that the file states: it is the file that is attacked."""
     content = read_json(path, "the certificate of a run", "run `graphcert certify` again")
     with damage_refused(f"{path} does not state its bounds", "run `graphcert certify` again"):
-        return replace(certificate, p_lower=np.array(content["nodes"]["p_lower"], np.float64))
+        return replace(certificate, p_lower=read_column(content["nodes"]["p_lower"]).astype(np.float64))
 
 
 def _stated_curves(run: Run, certified: Certified) -> list[CollectiveCurve]:

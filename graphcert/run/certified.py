@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from torch_geometric.data import Data
 
 from graphcert.certificates import BudgetGrid, Certificate, ScoreCertificate, certify, certify_scores
+from graphcert.core.columns import column
 from graphcert.core.reading import read_json
 from graphcert.errors import DataError
 from graphcert.run.budget_choice import budget_grids
@@ -75,8 +76,8 @@ def certificate_text(found: Certified, settings: CertificateConfig) -> str:
             }
             for grid in found.grids
         ],
-        "radii": [{"nodes": limit, "radius": certificate.radius(limit).tolist()} for limit in limits],
-        "nodes": {**claims["nodes"], "p_lower": certificate.p_lower.tolist()},
+        "radii": [{"nodes": limit, "radius": column(certificate.radius(limit))} for limit in limits],
+        "nodes": {**claims["nodes"], "p_lower": column(certificate.p_lower)},
     }  # fmt: skip
     return json.dumps(content, indent=1)
 
@@ -120,7 +121,9 @@ def _claims(certified: Certified) -> dict[str, Any]:
         "claims": certificate.claims, "samples": votes.samples, "pilot_samples": votes.pilot_samples,
         "votes": votes.digest,
         "nodes": {
-            "label": certificate.labels.tolist(), "target": certificate.targets.tolist(),
-            "abstained": certificate.abstained.tolist(),
+            "label": column(certificate.labels), "target": column(certificate.targets),
+            "abstained": column(certificate.abstained),
+            **({} if votes.looks is None else {"stopped_at": column(votes.node_samples)}),
         },
+        **({} if votes.looks is None else {"looks": votes.looks.to_dict()}),
     }  # fmt: skip

@@ -23,6 +23,7 @@ from graphcert.core.files import atomic_write_text
 from graphcert.core.reading import damage_refused, read_json
 from graphcert.data import data_fingerprint
 from graphcert.errors import DataError
+from graphcert.run.adaptive import planned_looks
 from graphcert.run.settings.graph_run import RunConfig
 from graphcert.run.settings.image_run import SegmentSettings
 from graphcert.votes import Votes
@@ -33,7 +34,7 @@ Plan = dict[str, Any]
 PLAN = "plan.json"
 _FORMAT = 1
 _ORIGIN = ("factory", "sources", "weights")
-_NUMBERS = ("samples", "pilot_samples", "scores", "images", "sigma")
+_NUMBERS = ("samples", "pilot_samples", "scores", "until", "undecided", "looks", "images", "sigma")
 """Parts of a plan that another plan for the same folder may change: how many votes, and of which images."""
 _CHOICES = ("certificate", "collective")
 """Parts that may be chosen otherwise after the votes, which is then said."""
@@ -47,7 +48,7 @@ def graph_plan(config: RunConfig, data: Data, problem: Problem, model: str, mani
         model: fingerprint.
         manifest: of the run; it says where a model of the user's own comes from.
     """
-    scheme, sampling = problem.smoothing.to_dict(), asdict(config.sampling)
+    scheme, sampling = problem.smoothing.to_dict(), asdict(config.sampling) | {"looks": planned_looks(config)}
     split = {"train": data.train_mask, "validation": data.val_mask, "test": data.test_mask, "targets": data.test_mask}
     return _plain({
         "kind": "nodes", "graphcert": __version__, "data": data_fingerprint(data),
@@ -170,7 +171,11 @@ def plans_of(folder: Path, votes: Votes) -> tuple[Plan, ...]:
     if named is None:
         return ()
     plans = plans[: digests.index(named) + 1]
-    counted = {"samples": votes.samples, "pilot_samples": votes.pilot_samples, "scores": votes.scores is not None}
+    counted: Plan = {"samples": votes.samples, "pilot_samples": votes.pilot_samples}
+    counted["scores"], counted["looks"] = (
+        votes.scores is not None,
+        None if votes.looks is None else votes.looks.to_dict(),
+    )
     differing = [name for name, number in counted.items() if plans[-1].get(name) != number]
     if differing:
         raise DataError(f"the votes are not those of {folder / PLAN} (different: {', '.join(differing)}); sample again")

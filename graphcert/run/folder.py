@@ -11,6 +11,7 @@ from torch_geometric.data import Data
 
 from graphcert.core.arrays import EDGE_VALUES
 from graphcert.core.files import atomic_write_text
+from graphcert.core.memory import memory_bytes
 from graphcert.core.reading import read_json
 from graphcert.data import data_fingerprint, load_dataset, partition_graph
 from graphcert.errors import DataError, InputError, VotesError
@@ -27,6 +28,7 @@ from graphcert.run.commitment import (
 from graphcert.run.provenance import environment
 from graphcert.run.settings.graph_run import RunConfig
 from graphcert.votes import Votes
+from graphcert.voting.cluster import check_scheduler
 from graphcert.voting.noisy_graph import Problem
 
 MANIFEST, MODEL, REPORT = "manifest.json", "model.pt", "report.html"
@@ -115,6 +117,10 @@ class RunFolder:
         if not looks or look_again:
             return
         changed = [f"{looks[-1][name]} {name}" for name in COUNTED if looks[-1][name] != sampling[name]]
+        if looks[-1].get("until") != sampling.get("until"):
+            changed.append(
+                f"samples until {looks[-1]['until']}" if "until" in looks[-1] else "all samples of every node"
+            )
         if changed:
             raise InputError(
                 f"{self.folder} was certified with {' and '.join(changed)}; to sample until a certificate pleases costs "
@@ -155,6 +161,7 @@ def _is_look(value: Any) -> bool:
         return False
     kinds = {**dict.fromkeys(COUNTED, int), "alpha": float}
     kinds |= {"tau": float} if "tau" in value else {"method": str, "simultaneous": bool}
+    kinds |= {"until": str} if "until" in value else {}
     if not all(type(value.get(name)) is kind for name, kind in kinds.items()):
         return False
     return all(value[name] >= 1 for name in COUNTED) and all(0 < value.get(name, 0.5) < 1 for name in ("alpha", "tau"))
@@ -167,13 +174,24 @@ CONFIG, PARTITION, VOTES = "config.toml", "partition.json", "votes/votes.npz"
 class GraphFolder(RunFolder):
     """The folder of a run over the nodes of a graph.
 
-    `data_root` is the folder of data files, if not the usual places; results do not depend on the `batch_size` of voting.
-    `factory` is the code that makes the model, if the user named it: what only the files of a run name is not executed.
+    `data_root` is the folder of data files, if not the usual places; results do not depend on the `memory` and the
+    `batch_size` of voting, nor on the `scheduler` whose processes vote and certify sweeps in place of threads
+    (`sample_votes`). `factory` is the code that makes the model, if the user named it: what only the files of a run name is
+    not executed.
     """
 
     data_root: str | None = None
     factory: str | None = None
+    memory: str | int | None = None
     batch_size: int | None = None
+    scheduler: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.scheduler is not None:
+            check_scheduler(self.scheduler, self.workers)
+        if self.memory is not None:
+            memory_bytes("memory", self.memory)
 
     def load_config(self) -> RunConfig:
         """The settings of this run."""

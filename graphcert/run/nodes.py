@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 from torch import nn
@@ -22,6 +23,7 @@ from graphcert.models.checkpoint import model_fingerprint
 from graphcert.noise import Partition, Smoothing
 from graphcert.report import ReportContent, flip_words, write_report
 from graphcert.report.graphs.content import Isotropic
+from graphcert.run.adaptive import saved_words, stopping_rule
 from graphcert.run.budget_choice import collective_sweeps, too_few_samples
 from graphcert.run.certified import CERTIFICATE, Certified, Voted, certificate_text, certify_votes
 from graphcert.run.collective_results import Collective
@@ -34,9 +36,10 @@ from graphcert.run.settings.graph_run import RunConfig
 from graphcert.run.settings.stages import CertificateConfig, CollectiveConfig
 from graphcert.run.statement import stated
 from graphcert.run.stored_run import ATTACKS, CHANGED, COLLECTIVE, COLLECTIVE_TABLE, StoredRun
-from graphcert.statistics import check_sample_size
+from graphcert.statistics import Looks, check_sample_size
 from graphcert.votes import Votes
 from graphcert.voting import sample_votes
+from graphcert.voting.cluster import evaluated
 from graphcert.voting.noisy_graph import Problem
 
 
@@ -110,8 +113,8 @@ class Run(StoredRun):
     @alone()
     @stated
     def sample(
-        self, samples: int | None = None, pilot_samples: int | None = None, scores: bool | None = None, *,
-        look_again: bool = False, data: Data | None = None,
+        self, samples: int | None = None, pilot_samples: int | None = None, scores: bool | None = None,
+        until: str | None = None, undecided: float | None = None, *, look_again: bool = False, data: Data | None = None,
     ) -> Voted:  # fmt: skip
         """Take the votes, and scores if asked for, continuing from the shards of an interrupted call.
 
@@ -120,7 +123,9 @@ class Run(StoredRun):
         says so. Without it, they are refused with `InputError`.
         """
         config = self.load_config()
-        asked = {"samples": samples, "pilot_samples": pilot_samples, "scores": scores}
+        asked = {
+            "samples": samples, "pilot_samples": pilot_samples, "scores": scores, "until": until, "undecided": undecided,
+        }  # fmt: skip
         given: dict[str, Any] = {key: value for key, value in asked.items() if value is not None}
         sampling = replace(config.sampling, **given)
         self.refuse_second_look(asdict(sampling), look_again)
@@ -130,16 +135,20 @@ class Run(StoredRun):
         _check_samples(config, data)
         plans = self._commit(config, data, model_fingerprint(model))
         began = time.perf_counter()
+        rule = stopping_rule(config, data)
+        number = {"samples": sampling.samples} if rule is None else {"until": rule, "max_samples": sampling.samples}
         votes = sample_votes(
-            model, data, self.smoothing(config), sampling.samples, sampling.pilot_samples, config.seed,
-            scores=sampling.scores, workers=self.workers, batch_size=self.batch_size, store=self.path("votes"),
-            progress=self.progress, plans=plans,
+            model, data, self.smoothing(config), pilot_samples=sampling.pilot_samples, seed=config.seed, **number,
+            scores=sampling.scores, workers=self.workers, memory=self.memory, batch_size=self.batch_size,
+            store=self.path("votes"), progress=self.progress, plans=plans, scheduler=self.scheduler,
         )  # fmt: skip
         seconds = time.perf_counter() - began
         config.save(self.path(CONFIG))
         votes.save(self.path(VOTES))
-        total = sampling.samples + sampling.pilot_samples
+        total = int(votes.node_samples.max()) + sampling.pilot_samples
         self.say(f"voted in {seconds:.1f} s ({total:,} samples, {votes.manifest['path']} path)")
+        if saved := saved_words(votes, data.test_mask.numpy()):
+            self.say(saved)
         facts = {"votes": votes.digest, "total_variation": votes.total_variation, "plan": votes.manifest.get("plan")}
         self.record({"timings": {"sampling": seconds}, **facts})
         return Voted(data, votes)
@@ -165,7 +174,9 @@ class Run(StoredRun):
         method, share = found.certificate.method, found.certificate.label_share
         # Another share of the level is another certificate of the same votes, whose error rate counts.
         look = method if share in (None, LABEL_SHARE) else f"{method}, {share!r} of the level for the label"
-        self.record_look(asdict(config.sampling), settings.alpha, method=look, simultaneous=settings.simultaneous)
+        stop = {} if config.sampling.until is None else {"until": config.sampling.until}
+        claims = {"method": look, "simultaneous": settings.simultaneous, **stop}
+        self.record_look(asdict(config.sampling), settings.alpha, **claims)
         self.write(CERTIFICATE, content)
         facts = {"alpha": settings.alpha, "claims": found.certificate.claims, "method": method}
         self.record(
@@ -192,12 +203,11 @@ class Run(StoredRun):
         options: dict[str, Any] = {"truth": data.y.numpy(), "data": data, "time_limit": settings.time_limit}
         if settings.receptive_field:
             options |= message_passing(self.model(config))
-        comparisons = []
-        for sweep in sweeps:
-            comparisons.append(
-                certificate.compare_methods(**sweep, methods=BESIDE[settings.method], proofs=True, **options)
-            )
-            self.say(f"collective: {' × '.join(sweep)} by {', '.join(comparisons[-1])}")
+        compare = partial(certificate.compare_methods, proofs=True, **options)
+        tasks = [partial(compare, **sweep, methods=BESIDE[settings.method]) for sweep in sweeps]
+        comparisons = evaluated(self.scheduler, tasks)
+        for sweep, comparison in zip(sweeps, comparisons, strict=True):
+            self.say(f"collective: {' × '.join(sweep)} by {', '.join(comparison)}")
         isotropic = self._isotropic(config, certified, sweeps) if settings.isotropic and sweeps else None
         mean_score = _mean_score(certified.scores, sweeps, options, settings.method)
         found = Collective(tuple(comparisons), isotropic, mean_score, settings.receptive_field)
@@ -244,8 +254,8 @@ class Run(StoredRun):
             raise UnsupportedError("the comparison with isotropic noise takes localized flips, not hierarchical noise")
 
         def vote(scheme: Smoothing, samples: int, **options: Any) -> Votes:
-            pilots, seed = sampling.pilot_samples, config.seed
-            return sample_votes(model, data, scheme, samples, pilots, seed, workers=self.workers, **options)
+            options |= {"workers": self.workers, "memory": self.memory}
+            return sample_votes(model, data, scheme, samples, sampling.pilot_samples, config.seed, **options)
 
         def accuracy(votes: Votes) -> float:
             return float((votes.labels == truth)[targets].mean())
@@ -253,7 +263,9 @@ class Run(StoredRun):
         localized, store = accuracy(certified.votes), self.path("votes") / "isotropic"
         scheme = matched_isotropic(noise.unselected, localized, lambda scheme: accuracy(vote(scheme, 1)))
         plans = [*map(plan_digest, plans_of(self.folder, certified.votes))]
-        theirs = vote(scheme, sampling.samples, store=store, progress=self.progress, plans=plans)
+        theirs = vote(
+            scheme, sampling.samples, store=store, progress=self.progress, plans=plans, scheduler=self.scheduler
+        )
         theirs.save(store / "votes.npz")
         self.say(f"isotropic noise at equal accuracy ({accuracy(theirs):.3f}): {flip_words(scheme)}")
         certificate = Voted(data, theirs).claims(config.certificate)
@@ -288,4 +300,6 @@ def _check_samples(config: RunConfig, data: Data) -> None:
     share = chosen_share(chosen_method(claims.method, int(data.y.max()) + 1), claims.label_share)
     # Of the label's share and that of the others, the larger one has to be enough.
     level = claims.alpha if share is None else claims.alpha * max(share, 1 - share)
+    if config.sampling.until is not None:
+        level *= Looks.planned(config.sampling.samples).weights[-1]
     check_sample_size(config.sampling.samples, level, targets if claims.simultaneous else 1)

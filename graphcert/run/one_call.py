@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from graphcert.certificates import BudgetGrid, Certificate, certify
 from graphcert.certificates.method_hierarchy import BESIDE, MethodComparison
+from graphcert.certificates.until import Asked, Until
 from graphcert.certificates.vote_certificate import chosen_method, chosen_share
 from graphcert.core.arguments import real
 from graphcert.core.arrays import Integers
@@ -26,12 +27,13 @@ from graphcert.voting import sample_votes
 
 def certify_model(
     model: Callable[..., Any], data: Any, smoothing: Scheme | Law, budgets: Budgets | None = None, *,
-    samples: int = 10_000, pilot_samples: int = 1_000, alpha: float = 0.01, seed: int = 0,
+    samples: int | None = None, pilot_samples: int = 1_000, alpha: float = 0.01, seed: int = 0,
     targets: ArrayLike | None = None, method: str | None = None, label_share: SupportsFloat | None = None,
     collective: bool = True, time_limit: float = 20.0, report: str | os.PathLike[str] | None = None,
     title: str | None = None, call: str | None = None, output: int | str | None = None, path: str = "auto",
-    ignore: str | Sequence[str] = (), workers: int | None = None, batch_size: int | None = None,
-    store: str | os.PathLike[str] | None = None, shard_samples: int = 1000, progress: bool = False,
+    ignore: str | Sequence[str] = (), workers: int | None = None, memory: str | int | None = None,
+    batch_size: int | None = None, store: str | os.PathLike[str] | None = None, shard_samples: int = 1000,
+    progress: bool = False, until: Asked | None = None, max_samples: int | None = None, scheduler: str | None = None,
 ) -> Certificate:  # fmt: skip
     """Take votes, certify the targets, each alone and all at once, and write a report.
 
@@ -39,8 +41,10 @@ def certify_model(
     ≥ 1 − alpha. It remembers votes, labels, budgets and curves, for `summary()`, `plot()`, `to_pandas()` and `report(path)`.
 
     Args:
-        model, data, smoothing, samples, pilot_samples, seed, call, output, path, ignore, workers, batch_size, store,
-            shard_samples, progress: as in `sample_votes`.
+        model, data, smoothing, samples, pilot_samples, seed, call, output, path, ignore, workers, memory, batch_size, store,
+            shard_samples, progress, scheduler: as in `sample_votes`; 10,000 samples by default.
+        until, max_samples: in place of `samples`: budgets for which the targets are to be decided, and the most samples that
+            one may have, as in `sample_votes`.
         budgets: what the summary and the report are about: a `Budget`, several of them, or numbers per axis as in
             `Certificate.collective`, of which one or two vary (such as dict(add=range(5), delete=2) or
             dict(shift=[0.1, 0.2])). By default every axis of the noise, up to where nothing is certified. The certificate
@@ -70,12 +74,18 @@ def certify_model(
     check_level(alpha)
     chosen_share(chosen_method(method or "multiclass", 2), label_share)
     options = _together(collective, time_limit)
+    if until is None:
+        number: dict[str, Any] = {"samples": 10_000 if samples is None else samples, "max_samples": max_samples}
+        number |= {"alpha": alpha, "claims": int(mask.sum())}
+    else:
+        rule = Until(until, alpha, method=method, label_share=label_share, targets=mask)
+        number = {"samples": samples, "max_samples": max_samples, "until": rule}
     file = None if report is None else _file_of(report)
     began = time.perf_counter()
     votes = sample_votes(
-        model, data, scheme, samples, pilot_samples, seed, call=call, output=output, alpha=alpha, claims=int(mask.sum()),
-        path=path, ignore=ignore, workers=workers, batch_size=batch_size, store=store, shard_samples=shard_samples,
-        progress=progress,
+        model, data, scheme, pilot_samples=pilot_samples, seed=seed, call=call, output=output, **number, path=path,
+        ignore=ignore, workers=workers, memory=memory, batch_size=batch_size, store=store, shard_samples=shard_samples,
+        progress=progress, scheduler=scheduler,
     )  # fmt: skip
     voted = time.perf_counter()
     certificate = certify(votes, alpha, method=method, label_share=label_share, targets=mask)

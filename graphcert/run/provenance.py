@@ -14,6 +14,7 @@ from graphcert.noise import Scheme, settings_of_laws
 from graphcert.run.certified import Certified
 from graphcert.run.settings.graph_run import RunConfig
 from graphcert.run.settings.noise import SmoothingConfig
+from graphcert.votes import Votes
 
 
 def environment() -> dict[str, str]:
@@ -42,14 +43,26 @@ def settings_table(config: RunConfig, manifest: Mapping[str, Any], certified: Ce
         **_origin(manifest),
         "sha256": manifest.get("model", ""),
     }
+    sampling = {**described["sampling"], **sampling_facts(certified.votes), "seed": config.seed}
     model |= {key: value for key in ("call", "output") if (value := getattr(config.model, key)) is not None}
     return {
         "dataset": graph, "model": model, "smoothing": _noise_settings(config.smoothing),
-        "training": described["training"], "sampling": {**described["sampling"], "seed": config.seed},
+        "training": described["training"], "sampling": sampling,
         "certificate": {**certificate, "claims": "all together" if together else "each by itself"},
         "collective": described["collective"],
         "environment": {name: manifest[name] for name in environment() if name in manifest},
     }  # fmt: skip
+
+
+def sampling_facts(votes: Votes) -> dict[str, str]:
+    """What stopping nodes saved, for a table of settings; nothing if no node could stop."""
+    if votes.looks is None:
+        return {}
+    taken, most, looks = int(votes.node_samples.sum()), votes.nodes * votes.samples, votes.looks
+    return {
+        "looks": f"{len(looks.ends)}, after {looks.ends[0]:,} to {looks.ends[-1]:,} samples",
+        "samples of single nodes": f"{taken:,} of {most:,}",
+    }
 
 
 def _origin(manifest: Mapping[str, Any]) -> dict[str, str]:

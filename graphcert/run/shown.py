@@ -21,7 +21,7 @@ from graphcert.report.frame.wording import channel_words
 from graphcert.report.graphs.measures import headline_table
 from graphcert.report.plots.figures import ShownFigure, kind_of_file, shares_figure
 from graphcert.run.budget_choice import budget_grids, last_certified, quiet_grid
-from graphcert.run.provenance import cluster_links, edge_count
+from graphcert.run.provenance import cluster_links, edge_count, sampling_facts
 from graphcert.run.settings.stages import CertificateConfig
 from graphcert.votes import Votes
 
@@ -83,8 +83,8 @@ def _settings(certificate: Certificate, votes: Votes, data: Any) -> dict[str, di
         "dataset": {**graph, "sha256": made.get("data")}, "model": {"sha256": made.get("model")},
         "smoothing": {**words, "clusters": clusters},
         "sampling": {
-            "samples": votes.samples, "pilot_samples": votes.pilot_samples, "seed": made.get("seed"),
-            "path": made.get("path"), "ignored": made.get("ignored"),
+            "samples": votes.samples, **sampling_facts(votes), "pilot_samples": votes.pilot_samples,
+            "seed": made.get("seed"), "path": made.get("path"), "ignored": made.get("ignored"),
         },
         "certificate": {
             "alpha": certificate.alpha, "method": certificate.method, "label_share": certificate.label_share,

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from graphcert.core.arguments import whole
 from graphcert.errors import InputError
@@ -32,7 +33,7 @@ BELIEVED = (
 
 def verify(
     run: str | os.PathLike[str], resample: int = 1, data_root: str | None = None, *, model: str | None = None,
-    workers: int | None = None, progress: bool = False,
+    workers: int | None = None, memory: str | int | None = None, progress: bool = False,
 ) -> Findings:  # fmt: skip
     """Check every file of a run folder against every other, the data, the model, and exact arithmetic.
 
@@ -45,7 +46,7 @@ def verify(
         resample: how many shards are voted again, all if there are fewer; with 0 the votes are believed.
         data_root: folder with data files, as for `load_dataset`.
         model: only if code of your own made the model: its name, package.module:function, which makes that code run.
-        workers: threads of voting, on which results do not depend.
+        workers, memory: threads of voting, and the memory that it may take, as in `sample_votes`; results depend on neither.
         progress: show a bar while shards are voted again.
 
     Returns:
@@ -64,13 +65,14 @@ def verify(
             f"{folder} holds no run: neither config.toml nor settings.toml is there; name the folder of one"
         )
     if inventory.images:
+        if memory is not None:
+            raise InputError("memory bounds votes about graphs, and this is a run over images; leave it out")
         checks: GraphChecks | ImageChecks = ImageChecks(
             inventory, SegmentRun(folder, workers=workers, progress=progress), count
         )
     else:
-        checks = GraphChecks(
-            inventory, Run(folder, data_root=data_root, factory=model, workers=workers, progress=progress), count
-        )
+        options: dict[str, Any] = {"data_root": data_root, "factory": model, "workers": workers, "memory": memory}
+        checks = GraphChecks(inventory, Run(folder, **options, progress=progress), count)
     return Findings.of(str(folder), _found(inventory, checks))
 
 

@@ -77,6 +77,10 @@ def _exact_lanes(key, stream, sample, row, word, lanes, high, low):  # type: ign
     return draw_bits(key, stream, sample, row, word, lanes, high, low, np.empty((1, 32), np.uint32))
 
 
+_FEW_LEVELS = 8
+"""Additions are compared with so many thresholds all at once; among more each is looked up."""
+
+
 @kernel
 def mark_levels(  # type: ignore[no-untyped-def]
     key, stream, sample, first, rows, high, low, begins, counts, words, added
@@ -99,7 +103,10 @@ def mark_levels(  # type: ignore[no-untyped-def]
                 w = (begins[k] + start + i) // WORD
                 left = ~np.uint64(0) >> np.uint64(WORD - min(WORD, counts[k] - start - i))
                 tied = np.uint64(0)
-                for a in range(high.size):
+                if high.size > _FEW_LEVELS:
+                    tied = _sort_lanes(high, words, k, i, min(WORD, counts[k] - start - i), added, w)
+                    left = added[high.size, w]
+                for a in range(high.size if high.size <= _FEW_LEVELS else 0):
                     happen = below(words, k, i, high[a])
                     tied |= left & equal(words, k, i, high[a])
                     added[a, w] = left & happen
@@ -107,6 +114,21 @@ def mark_levels(  # type: ignore[no-untyped-def]
                 added[high.size, w] = left
                 if tied:
                     _settle_levels(key, stream, sample, first + k, start + i, tied, high, low, words, k, i, added, w)
+
+
+@kernel
+def _sort_lanes(high, words, k, i, lanes, added, w):  # type: ignore[no-untyped-def]
+    """What `mark_levels` does to one word of lanes, lane by lane; returns those that have to be settled."""
+    for a in range(high.size + 1):
+        added[a, w] = 0
+    tied = np.uint64(0)
+    for lane in range(lanes):
+        place = np.searchsorted(high, words[k, i + lane], side="right")
+        bit = np.uint64(1) << np.uint64(lane)
+        added[place, w] |= bit
+        if place > 0 and high[place - 1] == words[k, i + lane]:
+            tied |= bit
+    return tied
 
 
 @kernel

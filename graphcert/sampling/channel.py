@@ -73,6 +73,12 @@ class Channel:
         return gaps.high, gaps.low, gaps.cells, self.del_high, self.del_low, self.level_high, self.level_low
 
     @property
+    def classes_of_laws(self) -> NDArray[np.int64]:
+        """(laws, 2) the first and the last class that is seen under a law: of survivors, then of additions."""
+        kept, added = self.ranks.T
+        return np.stack([kept, self.deletions + added], axis=1)
+
+    @property
     def sums_of_laws(self) -> NDArray[np.int64]:
         """(laws, 2) the rows of `RowScratch.sums` that make up X̃W: survivors from a law's class on, additions up to it."""
         kept, added = self.ranks.T

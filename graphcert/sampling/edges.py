@@ -112,9 +112,11 @@ def seen_edges(  # type: ignore[no-untyped-def]
 
 
 @kernel
-def adjacency(firsts, seconds, nodes, directed):  # type: ignore[no-untyped-def]
-    """The adjacency (indptr, indices) of edges in CSR form: row firsts[e] has seconds[e], and without directions as well
-    the other way round."""
+def adjacency(firsts, seconds, nodes, directed, classes=None):  # type: ignore[no-untyped-def]
+    """The adjacency of edges in CSR form: row firsts[e] has seconds[e], and without directions as well the other way round.
+
+    Returns indptr, indices, and the class of every entry, none where `classes` (E,) is None.
+    """
     indptr = np.zeros(nodes + 1, np.int32)
     for e in range(firsts.size):
         indptr[firsts[e] + 1] += 1
@@ -124,14 +126,19 @@ def adjacency(firsts, seconds, nodes, directed):  # type: ignore[no-untyped-def]
         indptr[i + 1] += indptr[i]
     cursor = indptr[:-1].copy()
     indices = np.empty(indptr[nodes], np.int32)
+    of_entry = np.empty(0 if classes is None else indices.size, np.int32)
     for e in range(firsts.size):
         i, j = firsts[e], seconds[e]
         indices[cursor[i]] = j
+        if classes is not None:
+            of_entry[cursor[i]] = classes[e]
         cursor[i] += 1
         if not directed:
             indices[cursor[j]] = i
+            if classes is not None:
+                of_entry[cursor[j]] = classes[e]
             cursor[j] += 1
-    return indptr, indices
+    return indptr, indices, of_entry
 
 
 @kernel

@@ -11,13 +11,16 @@ from graphcert.core.arrays import Mask
 from graphcert.noise import CLEAN, Scheme, Views
 from graphcert.sampling import philox
 from graphcert.sampling.channel import Channel, RowScratch, StripScratch
-from graphcert.sampling.csr import CSR, Floats
+from graphcert.sampling.csr import CSR, Floats, Integers
 from graphcert.sampling.dense import DenseNoise
 from graphcert.sampling.edges import STRIP, adjacency, edge_marks, noisy_edges, seen_edges
+from graphcert.sampling.local_graph import SeenEdges
 from graphcert.sampling.rows import RowLayer, first_layer, noisy_rows
 from graphcert.sampling.selection import selection_of, show_selection, with_selection_column
+from graphcert.sampling.versions import Layout, Versions
 
 _NO_LAYER: RowLayer = (np.empty(0, np.float32), np.empty((0, 0), np.float32))
+_NO_SLOTS = np.empty(0, np.int32)
 
 
 def packed_bits(ones: CSR, width: int) -> NDArray[np.uint64]:
@@ -51,7 +54,6 @@ class Sampler:
         self.key = philox.seed_key(seed)
         self.smoothing = smoothing
         self.nodes, self.width = features.rows, width
-        self._all = np.ones(self.nodes, np.bool_)
         self.views = Views.of(smoothing, self.nodes)
         laws, seen, block = self.views.feature_laws, self.views.feature_law, self.views.block
         self.selection = selection_of(laws, seen, block)
@@ -62,7 +64,7 @@ class Sampler:
         self.clean_features, self.clean_edges = features, edges
         self._rows = np.repeat(np.arange(self.nodes, dtype=np.int32), np.diff(edges.indptr))
         self._strips = np.append(edges.indptr[:-1:STRIP], edges.indices.size)
-        self.clean_graph = CSR(*adjacency(self._rows, edges.indices, self.nodes, smoothing.directed))
+        self.clean_graph = CSR(*adjacency(self._rows, edges.indices, self.nodes, smoothing.directed)[:2])
         self._bits = packed_bits(features, width)
         self._marks = edge_marks(edges.indptr, edges.indices)
         self._strip = STRIP * self.nodes
@@ -72,7 +74,16 @@ class Sampler:
         self._flip_law = np.array([distinct.index(law) for law in flips], np.int64)[seen]
         self._features = Channel.of(distinct, width, philox.FEATURE_ADD, philox.FEATURE_DELETE)
         self._edges = Channel.of(self.views.edge_laws, self._strip, philox.EDGE_ADD, philox.EDGE_DELETE)
-        self._seen = None if self._features is None else self._features.sums_of_laws[self._flip_law]
+        self._take_versions(block)
+
+    def _take_versions(self, block: NDArray[np.int64]) -> None:
+        """What the views see of rows; where rows are not drawn as versions of their own, every view sees another one."""
+        shape, channel = (*self._flip_law.shape, 2), self._features
+        sums = np.zeros(shape, np.int64) if channel is None else channel.sums_of_laws[self._flip_law]
+        self._by_view = Versions.by_view(sums, block)
+        shared = self.takes_layer or not self.noisy_features
+        self.versions = Versions.distinct(sums, block) if shared else self._by_view
+        self._all = self._by_view.one_below_another()
 
     @property
     def noisy_features(self) -> bool:
@@ -103,6 +114,13 @@ class Sampler:
     def noisy_edges(self) -> bool:
         """Whether the edges change from sample to sample."""
         return self._edges is not None
+
+    @property
+    def edge_room(self) -> int:
+        """A number of edges, undirected ones counted once, that a noisy graph hardly ever exceeds."""
+        clean = self.clean_edges.indices.size
+        pairs = self.nodes * self.nodes // (1 if self.smoothing.directed else 2)
+        return clean if self._edges is None else clean + self._edges.room(pairs)
 
     @property
     def one_graph(self) -> bool:
@@ -138,17 +156,22 @@ class Sampler:
 
     def first_layer(
         self, purpose: int, sample: int, weight: Floats, out: Floats, work: Workspace, clean: Floats | None = None,
-        layer: RowLayer | None = None,
-    ) -> None:  # fmt: skip
+        layer: RowLayer | None = None, layout: Layout | None = None, slots: Integers = _NO_SLOTS,
+    ) -> int:  # fmt: skip
         """X̃_v @ weight for every view v of one sample, never building X̃_v; for noisy features.
 
         Args:
             weight: (columns, H), H a multiple of `row_sums.LANES`.
-            out: (V, N, H), overwritten; or with a layer (N, ≥ V · K), its results for all views side by side.
+            out: (V, N, H), overwritten; or with a layer (V, N, ≥ K), its results; or with a layout (R, …), by `slots`.
             clean: (N, H) the product of the clean features, where the sampler `shows_clean_rows`.
             layer: a layer that follows row by row, where the sampler `takes_layer`.
+            layout: the `versions` that are needed, where the sampler `takes_layer`; versions with equal rows share one.
+            slots: (layout.places,) overwritten with the row of `out` for every place of the layout.
+
+        Returns:
+            How many rows of `out` the slots take, maybe more than it has: then enlarge it and ask again.
         """
-        lower = weight[: self.width]
+        lower, used = weight[: self.width], 0
         selected = self._selected(purpose, sample)
         if self._noise is not None:
             assert clean is not None
@@ -159,13 +182,16 @@ class Sampler:
             channel, ones = self._features, self.clean_features
             assert channel is not None, "clean features need no sampling: multiply them once"
             assert work.rows is not None
-            first_layer(
-                self.key, *channel.streams(purpose), sample, self._all if selected is None else selected.any(axis=0),
-                ones.indptr, ones.indices, self._bits, channel.thresholds, self.views.block, self._seen, lower,
-                work.rows.arrays, work.rows.sums(lower.shape[1]), *(layer or _NO_LAYER), out.reshape(-1, out.shape[-1]),
+            versions, layout = (self.versions, layout) if layout else (self._by_view, self._all)
+            used = first_layer(
+                self.key, *channel.streams(purpose), sample, layout.wanted if selected is None else selected.any(axis=0),
+                ones.indptr, ones.indices, self._bits, channel.thresholds, self.views.block, versions.sums, layout.needed,
+                layout.begin, layout.step, lower, work.rows.arrays, work.rows.sums(lower.shape[1]), *(layer or _NO_LAYER),
+                slots, out.reshape(-1, out.shape[-1]),
             )  # fmt: skip
         if selected is not None:
             show_selection(selected, clean, weight[self.width], out)
+        return used
 
     def _selected(self, purpose: int, sample: int) -> Mask | None:
         """(V, N) the rows that every view of a sample noises; None for all."""
@@ -203,7 +229,9 @@ class Sampler:
         if self._hidden:
             lower = CSR(np.zeros(self.nodes + 1, np.int32), np.empty(0, np.int32))
         else:
-            lower = self._flipped_features(purpose, sample, self._all if selected is None else selected, work, view)
+            lower = self._flipped_features(
+                purpose, sample, self._all.wanted if selected is None else selected, work, view
+            )
         return lower if selected is None else with_selection_column(selected, lower, self.clean_features, self.width)
 
     def _flipped_features(self, purpose: int, sample: int, wanted: Mask, work: Workspace, view: int) -> CSR:
@@ -227,12 +255,33 @@ class Sampler:
 
     def graphs(self, purpose: int, sample: int, work: Workspace) -> list[CSR]:
         """The noisy adjacency of every view, sources in the row of their target; undirected edges in both directions."""
-        channel, clean = self._edges, self.clean_edges
+        channel, directed = self._edges, self.smoothing.directed
         if channel is None:
             return [self.clean_graph] * self.views.count
+        *edges, classes = self._noisy_edges(channel, purpose, sample, work)
+        if self.one_graph:
+            return [CSR(*adjacency(*edges, self.nodes, directed)[:2])] * self.views.count
+        graphs = []
+        for laws in self.views.edge_law:
+            seen = np.empty((2, classes.size), np.int32)
+            number = seen_edges(*edges, classes, channel.ranks, channel.deletions, self.views.block, laws, *seen)
+            graphs.append(CSR(*adjacency(*seen[:, :number], self.nodes, directed)[:2]))
+        return graphs
+
+    def seen_edges(self, purpose: int, sample: int, work: Workspace) -> SeenEdges:
+        """The noisy adjacencies of all views in one."""
+        channel, laws, block = self._edges, self.views.edge_law, self.views.block
+        if channel is None or self.one_graph:
+            graph = self.graphs(purpose, sample, work)[0]
+            return SeenEdges(graph, None, np.zeros_like(laws), np.zeros((1, 2), np.int64), block)
+        *edges, classes = self._noisy_edges(channel, purpose, sample, work)
+        indptr, indices, of_entry = adjacency(*edges, self.nodes, self.smoothing.directed, classes)
+        return SeenEdges(CSR(indptr, indices), of_entry, laws, channel.classes_of_laws, block)
+
+    def _noisy_edges(self, channel: Channel, purpose: int, sample: int, work: Workspace) -> tuple[Integers, ...]:
+        """The edges of a sample at any level and their classes, see `edges.noisy_edges`."""
         assert work.strips is not None
-        directed = self.smoothing.directed
-        room = clean.indices.size + channel.room(self.nodes * self.nodes // (1 if directed else 2))
+        clean, directed, room = self.clean_edges, self.smoothing.directed, self.edge_room
         while True:
             firsts, seconds, classes = (np.empty(room, np.int32) for _ in range(3))
             count = noisy_edges(
@@ -244,17 +293,7 @@ class Sampler:
             elif count > room:
                 room = count
             else:
-                break
-        edges = firsts[:count], seconds[:count]
-        if self.one_graph:
-            return [CSR(*adjacency(*edges, self.nodes, directed))] * self.views.count
-        graphs = []
-        for laws in self.views.edge_law:
-            seen = np.empty((2, count), np.int32)
-            ranks = classes[:count], channel.ranks, channel.deletions
-            number = seen_edges(*edges, *ranks, self.views.block, laws, *seen)
-            graphs.append(CSR(*adjacency(*seen[:, :number], self.nodes, directed)))
-        return graphs
+                return firsts[:count], seconds[:count], classes[:count]
 
     def graph(self, purpose: int, sample: int, work: Workspace, view: int = 0) -> CSR:
         """The noisy adjacency of one view."""

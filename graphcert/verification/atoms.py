@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphcert.errors import UnsupportedError
+from graphcert.verification.pairs import Pairs
 
 Floats = NDArray[np.float64]
 Atoms = tuple[Floats, Floats]
@@ -213,26 +214,27 @@ class TradeOff:
             p, step = min(1.0, p + step), 2 * step
         return float(p)
 
-    def survives(self, label: Floats, other: Floats | None = None) -> tuple[NDArray[np.bool_], int]:
+    def survives(self, pairs: Pairs) -> tuple[NDArray[np.bool_], int]:
         """Which nodes keep their label: label > 1/2 under P', or label > every other class (theory, section 1).
 
         Args:
-            label: (N,) lower bounds of the label's probability under P.
-            other: (N,) upper bounds of every other class's, None for the binary rule.
+            pairs: bounds of N nodes under P.
 
         Returns:
             (N,) mask of what is proved, and how many nodes had to be decided in integers.
         """
-        low, rival = self.lower(label), np.full(label.shape, 0.5)
-        if other is not None:
-            rival = self.upper(other)
+        low, rival = self.lower(pairs.labels)[pairs.label_at], np.full(pairs.label_at.shape, 0.5)
+        if pairs.others is not None:
+            rival = self.upper(pairs.others)[pairs.other_at]
         kept = np.asarray((low > 0.5) | (low > rival))
         near = np.flatnonzero(~kept & (low + 16 * self.slack > np.minimum(rival, 0.5)))
         if not near.size or not self.exact:
             return kept, 0
         for node in near.tolist():
-            least = self.exact_lower(Fraction(label[node]))
-            rest = Fraction(1, 2) if other is None else self.exact_lower(1 - Fraction(other[node]))
+            least = self.exact_lower(Fraction(pairs.labels[pairs.label_at[node]]))
+            rest = Fraction(1, 2)
+            if pairs.others is not None:
+                rest = self.exact_lower(1 - Fraction(pairs.others[pairs.other_at[node]]))
             kept[node] = 2 * least > 1 or least + rest > 1
         return kept, near.size
 

@@ -14,6 +14,7 @@ from graphcert.verification import stated
 from graphcert.verification.atoms import TradeOff
 from graphcert.verification.findings import Finding
 from graphcert.verification.node_bounds import CERTIFICATE, NodeBounds
+from graphcert.verification.pairs import Pairs
 from graphcert.verification.placements import Budget, hidden_mass, placements
 from graphcert.verification.real_laws import survives_shift
 from graphcert.verification.run_files import PlainGraph
@@ -39,8 +40,8 @@ class Proofs:
         self._views, self.integers = views, 0
         rivals = np.zeros(len(bounds.labels)) if bounds.rivals is None else bounds.rivals
         pairs = np.stack([bounds.p_lower, rivals])
-        (self._label, other), self._place = np.unique(pairs, axis=1, return_inverse=True)
-        self._other = None if bounds.rivals is None else other
+        (label, other), self._place = np.unique(pairs, axis=1, return_inverse=True)
+        self._pairs = Pairs.of(label, None if bounds.rivals is None else other)
         self.targets = bounds.targets
         self._known: dict[Budget, Mask] = {}
 
@@ -51,12 +52,12 @@ class Proofs:
         return self._known[budget]
 
     def _prove(self, budget: Budget) -> Mask:
-        kept = np.ones(len(self._label), np.bool_)
+        kept = np.ones(len(self._pairs.label_at), np.bool_)
         if max(budget[:4]) > MOST_CHANGES:
             return np.zeros_like(self.targets)
         for parts in placements(self._views, budget):
             try:
-                survives, exact = TradeOff(parts).survives(self._label, self._other)
+                survives, exact = TradeOff(parts).survives(self._pairs)
             except UnsupportedError:
                 return np.zeros_like(self.targets)
             kept &= survives

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from graphcert.errors import DataError, UnsupportedError
 from graphcert.verification.atoms import Flips, TradeOff
 from graphcert.verification.node_bounds import NodeBounds
+from graphcert.verification.pairs import Pairs
 from graphcert.verification.run_files import PlainGraph
 from graphcert.verification.schemes import Law, Views, dominates, read_scheme
 
@@ -144,8 +145,8 @@ class Falls:
         counted = np.flatnonzero(questions.any(axis=0))
         self._group, self._questions = axes.group[counted], questions[:, counted]
         pairs = np.stack([bounds.p_lower[counted], bounds.p_other[counted]])
-        (self._label, other), place = np.unique(pairs, axis=1, return_inverse=True)
-        self._place, self._other = place.ravel(), None if bounds.rivals is None else other
+        (label, other), place = np.unique(pairs, axis=1, return_inverse=True)
+        self._place, self._pairs = place.ravel(), Pairs.of(label, None if bounds.rivals is None else other)
         self._known: dict[Seen, NDArray[np.int64]] = {}
         self._work = 0
 
@@ -167,12 +168,12 @@ class Falls:
         seen = self._axes.seen(group, b)
         if seen not in self._known:
             trade_off = self._axes.trade_off(seen)
-            survives = np.zeros_like(self._label, np.bool_)
+            survives = np.zeros_like(self._pairs.label_at, np.bool_)
             if trade_off is not None:
-                self._work += prod(part.size[0] for part in trade_off.parts) + self._label.size
+                self._work += prod(part.size[0] for part in trade_off.parts) + self._pairs.label_at.size
                 if self._work > MOST_WORK:
                     raise DataError("its proofs take too long to check; make it again, with fewer or smaller budgets")
-                survives, _ = trade_off.survives(self._label, self._other)
+                survives, _ = trade_off.survives(self._pairs)
             self._known[seen] = self._counts(~survives)
         return self._known[seen]
 
@@ -180,9 +181,10 @@ class Falls:
         """(n,) who falls whatever is rounded: what survives is proved to within far less than the margin."""
         trade_off = self._axes.trade_off(seen)
         if trade_off is None:
-            return np.zeros_like(self._label, np.bool_)
-        low = trade_off.lower(self._label)
-        rival = 0.5 if self._other is None else np.minimum(0.5, trade_off.upper(self._other))
+            return np.zeros_like(self._pairs.label_at, np.bool_)
+        pairs = self._pairs
+        low = trade_off.lower(pairs.labels)[pairs.label_at]
+        rival = 0.5 if pairs.others is None else np.minimum(0.5, trade_off.upper(pairs.others))[pairs.other_at]
         return np.asarray(low < rival - _MARGIN)
 
     def _counts(self, falls: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -99,21 +99,30 @@ def bounds_at(levels: Levels, votes: StoredVotes) -> NodeBounds:
     A bound grows with the count, so that the largest count among the other classes gives the largest bound; and no class has
     more than 1 − p_lower.
     """
-    samples = int(votes.counts[0].sum())
-    if samples < 1 or (votes.counts.sum(axis=1) != samples).any():
-        raise DataError("the nodes do not have the same number of votes; take the votes again")
-    at = np.arange(len(votes.counts))
+    at, samples = np.arange(len(votes.counts)), votes.counts.sum(axis=1)
+    if not np.isin(samples, [end for end, _ in looks_of(votes)]).all():
+        raise DataError(
+            "a node has not as many votes as the run took, nor as at one of its looks; take the votes again"
+        )
     labels = votes.pilot_counts.argmax(axis=1).astype(np.int64)
     mine, distance = votes.counts[at, labels], votes.total_variation
-    some = levels.targets
+    rest = votes.counts.copy()
+    rest[at, labels] = 0
+    rivals = rest.max(axis=1)
     lower, other = np.zeros(len(at)), np.ones(len(at))
-    lower[some] = _charged(lower_bounds(mine[some], samples, levels.label), -distance)
-    if levels.method == "multiclass":
-        rest = votes.counts.copy()
-        rest[at, labels] = 0
-        other[some] = _charged(upper_bounds(rest.max(axis=1)[some], samples, levels.other), distance)
+    for end, weight in looks_of(votes):
+        some = levels.targets & (samples == end)
+        lower[some] = _charged(lower_bounds(mine[some], end, levels.label * weight), -distance)
+        if levels.method == "multiclass":
+            other[some] = _charged(upper_bounds(rivals[some], end, levels.other * weight), distance)
+    some = levels.targets
     other = np.minimum(other, np.nextafter(1.0 - lower, 2.0))
     return NodeBounds(labels, some, lower, np.where(some, np.minimum(other, 1.0), 1.0), levels.method)
+
+
+def looks_of(votes: StoredVotes) -> tuple[tuple[int, Fraction], ...]:
+    """Numbers of samples at which nodes could stop, and what each has of a level; one with all of it without looks."""
+    return ((max(votes.samples, 1), Fraction(1)),) if votes.looks is None else votes.looks
 
 
 def _charged(bounds: Floats, distance: float) -> Floats:
@@ -123,9 +132,12 @@ def _charged(bounds: Floats, distance: float) -> Floats:
     return np.asarray(np.nextafter(bounds + distance, 2.0 if distance > 0 else -1.0).clip(0.0, 1.0))
 
 
-def lower_is_proved(p: float, count: int, votes: StoredVotes, level: Fraction) -> bool:
-    """Whether a stated lower bound is at most the exact Clopper–Pearson bound at a level, less the total variation."""
+def lower_is_proved(p: float, count: int, samples: int, votes: StoredVotes, level: Fraction) -> bool:
+    """Whether a stated lower bound is at most the exact Clopper–Pearson bound at a level, less the total variation.
+
+    `count` of the `samples` of a node are for its label; `level` is the one before it is divided over looks.
+    """
     if p == 0:
         return True
-    samples, sampled = int(votes.counts[0].sum()), Fraction(p) + Fraction(votes.total_variation)
-    return sampled < 1 and Tails(samples, [count]).at_most(count, sampled, level)
+    sampled, weight = Fraction(p) + Fraction(votes.total_variation), dict(looks_of(votes))[samples]
+    return sampled < 1 and Tails(samples, [count]).at_most(count, sampled, level * weight)

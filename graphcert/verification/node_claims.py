@@ -14,6 +14,7 @@ from graphcert.verification.node_bounds import (
     Levels,
     NodeBounds,
     bounds_at,
+    looks_of,
     lower_is_proved,
     node_bounds,
     read_levels,
@@ -46,12 +47,18 @@ def check_certificate(certificate: dict[str, Any], votes: StoredVotes, graph: Pl
 
 
 def check_votes(votes: StoredVotes) -> Iterator[Finding]:
-    """Whether votes can be what they are said to be: as many for every node, the final ones drawn apart from the pilot."""
+    """Whether votes can be what they are said to be: as many for every node, the final ones drawn apart from the pilot.
+
+    With looks a node has as many final votes as at one of them.
+    """
+    pilots, finals = votes.pilot_counts.sum(axis=1), votes.counts.sum(axis=1)
     wrong = [
         f"the nodes have {totals.min()} to {totals.max()} {name} votes, not all the same number"
-        for name, totals in (("pilot", votes.pilot_counts.sum(axis=1)), ("final", votes.counts.sum(axis=1)))
+        for name, totals in (("pilot", pilots), *([("final", finals)] if votes.looks is None else []))
         if totals.min() != totals.max() or totals.min() < 1
     ]
+    if not np.isin(finals, [end for end, _ in looks_of(votes)]).all():
+        wrong.append("the final votes of a node are not as many as at a look")
     if not votes.independent and np.array_equal(votes.pilot_counts, votes.counts):
         wrong.append(
             "pilot and final votes agree in every number, so that labels were chosen by the votes that bound them"
@@ -59,8 +66,15 @@ def check_votes(votes: StoredVotes) -> Iterator[Finding]:
     if wrong:
         yield Finding("contradiction", "votes", "; ".join(wrong))
         return
-    nodes, pilot, final = len(votes.counts), int(votes.pilot_counts[0].sum()), int(votes.counts[0].sum())
-    yield Finding("proved", "votes", f"each of {nodes:,} nodes has {pilot:,} pilot votes and {final:,} final votes")
+    words = f"each of {len(finals):,} nodes has {pilots[0]:,} pilot votes and"
+    if votes.looks is None:
+        yield Finding("proved", "votes", f"{words} {finals[0]:,} final votes")
+        return
+    yield Finding(
+        "proved", "votes",
+        f"{words} the final votes of one of {len(votes.looks)} looks, after {votes.looks[0][0]:,} to {votes.samples:,} "
+        f"samples, whose shares of its level sum to at most 1",
+    )  # fmt: skip
 
 
 def _check_scope(
@@ -68,7 +82,7 @@ def _check_scope(
 ) -> Iterator[Finding]:
     """Which votes, how many, about which targets."""
     wanted = {
-        "claims": int(levels.targets.sum()), "samples": int(votes.counts[0].sum()),
+        "claims": int(levels.targets.sum()), "samples": votes.samples,
         "pilot_samples": int(votes.pilot_counts[0].sum()), "votes": votes.digest,
     }  # fmt: skip
     wrong = [
@@ -96,17 +110,25 @@ def _check_nodes(
     labels = stated.whole_numbers(stated.member(named, "label", CERTIFICATE), "nodes.label", (nodes,), classes - 1)
     p_lower = stated.numbers(stated.member(named, "p_lower", CERTIFICATE), "nodes.p_lower", (nodes,))
     abstained = stated.mask(stated.member(named, "abstained", CERTIFICATE), "nodes.abstained", (nodes,))
+    if votes.looks is not None:
+        stops = stated.member(named, "stopped_at", CERTIFICATE)
+        yield _about_nodes(
+            stated.whole_numbers(stops, "nodes.stopped_at", (nodes,), votes.samples) != votes.counts.sum(axis=1),
+            "every node stopped at the look that its votes say",
+            "{} nodes stopped at another look than their votes say, the first is node {}",
+        )
     yield _about_nodes(
         labels != bounds.labels,
         f"the labels of {nodes:,} nodes are the classes with most pilot votes",
         "{} nodes have another label than the class with most pilot votes, the first is node {}",
     )
+    divided = "" if votes.looks is None else " times the share of its look"
     yield _about_nodes(
         _too_large(p_lower, votes, levels, bounds),
         f"p_lower of {int(levels.targets.sum()):,} targets: each is at most the exact Clopper–Pearson bound at level "
-        f"{float(levels.label):.4g}, less a total variation of {votes.total_variation:.3g}",
+        f"{float(levels.label):.4g}{divided}, less a total variation of {votes.total_variation:.3g}",
         "p_lower of {} nodes is above the exact Clopper–Pearson bound at level "
-        f"{float(levels.label):.4g}, less the total variation; the first is node {{}}",
+        f"{float(levels.label):.4g}{divided}, less the total variation; the first is node {{}}",
     )
     decided = bounds.targets & ((bounds.p_lower > 0.5) | ((bounds.p_lower > bounds.p_other) & (levels.other > 0)))
     yield _about_nodes(
@@ -135,10 +157,11 @@ def _about_nodes(wrong: Any, proved: str, contradiction: str) -> Finding:
 def _too_large(p_lower: Any, votes: StoredVotes, levels: Levels, bounds: NodeBounds) -> Any:
     """(N,) stated lower bounds that are not proved; those above the own bound get a tail of their own."""
     wrong = np.where(levels.targets, p_lower > bounds.p_lower, p_lower != 0)
-    known: dict[tuple[int, float], bool] = {}
+    known: dict[tuple[float, int, int], bool] = {}
     for node in np.flatnonzero(wrong & levels.targets).tolist():
-        case = int(votes.counts[node, bounds.labels[node]]), float(p_lower[node])
+        count, samples = int(votes.counts[node, bounds.labels[node]]), int(votes.counts[node].sum())
+        case = float(p_lower[node]), count, samples
         if case not in known:
-            known[case] = lower_is_proved(case[1], case[0], votes, levels.label)
+            known[case] = lower_is_proved(*case, votes, levels.label)
         wrong[node] = not known[case]
     return wrong

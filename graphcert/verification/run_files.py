@@ -7,6 +7,7 @@ import json
 import math
 import zipfile
 from collections.abc import Mapping
+from fractions import Fraction
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -40,6 +41,8 @@ class StoredVotes(NamedTuple):
         digest: sha256 of counts, scheme, total variation and scores, computed anew.
         has_scores: whether there are statistics of scores besides.
         independent: whether it is stated that pilot and final samples were drawn apart although all counts agree.
+        looks: pairs of a number of samples, ascending, and its share of a node's level; a node stopped at one of them. None
+            if every node has all samples.
     """
 
     pilot_counts: Integers
@@ -50,6 +53,12 @@ class StoredVotes(NamedTuple):
     digest: str
     has_scores: bool
     independent: bool = False
+    looks: tuple[tuple[int, Fraction], ...] | None = None
+
+    @property
+    def samples(self) -> int:
+        """The most final samples that a node can have."""
+        return int(self.counts[0].sum()) if self.looks is None else self.looks[-1][0]
 
 
 class PlainGraph(NamedTuple):
@@ -223,7 +232,22 @@ def read_votes(path: Path) -> StoredVotes:
         raise DataError(wrong)
     if min(counts.min(), pilot.min()) < 0 or max(counts.max(), pilot.max()) > 2**53 // counts.shape[1]:
         raise DataError(wrong)
-    kept = ("format", "smoothing", "total_variation", "scores")
+    kept = ("format", "smoothing", "total_variation", "scores", "looks")
     digest = sealed(canonical({name: description[name] for name in kept if name in description}), arrays)
     has_scores = "scores" in description
-    return StoredVotes(pilot, counts, scheme, float(distance), manifest, digest, has_scores, independent)
+    looks = _looks(description["looks"], path) if "looks" in description else None
+    return StoredVotes(pilot, counts, scheme, float(distance), manifest, digest, has_scores, independent, looks)
+
+
+def _looks(stated: Any, path: Path) -> tuple[tuple[int, Fraction], ...]:
+    """The looks of a file of votes, whose weights are proved to sum to at most 1."""
+    found = stated if isinstance(stated, dict) and stated.keys() == {"ends", "weights"} else {}
+    ends, weights = (value if isinstance(value, list) else [] for value in (found.get("ends"), found.get("weights")))
+    if not ends or len(ends) != len(weights) or not all(type(end) is int and end >= 1 for end in ends):
+        raise DataError(f"{path} has no looks with a number of samples and a weight each; take the votes again")
+    if not all(type(weight) is float and 0 < weight <= 1 for weight in weights) or sorted({*ends}) != ends:
+        raise DataError(f"{path} has looks that do not ascend, or weights that are none; take the votes again")
+    shares = [Fraction(weight) for weight in weights]
+    if sum(shares) > 1:
+        raise DataError(f"{path} divides more than a level over its looks: their weights sum to more than 1")
+    return tuple(zip(ends, shares, strict=True))

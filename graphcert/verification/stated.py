@@ -1,6 +1,7 @@
 """Values out of a JSON file from outside, each checked to be what it should be; whatever is not is one `DataError`."""
 
 import math
+from base64 import b64decode
 from collections.abc import Mapping
 from typing import Any
 
@@ -57,9 +58,23 @@ def mask(values: Any, name: str, shape: tuple[int, ...]) -> NDArray[np.bool_]:
 
 def _array(values: Any, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
     try:
-        array = np.array(values)
+        array = _spread(values, shape) if isinstance(values, Mapping) else np.array(values)
     except (TypeError, ValueError, OverflowError):
         array = np.empty(0)
     if array.shape != shape:
         raise DataError(f"{name} must have the shape {shape}, it has {array.shape}; write it again")
     return array
+
+
+def _spread(column: Mapping[str, Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """A long column: the different values, and in base 64 which of them each entry is, in 1, 2 or 4 bytes."""
+    values, places = np.array(column.get("values")), column.get("places")
+    if set(column) != {"values", "places"} or values.ndim != 1 or not values.size or not isinstance(places, str):
+        raise ValueError("a column has values and places")
+    width = next(width for width in (1, 2, 4, 8) if values.size <= 256**width)
+    if len(places) > 4 * (math.prod(shape) * width // 3 + 1):
+        raise ValueError("it has too many places")
+    at = np.frombuffer(b64decode(places, validate=True), f"<u{width}")
+    if at.max(initial=0) >= values.size:
+        raise ValueError("a place is beyond the values")
+    return np.asarray(values[at])

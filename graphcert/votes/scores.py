@@ -148,6 +148,11 @@ def mean_score_labels(pilot_sums: Counts) -> Counts:
     return read_only(pilot_sums.argmax(axis=1).astype(np.int64))
 
 
+def number_of_slots(nodes: int, classes: int) -> int:
+    """J: a histogram for each other class, at most `SLOTS`, or as many as a fixed memory allows, at least one."""
+    return max(min(classes - 1, SLOTS, _MOST_BYTES // (nodes * BINS * np.dtype(np.int32).itemsize)), 1)
+
+
 def rival_slots(pilot_sums: Counts, labels: Counts) -> Counts:
     """Which histogram of margins counts each class, so that every class but the label has one.
 
@@ -163,7 +168,7 @@ def rival_slots(pilot_sums: Counts, labels: Counts) -> Counts:
         (N, K) slots 0 … J − 1, and −1 for the label.
     """
     nodes, classes = pilot_sums.shape
-    slots = max(min(classes - 1, SLOTS, _MOST_BYTES // (nodes * BINS * np.dtype(np.int32).itemsize)), 1)
+    slots = number_of_slots(nodes, classes)
     others = np.arange(classes) != labels[:, None]
     if slots == classes - 1:
         place = others.cumsum(axis=1) - 1

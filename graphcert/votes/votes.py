@@ -18,6 +18,7 @@ from graphcert.core.arrays import read_only, read_sealed, seal, to_json, write_s
 from graphcert.core.reading import damage_refused
 from graphcert.errors import DataError, InputError, VotesError
 from graphcert.noise import Scheme, as_scheme, smoothing_from_dict
+from graphcert.statistics import Looks
 from graphcert.votes import BINS, UNIT, Scores
 
 _FORMAT = 1
@@ -38,13 +39,16 @@ class Votes:
 
     Attributes:
         pilot_counts: (N, K) integers; every row sums to the number of pilot samples.
-        counts: (N, K) integers; every row sums to the number of samples.
+        counts: (N, K) integers; every row sums to the number of samples, with `looks` to that of the look at which the node
+            stopped.
         smoothing: the scheme under which the votes were taken; a bare law L of features stands for
             `Smoothing(features=L)`.
         total_variation: bound on the distance, for one sample, between the law that was sampled and the law of
             `smoothing`; certificates charge it to the adversary.
         scores: statistics of the class scores in the same samples, or None. They belong to another classifier, the
             mean score, with labels of its own.
+        looks: at which numbers of samples a node could stop, and what each look has of its level, fixed before the first
+            final sample; None if every node has all samples. Votes with scores have no looks.
         manifest: provenance (seed, versions, hashes of data and model), as JSON values. "data" is the fingerprint of the
             graph, with which certificates compare the graph that they are given.
         independent: True states that pilot and final samples were drawn independently of each other although all of their
@@ -59,6 +63,7 @@ class Votes:
     smoothing: Scheme
     total_variation: float = field(default=0.0, kw_only=True)
     scores: Scores | None = field(default=None, kw_only=True)
+    looks: Looks | None = field(default=None, kw_only=True)
     manifest: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
     independent: bool = field(default=False, kw_only=True)
 
@@ -66,7 +71,8 @@ class Votes:
         given = self.pilot_counts, self.counts
         try:
             for name in _COUNTS:
-                counts = checked_counts(name, getattr(self, name), "node")
+                ends = self.looks.ends if name == "counts" and isinstance(self.looks, Looks) else None
+                counts = checked_counts(name, getattr(self, name), "node", ends)
                 object.__setattr__(self, name, read_only(np.array(counts, dtype=np.int64, order="C")))
             if self.counts.ndim != 2 or self.pilot_counts.shape != self.counts.shape:
                 raise InputError(
@@ -79,6 +85,10 @@ class Votes:
             object.__setattr__(self, "total_variation", half_open("total_variation", self.total_variation, 0, 1))
         except InputError as error:
             raise VotesError(str(error)) from None
+        if self.looks is not None and not isinstance(self.looks, Looks):
+            raise VotesError(
+                f"Votes(looks=…) takes Looks, as sample_votes(…, until=…) makes them, got {self.looks!r:.60}"
+            )
         if self.scores is not None:
             self._check_scores(self.scores)
         try:
@@ -91,6 +101,8 @@ class Votes:
             raise VotesError(
                 f"Votes(scores=…) takes Scores, as sample_votes(…, scores=True) takes them, got {scores!r}"
             )
+        if self.looks is not None:
+            raise VotesError("scores need the same samples for every node, so votes with looks have none")
         expected, found = ((part.nodes, part.classes, part.samples) for part in (self, scores))
         if expected != found:
             raise VotesError(f"votes and scores must agree on (nodes, classes, samples), got {expected} and {found}")
@@ -117,8 +129,13 @@ class Votes:
 
     @property
     def samples(self) -> int:
-        """Number of samples that bound the probabilities."""
-        return int(self.counts[0].sum())
+        """Number of samples that bound the probabilities; with `looks` the most that a node can have."""
+        return int(self.counts[0].sum()) if self.looks is None else self.looks.ends[-1]
+
+    @cached_property
+    def node_samples(self) -> Counts:
+        """(N,) the number of samples of each node; all `samples` without `looks`."""
+        return read_only(self.counts.sum(axis=1, dtype=np.int64))
 
     @cached_property
     def labels(self) -> Counts:
@@ -127,12 +144,12 @@ class Votes:
 
     @cached_property
     def successes(self) -> Counts:
-        """(N,) votes, out of `samples`, for the label that the pilot chose."""
+        """(N,) votes, out of `node_samples`, for the label that the pilot chose."""
         return read_only(np.take_along_axis(self.counts, self.labels[:, None], axis=1)[:, 0])
 
     @cached_property
     def digest(self) -> str:
-        """Sha256 of counts, smoothing, total variation and scores; the manifest is not part of it."""
+        """Sha256 of counts, smoothing, total variation, looks and scores; the manifest is not part of it."""
         return seal(to_json(self._description()), self._arrays())
 
     @property
@@ -159,6 +176,7 @@ class Votes:
             description["independent"] = True
         # The seal is that of the values, whatever type holds them.
         arrays = self._arrays()
+        arrays |= {name: arrays[name].astype(np.min_scalar_type(-1 - int(arrays[name].max()))) for name in _COUNTS}
         arrays |= {name: arrays[name].astype(np.int32) for name in ("histogram", "margins") if name in arrays}
         write_sealed(Path(path), description, arrays)
 
@@ -183,6 +201,7 @@ class Votes:
                 arrays["pilot_counts"], arrays["counts"], smoothing_from_dict(description["smoothing"]),
                 total_variation=description["total_variation"], scores=_stored_scores(description, arrays),
                 manifest=_plain_object(description["manifest"]), independent=description.get("independent", False),
+                looks=Looks(**description["looks"]) if "looks" in description else None,
             )  # fmt: skip
         stored = votes.smoothing
         if smoothing is not None and as_scheme(smoothing).on_graph(stored.directed, stored.edge_values) != stored:
@@ -191,6 +210,7 @@ class Votes:
 
     def _description(self) -> dict[str, Any]:
         described = {"format": _FORMAT, "smoothing": self.smoothing.to_dict(), "total_variation": self.total_variation}
+        described |= {} if self.looks is None else {"looks": self.looks.to_dict()}
         return described if self.scores is None else {**described, "scores": _QUANTISATION}
 
     def _arrays(self) -> dict[str, Counts]:
@@ -233,8 +253,13 @@ def _stored_scores(description: Mapping[str, Any], arrays: Mapping[str, NDArray[
     return Scores(**{name: arrays[name] for name in _SCORES}, margins=arrays.get("margins"))
 
 
-def checked_counts(name: str, counts: ArrayLike, element: str) -> NDArray[np.integer]:
-    """Counts (…, K) as they are, after a check that every `element`, such as "node", has the same number of votes."""
+def checked_counts(
+    name: str, counts: ArrayLike, element: str, ends: tuple[int, ...] | None = None
+) -> NDArray[np.integer]:
+    """Counts (…, K) as they are, after a check that every `element`, such as "node", has the same number of votes.
+
+    With `ends` every element has one of these numbers instead.
+    """
     try:
         array = np.asarray(counts)
     except ValueError:
@@ -248,7 +273,11 @@ def checked_counts(name: str, counts: ArrayLike, element: str) -> NDArray[np.int
     if array.max() > 2**53 // array.shape[-1]:
         raise InputError(f"{name} counts more samples than anyone has drawn: {array.max()}")
     totals = array.sum(axis=-1, dtype=np.int64)
-    if totals.min() != totals.max():
+    if ends is not None and not np.isin(totals, ends).all():
+        raise InputError(
+            f"every {element} of {name} needs as many votes as one of the looks, {', '.join(map(str, ends))}"
+        )
+    if ends is None and totals.min() != totals.max():
         found = f"{name} has {totals.min()} to {totals.max()}"
         raise InputError(f"every {element} needs the same number of votes, but {found}")
     if totals.min() < 1:

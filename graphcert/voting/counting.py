@@ -3,6 +3,7 @@
 Kernels and torch release the interpreter lock, and integer counts add up in any order.
 """
 
+import copy
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -10,28 +11,50 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial, reduce
 from hashlib import sha256
 from pathlib import Path as FilePath
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
 import torch
 from llvmlite.binding import get_host_cpu_name
 from torch import nn
 from tqdm import tqdm
 
 from graphcert._version import __version__
+from graphcert.certificates.until import described
 from graphcert.core.arguments import whole
-from graphcert.core.arrays import to_json
+from graphcert.core.arrays import Integers, Mask, to_json
 from graphcert.models.base import single_torch_thread
 from graphcert.models.checkpoint import model_fingerprint
 from graphcert.noise import Scheme
 from graphcert.sampling.philox import MAIN, PILOT
 from graphcert.votes import Scores, Votes, mean_score_labels, rival_slots, smallest_margins
 from graphcert.voting.callable_contents import held_by
+from graphcert.voting.looks import Schedule, members_identity
 from graphcert.voting.noisy_graph import Problem
 from graphcert.voting.paths import Path
 from graphcert.voting.shard_store import ShardStore
 from graphcert.voting.vote_sums import ClassScoreTally, LabelScoreTally, Sums, VoteTally, added, no_votes
 
 Tick = Callable[[int], object]
+Range = tuple[int, int]
+"""The samples from the first number up to the second, without it."""
+
+
+class Counting(Protocol):
+    """Who counts votes: the threads of a `Counter`, or the workers of a cluster (`graphcert.voting.crew.Crew`)."""
+
+    def counted(
+        self, purpose: int, ranges: Sequence[Range], tick: Tick, tally: Callable[[], VoteTally]
+    ) -> Iterator[tuple[Range, Sums]]:
+        """Each range once, in any order, with what tallies count in its samples; `tick(n)` is called after n samples."""
+
+    def only(self, members: Integers) -> "Counting":
+        """The same counting, in which only these nodes vote."""
+
+
+def batch_of(path: Path, batch: int | None) -> int:
+    """How many samples a thread takes at a time: so many as were asked for, or whole units of about 16."""
+    return whole("batch_size", -(-16 // path.unit) * path.unit if batch is None else batch, 1)
 
 
 class Counter:
@@ -43,9 +66,21 @@ class Counter:
     """
 
     def __init__(self, path: Path, workers: int, batch: int | None = None) -> None:
-        batch = -(-16 // path.unit) * path.unit if batch is None else batch
-        self.batch = whole("batch_size", batch, 1)
+        self.batch = batch_of(path, batch)
         self.paths = [path, *(path.fork() for _ in range(whole("workers", workers, 1) - 1))]
+
+    def counted(
+        self, purpose: int, ranges: Sequence[Range], tick: Tick, tally: Callable[[], VoteTally]
+    ) -> Iterator[tuple[Range, Sums]]:
+        """See `Counting.counted`; one range after the other."""
+        return ((ends, self.count(purpose, *ends, tick, tally)) for ends in ranges)
+
+    def only(self, members: Integers) -> "Counter":
+        """See `Counting.only`."""
+        twin = copy.copy(self)
+        first = self.paths[0].only(members)
+        twin.paths = [first, *(first.fork() for _ in self.paths[1:])]
+        return twin
 
     def count(self, purpose: int, start: int, stop: int, tick: Tick, tally: Callable[[], VoteTally]) -> Sums:
         """What tallies count in the samples start … stop − 1, added up; `tick(n)` is called after every n samples."""
@@ -87,9 +122,9 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def shards(samples: int, size: int) -> Iterator[tuple[int, int]]:
-    """Consecutive ranges of `size` samples; the last may be shorter."""
-    return ((first, min(first + size, samples)) for first in range(0, samples, size))
+def shards(samples: int, size: int, start: int = 0) -> Iterator[Range]:
+    """Consecutive ranges of `size` samples from `start` on; the last may be shorter."""
+    return ((first, min(first + size, samples)) for first in range(start, samples, size))
 
 
 PURPOSES = {"pilot": PILOT, "main": MAIN}
@@ -113,19 +148,30 @@ def identity_of(model: nn.Module, data: str, smoothing: Scheme, seed: int, path:
 def take_votes(
     path: Path, problem: Problem, identity: dict[str, Any], samples: int, pilot_samples: int, *, scores: bool = False,
     workers: int | None = None, batch_size: int | None = None, store: str | os.PathLike[str] | None = None,
-    shard_samples: int = 1000, progress: bool | str = False, plans: Sequence[str] = (),
+    shard_samples: int = 1000, progress: bool | str = False, plans: Sequence[str] = (), schedule: Schedule | None = None,
+    crew: Counting | None = None,
 ) -> Votes:  # fmt: skip
     """Count what `path` says about the N nodes of `problem`; `identity` is everything that determines the votes.
 
-    A `progress` that is a text names the bar. The other arguments are those of `sample_votes`, and so are the errors.
+    With a `schedule` nodes stop at its looks, the last of which is after `samples`, and there are no scores. A `progress`
+    that is a text names the bar; a `crew` counts in place of threads. The other arguments are those of `sample_votes`, and
+    so are the errors.
     """
     identity = identity | ({"scores": True} if scores else {})
     folder = None if store is None else FilePath(store)
-    counter = Counter(path, processors() if workers is None else workers, batch_size)
+    counter = crew or Counter(path, processors() if workers is None else workers, batch_size)
     shape, title = (problem.nodes, path.classes), progress if isinstance(progress, str) else "voting"
     with tqdm(total=pilot_samples + samples, unit=" samples", disable=not progress, desc=title) as bar:
         run = partial(_count, counter, shard_samples, bar, folder, tuple(plans))
-        if scores:
+        if schedule is not None:
+            pilot = run("pilot", pilot_samples, identity, partial(no_votes, *shape))
+            law = problem.sampler.smoothing, problem.sampler.total_variation
+
+            def votes(start: int, stop: int, members: Mask | None) -> Integers:
+                return run("main", stop, identity, partial(no_votes, *shape), start, members)["counts"]
+
+            final = {"counts": schedule.take(votes, pilot["counts"], *law)}
+        elif scores:
             pilot = run("pilot", pilot_samples, identity, partial(ClassScoreTally, *shape))
             labels = mean_score_labels(pilot["class_sums"])
             slots = rival_slots(pilot["class_sums"], labels)
@@ -140,31 +186,37 @@ def take_votes(
             )
     counts, sampler = (pilot.pop("counts"), final.pop("counts")), problem.sampler
     manifest = identity | ({"plan": plans[-1]} if plans else {})
+    manifest |= {} if schedule is None else {"until": described(schedule.until, problem.nodes)}
     return Votes(
         *counts, sampler.smoothing, total_variation=sampler.total_variation, manifest=manifest,
         scores=Scores(pilot_sums=pilot["class_sums"], **final) if scores else None,
+        looks=None if schedule is None else schedule.looks,
         independent=True,  # other addresses of the generator
     )  # fmt: skip
 
 
 def _count(
-    counter: Counter, shard: int, bar: "tqdm[Any]", folder: FilePath | None, plans: tuple[str, ...],
-    purpose: str, samples: int, identity: dict[str, Any], tally: Callable[[], VoteTally],
+    counter: Counting, shard: int, bar: "tqdm[Any]", folder: FilePath | None, plans: tuple[str, ...],
+    purpose: str, samples: int, identity: dict[str, Any], tally: Callable[[], VoteTally], first: int = 0,
+    members: Mask | None = None,
 ) -> Sums:  # fmt: skip
-    """All sums of one purpose, from the store in `folder` where it has them."""
-    store = None if folder is None else ShardStore(folder, identity, plans)
-    total: Sums | None = None
-    for start, stop in shards(samples, shard):
-        sums = store.read(purpose, start, stop, tally().sums) if store else None
+    """All sums of one purpose over the samples from `first` on, from the store in `folder` where it has them."""
+    store = None if folder is None else ShardStore(folder, identity | members_identity(members), plans)
+    counter = counter if members is None else counter.only(np.flatnonzero(members))
+    total, missing = tally().sums, []
+    there = store.names() if store else set()
+    for ends in shards(samples, shard, first):
+        sums = store.read(purpose, *ends, total, members) if store and store.name(purpose, *ends) in there else None
         if sums is None:
-            sums = counter.count(PURPOSES[purpose], start, stop, bar.update, tally)
-            if store:
-                store.write(purpose, start, stop, sums)
-        else:
-            # Votes taken earlier must not count towards the rate.
-            if not bar.disable:
-                bar.initial += stop - start
-            bar.update(stop - start)
-        total = sums if total is None else added(total, sums)
-    assert total is not None
+            missing.append(ends)
+            continue
+        # Votes taken earlier must not count towards the rate.
+        if not bar.disable:
+            bar.initial += ends[1] - ends[0]
+        bar.update(ends[1] - ends[0])
+        total = added(total, sums)
+    for ends, sums in counter.counted(PURPOSES[purpose], missing, bar.update, tally):
+        if store:
+            store.write(purpose, *ends, sums)
+        total = added(total, sums)
     return total

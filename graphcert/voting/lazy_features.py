@@ -23,6 +23,7 @@ class Source(Protocol):
     """The rows of which all features of one call are maps."""
 
     columns: int
+    device: torch.device
 
     def product(self, weight: Tensor) -> Tensor:
         """The rows times weight (D, H), in memory that the caller may overwrite."""
@@ -51,14 +52,13 @@ class Rows:
 
     def of(self, source: Tensor) -> Tensor:
         """This map of the rows of `source`; what several maps share is computed once."""
-        known = {id(IDENTITY): source}
+        return self._of({id(IDENTITY): source})
 
-        def value(rows: Rows) -> Tensor:
-            if id(rows) not in known:
-                known[id(rows)] = rows.step(*map(value, rows.parents))
-            return known[id(rows)]
-
-        return value(self)
+    def _of(self, known: dict[int, Tensor]) -> Tensor:
+        # No function inside of `of`: it would hold itself, and with it all matrices, until the garbage is collected.
+        if id(self) not in known:
+            known[id(self)] = self.step(*(parent._of(known) for parent in self.parents))
+        return known[id(self)]
 
 
 IDENTITY = Rows(Tensor.clone, ())
@@ -73,7 +73,7 @@ class Memory:
 
 
 class LazyFeatures(Tensor):
-    """(n, D) float32 on the CPU: the rows of `memory` of `source`, or its value once an operation needed the numbers."""
+    """(n, D) float32: the rows of `memory` of `source`, or its value once an operation needed the numbers."""
 
     source: Source
     memory: Memory
@@ -82,7 +82,7 @@ class LazyFeatures(Tensor):
     def __new__(cls, source: Source, memory: Memory, count: int) -> "LazyFeatures":
         """A tensor of n = `count` rows."""
         make: Any = Tensor._make_wrapper_subclass
-        made: LazyFeatures = make(cls, (count, source.columns), dtype=torch.float32)
+        made: LazyFeatures = make(cls, (count, source.columns), dtype=torch.float32, device=source.device)
         made.source, made.memory = source, memory
         return made
 

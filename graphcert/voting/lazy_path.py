@@ -1,4 +1,7 @@
-"""The path of any module: its features are lazy, and X̃W comes straight from the positions of the ones where W meets them."""
+"""The path of any module: its features are lazy, and X̃W comes straight from the positions of the ones where W meets them.
+
+On the CPU compiled kernels draw and multiply at once; to an accelerator positions travel, and sums are gathered there.
+"""
 
 import copy
 
@@ -6,12 +9,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from graphcert.core.features import exact_product, plain_features
 from graphcert.models.base import Floats, side_by_side
 from graphcert.sampling.simd.row_sums import aligned
 from graphcert.voting import row_maps  # noqa: F401  registers the operations that leave features lazy
+from graphcert.voting.device import Device, Positions, dense_rows, gathered_sums
+from graphcert.voting.footprint import call_bytes
+from graphcert.voting.generic_input import Drawn, GenericInput, Place
 from graphcert.voting.lazy_features import IDENTITY, LazyFeatures, Memory
+from graphcert.voting.model_call import Call
 from graphcert.voting.noisy_graph import Problem
-from graphcert.voting.paths import GenericInput, GenericPath
+from graphcert.voting.paths import GenericPath
 
 Sample = tuple[int, int]
 """(purpose, sample index)"""
@@ -69,6 +77,11 @@ class FirstProducts:
             self._asked[known] += self._learning
         return torch.from_numpy(products[view][:, first : first + weight.shape[1]].copy())
 
+    @property
+    def columns(self) -> int:
+        """Columns of all products side by side."""
+        return int(self._table.shape[1])
+
     def _prepared(self, weights: list[Tensor]) -> tuple[Floats, Floats | None]:
         """Weights side by side (D, ≥ ΣH), and the product of the clean features where that is needed."""
         sampler, x = self._problem.sampler, self._problem.x
@@ -79,7 +92,7 @@ class FirstProducts:
         if sampler.noisy_features and not sampler.shows_clean_rows:
             return table, None
         # In float64, so that its rounding does not depend on threads.
-        return table, (x.numpy().astype(np.float64) @ table.astype(np.float64)).astype(np.float32)
+        return table, exact_product(plain_features(x), table)
 
     def _products(
         self, sample: Sample, table: Floats, clean: Floats | None, drawn: dict[Sample, Floats] | None
@@ -99,22 +112,20 @@ class FirstProducts:
         return out
 
 
-class _NoisyRows:
-    """The feature rows of a union of graphs."""
+class _SentRows:
+    """The feature rows of a union of graphs, which are on the device as positions: so many copies below each other."""
 
-    def __init__(self, given: "LazyInput", graphs: tuple[int, int, int]) -> None:
-        self._input, self._graphs, self.columns = given, graphs, given.problem.x.shape[1]
+    def __init__(self, given: "LazyInput", positions: Positions, copies: int) -> None:
+        self.device, self.columns = given.device.device, given.problem.sampler.columns
+        self._input, self._positions, self._copies = given, positions, copies
 
     def product(self, weight: Tensor) -> Tensor:
-        """The rows times weight (D, H), graph by graph."""
-        purpose, start, count = self._graphs
-        places = [divmod(start + k, self._input.problem.sampler.views.count) for k in range(count)]
-        parts = [self._input.products.of((purpose, sample), view, weight) for sample, view in places]
-        return parts[0] if count == 1 else torch.cat(parts)
+        """The rows times weight (D, H)."""
+        return gathered_sums(self._positions, weight).repeat(self._copies, 1)
 
     def dense(self) -> Tensor:
         """The rows themselves."""
-        return GenericInput.features(self._input, *self._graphs)
+        return dense_rows(self._positions, self.columns).repeat(self._copies, 1)
 
     def note(self, operation: str) -> None:
         """Remember that an operation needed the rows themselves."""
@@ -122,41 +133,108 @@ class _NoisyRows:
 
 
 class LazyInput(GenericInput):
-    """Noisy graphs as `GenericInput` has them, with lazy features.
+    """Noisy graphs as `GenericInput` has them, with lazy features whose positions travel to the device.
 
     `densified` names the operations that needed the dense matrix, in the order of their first call.
     """
 
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem)
-        self.products, self.densified = FirstProducts(problem), dict[str, None]()
+    def __init__(self, problem: Problem, device: Device | None = None) -> None:
+        super().__init__(problem, device)
+        self.densified, self._travels = dict[str, None](), True
+        self._clean = () if problem.sampler.noisy_features else self._clean_positions()
 
     def fork(self) -> "LazyInput":
         """The same with buffers of its own."""
-        twin = LazyInput(self.problem)
-        twin.products, twin.densified = self.products.fork(), self.densified
+        twin = type(self)(self.problem, self.device.fork())
+        twin.densified = self.densified
         return twin
 
-    def features(self, purpose: int, start: int, count: int) -> Tensor:
-        """x (count · N, D) of the graphs start … start + count − 1."""
-        views = self.problem.sampler.views.count
-        self.products.keep({(purpose, sample) for sample in range(start // views, (start + count - 1) // views + 1)})
-        return LazyFeatures(_NoisyRows(self, (purpose, start, count)), Memory(IDENTITY), count * self.problem.nodes)
+    def bytes_of_products(self) -> int:
+        """Bytes of memory of the CPU that first products take."""
+        return 0
+
+    def settle(self) -> None:
+        """What the first calls taught stays as it is."""
+
+    def _x(self, drawn: Drawn) -> Tensor:
+        rows = _SentRows(self, drawn.rows, 1) if drawn.rows else _SentRows(self, self._clean, drawn.count)
+        return LazyFeatures(rows, Memory(IDENTITY), drawn.count * self.problem.nodes)
+
+
+class _MultipliedRows(_SentRows):
+    """The feature rows of a union of graphs, multiplied where they are drawn."""
+
+    _input: "CompiledLazyInput"
+
+    def __init__(self, given: "CompiledLazyInput", drawn: Drawn) -> None:
+        super().__init__(given, (), drawn.count)
+        self._drawn = drawn
+
+    def product(self, weight: Tensor) -> Tensor:
+        """The rows times weight (D, H), graph by graph."""
+        purpose, start, count = self._drawn.purpose, self._drawn.start, self._drawn.count
+        places = [divmod(start + k, self._input.problem.sampler.views.count) for k in range(count)]
+        parts = [self._input.products.of((purpose, sample), view, weight) for sample, view in places]
+        return parts[0] if count == 1 else torch.cat(parts)
+
+    def dense(self) -> Tensor:
+        """The rows themselves."""
+        return self._input.features(self._drawn.purpose, self._drawn.start, self._drawn.count)
+
+
+class CompiledLazyInput(LazyInput):
+    """The same on the CPU, where compiled kernels draw positions and multiply them at once, for all views of a sample."""
+
+    def __init__(self, problem: Problem, device: Device | None = None) -> None:
+        super().__init__(problem, device)
+        self.products = FirstProducts(problem)
+
+    def fork(self) -> "CompiledLazyInput":
+        """The same with buffers of its own."""
+        twin = CompiledLazyInput(self.problem)
+        twin.densified, twin.products = self.densified, self.products.fork()
+        return twin
+
+    def bytes_of_products(self) -> int:
+        """See `LazyInput.bytes_of_products`; those of all views, and one to hand out."""
+        return (self.problem.sampler.views.count + 1) * 4 * self.problem.nodes * self.products.columns
+
+    def settle(self) -> None:
+        """See `FirstProducts.settle`."""
+        self.products.settle()
+
+    def _rows(self, purpose: int, places: list[Place]) -> tuple[Tensor, ...]:
+        self.products.keep({(purpose, sample) for sample, _ in places})
+        return ()
+
+    def _x(self, drawn: Drawn) -> Tensor:
+        return LazyFeatures(_MultipliedRows(self, drawn), Memory(IDENTITY), drawn.count * self.problem.nodes)
+
+
+def lazy_input(problem: Problem, device: Device) -> LazyInput:
+    """Lazy features for a model on a device."""
+    return LazyInput(problem, device) if device.far else CompiledLazyInput(problem, device)
 
 
 class LazyPath(GenericPath):
-    """Any module that runs on the CPU in float32; it is called as on the generic path, and its code runs in every call."""
+    """Any module in float32, on any device; it is called as on the generic path, and its code runs in every call."""
 
     name = "lazy"
     _input: LazyInput
 
-    def __init__(self, problem: Problem, model: nn.Module) -> None:
-        super().__init__(problem, model, LazyInput(problem))
+    def __init__(self, problem: Problem, model: nn.Module, device: Device | None = None) -> None:
+        super().__init__(problem, model, lazy_input(problem, device or Device(Call(model).device)))
 
     @property
     def densified(self) -> tuple[str, ...]:  # type: ignore[override]
         """The operations that needed the dense matrix so far."""
         return tuple(self._input.densified)
+
+    def _bytes_of_a_call(self) -> int:
+        if self._input.densified:
+            return super()._bytes_of_a_call()
+        each = call_bytes(self.problem, self.model)
+        return self.unit * (each.edges + each.narrow) + self._input.bytes_of_products()
 
     def over(self, problem: Problem) -> "LazyPath":
         """See `GraphPath.over`; its first products are learnt from the samples of `agrees_with_torch`."""
@@ -170,5 +248,5 @@ class LazyPath(GenericPath):
             agrees = super().agrees_with_torch()
         except Exception:  # whatever a module says that insists on numbers in memory
             return False
-        self._input.products.settle()
+        self._input.settle()
         return agrees

@@ -11,8 +11,10 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from graphcert.core.arrays import EDGE_VALUES
+from graphcert.core.features import unpacked
+from graphcert.data.feature_tensors import dense_tensor, feature_tensor_of
 from graphcert.errors import InputError, ModelError
-from graphcert.models.base import Floats
+from graphcert.models.base import Floats, SparseFirstModel
 from graphcert.models.rownormalised import Rownormalised
 from graphcert.voting.cache_detection import Input
 from graphcert.voting.callable_contents import code_of, is_shared, modules_in
@@ -216,6 +218,12 @@ def _transposed_adjacency(nodes: int, edge_index: Tensor, weight: Tensor | None,
     return torch.sparse_csr_tensor(pointers, source[order], values, size=(nodes, nodes), check_invariants=False)
 
 
+def _shown(model: nn.Module, x: Tensor) -> Tensor:
+    """Features as a model takes them: sparse rows are for models with a sparse first layer only."""
+    sparse = isinstance(model, SparseFirstModel)
+    return x if sparse else dense_tensor(x, f"the dense features that {type(model).__name__} takes,")
+
+
 class Call:
     """Calls a module, or a copy of it, on its device and with features in the type of its weights.
 
@@ -231,14 +239,18 @@ class Call:
 
     def __call__(self, model: nn.Module, x: Tensor, edges: Tensor, *values: Tensor) -> Any:
         """What the model returns, on the CPU if it is a tensor."""
+        result = self.begun(model, x, edges, *values)
+        return result.cpu() if isinstance(result, Tensor) else result
+
+    def begun(self, model: nn.Module, x: Tensor, edges: Tensor, *values: Tensor) -> Any:
+        """What the model returns, on its device, which may still compute it."""
         extras = dict(zip(self.extras, values, strict=True))
         with torch.inference_mode():
             moved = {
                 name: value.to(self.device, self.dtype if value.is_floating_point() else value.dtype)
                 for name, value in extras.items()
             }
-            result = model(x.to(self.device, self.dtype), edges.to(self.device), **moved)
-        return result.cpu() if isinstance(result, Tensor) else result
+            return model(_shown(model, x).to(self.device, self.dtype), edges.to(self.device), **moved)
 
     def first(self, model: nn.Module, *given: Tensor) -> Any:
         """The same, or `ModelError` if the model cannot be called so."""
@@ -257,6 +269,8 @@ class Call:
             ) from error
 
     def answer(self, model: nn.Module, given: Input) -> Floats:
-        """Logits (N, K) for the arrays of an input; a copy, whatever the model does to its output."""
-        logits: Floats = self(model, *map(torch.from_numpy, given)).float().numpy().copy()
+        """Logits (N, K) for the arrays of an input, sparse features as `packed`; a copy, whatever becomes of the output."""
+        x = given[0] if given[0].ndim > 1 else unpacked(given[0])
+        shown = feature_tensor_of(x), *map(torch.from_numpy, given[1:])
+        logits: Floats = self(model, *shown).float().numpy().copy()
         return logits

@@ -9,18 +9,22 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 from torch import Tensor
-from torch.nn import functional as F
 
-from graphcert.core.arrays import bits_of_normalised
+from graphcert.core.features import bits_of_normalised, packed, plain_features
+from graphcert.core.reading import check_memory
 from graphcert.data import check_binary_features, check_edges, check_features
+from graphcert.data.feature_tensors import dense_tensor, feature_tensor_of, widened
 from graphcert.errors import DataError, InputError
-from graphcert.models.base import edge_rows, sparse_features
+from graphcert.models.base import edge_rows, feature_tensor, sparse_features
 from graphcert.noise import Scheme, as_scheme
 from graphcert.sampling.edge_values import CarriedValues
 from graphcert.sampling.philox import CHECK
 from graphcert.sampling.sampler import Sampler
 from graphcert.voting.cache_detection import Input, Pair
+
+_DENSE = "the dense features that this model needs,"
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,8 @@ class Problem:
     """A clean graph and the sampler around it.
 
     Attributes:
-        x: (N, D) clean features, float32, on the CPU; under hierarchical noise (N, D + 1), and no row is marked.
+        x: (N, D) clean features, float32, on the CPU, dense or as sparse CSR rows as they were given; under hierarchical
+            noise (N, D + 1), and no row is marked.
         sampler: draws noisy versions of it.
         classes: (least, most) number of classes that a model of these data can have; most is None if unknown.
         carried: what a model is shown of the edges beside their ends.
@@ -49,6 +54,17 @@ class Problem:
     def nodes(self) -> int:
         """Number of nodes N."""
         return self.sampler.nodes
+
+    @cached_property
+    def dense_x(self) -> Tensor:
+        """`x` as a dense tensor, for what cannot take sparse rows; `DataError` if there is no memory for it."""
+        return dense_tensor(self.x, _DENSE)
+
+    def check_dense(self, copies: int = 1) -> None:
+        """Raise `DataError` if the features are sparse, and there is no memory for so many dense copies of them."""
+        if self.x.layout is not torch.strided:
+            nodes, columns = self.x.shape
+            check_memory(4 * copies * nodes * columns, f"{_DENSE} of {copies} × {nodes:,} nodes, {columns:,} each,")
 
     @property
     def smoothing(self) -> Scheme:
@@ -77,30 +93,30 @@ class Problem:
             )
         left_out = ignored(ignore)
         _refuse_left_out(data, left_out, takes)
-        x = x.detach().cpu()
         (check_binary_features if smoothing.flips_features else check_features)(x)
         if x.shape[0] == 0:
             raise DataError("the graph has no nodes; give one that has some")
         if x.shape[1] == 0:
             raise DataError("the nodes have no features (D = 0); give them identity features, data.x = torch.eye(N)")
+        x = feature_tensor_of(plain_features(x))
         directed = check_edges(edge_index, x.shape[0])
         carried = CarriedValues.of(data, [name for name in takes if name not in left_out], smoothing)
         smoothing = smoothing.on_graph(directed, carried.kind)
         edges = edge_rows(edge_index, x.shape[0], smoothing.directed)
         sampler = Sampler(sparse_features(x), x.shape[1], edges, smoothing, seed)
-        return cls(F.pad(x, (0, sampler.columns - x.shape[1])), sampler, _classes(data), carried)
+        return cls(widened(x, sampler.columns), sampler, _classes(data), carried)
 
 
 def without_normalisation(data: Any, smoothing: Scheme) -> Any | None:
     """The same data with the bits whose rows were normalised to give x; None if x holds anything else or is not flipped."""
     x = getattr(data, "x", None)
-    if not smoothing.flips_features or not isinstance(x, Tensor) or x.dim() != 2 or x.layout is not torch.strided:
+    if not smoothing.flips_features or not isinstance(x, Tensor) or x.dim() != 2:
         return None
-    bits = bits_of_normalised(x.detach().cpu().numpy())
+    bits = bits_of_normalised(plain_features(x))
     if bits is None:
         return None
     data = copy.copy(data)
-    data.x = torch.from_numpy(bits)
+    data.x = feature_tensor_of(bits)
     return data
 
 
@@ -188,9 +204,13 @@ def beside_strangers(problem: Problem, given: tuple[Tensor, ...]) -> tuple[Tenso
     return *union, *(torch.cat([one, other]) for one, other in zip(values, carried, strict=True))
 
 
-def _features(problem: Problem, sample: int, nodes: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Noisy features of so many nodes, their rows in another order."""
-    sampler, x = problem.sampler, problem.x.numpy()
+def _features(problem: Problem, sample: int, nodes: int, rng: np.random.Generator) -> NDArray[Any]:
+    """Noisy features of so many nodes, their rows in another order; sparse ones as `packed`, of equal size in a pair."""
+    sampler = problem.sampler
+    if problem.x.layout is not torch.strided and not sampler.dense:
+        drawn = feature_tensor(sampler.features(CHECK, sample // 2, sampler.workspace()), sampler.columns)
+        return packed(csr_array(plain_features(drawn))[rng.permutation(nodes)])
+    x = problem.dense_x.numpy()
     if sampler.noisy_features:
         x = np.zeros_like(x)
         sampler.fill_features(CHECK, sample, sampler.workspace(), 0, x)

@@ -4,6 +4,7 @@ import copy
 from hashlib import sha256
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.utils.data import get_worker_info
 from torch_geometric.data import Data
@@ -13,9 +14,10 @@ from graphcert.errors import DataError
 from graphcert.models.rownormalised import normalised_rows
 from graphcert.noise import Law, Scheme, as_scheme
 from graphcert.sampling.philox import TRAIN, seed_key
+from graphcert.voting.generic_input import GenericInput
 from graphcert.voting.model_call import EXTRAS
 from graphcert.voting.noisy_graph import Problem, without_normalisation
-from graphcert.voting.paths import GenericInput
+from graphcert.voting.sparse_input import SparseInput
 
 
 class NoisyTransform(BaseTransform):  # type: ignore[misc]
@@ -32,9 +34,10 @@ class NoisyTransform(BaseTransform):  # type: ignore[misc]
 
     Returns:
         From each call a shallow copy of the data with noisy `x` (N, D), or (N, D + 1) under `Hierarchical` noise, with noisy
-        `edge_index`, and with `edge_weight` and `edge_attr` that belong to it; on the device and in the type of the data.
-        All other attributes are those of the data, but for `e_id`, which names clean edges. Where rows of bits were
-        normalised beforehand, the bits are flipped and the noisy rows normalised, as `sample_votes` does.
+        `edge_index`, and with `edge_weight` and `edge_attr` that belong to it; on the device and in the type of the data;
+        sparse where `x` was sparse and noise leaves zeros. All other attributes are those of the data, but for `e_id`, which
+        names clean edges. Where rows of bits were normalised beforehand, the bits are flipped and the noisy rows normalised,
+        as `sample_votes` does.
 
     Raises:
         InputError: if `smoothing` is none.
@@ -43,7 +46,7 @@ class NoisyTransform(BaseTransform):  # type: ignore[misc]
 
     def __init__(self, smoothing: Scheme | Law, seed: int = 0) -> None:
         self.smoothing, self.seed, self.calls = as_scheme(smoothing), int(seed_key(seed)), 0
-        self._last: tuple[list[tuple[Tensor, int]], int, tuple[GenericInput, bool]] | None = None
+        self._last: tuple[list[tuple[Tensor, int]], int, tuple[GenericInput | SparseInput, bool]] | None = None
 
     def forward(self, data: Data) -> Data:
         """The data under the noise of the next call."""
@@ -61,7 +64,7 @@ class NoisyTransform(BaseTransform):  # type: ignore[misc]
             del noisy.e_id
         return noisy
 
-    def _input(self, data: Data) -> tuple[GenericInput, bool]:
+    def _input(self, data: Data) -> tuple[GenericInput | SparseInput, bool]:
         """What draws noise around a graph, and whether its rows are normalised; kept while the graph is unchanged."""
         seed = self._seed_here()
         parts = [data.x, data.edge_index, *(data.get(name) for name in EXTRAS)]
@@ -75,7 +78,8 @@ class NoisyTransform(BaseTransform):  # type: ignore[misc]
                 return kept
         bits = without_normalisation(data, self.smoothing)
         problem = Problem.of(data if bits is None else bits, self.smoothing.nearest(), seed, takes=EXTRAS)
-        kept = GenericInput(problem), bits is not None
+        sparse = problem.x.layout is not torch.strided and not problem.sampler.dense
+        kept = (SparseInput if sparse else GenericInput)(problem), bits is not None
         self._last = state, seed, kept
         return kept
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from graphcert.models.kernels import edge_sums
+from graphcert.voting.device import sums_over_edges
 from graphcert.voting.lazy_features import HANDLERS, IDENTITY, Handler, LazyFeatures, Memory, Rows
 
 aten = torch.ops.aten
@@ -53,8 +54,10 @@ def _clone(x: LazyFeatures, **options: Any) -> Any:
 
 
 @_handles(aten._to_copy.default)
-def _cast(x: LazyFeatures, *, dtype: Any = None, device: Any = None, layout: Any = None, **options: Any) -> Any:
-    same = dtype in (None, torch.float32) and device in (None, torch.device("cpu")) and layout in (None, torch.strided)
+def _cast(x: LazyFeatures, *, dtype: Any = None, layout: Any = None, **options: Any) -> Any:
+    same = (
+        dtype in (None, torch.float32) and options.get("device") in (None, x.device) and layout in (None, torch.strided)
+    )
     return _clone(x) if same else NotImplemented
 
 
@@ -157,7 +160,7 @@ def _below(tensors: list[Any], dim: int = 0) -> Any:
 @_handles(aten.new_zeros.default)
 def _zeros(x: LazyFeatures, size: list[int], **options: Any) -> Any:
     if options.get("dtype") not in (None, torch.float32) or list(size)[1:] != [x.shape[1]]:
-        return torch.empty(0).new_zeros(size, **options)
+        return torch.empty(0, device=x.device).new_zeros(size, **options)
     count = size[0]
     rows = Rows(lambda y: y.new_zeros(count, y.shape[1]), (IDENTITY,), zero=True)
     return LazyFeatures(x.source, Memory(rows), count)
@@ -170,7 +173,7 @@ def _zeros_like(x: LazyFeatures, **options: Any) -> Any:
 
 def _fresh(operation: Any, x: Any, *args: Any, **options: Any) -> Any:
     """Memory of the same type as lazy features, with nothing of theirs in it."""
-    return operation(torch.empty(0), *args, **options) if _is_lazy(x) else NotImplemented
+    return operation(torch.empty(0, device=x.device), *args, **options) if _is_lazy(x) else NotImplemented
 
 
 for _operation in (aten.new_ones.default, aten.new_full.default, aten.new_empty.default):
@@ -179,6 +182,8 @@ for _operation in (aten.new_ones.default, aten.new_full.default, aten.new_empty.
 
 def _edge_sums(y: Tensor, count: int, source: Tensor, target: Tensor, factor: Tensor | None) -> Tensor:
     """(count, H): row t is the sum of factor · y[s] over the edges (s, t)."""
+    if y.device.type != "cpu":
+        return sums_over_edges(count, source, target, factor, y)
     out = np.zeros((count, y.shape[1]), np.float32)
     weight = np.empty(0, np.float32) if factor is None else factor[:, 0].float().contiguous().numpy()
     edge_sums(source.numpy(), target.numpy(), weight, y.contiguous().numpy(), out)
@@ -191,7 +196,7 @@ def _summed(x: Any, dim: int, index: Tensor, addend: Any, alpha: float = 1) -> A
     if places is None or addend.shape[0] != places.numel() or x.source is not addend.source:
         return NotImplemented
     count = x.shape[0]
-    source, factor = addend.memory.rows.edges or (torch.arange(places.numel()), None)
+    source, factor = addend.memory.rows.edges or (torch.arange(places.numel(), device=places.device), None)
     parents = addend.memory.rows.parents if addend.memory.rows.edges else (addend.memory.rows,)
     sums = Rows(lambda y: _edge_sums(y, count, source, places, factor), parents)
     rows = sums if x.memory.rows.zero else Rows(torch.add, (x.memory.rows, sums))
@@ -254,7 +259,7 @@ def _added_product(bias: Any, x: Any, weight: Any, *, beta: float = 1, alpha: fl
 def _row_sums(x: LazyFeatures, dim: Any, keepdim: bool = False, *, dtype: Any = None) -> Any:
     if list(dim or ()) not in ([1], [-1]) or dtype not in (None, torch.float32):
         return NotImplemented
-    sums = x.product(torch.ones(x.shape[1], 1))
+    sums = x.product(torch.ones(x.shape[1], 1, device=x.device))
     return sums if keepdim else sums[:, 0]
 
 

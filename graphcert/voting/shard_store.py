@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphcert.core.arrays import read_sealed, write_sealed
+from graphcert.core.arrays import Mask, read_sealed, write_sealed
 from graphcert.errors import DataError, VotesError
 from graphcert.voting.vote_sums import Sums
 
@@ -33,8 +33,17 @@ class ShardStore:
         self.folder, self.plans = folder, tuple(plans)
         self.identity = json.loads(json.dumps(identity, sort_keys=True))
 
+    @staticmethod
+    def name(purpose: str, start: int, stop: int) -> str:
+        """The name of the file of one range of samples."""
+        return f"{purpose}-{start:09d}-{stop:09d}.npz"
+
+    def names(self) -> set[str]:
+        """The names of all files that are there: millions of ranges are looked up in it faster than on disk."""
+        return {path.name for path in self.folder.glob("*.npz")}
+
     def _file(self, purpose: str, start: int, stop: int) -> Path:
-        return self.folder / f"{purpose}-{start:09d}-{stop:09d}.npz"
+        return self.folder / self.name(purpose, start, stop)
 
     def write(self, purpose: str, start: int, stop: int, sums: Sums) -> None:
         """Store the sums over the samples start … stop − 1, atomically."""
@@ -45,10 +54,13 @@ class ShardStore:
         compact = {name: array.astype(_smallest(array)) for name, array in sums.items()}
         write_sealed(self._file(purpose, start, stop), description, compact)
 
-    def read(self, purpose: str, start: int, stop: int, empty: Sums | None = None) -> Sums | None:
+    def read(
+        self, purpose: str, start: int, stop: int, empty: Sums | None = None, members: Mask | None = None
+    ) -> Sums | None:
         """The stored sums, or None if they have to be taken (again); raises `VotesError` if they are another run's.
 
-        What is stored must have the names and shapes of `empty`, sums of no samples; None admits any.
+        What is stored must have the names and shapes of `empty`, sums of no samples; None admits any. Of nodes that are no
+        `members` (N,) there are no votes; None for all nodes.
         """
         path = self._file(purpose, start, stop)
         found = next(filter(None, (_intact(path, names) for names in KINDS)), None)
@@ -74,7 +86,7 @@ class ShardStore:
         shapes, wanted = ({k: part.shape for k, part in (given or {}).items()} for given in (sums, empty))
         if empty is not None and shapes != wanted:
             return None
-        return sums if _adds_up(sums, stop - start) else None
+        return sums if adds_up(sums, stop - start, members) else None
 
 
 def _smallest(array: NDArray[np.signedinteger[Any]]) -> type[np.signedinteger[Any]]:
@@ -83,11 +95,12 @@ def _smallest(array: NDArray[np.signedinteger[Any]]) -> type[np.signedinteger[An
     return np.int16 if largest < 2**15 else np.int32 if largest < 2**31 else np.int64
 
 
-def _adds_up(sums: Sums, samples: int) -> bool:
-    """Whether these can be sums over so many samples."""
+def adds_up(sums: Sums, samples: int, members: Mask | None = None) -> bool:
+    """Whether these can be sums over so many samples, in which only `members` (N,) vote; None for all nodes."""
+    wanted: Any = samples if members is None else samples * members
     counted = {name: dimensions for name, dimensions in DIMENSIONS.items() if name in sums}
     return all(array.min(initial=0) >= 0 for array in sums.values()) and all(
-        sums[name].ndim == dimensions and (sums[name].sum(axis=1) == samples).all()
+        sums[name].ndim == dimensions and bool(np.all(wanted == sums[name].sum(axis=1).T))
         for name, dimensions in counted.items()
     )
 

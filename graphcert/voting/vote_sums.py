@@ -24,24 +24,25 @@ from graphcert.votes import BINS, UNIT
 
 @kernel
 def cast_votes(logits, classes, members, counts):  # type: ignore[no-untyped-def]
-    """Add one vote of each of the nodes `members` to `counts` (N, K): the largest logit, ties to the smaller class.
+    """Add one vote of each of the nodes `members` (M,) to `counts` (N, K): the largest of its logits (M, ≥ K), ties to the
+    smaller class.
 
     Returns False, having voted for nobody further, as soon as a logit is not a number.
     """
-    for i in members:
-        best = logits[i, 0]
+    for r in range(members.size):
+        best = logits[r, 0]
         label = 0
         # A NaN never equals itself, and it would never win a comparison: so it has to be looked for.
         sane = best == best
         for k in range(1, classes):
-            value = logits[i, k]
+            value = logits[r, k]
             sane &= value == value
             if value > best:
                 best = value
                 label = k
         if not sane:
             return False
-        counts[i, label] += 1
+        counts[members[r], label] += 1
     return True
 
 
@@ -52,17 +53,17 @@ def quantised(value, total, unit):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def exponentials(logits, i, out):  # type: ignore[no-untyped-def]
-    """out[k] = exp(logits[i, k] − largest) and their sum; infinite logits share everything, as in the limit.
+def exponentials(logits, r, out):  # type: ignore[no-untyped-def]
+    """out[k] = exp(logits[r, k] − largest) and their sum; infinite logits share everything, as in the limit.
 
     Logits must not be NaN.
     """
-    top = logits[i, 0]
+    top = logits[r, 0]
     for k in range(1, out.size):
-        top = max(top, logits[i, k])
+        top = max(top, logits[r, k])
     total = np.float64(0)
     for k in range(out.size):
-        value = logits[i, k]
+        value = logits[r, k]
         # ∞ − ∞ is not a number, but the largest logit needs no subtraction.
         out[k] = np.float32(1) if value == top else np.exp(value - top)
         total += np.float64(out[k])
@@ -71,12 +72,12 @@ def exponentials(logits, i, out):  # type: ignore[no-untyped-def]
 
 @kernel
 def add_class_scores(logits, members, unit, sums):  # type: ignore[no-untyped-def]
-    """Add the scores of all classes of the nodes `members` to `sums` (N, K)."""
+    """Add the scores of all classes of the nodes `members` (M,), by their logits (M, ≥ K), to `sums` (N, K)."""
     out = np.empty(sums.shape[1], np.float32)
-    for i in members:
-        total = exponentials(logits, i, out)
+    for r in range(members.size):
+        total = exponentials(logits, r, out)
         for k in range(out.size):
-            sums[i, k] += quantised(out[k], total, unit)
+            sums[members[r], k] += quantised(out[k], total, unit)
 
 
 _WIDTH = UNIT // BINS
@@ -95,11 +96,12 @@ def add_label_scores(logits, members, labels, slots, sums, squares, histogram, m
     Of each of the J slots of other classes (see `graphcert.votes.rival_slots`), with r the largest of their scores, one
     count in the bin of the margin (UNIT + q − r) / 2, `margins` being (N, B, J): small scores have margins close together.
 
-    Logits (N, ≥ K) float32 must not be NaN in the first K columns, those of `slots` (N, K). Only the last slot is shared.
+    Logits (M, ≥ K) float32, a row per member, must not be NaN in the first K columns, those of `slots` (N, K). Only the
+    last slot is shared.
     """
     out, last = np.empty(slots.shape[1], np.float32), margins.shape[2] - 1
-    for i in members:
-        total = exponentials(logits, i, out)
+    for r in range(members.size):
+        i, total = members[r], exponentials(logits, r, out)
         q = quantised(out[labels[i]], total, UNIT)
         sums[i] += q
         squares[i] += q * q
@@ -130,7 +132,7 @@ class VoteTally:
         self.sums: Sums = {"counts": counts}
 
     def add(self, logits: Floats, members: Integers) -> bool:
-        """Add one vote of each of the nodes `members`, with logits (N, ≥ K) float32; False if one is not a number."""
+        """Add one vote of each of the nodes `members`, with logits (M, ≥ K) float32; False if one is not a number."""
         counts = self.sums["counts"]
         return bool(cast_votes(logits, counts.shape[1], members, counts))
 

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_array
 from torch_geometric.data import Data
 
 import graphcert as gc
@@ -89,6 +90,8 @@ def test_the_same_graph_in_other_clothes() -> None:
         ring(x=torch.nn.Parameter(x), edge_index=edges.to(torch.int32)),
         SimpleNamespace(x=x.numpy(), edge_index=edges.numpy()),
         SimpleNamespace(x=x.tolist(), edge_index=edges.tolist()),
+        SimpleNamespace(x=x.to_sparse_csr(), edge_index=edges),
+        SimpleNamespace(x=csr_array(x.numpy()), edge_index=edges),
     ):
         assert claim().collective(add=3, delete=1, data=data).certified.tolist() == expected
 
@@ -105,7 +108,7 @@ LOOP = torch.tensor([[0, 1, 2], [1, 0, 2]])
         (ring(x=CLEAN.x * float("nan")), "NaN"),
         (ring(x=CLEAN.x[:3]), "3 nodes but the certificate 8; give its own graph"),
         (ring(x=CLEAN.x[:, 0]), r"\(N, D\)"),
-        (ring(x=CLEAN.x.to_sparse()), "dense"),
+        (ring(x=(CLEAN.x * 0.5).to_sparse()), "binary features"),
         (ring(edge_index=LOOP), "self-loop at node 2"),
         (ring(edge_index=CLEAN.edge_index[:, :-1]), "directed"),
         (ring(edge_index=CLEAN.edge_index.repeat(1, 2)), "more than once"),
@@ -115,7 +118,7 @@ LOOP = torch.tensor([[0, 1, 2], [1, 0, 2]])
         (ring(edge_index=CLEAN.edge_index[0]), r"\(2, 2E\)"),
         (SimpleNamespace(), "features x"),
         (np.zeros((N, 2)), "features x"),
-        (SimpleNamespace(x=[[1], [1, 2]], edge_index=[[], []]), "dense"),
+        (SimpleNamespace(x=[[1], [1, 2]], edge_index=[[], []]), "array"),
     ],
 )
 def test_what_is_no_graph_of_the_noise_is_refused(data, words: str, known: bool) -> None:

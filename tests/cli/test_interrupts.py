@@ -56,7 +56,10 @@ def test_the_chain_stops_and_says_how_to_continue(server, tmp_path, stage, numbe
     arguments = [*SMALL[:-1], *options, "--out", str(folder)]
     server.start(*arguments)
     server.wait_for(text)
-    time.sleep(0.3)
+    if stage == "training":
+        time.sleep(0.3)
+    else:
+        server.wait_until(lambda: any((folder / "votes").glob("main-*.npz")))
     line = interrupted(server, number)
     assert {signal.SIGINT: "graphcert: interrupted", signal.SIGTERM: "graphcert: terminated"}[number] in line
     assert command_in(line) == ["graphcert", *arguments]
@@ -140,9 +143,10 @@ def test_training_a_segmenter_keeps_its_weights_and_says_that_it_begins_anew(ser
     assert "training cannot be continued, start it again with: graphcert segment train" in line
     assert network.is_file()
     server.start("segment", *pictures, "--model", network, "--sigma", "0.1", "--samples", "10000000", "--out", run)
-    server.wait_until(lambda: list(run.rglob("pilot-*.npz")))
+    server.wait_until(lambda: list(run.rglob("main-*.npz")))
     line = interrupted(server, signal.SIGTERM)
-    assert f"{run} keeps 1 shard of votes; continue with" in line
+    kept = len(list(run.rglob("*-*.npz")))
+    assert f"{run} keeps {kept} shard{'s' if kept > 1 else ''} of votes; continue with" in line
     assert left(tmp_path) == []
 
 

@@ -32,7 +32,7 @@ OF_NEW_RUNS = {
     "--keep": "3", "--clusters": "2", "--levels": "2", "--partition": "spectral", "--affinity": "pagerank",
     "--samples": "5000", "--pilot-samples": "70", "--scores": None, "--look-again": None, "--seed": "7", "--split": "1",
     "--dataset-option": "nodes=5", "--model-option": "hidden=8", "--training-option": "epochs=3", "--batch-size": "3",
-    "--workers": "1", "--collective": "milp", "--time-limit": "3", "--receptive-field": None,
+    "--workers": "1", "--memory": "2GiB", "--collective": "milp", "--time-limit": "3", "--receptive-field": None,
 }  # fmt: skip
 
 
@@ -52,8 +52,8 @@ def test_several_options_are_named_together(certified, run):
 
 
 @pytest.mark.parametrize("flag", [f for f in OF_NEW_RUNS if f not in (
-    "--config", "--samples", "--pilot-samples", "--scores", "--look-again", "--batch-size", "--workers", "--collective",
-    "--time-limit", "--receptive-field")])  # fmt: skip
+    "--config", "--samples", "--pilot-samples", "--scores", "--look-again", "--batch-size", "--workers", "--memory",
+    "--collective", "--time-limit", "--receptive-field")])  # fmt: skip
 def test_a_file_of_settings_is_not_overruled_without_a_word(certified, run, tmp_path, flag):
     value = OF_NEW_RUNS[flag]
     arguments = [flag, *([] if value is None else [value])]
@@ -81,7 +81,9 @@ def test_options_without_effect_are_refused(run, tmp_path, arguments):
     assert not (tmp_path / "new").exists()
 
 
-@pytest.mark.parametrize("arguments", [("--workers", 2), ("--method", "naive", "--time-limit", 3), ("--compare",)])
+@pytest.mark.parametrize(
+    "arguments", [("--workers", 2), ("--memory", "2GiB"), ("--method", "naive", "--time-limit", 3), ("--compare",)]
+)
 def test_collective_refuses_what_it_cannot_use(certified, run, arguments):
     before = content(certified)
     code, out, err = run("collective", certified, "--add", "0:3", *arguments)

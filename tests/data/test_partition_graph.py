@@ -202,7 +202,7 @@ TRIANGLE = graph(3, [(0, 1), (1, 2), (0, 2)])
         ({"clusters": True}, "clusters must be a whole number, got True"),
         ({"clusters": None}, "clusters must be a whole number, got None"),
         ({"clusters": 4}, "4 clusters are more than the 3 nodes of the graph; ask for fewer"),
-        ({"method": "kmeans"}, "partition method must be one of metis, spectral, louvain, label_propagation, got 'kmeans'"),
+        ({"method": "kmeans"}, "metis, spectral, louvain, label_propagation, consecutive, got 'kmeans'"),
         ({"method": ["metis"]}, "partition method must be one of"),
         ({"affinity": "distance"}, "cluster affinity must be one of edges, pagerank, got 'distance'"),
         ({"affinity": None}, "cluster affinity must be one of"),

@@ -119,7 +119,7 @@ def test_what_is_no_plain_array_is_refused(payload):
 def test_sparse_matrices_are_read_exactly():
     matrix = sp.random(7, 5, 0.4, "csr", rng=np.random.default_rng(0), dtype=np.float32)
     read = unpickle_csr(pickle.dumps(sp.csr_matrix(matrix), 3))
-    assert np.array_equal(read.dense(), matrix.toarray())
+    assert np.array_equal(read.features(), matrix.toarray())
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def test_real_features_pass_only_where_they_are_admitted():
     [
         ({"x": None}, "is missing; .*torch.eye"),
         ({"x": torch.zeros(3)}, "shape"),
-        ({"x": torch.eye(3).to_sparse()}, "dense tensor"),
+        ({"x": torch.eye(3).to_sparse(1)}, "a sparse CSR tensor"),
         ({"x": torch.zeros(3, 2, dtype=torch.float64)}, r"float32, found torch\.float64"),
         ({"x": torch.zeros(3, 2, dtype=torch.bool)}, "float32"),
         ({"x": torch.tensor([[0.0], [float("nan")], [1.0]])}, "NaN or infinite"),

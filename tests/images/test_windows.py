@@ -29,5 +29,7 @@ def test_a_window_holds_all_that_is_within_reach(height, width, reach, stride, d
 
 def test_without_a_reach_the_window_is_the_image():
     assert Window.around(np.array([3]), 2, 4).shape == (2, 4)
-    assert Window.around(np.arange(8), 2, 4).whole
-    assert not Window.around(np.array([5]), 2, 4, reach=0).whole
+    everything = Window.around(np.arange(8), 2, 4)
+    assert np.array_equal(everything.inside, everything.members)
+    assert Window.around(np.array([5]), 2, 4).inside.tolist() == [5]
+    assert Window.around(np.array([5]), 2, 4, reach=0).inside.tolist() == [0]

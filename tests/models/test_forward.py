@@ -6,9 +6,10 @@ import torch
 from model_cases import CASES, assert_close, case_name, random_graph, random_model
 from scipy import sparse
 
-from graphcert.models import MODELS, SparseFirstModel
+from graphcert.models import MODELS, SparseFirstModel, build_model
 from graphcert.models.base import feature_tensor, padded, sparse_features, upper_triangle
 from graphcert.sampling.csr import CSR
+from graphcert.sampling.local_graph import LocalGraph
 
 every_model = pytest.mark.parametrize(("name", "options"), CASES, ids=[case_name(case) for case in CASES])
 GRAPHS = {
@@ -23,7 +24,7 @@ GRAPHS = {
 def compiled_logits(model, x, graph, classes, forward=None):
     forward = forward or model.compiled(len(x))
     hidden = padded(x @ model.first_weight(), 1)
-    return torch.from_numpy(forward(hidden, graph)[:, :classes].copy())
+    return torch.from_numpy(forward(hidden, LocalGraph.whole(graph, model.layers))[:, :classes].copy())
 
 
 @every_model
@@ -137,3 +138,18 @@ def test_positions_survive_the_way_to_tensors_and_back():
     back = CSR.of((both + both.T).tocsr())
     assert (back.indptr == graph.indptr).all()
     assert (back.indices == graph.indices).all()
+
+
+@pytest.mark.parametrize("name", ["gcn", "sgc", "appnp"])
+def test_propagation_in_parts_is_the_same_to_the_bit(name, monkeypatch):
+    found = []
+    generator = torch.Generator().manual_seed(0)
+    x, edges = torch.rand(50, 6, generator=generator), torch.randint(50, (2, 400), generator=generator)
+    for at_once in (2**26, 40):
+        monkeypatch.setattr("graphcert.models.scatter._AT_ONCE", at_once)
+        torch.manual_seed(1)
+        model = build_model(name, 6, 3).eval()
+        logits = model(x, edges)
+        found.append((logits, torch.autograd.grad(logits.square().sum(), list(model.parameters()))))
+    assert torch.equal(found[0][0], found[1][0])
+    assert all(torch.equal(one, other) for one, other in zip(found[0][1], found[1][1], strict=True))

@@ -14,6 +14,7 @@ from torch_geometric.nn import APPNP, GATConv, GATv2Conv, GCNConv, GINConv, SAGE
 from graphcert.models import APPNP as OwnAPPNP
 from graphcert.models.base import padded
 from graphcert.models.recognised import recognised
+from graphcert.sampling.local_graph import LocalGraph
 
 NODES, HIDDEN, CLASSES = 40, 12, 3
 
@@ -161,15 +162,19 @@ def random(model, seed=0):
     return model.eval()
 
 
+def first_products(program, x):
+    return np.ascontiguousarray(x.numpy() @ padded(program.first_weight(), 1))
+
+
 def computed(program, x, graph):
     """What the kernels make of x, by the same way as on the sparse path."""
-    hidden = np.ascontiguousarray(x.numpy() @ padded(program.first_weight(), 1))
+    hidden, whole = first_products(program, x), LocalGraph.whole(graph, program.layers)
     layer = program.row_layer()
     if layer is not None:
         bias, weight = layer
         hidden = padded(torch.from_numpy(np.maximum(hidden + bias, 0) @ weight.T), 1)
-        return program.compiled_views(NODES, np.zeros(NODES, np.int64))(hidden, graph)[:, :CLASSES]
-    return program.compiled(NODES)(hidden, graph)
+        return program.compiled_views(NODES, np.zeros(NODES, np.int64))(hidden, whole)[:, :CLASSES]
+    return program.compiled(NODES)(hidden, whole)
 
 
 @pytest.mark.parametrize("name", KNOWN)

@@ -176,14 +176,13 @@ def test_a_layer_that_follows_row_by_row_is_the_same_layer_of_the_first_layer(sc
     bias = generator.normal(size=width).astype(np.float32)
     first = np.full((one.views.count, NODES, width), np.nan, np.float32)
     one.first_layer(MAIN, 2, weight, first, work)
-    columns = one.views.count * classes
-    fused, after = (np.full((NODES, columns + 3), np.nan, np.float32) for _ in range(2))
+    fused, after = (np.full((one.views.count * NODES, classes + 3), np.nan, np.float32) for _ in range(2))
     one.first_layer(MAIN, 2, weight, fused, work, layer=(bias, products))
     rectified_rows(first.reshape(-1, width), bias, products, after)
     expected = np.maximum(first.astype(np.float64) + bias, 0) @ products.T.astype(np.float64)
     for found in (fused, after):
-        np.testing.assert_allclose(found[:, :columns], np.concatenate(expected, axis=1), rtol=0, atol=2e-3)
-        assert np.isnan(found[:, columns:]).all()
+        np.testing.assert_allclose(found[:, :classes], np.concatenate(expected), rtol=0, atol=2e-3)
+        assert np.isnan(found[:, classes:]).all()
 
 
 def test_equal_levels_are_isotropic_bit_for_bit():

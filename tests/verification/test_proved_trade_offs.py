@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import graphcert as gc
 from graphcert.errors import UnsupportedError
 from graphcert.verification.atoms import Disjoint, Flips, Part, Reweighted, TradeOff
+from graphcert.verification.pairs import Pairs
 from graphcert.verification.real_laws import survives_shift
 
 LEVELS = np.concatenate([np.linspace(0, 1, 41), 1 - np.logspace(-14, -2, 13), np.logspace(-14, -2, 13)])
@@ -86,21 +87,21 @@ def test_what_lies_on_the_line_is_decided_in_integers() -> None:
     # lower(p) = p/3 up to 3/4 and 1/4 + 3(p − 3/4) beyond: one half at p = 5/6, and no float is that.
     line = 5 / 6
     assert Fraction(line) > Fraction(5, 6)
-    kept, integers = found.survives(np.array([np.nextafter(line, 0), line, 0.9, 0.7]))
+    kept, integers = found.survives(Pairs.of(np.array([np.nextafter(line, 0), line, 0.9, 0.7]), None))
     assert kept.tolist() == [False, True, True, False]
     assert integers == 2
     # Against one other class: lower(pA) > upper(pB) = 1 − lower(1 − pB), with equality at pA = 3/4 and pB = 1/12.
     label, other = np.array([0.75, np.nextafter(0.75, 1), 0.75]), np.array([0.25, 0.25, 0.0])
-    kept, integers = found.survives(label, other)
+    kept, integers = found.survives(Pairs.of(label, other))
     assert kept.tolist() == [False, False, True]
     assert integers == 0
     kept, integers = found.survives(
-        np.array([0.5, np.nextafter(0.5, 1), 0.5]), np.array([0.5, 0.5, np.nextafter(0.5, 0)])
+        Pairs.of(np.array([0.5, np.nextafter(0.5, 1), 0.5]), np.array([0.5, 0.5, np.nextafter(0.5, 0)]))
     )
     assert not kept.any()
     nothing = TradeOff([])
     kept, integers = nothing.survives(
-        np.array([0.5, np.nextafter(0.5, 1), 0.3]), np.array([0.5, 0.5, np.nextafter(0.3, 0)])
+        Pairs.of(np.array([0.5, np.nextafter(0.5, 1), 0.3]), np.array([0.5, 0.5, np.nextafter(0.3, 0)]))
     )
     assert kept.tolist() == [False, True, True]
     assert integers == 3

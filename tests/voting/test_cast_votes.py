@@ -18,7 +18,7 @@ def votes(logits, members=EVERYBODY):
     padded = np.full((NODES, PADDED), np.inf, np.float32)
     padded[:, :CLASSES] = logits
     counts = np.full((NODES, CLASSES), 5, np.int64)
-    return bool(cast_votes(padded, CLASSES, members, counts)), counts - 5
+    return bool(cast_votes(padded[members], CLASSES, members, counts)), counts - 5
 
 
 @given(LOGITS)

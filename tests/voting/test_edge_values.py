@@ -12,8 +12,8 @@ import graphcert as gc
 from graphcert.errors import DataError, InputError
 from graphcert.noise import BernoulliFlip
 from graphcert.sampling.philox import MAIN
+from graphcert.voting.generic_input import GenericInput
 from graphcert.voting.noisy_graph import Problem, lookalikes
-from graphcert.voting.paths import GenericInput
 
 EDGES = small_graph().edge_index
 NOISES = {

@@ -16,8 +16,9 @@ from graphcert.noise import Ablation, BernoulliFlip, Gaussian, Hierarchical, Par
 from graphcert.sampling.philox import MAIN
 from graphcert.voting import sample_votes
 from graphcert.voting.noisy_graph import Problem
-from graphcert.voting.paths import GenericPath, SparsePath
+from graphcert.voting.paths import GenericPath
 from graphcert.voting.sample import choose_path
+from graphcert.voting.sparse_path import SparsePath
 
 FLIPS, EDGES = BernoulliFlip(0.05, 0.4), BernoulliFlip(0.02, 0.3)
 PARTITION = Partition.of_affinity(np.arange(NODES) % 3, np.arange(9).reshape(3, 3))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import voting_server
-from voting_server import PILOT, SAMPLES, SHARD, take
+from voting_server import PILOT, SAMPLES, SHARD, contents, take
 
 from graphcert.voting.counting import Counter, shards
 
@@ -42,10 +42,6 @@ def uninterrupted(request, tmp_path_factory):
     began = time.monotonic()
     votes = take(request.param, folder)
     return request.param, votes, contents(folder), (time.monotonic() - began) / len(SHARDS)
-
-
-def contents(folder):
-    return {file.name: file.read_bytes() for file in folder.glob("*.npz")}
 
 
 def file_name(purpose, start, stop):

@@ -1,5 +1,8 @@
 """Lazy features give what dense ones give; maps of rows stay lazy, and everything else says that it made them dense."""
 
+import gc
+import weakref
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -21,7 +24,7 @@ SOURCE, TARGET = EDGES
 class Counted:
     """Rows that count how often they are multiplied, and what needs them."""
 
-    columns = COLUMNS
+    columns, device = COLUMNS, torch.device("cpu")
 
     def __init__(self):
         self.products, self.noted = 0, []
@@ -223,3 +226,16 @@ def test_what_is_no_number_under_dense_rows_is_none_under_lazy_ones(name):
     expected = NO_NUMBERS[name](X) @ WEIGHT
     assert expected.isnan().any()
     torch.testing.assert_close(NO_NUMBERS[name](x) @ WEIGHT, expected, equal_nan=True)
+
+
+def test_what_was_computed_is_freed_at_once():
+    """A matrix that waits for the garbage collector is one more per sample."""
+    x, source = lazy()
+    made = []
+    source.product = lambda weight: made.append(weakref.ref(rows := X @ weight)) or rows
+    gc.disable()
+    try:
+        add_up(x) @ WEIGHT
+        assert made[0]() is None
+    finally:
+        gc.enable()

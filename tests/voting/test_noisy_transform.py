@@ -14,8 +14,8 @@ from voting_cases import FEATURES, NODES, NOISE, small_graph
 import graphcert as gc
 from graphcert.errors import DataError, InputError
 from graphcert.sampling.philox import CHECK, MAIN, PILOT, TRAIN, VALIDATION
+from graphcert.voting.generic_input import GenericInput
 from graphcert.voting.noisy_graph import Problem
-from graphcert.voting.paths import GenericInput
 
 DATA = small_graph()
 

@@ -24,8 +24,9 @@ from graphcert.noise import Smoothing
 from graphcert.sampling.philox import CHECK, MAIN, PILOT
 from graphcert.voting import sample_votes
 from graphcert.voting.noisy_graph import Problem
-from graphcert.voting.paths import GenericInput, GenericPath, SparsePath
+from graphcert.voting.paths import GenericPath
 from graphcert.voting.sample import choose_path
+from graphcert.voting.sparse_path import SparsePath
 
 LOCALIZED = COMMON_NOISE["localized"]
 NOISE = {
@@ -282,14 +283,3 @@ def test_forks_share_nothing_that_a_sample_writes_to():
         assert not np.array_equal(twin.logits(MAIN, 2), expected)
         assert np.array_equal(expected, kept)
         assert np.array_equal(twin.logits(MAIN, 1), kept)
-
-
-@pytest.mark.parametrize("noise", ["features", "edges", "both", "localized"])
-def test_features_that_travel_as_positions_are_the_same(noise):
-    """As they do to an accelerator; here the way there and back is on one processor."""
-    problem = Problem.of(small_graph(), NOISE[noise], 3)
-    stays, travels = GenericInput(problem), GenericInput(problem)
-    travels._travels = True
-    for start, count in ((0, 1), (3, 4)):
-        for one, other in zip(stays.union(MAIN, start, count), travels.union(MAIN, start, count), strict=True):
-            assert torch.equal(one, other)

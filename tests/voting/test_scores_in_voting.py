@@ -77,7 +77,7 @@ def test_the_label_score_is_the_class_score_of_the_label_and_falls_into_its_bin(
     labels = np.array([0, 2, 1, 2])
     sums, squares, histogram = np.zeros(4, np.int64), np.zeros(4, np.int64), np.zeros((4, BINS), np.int64)
     slots, margins = rival_slots(np.zeros((4, CLASSES), int), labels), np.zeros((4, BINS, CLASSES - 1), np.int32)
-    add_label_scores(logits, members, labels, slots, sums, squares, histogram, margins)
+    add_label_scores(logits[members], members, labels, slots, sums, squares, histogram, margins)
     expected = np.where(np.isin(np.arange(4), members), quantised(logits)[np.arange(4), labels], 0)
     assert (sums == expected).all()
     assert (squares == expected**2).all()

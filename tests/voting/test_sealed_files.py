@@ -182,7 +182,7 @@ def test_the_memory_that_a_file_may_take_is_set_by_the_environment(tmp_path, mon
 
 def test_without_a_setting_half_of_the_free_memory_is_allowed(monkeypatch):
     monkeypatch.delenv("GRAPHCERT_MEMORY", raising=False)
-    monkeypatch.setattr(reading, "_free", lambda: iter([2**40, 2**33, 2**36]))
+    monkeypatch.setattr(reading, "free_memory", lambda: 2**33)
     assert reading.memory_limit() == 2**32
     reading.check_memory(2**32, "a file")
     with pytest.raises(DataError, match=r"a file would take 4\.1 GiB of memory, but 4\.0 GiB are allowed"):

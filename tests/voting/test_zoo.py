@@ -293,7 +293,6 @@ REFUSED_DATA = {
     "no features": ({"x": None}, "data.x = torch.eye"),
     "float64": ({"x": BITS.double()}, r"data.x.float\(\)"),
     "whole numbers": ({"x": BITS.long()}, r"data.x.float\(\)"),
-    "sparse": ({"x": BITS.to_sparse()}, r".to_dense\(\)"),
     "real numbers under flips": ({"x": BITS + 0.25}, r"\(data.x != 0\).float\(\)"),
     "NaN": ({"x": BITS * float("nan")}, "replace them"),
     "loop": ({"edge_index": undirected((0, 1), (2, 2))}, "remove_self_loops"),

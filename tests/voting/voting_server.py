@@ -28,6 +28,11 @@ def take(kind, folder):
     return sample_votes(model, small_graph(800), noise, SAMPLES, PILOT, 7, **options)
 
 
+def contents(folder):
+    """The shards in a folder of votes, by name."""
+    return {file.name: file.read_bytes() for file in folder.glob("*.npz")}
+
+
 def serve():
     for kind in MODELS:
         take(kind, None)  # compile

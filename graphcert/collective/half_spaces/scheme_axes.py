@@ -10,6 +10,7 @@ from graphcert.collective.half_spaces.localized_problem import LocalizedProblem,
 from graphcert.collective.half_spaces.receptive_problem import check_reach
 from graphcert.collective.receptive_field import edge_columns, receptive_field
 from graphcert.collective.solvers.program import UNLIMITED, BoolArray, FloatArray, IntArray, Sparse
+from graphcert.core.features import ones_per_row, plain_features
 from graphcert.errors import InputError
 from graphcert.noise import AXES, BernoulliFlip, Scheme, Views
 from graphcert.tradeoff.half_spaces import Order
@@ -82,8 +83,9 @@ def smoothing_problem(
     axes = scheme_axes(views, smoothing.perturbs("features"), data, smoothing.directed)
     weights, groups = axis_weights(axes.laws, axes.law_of_axis, axes.deletes, orders), axes.groups
     if kinds is not None:
-        pairs, groups = np.unique([groups, kinds], axis=1, return_inverse=True)
-        weights = weights[:, pairs[0]]
+        several = int(kinds.max(initial=0)) + 1
+        pairs, groups = np.unique(groups * several + kinds, return_inverse=True)
+        weights = weights[:, pairs // several]
     return LocalizedProblem(
         groups=groups.ravel(),
         eta=eta,
@@ -98,14 +100,14 @@ def _capacity(smoothed_features: bool, views: Views[BernoulliFlip], data: Any, d
 
     Features that are not smoothed need not be bits; nothing is assumed about how often they can change.
     """
-    features = np.asarray(data.x)
+    features = plain_features(data.x)
     block, blocks = views.block, views.feature_law.shape[1]
     if features.shape[0] != block.size:
         raise InputError(
             f"the graph has {features.shape[0]} nodes but the certificate {block.size}; give its own graph"
         )
     sizes = np.bincount(block, minlength=blocks)
-    ones = np.bincount(block, (features != 0).sum(axis=1), blocks).astype(np.int64)
+    ones = np.bincount(block, ones_per_row(features), blocks).astype(np.int64)
     low, high = np.triu_indices(blocks)
     between = np.zeros((blocks, blocks), np.int64)
     np.add.at(between, tuple(np.sort(block[edge_columns(data, directed=directed)], axis=0)), 1)
@@ -131,7 +133,7 @@ def smoothing_places(smoothing: Scheme, data: Any) -> dict[str, IntArray]:
     Raises:
         InputError: if the partition is one of another number of nodes.
     """
-    nodes = len(data.x)
+    nodes = plain_features(data.x).shape[0]
     views = Views.of_flips(smoothing, nodes)
     ends = edge_columns(data.edge_index, nodes, smoothing.directed)
     if ends.size and int(ends.max()) >= views.block.size:
@@ -182,8 +184,9 @@ def scheme_perception(smoothing: Scheme, nodes: int, data: Any, layers: int, nor
         )
         for axis in ("feature_add", "edge_delete")
     }
-    ones = (np.asarray(data.x) != 0).sum(axis=1)
-    room = {"feature_add": np.asarray(data.x).shape[1] - ones, "feature_delete": ones}
+    features = plain_features(data.x)
+    ones = ones_per_row(features)
+    room = {"feature_add": features.shape[1] - ones, "feature_delete": ones}
     return SchemePerception(
         dict(zip(_CLASSES, (field["feature_add"], field["feature_add"], field["edge_delete"]), strict=True)),
         {axis: places[axis] for axis in _CLASSES},

@@ -20,6 +20,7 @@ import numpy as np
 from graphcert.collective.exact import TightProblem
 from graphcert.collective.half_spaces.scheme_axes import SchemeAxes, scheme_axes
 from graphcert.collective.solvers.program import UNLIMITED, BoolArray, FloatArray, IntArray
+from graphcert.core.features import are_bits, ones_per_row, plain_features
 from graphcert.noise import AXES, Budget, Scheme, Views
 from graphcert.tradeoff.disjoint_support import selection_mass
 
@@ -276,10 +277,11 @@ def hierarchical_problem(
     blocks = views.feature_law.shape[1]
     rows = np.bincount(views.block, minlength=blocks)
     axes = scheme_axes(flips, True, data, smoothing.directed)
-    if data is None or (ablated and not np.isin(data.x, (0, 1)).all()):  # bits of other features are not counted here
+    features = None if data is None else plain_features(data.x)
+    if features is None or (ablated and not are_bits(features)):  # bits of other features are not counted here
         content = tuple(BlockRows(None, 0, int(number)) for number in rows)
     else:
-        ones, width = (np.asarray(data.x) != 0).sum(axis=1), int(np.asarray(data.x).shape[1])
+        ones, width = ones_per_row(features), int(features.shape[1])
         content = tuple(BlockRows(ones[views.block == j], width, int(number)) for j, number in enumerate(rows))
     room = tuple(
         np.array([0, UNLIMITED])

@@ -122,11 +122,12 @@ def class_counts(content: ReportContent, labels: NDArray[np.int64]) -> list[tupl
 def abstention_threshold(content: ReportContent) -> float | None:
     """The smallest share of votes for the predicted label that is certified without any change; None if none is.
 
-    The multi-class rule, which depends on the votes for other classes, has the smallest one among certified targets.
+    The multi-class rule, which depends on the votes for other classes, has the smallest one among certified targets, and so
+    have nodes that stopped at looks of their own.
     """
     certificate, votes = content.certificate, content.votes
-    if certificate.method != "binary":
-        shares = votes.successes[~certificate.abstained] / votes.samples
+    if certificate.method != "binary" or votes.looks is not None:
+        shares = (votes.successes / votes.node_samples)[~certificate.abstained]
         return float(shares.min()) if shares.size else None
 
     def claimed(successes: int) -> bool:

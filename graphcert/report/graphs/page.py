@@ -114,8 +114,8 @@ def limits(content: ReportContent) -> Section:
     scope = "some claim is wrong" if certificate.simultaneous else "a given claim is wrong"
     points = [
         f"The guarantee is statistical: with probability up to α = {certificate.alpha:g} over the "
-        f"{number(votes.samples)} samples {scope}. Keeping the best of several seeds voids it, and so does choosing the "
-        "number of samples, α or the targets after seeing a certificate.",
+        f"{certificate._samples_words()} samples {scope}. Keeping the best of several seeds voids it, and so does "
+        "choosing the number of samples, α or the targets after seeing a certificate.",
         "It speaks about the smoothed classifier, which answers by majority vote under noise. A single prediction of "
         "the base classifier, with or without noise, is not protected; only the vote is, and has to be deployed.",
         "The smoothing scheme was fixed on the graph as it was given. Noise that is chosen anew from a changed graph "

@@ -81,7 +81,7 @@ def _numbers(content: ReportContent, grid: BudgetGrid) -> Markup:
 def abstentions(content: ReportContent) -> Section:
     """The histogram of votes beside the abstentions in words, then the counts per class."""
     certificate, votes = content.certificate, content.votes
-    shares, targets, known = votes.successes / votes.samples, certificate.targets, content.truth >= 0
+    shares, targets, known = votes.successes / votes.node_samples, certificate.targets, content.truth >= 0
     correct = certificate.correct(content.truth) & known
     groups = [
         ("correct", shares[targets & correct], CORRECT),
@@ -106,8 +106,8 @@ def _abstention_words(content: ReportContent) -> list[str]:
     count = int(silent.sum())
     found = [
         f"{number(count)} of {number(claims)} targets ({percent(count, claims)}) abstain: fewer of their "
-        f"{number(votes.samples)} votes went to the predicted label than a proof needs. They count as not certified at "
-        "every budget, and not even their label is claimed."
+        f"{certificate._samples_words()} votes went to the predicted label than a proof needs. They count as not certified "
+        "at every budget, and not even their label is claimed."
     ]
     known, right = content.truth >= 0, certificate.correct(content.truth)
     rates = [

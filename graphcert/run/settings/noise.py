@@ -82,7 +82,7 @@ class SmoothingConfig:
     edges: RatesConfig = field(default_factory=RatesConfig)
     clusters: int = setting(1, "Clusters of localized smoothing; 1 is isotropic.")
     levels: int | None = setting(None, "Noise levels of localized smoothing (default: one per cluster).")
-    partition: str = setting("metis", "metis, spectral, louvain or label_propagation.")
+    partition: str = setting("metis", "metis, spectral, louvain, label_propagation or consecutive.")
     affinity: str = setting("edges", "Rank clusters by edges or pagerank.")
     select: float | tuple[float, ...] | None = setting(
         None, "Hierarchical noise: probability that a node's row gets the feature noise; near:far with --clusters.",

@@ -94,14 +94,45 @@ def _short(words: str) -> str:
     return repr(words if len(words) <= 60 else f"{words[:57]}…")
 
 
+def until_budgets(text: str) -> list[dict[str, int | float]]:
+    """Budgets written as "add=2,delete=5", one number per axis, several separated by semicolons; else `InputError`."""
+    budgets: list[dict[str, int | float]] = []
+    for part in text.split(";"):
+        budget: dict[str, int | float] = {}
+        for item in part.split(","):
+            axis, found, number = (word.strip() for word in item.partition("="))
+            if not found or axis not in SWEEP_AXES or axis in budget or len(values := sweep_values(axis, number)) != 1:
+                raise InputError(
+                    f'until takes budgets such as "add=2,delete=5" with one number per axis ({", ".join(SWEEP_AXES)}), got '
+                    f"{_short(text)}"
+                )
+            budget[axis] = values[0]
+        budgets.append(budget)
+    return budgets
+
+
 @dataclass(frozen=True)
 class SamplingConfig:
-    """How many votes, and whether class scores are counted with them."""
+    """How many votes, and whether class scores are counted with them.
 
-    samples: int = setting(10_000, "Final samples, which bound the probabilities (default: 10000).")
+    With `until` (budgets as `until_budgets` reads them) a node takes part only until it is decided for these budgets, and
+    `samples` are the most that it can have; the share `undecided` of the targets, .005 by default, may stay undecided.
+    """
+
+    samples: int = setting(
+        10_000, "Final samples, which bound the probabilities; with --until the most (default: 10000).", "--samples",
+        "--max-samples",
+    )  # fmt: skip
     pilot_samples: int = setting(1_000, "Independent samples that choose the labels (default: 1000).")
     scores: bool = setting(
         False, "Count class scores too, for the classifier of the largest mean score.", "--scores/--no-scores"
+    )
+    until: str | None = setting(
+        None, 'Stop a node once it is decided for these budgets: "add=2,delete=5", or several, "add=2; delete=5".',
+        metavar="BUDGETS",
+    )  # fmt: skip
+    undecided: float | None = setting(
+        None, "Share of the targets that may stay undecided, with --until (default: 0.005).", metavar="FLOAT"
     )
 
     def __post_init__(self) -> None:
@@ -109,6 +140,15 @@ class SamplingConfig:
         for name in ("samples", "pilot_samples"):
             if not 1 <= getattr(self, name) <= MOST_SAMPLES:
                 raise InputError(f"{name} must be from 1 to {MOST_SAMPLES:,}, got {getattr(self, name)}")
+        if self.until is None:
+            if self.undecided is not None:
+                raise InputError("undecided belongs to until, budgets for which nodes are to be decided; leave it out")
+            return
+        from graphcert.certificates.until import UNDECIDED, Until  # not needed by a command line without a run
+
+        if self.scores:
+            raise InputError("scores need the same samples for every node; leave until or scores out")
+        Until(until_budgets(self.until), undecided=UNDECIDED if self.undecided is None else self.undecided)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """A run over the nodes of a graph: every file against every other, the data and the model."""
 
 import json
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -10,12 +9,14 @@ from torch import nn
 from torch_geometric.data import Data
 
 from graphcert.certificates.confidence_bounds import LABEL_SHARE
+from graphcert.certificates.until import described
 from graphcert.collective import CollectiveCurve
 from graphcert.core.reading import PER_CHARACTER, read_bytes, read_json
 from graphcert.data import data_fingerprint
 from graphcert.models.checkpoint import model_fingerprint, read_checkpoint
 from graphcert.report import render
 from graphcert.report.graphs.content import Isotropic
+from graphcert.run.adaptive import asked_of, planned_looks, stopping_rule
 from graphcert.run.certified import CERTIFICATE, Certified, Voted, certificate_text, certify_votes
 from graphcert.run.collective_results import Collective
 from graphcert.run.commitment import PLAN, chosen_after, graph_choices, graph_plan, plan_digest, read_plans
@@ -36,10 +37,12 @@ from graphcert.run.verifying.comparing import (
 from graphcert.run.verifying.folder import Inventory
 from graphcert.run.verifying.graph_votes import VoteFile, same_as_pilot, voting_of
 from graphcert.run.verifying.resample import picked, what_is_left
+from graphcert.run.verifying.shards import planned_ends
 from graphcert.run.verifying.slow_path import independent_checks
 from graphcert.verification import Finding
 from graphcert.votes import Votes
 from graphcert.voting.noisy_graph import Problem
+from graphcert.voting.room import Room
 
 ISOTROPIC = "votes/isotropic/votes.npz"
 _UNPLANNED = ("certificate", "collective", "previous", "graphcert")
@@ -134,10 +137,13 @@ class GraphChecks:
         made = votes.manifest
         stated = {name: made.get(name) for name in ("data", "model", "seed")}
         stated |= {"samples": votes.samples, "pilot_samples": votes.pilot_samples, "scores": votes.scores is not None}
+        stated["looks"] = None if votes.looks is None else votes.looks.to_dict()
+        stated["until"] = asked_of(made.get("until"))
         known = {"data": self.data_fingerprint, "model": self.fingerprint, "seed": self.config.seed}
-        yield from compared(
-            VOTES, "they are of this data, model, seed and numbers of samples", stated, known | asdict(sampling)
-        )
+        known |= {name: getattr(sampling, name) for name in ("samples", "pilot_samples", "scores")}
+        rule = stopping_rule(self.config, self.data)
+        known |= {"looks": planned_looks(self.config), "until": asked_of(rule and described(rule, votes.nodes))}
+        yield from compared(VOTES, "they are of this data, model, seed and numbers of samples", stated, known)
         distance = {"total_variation": self.problem.sampler.total_variation}
         same = "their total variation is that of the sampler under this scheme"
         yield from compared(VOTES, same, {"total_variation": votes.total_variation}, distance)
@@ -195,6 +201,7 @@ class GraphChecks:
             "alpha": float(settings.alpha),
         }
         look |= {"method": rule, "simultaneous": settings.simultaneous}
+        look |= {} if self.config.sampling.until is None else {"until": self.config.sampling.until}
         yield from check_last_look(self.run.looks(), look)
 
     def _slow_path(self) -> Found:
@@ -282,7 +289,7 @@ class GraphChecks:
 
     def _shards(self) -> Found:
         """The shards of all votes."""
-        earlier = [{"pilot": plan["pilot_samples"], "main": plan["samples"]} for plan in self.plans]
+        earlier = [*map(planned_ends, self.plans)]
         plans: list[str | None] = [*map(plan_digest, self.plans)] or [None]
         for file in self.files:
             yield from settled(file.name, partial(file.check_shards, self.inventory, earlier, plans))
@@ -294,7 +301,8 @@ class GraphChecks:
             chosen = [] if self.module is None else picked(file.shards, left)
             left -= len(chosen)
             if self.module is not None:
-                with voting_of(self.module, self.data, file.votes.smoothing, self.config.seed) as voting:
+                room = Room(self.run.memory)
+                with voting_of(self.module, self.data, file.votes.smoothing, self.config.seed, room) as voting:
                     yield from file.check_origin(voting)
                     yield from file.check_again(self.run, chosen, voting)
             yield from what_is_left(file.name, len(file.shards), len(chosen))

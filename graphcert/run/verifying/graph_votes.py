@@ -2,24 +2,29 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from torch import nn
 from torch_geometric.data import Data
 
+from graphcert.core.arrays import Mask
 from graphcert.noise import Scheme
-from graphcert.run.folder import RunFolder
+from graphcert.run.folder import GraphFolder
 from graphcert.run.verifying.comparing import Found, compared
 from graphcert.run.verifying.folder import Inventory
 from graphcert.run.verifying.resample import MACHINE, check_picked
-from graphcert.run.verifying.shards import Shard, check_shards, same_sums
+from graphcert.run.verifying.shards import Ends, Shard, check_shards, same_sums, tiles
 from graphcert.verification import Finding
 from graphcert.votes import Votes, mean_score_labels, rival_slots
 from graphcert.voting.again import vote_again
-from graphcert.voting.counting import processors
+from graphcert.voting.looks import members_from
 from graphcert.voting.noisy_graph import Problem
 from graphcert.voting.paths import GraphPath
+from graphcert.voting.room import Room
 from graphcert.voting.sample import identified_path, problem_of
 from graphcert.voting.vote_sums import Sums
 
@@ -33,10 +38,10 @@ class Voting(NamedTuple):
 
 
 @contextmanager
-def voting_of(module: nn.Module, data: Data, scheme: Scheme, seed: int) -> Iterator[Voting]:
+def voting_of(module: nn.Module, data: Data, scheme: Scheme, seed: int, room: Room) -> Iterator[Voting]:
     """Prepare a model for voting exactly as a run does."""
     module, problem, shown = problem_of(module, data, scheme, seed)
-    with identified_path(module, problem, shown, seed, row_normalised=shown is not data) as (path, identity):
+    with identified_path(module, problem, shown, seed, row_normalised=shown is not data, room=room) as (path, identity):
         yield Voting(path, problem, identity)
 
 
@@ -56,18 +61,30 @@ class VoteFile(NamedTuple):
 
     def identities(self) -> dict[str, Any]:
         """What shards of each purpose say of what determined them: their manifest, and whose scores were added up."""
-        made = {name: value for name, value in self.votes.manifest.items() if name != "plan"}
+        made = {name: value for name, value in self.votes.manifest.items() if name not in ("plan", "until")}
         scores = self.votes.scores
         if scores is None:
             return {"pilot": made, "main": made}
         slots = rival_slots(scores.pilot_sums, mean_score_labels(scores.pilot_sums))
         return {"pilot": made, "main": made | {"labels": sha256(slots.tobytes()).hexdigest()}}
 
-    def check_shards(self, inventory: Inventory, earlier: list[dict[str, int]], plans: list[str | None]) -> Found:
+    def ends(self) -> Ends:
+        """Per purpose the looks that some node reached."""
+        last = int(self.votes.node_samples.max())
+        looks = [last] if self.votes.looks is None else [end for end in self.votes.looks.ends if end <= last]
+        return {"pilot": [self.votes.pilot_samples], "main": looks}
+
+    def members(self, folder: Path, shard: Shard) -> Mask | None:
+        """(N,) who votes in a shard: by these votes, or, if they take no such shard, by itself; None for all nodes."""
+        if shard.purpose == "pilot":
+            return None
+        return members_from(self.votes, shard.start) if shard.range in tiles(self.ends()) else shard.voters(folder)
+
+    def check_shards(self, inventory: Inventory, earlier: list[Ends], plans: list[str | None]) -> Found:
         """The shards are complete, of one origin, and add up to these votes."""
-        votes = self.votes
-        purposes = {"pilot": votes.pilot_samples, "main": votes.samples}
-        totals = yield from check_shards(inventory.folder, self.shards, self.identities(), purposes, earlier, plans)
+        votes, members = self.votes, partial(self.members, inventory.folder)
+        own = inventory.folder, self.shards, self.identities()
+        totals = yield from check_shards(*own, self.ends(), earlier, plans, members)
         stored: dict[str, Sums] = {"pilot": {"counts": votes.pilot_counts}, "main": {"counts": votes.counts}}
         if votes.scores is not None:
             scores = votes.scores.arrays()
@@ -82,26 +99,33 @@ class VoteFile(NamedTuple):
     def check_origin(self, voting: Voting) -> Found:
         """What the votes say of their origin is what the model, the data and the settings give."""
         stated = {
-            name: value for name, value in self.votes.manifest.items() if name not in ("plan", "scores", *MACHINE)
+            name: value
+            for name, value in self.votes.manifest.items()
+            if name not in ("plan", "until", "scores", *MACHINE)
         }
         known = {name: value for name, value in voting.identity.items() if name not in MACHINE}
         extra = {name: None for name in stated if name not in known}
         same = "its manifest names the model, the data, the scheme and the seed of this run"
         yield from compared(self.name, same, stated, {**known, **extra})
 
-    def check_again(self, run: RunFolder, chosen: list[Shard], voting: Voting) -> Found:
+    def check_again(self, run: GraphFolder, chosen: list[Shard], voting: Voting) -> Found:
         """The chosen ones of these shards, voted again."""
 
+        threads = Room(run.memory).threads(voting.path, run.workers, self.votes.scores is not None)
+
         def vote(shard: Shard) -> Sums:
+            members = self.members(run.folder, shard)
+            path = voting.path if members is None else voting.path.only(np.flatnonzero(members))
             return vote_again(
-                voting.path, voting.problem, *shard.range, self.votes.scores, workers=run.workers or processors(),
-                progress=run.progress,
+                path, voting.problem, *shard.range, self.votes.scores, workers=threads, progress=run.progress,
             )  # fmt: skip
 
-        return check_picked(run.folder, chosen, vote, self.votes.manifest, voting.identity)
+        return check_picked(
+            run.folder, chosen, vote, self.votes.manifest, voting.identity, partial(self.members, run.folder)
+        )
 
 
 def same_as_pilot(votes: Votes) -> bool:
     """Whether final votes repeat the pilot's although they are not unanimous, as copies do and chance does not."""
     equal = votes.pilot_counts.shape == votes.counts.shape and bool((votes.pilot_counts == votes.counts).all())
-    return equal and bool((votes.counts.max(axis=1) < votes.samples).any())
+    return equal and bool((votes.counts.max(axis=1) < votes.node_samples).any())

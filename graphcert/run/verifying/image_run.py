@@ -149,8 +149,8 @@ class ImageChecks:
             known, here = ({n: v for n, v in i.items() if n not in MACHINE} for i in (identity, stated))
             same = "the shards name the network, the image, the noise and the seed of this run"
             yield from compared(one.place, same, here, known, whole=True)
-            purposes = {"pilot": settings.pilot_samples, "main": settings.samples}
-            earlier = [{"pilot": plan["pilot_samples"], "main": plan["samples"]} for plan in self.plans]
+            purposes = {"pilot": [settings.pilot_samples], "main": [settings.samples]}
+            earlier = [{"pilot": [plan["pilot_samples"]], "main": [plan["samples"]]} for plan in self.plans]
             plans: list[str | None] = [*map(plan_digest, self.plans)] or [None]
             both = {"pilot": stated, "main": stated}
             totals = yield from check_shards(folder, one.shards, both, purposes, earlier, plans)

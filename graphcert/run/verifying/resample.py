@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from graphcert.core.arrays import Mask
 from graphcert.run.verifying.comparing import Found
 from graphcert.run.verifying.shards import Shard
 from graphcert.verification import Finding
@@ -29,13 +30,17 @@ def check_picked(
     vote: Callable[[Shard], Sums],
     stated: Mapping[str, Any],
     known: Mapping[str, Any],
+    members: Callable[[Shard], Mask | None] = lambda _: None,
 ) -> Found:
-    """Vote the chosen shards again by `vote`; the identities of the stored votes and of these say where each was made."""
+    """Vote the chosen shards again by `vote`; the identities of the stored votes and of these say where each was made.
+
+    `members` says who votes in a shard; None for all nodes.
+    """
     elsewhere = [
         f"{name} {stated.get(name)} there, {known[name]} here" for name in MACHINE if stated.get(name) != known[name]
     ]
     for shard in chosen:
-        _, sums = shard.read(folder)
+        _, sums = shard.read(folder, members(shard))
         again = vote(shard)
         differing = sorted(
             n for n in {*sums, *again} if n not in sums or n not in again or not np.array_equal(sums[n], again[n])

@@ -1,17 +1,19 @@
 """Shards of votes: whole, of one origin, complete, and together the votes of the run."""
 
 import re
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from graphcert.core.arrays import read_sealed
+from graphcert.core.arrays import Mask, read_sealed
 from graphcert.errors import VotesError
 from graphcert.verification import Finding
 from graphcert.votes import smallest_margins
 from graphcert.voting.counting import shards
+from graphcert.voting.looks import members_identity
 from graphcert.voting.shard_store import DIMENSIONS
 from graphcert.voting.vote_sums import Sums, added
 
@@ -41,27 +43,53 @@ class Shard(NamedTuple):
         """Purpose and samples."""
         return self.purpose, self.start, self.stop
 
-    def read(self, folder: Path) -> tuple[dict[str, Any], Sums]:
-        """Description and sums, whose seal is checked; `DataError` if they are damaged or cannot be sums."""
+    def voters(self, folder: Path) -> Mask | None:
+        """(N,) who votes in the shard, by its own counts; None if all nodes do."""
+        _, arrays = read_sealed(folder / self.name, "shard of votes", None)
+        found = np.asarray(arrays["counts"].sum(axis=1) > 0)
+        return None if found.all() else found
+
+    def read(self, folder: Path, members: Mask | None = None) -> tuple[dict[str, Any], Sums]:
+        """Description and sums, whose seal is checked; `DataError` if they are damaged or cannot be sums.
+
+        Of nodes that are no `members` (N,) there must be no votes; None for all nodes.
+        """
         description, arrays = read_sealed(folder / self.name, "shard of votes", None)
         sums: Sums = {name: array.astype(np.int64) for name, array in arrays.items()}
         samples = self.stop - self.start
+        wanted: Any = samples if members is None else samples * members
         for name, array in sums.items():
             if array.min(initial=0) < 0:
                 raise VotesError(f"{name} holds a number below 0")
-            if name in DIMENSIONS and (array.ndim != DIMENSIONS[name] or (array.sum(axis=1) != samples).any()):
+            if name in DIMENSIONS and (array.ndim != DIMENSIONS[name] or not np.all(wanted == array.sum(axis=1).T)):
                 raise VotesError(f"{name} does not add up to {samples:,} samples")
         return description, sums
 
 
-def tiles(purposes: Mapping[str, int]) -> list[tuple[str, int, int]]:
-    """Purpose and samples of the shards that a run of so many samples per purpose takes."""
-    return [(purpose, *ends) for purpose, total in purposes.items() for ends in shards(total, SHARD_SAMPLES)]
+Ends = Mapping[str, Sequence[int]]
+"""Per purpose the numbers of samples at which nodes could stop, ascending; only the last one without looks."""
+
+
+def planned_ends(plan: Mapping[str, Any]) -> Ends:
+    """The numbers of samples of a plan."""
+    looks = plan.get("looks")
+    return {"pilot": [plan["pilot_samples"]], "main": [plan["samples"]] if looks is None else looks["ends"]}
+
+
+def tiles(ends: Ends) -> list[tuple[str, int, int]]:
+    """Purpose and samples of the shards that a run takes; no shard goes beyond a look."""
+    return [
+        (purpose, *part)
+        for purpose, looks in ends.items()
+        for start, stop in pairwise((0, *looks))
+        for part in shards(stop, SHARD_SAMPLES, start)
+    ]
 
 
 def check_shards(
-    folder: Path, found: Iterable[Shard], identities: Mapping[str, Any], purposes: Mapping[str, int],
-    earlier: Iterable[Mapping[str, int]] = (), plans: Iterable[str | None] = (None,),
+    folder: Path, found: Iterable[Shard], identities: Mapping[str, Any], purposes: Ends,
+    earlier: Iterable[Ends] = (), plans: Iterable[str | None] = (None,),
+    members: Callable[[Shard], Mask | None] = lambda _: None,
 ) -> Generator[Finding, None, dict[str, Sums]]:  # fmt: skip
     """Shards of one set of votes; the answer are the sums per purpose of those that this run takes.
 
@@ -69,9 +97,10 @@ def check_shards(
         folder: of the run.
         found: the shards in it.
         identities: per purpose everything that determined the votes, as every shard must say it.
-        purposes: samples per purpose.
+        purposes: per purpose the samples, or all looks that were reached.
         earlier: the same for earlier plans of the run, whose shards may lie there too.
         plans: the plans that a shard of final votes may have been taken under, None for none.
+        members: who votes in a shard (N,), by everything but the shard; None if all nodes do.
     """
     listed = {shard.range: shard for shard in found}
     wanted, admitted = tiles(purposes), {tile for one in (purposes, *earlier) for tile in tiles(one)}
@@ -80,9 +109,10 @@ def check_shards(
         if place not in admitted:
             yield Finding("contradiction", shard.name, "no plan of this run takes a shard of these samples")
             continue
-        description, sums = shard.read(folder)
+        voters = members(shard)
+        description, sums = shard.read(folder, voters)
         known = {
-            "identity": identities[shard.purpose],
+            "identity": identities[shard.purpose] | members_identity(voters),
             "purpose": shard.purpose,
             "start": shard.start,
             "stop": shard.stop,

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from graphcert.core.features import are_bits, ones_per_row, plain_features
 from graphcert.run.certified import CERTIFICATE, Certified
 from graphcert.run.folder import VOTES
 from graphcert.run.stored_run import COLLECTIVE
@@ -28,10 +29,9 @@ def independent_checks(folder: Path, certified: Certified, collective: bool) -> 
 def plain_graph(certified: Certified) -> run_files.PlainGraph:
     """The graph that noise is put on."""
     data = without_normalisation(certified.data, certified.votes.smoothing) or certified.data
-    x = data.x.numpy()
-    bits = bool(((x == 0) | (x == 1)).all())
+    x = plain_features(data.x)
     return run_files.PlainGraph(
         truth=data.y.numpy().astype(np.int64), targets=data.test_mask.numpy(),
-        ones=np.count_nonzero(x, axis=1).astype(np.int64) if bits else None, features=int(x.shape[1]),
+        ones=ones_per_row(x) if are_bits(x) else None, features=int(x.shape[1]),
         edges=data.edge_index.numpy().astype(np.int64),
     )  # fmt: skip

@@ -36,6 +36,26 @@ ZEROS = ir.Constant(VECTOR, [0.0] * LANES)
 MATRIX = types.Array(types.float32, 2, "C")
 
 
+@intrinsic
+def prefetch_row(typing_context, table, row):  # type: ignore[no-untyped-def]
+    """Ask for a row of `table` (R, H) before it is read; waiting for rows at random places takes four times longer."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        given = Arguments(context, builder, signature, arguments)
+        pointer, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [pointer, flag, flag, flag])
+        prefetch = builder.module.declare_intrinsic("llvm.prefetch", [pointer], kind)
+        _, width = given.shape(0)
+        with cgutils.for_range(builder, builder.udiv(width, number(LANES)), intp=LONG) as loop:
+            column = builder.mul(loop.index, number(LANES))
+            place = builder.gep(given.data(0), [row_start(builder, given[1], width, column)])
+            # To be read, soon and often, as data.
+            builder.call(prefetch, [builder.bitcast(place, pointer), flag(0), flag(3), flag(1)])
+        return context.get_dummy_value()
+
+    return types.void(MATRIX, types.int64), generate
+
+
 def load(builder: Any, base: Any, offset: Any, vector: int) -> Any:
     """16 floats at base[offset + 16 · vector], without any assumption about alignment."""
     return builder.load(_place(builder, base, offset, vector), align=4)
@@ -59,10 +79,12 @@ def registers(builder: Any, values: list[Any]) -> list[Any]:
     return slots
 
 
-def add_row(builder: Any, slots: list[Any], table: Any, offset: Any) -> None:
-    """Add the vectors at table[offset] to the running sums."""
+def add_row(builder: Any, slots: list[Any], table: Any, offset: Any, factor: Any = None) -> None:
+    """Add the vectors at table[offset] to the running sums, each times a vector `factor` if there is one."""
     for v, slot in enumerate(slots):
-        builder.store(builder.fadd(builder.load(slot), load(builder, table, offset, v)), slot)
+        value = load(builder, table, offset, v)
+        value = value if factor is None else builder.fmul(value, factor)
+        builder.store(builder.fadd(builder.load(slot), value), slot)
 
 
 def for_columns(builder: Any, width: Any, emit: Callable[[Any, int], None]) -> None:
@@ -77,8 +99,11 @@ def for_columns(builder: Any, width: Any, emit: Callable[[Any, int], None]) -> N
             emit(covered, vectors)
 
 
-def _emit_sums(builder: Any, given: Arguments, restarting: bool) -> None:
+def _generate_sums(
+    context: Any, builder: Any, signature: Any, arguments: Any, restarting: bool = False, scaled: bool = False
+) -> Any:
     """The loops of `sum_rows` (arguments as there), with four running sums where rows are wide."""
+    given = Arguments(context, builder, signature, arguments)
     table, rows, out = (given.data(index) for index in (0, 1, 6))
     begin, end, first, scale, target = (given[index] for index in (2, 3, 4, 5, 7))
     _, width = given.shape(0)
@@ -86,21 +111,23 @@ def _emit_sums(builder: Any, given: Arguments, restarting: bool) -> None:
     def row_at(position: Any) -> Any:
         return builder.zext(builder.load(builder.gep(rows, [position])), LONG)
 
+    def add(bank: list[Any], row: Any, start: Any) -> None:
+        factor = spread(builder, builder.load(builder.gep(given.data(8), [row])), LANES) if scaled else None
+        add_row(builder, bank, table, row_start(builder, row, width, start), factor)
+
     def emit(start: Any, vectors: int) -> None:
         unroll = 4 if vectors == 4 else 1
         banks = [registers(builder, [ZEROS] * vectors) for _ in range(unroll)]
         with builder.if_then(builder.icmp_signed(">=", first, number(0))):
-            add_row(builder, banks[0], table, row_start(builder, first, width, start))
+            add(banks[0], first, start)
         turns = builder.udiv(builder.sub(end, begin), number(unroll))
         with cgutils.for_range(builder, turns, intp=LONG) as loop:
             position = builder.add(begin, builder.mul(loop.index, number(unroll)))
             for k, bank in enumerate(banks):
-                row = row_at(builder.add(position, number(k)))
-                add_row(builder, bank, table, row_start(builder, row, width, start))
+                add(bank, row_at(builder.add(position, number(k))), start)
         done = builder.add(begin, builder.mul(turns, number(unroll)))
         with cgutils.for_range(builder, builder.sub(end, done), intp=LONG) as loop:
-            row = row_at(builder.add(done, loop.index))
-            add_row(builder, banks[0], table, row_start(builder, row, width, start))
+            add(banks[0], row_at(builder.add(done, loop.index)), start)
         there = row_start(builder, target, width, start)
         for v in range(vectors):
             parts = [builder.load(bank[v]) for bank in banks]
@@ -110,16 +137,17 @@ def _emit_sums(builder: Any, given: Arguments, restarting: bool) -> None:
             if restarting:
                 share = builder.fmul(load(builder, given.data(8), there, v), spread(builder, given[9], LANES))
                 total = builder.fadd(total, share)
+            if scaled and not given.is_none(9):
+                total = builder.fadd(total, load(builder, given.data(9), start, v))
+                negative = builder.fcmp_ordered("<", total, ZEROS)
+                total = builder.select(builder.and_(negative, spread(builder, given[10], LANES)), ZEROS, total)
             store(builder, total, out, there, v)
 
     for_columns(builder, width, emit)
-
-
-def _generate_sums(context: Any, builder: Any, signature: Any, arguments: Any, restarting: bool) -> Any:
-    _emit_sums(builder, Arguments(context, builder, signature, arguments), restarting)
     return context.get_dummy_value()
 
 
+_BIAS = types.Array(types.float32, 1, "C")
 _INDICES = types.Array(types.int32, 1, "C")
 _NUMBERS = (types.int64, types.int64, types.int64, types.float32)
 
@@ -131,7 +159,7 @@ def sum_rows(typing_context, table, rows, begin, end, first, scale, out, target)
     For use inside kernels. Nothing is checked: every number in `rows` (…,) int32 must be a row of `table` (R, H), H a
     multiple of `LANES`; `out` (…, H) is not `table`; both are float32, all arrays C-contiguous.
     """
-    return types.void(MATRIX, _INDICES, *_NUMBERS, MATRIX, types.int64), partial(_generate_sums, restarting=False)
+    return types.void(MATRIX, _INDICES, *_NUMBERS, MATRIX, types.int64), _generate_sums
 
 
 @intrinsic
@@ -143,7 +171,16 @@ def sum_rows_restarting(  # type: ignore[no-untyped-def]
     return signature, partial(_generate_sums, restarting=True)
 
 
-_BIAS = types.Array(types.float32, 1, "C")
+@intrinsic
+def sum_scaled_rows(  # type: ignore[no-untyped-def]
+    typing_context, table, rows, begin, end, first, scale, out, target, factors, bias, rectify
+):
+    """As `sum_rows` of the table whose row r is factors[r] · table[r], every product rounded, for float32 `factors` (R,).
+
+    Then plus `bias` (H,) float32 unless it is None, and zero where that is negative if `rectify`; NaN stays NaN.
+    """
+    signature = types.void(MATRIX, _INDICES, *_NUMBERS, MATRIX, types.int64, _BIAS, bias, types.boolean)
+    return signature, partial(_generate_sums, scaled=True)
 
 
 @intrinsic

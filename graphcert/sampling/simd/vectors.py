@@ -184,3 +184,13 @@ def lowest_one(typing_context, word):  # type: ignore[no-untyped-def]
         return builder.cttz(arguments[0], ir.Constant(BIT, 0))
 
     return types.int64(types.uint64), generate
+
+
+@intrinsic
+def ones_in(typing_context, word):  # type: ignore[no-untyped-def]
+    """Number of ones in a 64-bit word."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
+
+    return types.int64(types.uint64), generate

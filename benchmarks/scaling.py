@@ -1,0 +1,136 @@
+"""How voting grows with the graph: seconds per sample and node, peak memory and fitted exponents, beside the floor.
+
+    python benchmarks/scaling.py                  a table, up to 10^6 nodes
+    python benchmarks/scaling.py --quick --json   a list of {"case", "ratio", …} up to 10^5 nodes
+
+Average degree 10, 500 binary features of which about 20 are ones, GCN 2 × 64, one thread, flips of features: isotropic,
+and localized with 50 METIS groups and five levels, on a graph without local structure ("random"), with 50 communities
+("blocks") and of a grid ("grid"). Every graph has a process of its own, so that its peak memory is its own; it holds
+everything from drawing the graph to the votes. "cost" is the time of a localized sample over that of an isotropic one
+on the same graph; "exponent" is that of a line fitted to the logarithms of nodes and seconds.
+
+The floor is what must move at least once per sample over the bandwidth of a copy in the same process: the positions of the
+ones, the adjacency once per layer, rows of the first product written and read, and rows of the second. Localized, a row of
+the first product is read by every group within two hops of it and one of the second written by every group within one.
+"floors" is the measured time over the floor's, "ratio" its inverse.
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+
+os.environ["OMP_NUM_THREADS"] = "1"
+
+import command
+import numpy as np
+import torch
+from scipy import sparse
+
+import graphcert as gc
+from graphcert.models import build_model
+from graphcert.sampling.philox import MAIN
+from graphcert.voting.noisy_graph import Problem
+from graphcert.voting.sample import choose_path
+
+GROUPS, HIDDEN, CLASSES, WIDTH = 50, 64, 8, 500
+LAWS = [gc.BernoulliFlip(0.002 * level, 0.2 + 0.1 * level) for level in range(1, 6)]
+FLOAT, PADDED = 4, 16
+"""Bytes of a number, and columns that the classes are padded to."""
+
+
+def bandwidth() -> float:
+    """Bytes per second that a copy of an array beyond all caches reads and writes."""
+    source = np.ones(2**25)
+    target = np.empty_like(source)
+    seconds = []
+    for _ in range(4):
+        began = time.perf_counter()
+        np.copyto(target, source)
+        seconds.append(time.perf_counter() - began)
+    return 2 * source.nbytes / min(seconds)
+
+
+def floor_bytes(ones: int, adjacency: sparse.csr_array, groups: np.ndarray) -> int:
+    """Bytes that one sample must move for groups (N,) numbered from 0."""
+    nodes = adjacency.shape[0]
+    products, first, second, entries = HIDDEN * FLOAT * nodes, 0, 0, 0
+    degrees = np.diff(adjacency.indptr)
+    for group in range(groups.max() + 1):
+        near = (groups == group).astype(np.float32)
+        entries += int(degrees[near > 0].sum())
+        near = near + adjacency @ near
+        second += int((near > 0).sum())
+        entries += int(degrees[near > 0].sum())
+        first += int((near + adjacency @ near > 0).sum())
+    positions = FLOAT * (ones + nodes + entries + 2 * second)
+    return positions + products + HIDDEN * FLOAT * first + 2 * PADDED * FLOAT * second + 16 * nodes
+
+
+def measure_graph(kind: str, nodes: int) -> list[dict[str, object]]:
+    """One graph in this process: isotropic, then localized."""
+    torch.set_num_threads(1)
+    options = {} if kind == "random" else {"geometry": kind}
+    began = time.perf_counter()
+    data = gc.load_dataset(
+        "synthetic", nodes=nodes, classes=CLASSES, features=WIDTH, degree=10, present=0.12, background=0.0286, **options
+    )
+    drawn = time.perf_counter() - began
+    began = time.perf_counter()
+    partition = gc.partition_graph(data, GROUPS)
+    divided = time.perf_counter() - began
+    model = build_model("gcn", WIDTH, CLASSES).eval()
+    source, target = data.edge_index.numpy()
+    adjacency = sparse.csr_array((np.ones(source.size, np.float32), (target, source)), (nodes, nodes))
+    counts, speed, rows = np.zeros((nodes, CLASSES), np.int64), bandwidth(), []
+    for name, scheme, groups in (
+        ("isotropic", gc.Smoothing(LAWS[-1]), np.zeros(nodes, np.int64)),
+        ("localized", gc.Smoothing(LAWS, partition=partition), np.asarray(partition.labels)),
+    ):
+        began = time.perf_counter()
+        problem = Problem.of(data, scheme, 0)
+        path = choose_path(problem, model)
+        ready = time.perf_counter() - began
+        samples = max(1, 20_000 // nodes)
+        path.add_votes(MAIN, 0, samples, counts)
+        seconds = []
+        for turn in range(1, 4):
+            began = time.perf_counter()
+            path.add_votes(MAIN, turn * samples, (turn + 1) * samples, counts)
+            seconds.append((time.perf_counter() - began) / samples)
+        moved = floor_bytes(problem.sampler.clean_features.indices.size, adjacency, groups)
+        rows.append({
+            "case": f"{name}, {kind}, {nodes:,} nodes", "seconds": min(seconds), "nodes": nodes,
+            "nanoseconds_per_sample_and_node": round(1e9 * min(seconds) / nodes, 1),
+            "floors": round(min(seconds) * speed / moved, 2), "ratio": round(moved / speed / min(seconds), 3),
+            "bandwidth_gb_per_second": round(speed / 1e9, 1), "path": path.name,
+            "seconds_to_draw_graph": round(drawn, 1), "seconds_to_partition": round(divided, 1),
+            "seconds_to_be_ready": round(ready, 1),
+            "peak_memory_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
+        })  # fmt: skip
+        del path, problem
+    rows[1]["cost"] = round(rows[1]["seconds"] / rows[0]["seconds"], 2)
+    return rows
+
+
+def measure(quick: bool) -> list[dict[str, object]]:
+    found = []
+    for kind in ("random", "blocks", "grid"):
+        of_kind = []
+        for nodes in (10_000, 100_000, 1_000_000)[: 2 if quick else 3]:
+            call = [sys.executable, __file__, kind, str(nodes)]
+            of_kind += json.loads(subprocess.run(call, check=True, capture_output=True, text=True).stdout)
+        for rows in (of_kind[::2], of_kind[1::2]):
+            sizes, seconds = ([np.log(row[key]) for row in rows] for key in ("nodes", "seconds"))
+            exponent = np.polyfit(sizes, seconds, 1)[0]
+            found += [row | {"exponent": round(float(exponent), 3)} for row in rows]
+    return found
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 3 and sys.argv[2].isdigit():
+        print(json.dumps(measure_graph(sys.argv[1], int(sys.argv[2]))))
+    else:
+        command.run(__doc__, measure)
