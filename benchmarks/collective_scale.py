@@ -7,8 +7,7 @@ The votes are made up: 10,000 samples over 8 classes, a quarter of the outputs u
 each other through five levels of feature noise. Each case runs in a process of its own, whose largest resident memory is
 reported; "above_start_gib" is what it takes beyond the imported package and the votes. "exponent" fits the processor
 seconds of one case, which a busy machine changes little, against the number of outputs. Collective methods sweep 30
-budgets, 0 … 14 additions and 0 … 14 deletions, with 4 seconds per budget and search. Measured figures:
-benchmarks/results/collective_scale.json.
+budgets, 0 … 14 additions and 0 … 14 deletions, with 4 seconds per budget and search.
 """
 
 import json

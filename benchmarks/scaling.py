@@ -4,10 +4,10 @@
     python benchmarks/scaling.py --quick --json   a list of {"case", "ratio", …} up to 10^5 nodes
 
 Average degree 10, 500 binary features of which about 20 are ones, GCN 2 × 64, one thread, flips of features: isotropic,
-and localized with 50 METIS groups and five levels, on a graph without local structure ("random"), with 50 communities
-("blocks") and of a grid ("grid"). Every graph has a process of its own, so that its peak memory is its own; it holds
-everything from drawing the graph to the votes. "cost" is the time of a localized sample over that of an isotropic one
-on the same graph; "exponent" is that of a line fitted to the logarithms of nodes and seconds.
+and localized with 50 METIS groups and five levels, for 10,000 nodes also with 50 levels, on a graph without local structure
+("random"), with 50 communities ("blocks") and of a grid ("grid"). Every graph has a process of its own, so that its peak
+memory is its own; it holds everything from drawing the graph to the votes. "cost" is the time of a sample over that of an
+isotropic one on the same graph; "exponent" is the slope of a line fitted to the logarithms of nodes and seconds.
 
 The floor is what must move at least once per sample over the bandwidth of a copy in the same process: the positions of the
 ones, the adjacency once per layer, rows of the first product written and read, and rows of the second. Localized, a row of
@@ -36,9 +36,15 @@ from graphcert.voting.noisy_graph import Problem
 from graphcert.voting.sample import choose_path
 
 GROUPS, HIDDEN, CLASSES, WIDTH = 50, 64, 8, 500
-LAWS = [gc.BernoulliFlip(0.002 * level, 0.2 + 0.1 * level) for level in range(1, 6)]
+SIZES, MANY_LEVELS = (10_000, 100_000, 1_000_000), 10_000
 FLOAT, PADDED = 4, 16
 """Bytes of a number, and columns that the classes are padded to."""
+
+
+def laws(levels: int) -> list[gc.BernoulliFlip]:
+    """From little noise to that of the isotropic case."""
+    shares = np.arange(1, levels + 1) / levels
+    return [gc.BernoulliFlip(0.01 * share, 0.2 + 0.5 * share) for share in shares.tolist()]
 
 
 def bandwidth() -> float:
@@ -85,10 +91,11 @@ def measure_graph(kind: str, nodes: int) -> list[dict[str, object]]:
     source, target = data.edge_index.numpy()
     adjacency = sparse.csr_array((np.ones(source.size, np.float32), (target, source)), (nodes, nodes))
     counts, speed, rows = np.zeros((nodes, CLASSES), np.int64), bandwidth(), []
-    for name, scheme, groups in (
-        ("isotropic", gc.Smoothing(LAWS[-1]), np.zeros(nodes, np.int64)),
-        ("localized", gc.Smoothing(LAWS, partition=partition), np.asarray(partition.labels)),
-    ):
+    everyone, labels = np.zeros(nodes, np.int64), np.asarray(partition.labels)
+    cases = [("isotropic", gc.Smoothing(laws(1)[0]), everyone)]
+    for levels in (5, GROUPS) if nodes <= MANY_LEVELS else (5,):
+        cases.append((f"localized, {levels} levels", gc.Smoothing(laws(levels), partition=partition), labels))
+    for name, scheme, groups in cases:
         began = time.perf_counter()
         problem = Problem.of(data, scheme, 0)
         path = choose_path(problem, model)
@@ -102,7 +109,7 @@ def measure_graph(kind: str, nodes: int) -> list[dict[str, object]]:
             seconds.append((time.perf_counter() - began) / samples)
         moved = floor_bytes(problem.sampler.clean_features.indices.size, adjacency, groups)
         rows.append({
-            "case": f"{name}, {kind}, {nodes:,} nodes", "seconds": min(seconds), "nodes": nodes,
+            "name": name, "case": f"{name}, {kind}, {nodes:,} nodes", "seconds": min(seconds), "nodes": nodes,
             "nanoseconds_per_sample_and_node": round(1e9 * min(seconds) / nodes, 1),
             "floors": round(min(seconds) * speed / moved, 2), "ratio": round(moved / speed / min(seconds), 3),
             "bandwidth_gb_per_second": round(speed / 1e9, 1), "path": path.name,
@@ -111,21 +118,23 @@ def measure_graph(kind: str, nodes: int) -> list[dict[str, object]]:
             "peak_memory_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
         })  # fmt: skip
         del path, problem
-    rows[1]["cost"] = round(rows[1]["seconds"] / rows[0]["seconds"], 2)
-    return rows
+    return [row | {"cost": round(row["seconds"] / rows[0]["seconds"], 2)} for row in rows]
 
 
 def measure(quick: bool) -> list[dict[str, object]]:
     found = []
     for kind in ("random", "blocks", "grid"):
-        of_kind = []
-        for nodes in (10_000, 100_000, 1_000_000)[: 2 if quick else 3]:
+        cases: dict[str, list[dict[str, object]]] = {}
+        for nodes in SIZES[: 2 if quick else 3]:
             call = [sys.executable, __file__, kind, str(nodes)]
-            of_kind += json.loads(subprocess.run(call, check=True, capture_output=True, text=True).stdout)
-        for rows in (of_kind[::2], of_kind[1::2]):
-            sizes, seconds = ([np.log(row[key]) for row in rows] for key in ("nodes", "seconds"))
-            exponent = np.polyfit(sizes, seconds, 1)[0]
-            found += [row | {"exponent": round(float(exponent), 3)} for row in rows]
+            for row in json.loads(subprocess.run(call, check=True, stdout=subprocess.PIPE, text=True).stdout):
+                cases.setdefault(str(row.pop("name")), []).append(row)
+        for rows in cases.values():
+            exponent = {}
+            if len(rows) > 1:
+                sizes, seconds = ([np.log(row[key]) for row in rows] for key in ("nodes", "seconds"))
+                exponent = {"exponent": round(float(np.polyfit(sizes, seconds, 1)[0]), 3)}
+            found += [row | exponent for row in rows]
     return found
 
 

@@ -180,9 +180,9 @@ def smoothed(
         dense, data = dense_tensor(data.x, "the dense features that an attack needs,"), copy.copy(data)
         data.x = dense
     module, problem, shown = problem_of(model, data, scheme, seed, ignore=ignore)
-    room = Room(memory)
+    room = Room(memory, workers)
     with chosen_path(problem, module, "auto", room) as path:
-        options = {"ignore": ignored(ignore), "workers": room.threads(path, workers), "batch_size": batch_size}
+        options = {"ignore": ignored(ignore), "workers": room.threads(path), "batch_size": batch_size}
         yield Smoothed(path, module, shown, problem.smoothing, seed, **options)
 
 

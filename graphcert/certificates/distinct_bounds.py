@@ -35,10 +35,10 @@ class DistinctBounds(NamedTuple):
         """(Q,) per bound of the other classes the place in `p` from which on a label survives; P where none does.
 
         A majority that survives is enough for either rule. What is proved of a smaller p holds of a larger one, so it does
-        no harm if `lower` falls by a rounding.
+        no harm if `lower` falls by a rounding. Where a law says NaN nothing is proved.
         """
         majority = np.searchsorted(self.p, trade_off.critical, side="right")
         if self.other is None:
             return np.array([majority])
-        lower = np.maximum.accumulate(trade_off.lower(self.p))
+        lower = np.maximum.accumulate(np.nan_to_num(trade_off.lower(self.p), nan=0.0))
         return np.minimum(np.searchsorted(lower, trade_off.upper(self.other), side="right"), majority)

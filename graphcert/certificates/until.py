@@ -64,7 +64,7 @@ class Until:
         chosen_share(chosen_method(self.method or "multiclass", 2), self.label_share)
         half_open("undecided", self.undecided, 0, 1)
         several = (self.budgets,) if isinstance(self.budgets, (Budget, Mapping)) else self.budgets
-        cells = tuple(map(_cell, several)) if isinstance(several, Iterable) else ()
+        cells = tuple(map(_cell, several)) if isinstance(several, Iterable) and not isinstance(several, str) else ()
         if not cells:
             raise InputError(f"until takes budgets such as dict(add=2, delete=5), got {self.budgets!r:.100}")
         object.__setattr__(self, "_cells", cells)

@@ -105,10 +105,8 @@ def exact_product(x: Features, weight: NDArray[np.float32]) -> NDArray[np.float3
     exact = weight.astype(np.float64)
     if isinstance(x, np.ndarray):
         return (x.astype(np.float64) @ exact).astype(np.float32)
-    found, rows = (
-        np.empty((x.shape[0], weight.shape[1]), np.float32),
-        max(1, _NUMBERS_AT_ONCE // max(1, weight.shape[1])),
-    )
+    found = np.empty((x.shape[0], weight.shape[1]), np.float32)
+    rows = max(1, _NUMBERS_AT_ONCE // max(1, weight.shape[1]))
     for start in range(0, x.shape[0], rows):
         found[start : start + rows] = x[start : start + rows].astype(np.float64) @ exact
     return found

@@ -7,18 +7,21 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import SupportsIndex
 
 from graphcert.errors import InputError
 
 _AMOUNT = re.compile(r"\s*(\d+\.?\d*(?:e\d+)?|\.\d+)\s*(?:([kmgt])(i?b)?|b)?\s*", re.IGNORECASE)
 
 
-def memory_bytes(name: str, value: str | int) -> int:
+def memory_bytes(name: str, value: str | SupportsIndex) -> int:
     """An amount of memory in bytes, from a number of bytes or a text such as 2GiB, 800M (of 2^20 bytes), 2GB or 1e9.
 
     `name` is what was given, for the `InputError` if it is no amount above 0.
     """
-    found = _AMOUNT.fullmatch(str(value)) if isinstance(value, (str, int)) and not isinstance(value, bool) else None
+    if isinstance(value, int) and value >= sys.maxsize:  # its digits may be more than Python writes
+        raise InputError(f"{name} must be an amount of memory such as 800M, 2GiB or 4G, got more than any machine has")
+    found = _AMOUNT.fullmatch(str(value)) if isinstance(value, (str, SupportsIndex)) else None
     amount = math.nan
     if found:
         digits, unit, kind = found.groups()

@@ -33,7 +33,7 @@ def selected_rows(x: Tensor, keep: Tensor) -> Tensor:
     """The rows of x (N, D) that a mask (N,) keeps, in the layout of x."""
     if x.layout is torch.strided:
         return x[keep]
-    return feature_tensor_of(plain_features(x)[keep.cpu().numpy()])
+    return feature_tensor_of(plain_features(x)[keep.cpu().numpy()]).to(x.device)
 
 
 def widened(x: Tensor, columns: int) -> Tensor:
@@ -41,4 +41,5 @@ def widened(x: Tensor, columns: int) -> Tensor:
     if x.layout is torch.strided:
         return functional.pad(x, (0, columns - x.shape[1]))
     rows: Any = plain_features(x)
-    return feature_tensor_of(csr_array((rows.data, rows.indices, rows.indptr), shape=(x.shape[0], columns)))
+    wide = csr_array((rows.data, rows.indices, rows.indptr), shape=(x.shape[0], columns))
+    return feature_tensor_of(wide).to(x.device)

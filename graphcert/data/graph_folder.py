@@ -34,7 +34,7 @@ def save_graph(data: Data, folder: str | os.PathLike[str]) -> None:
 
     Sparse features become x_indptr, x_indices and, unless they are bits, x_values; dense ones become x. Beside them are
     edge_index, y, and weights, attributes and masks where they are there; meta.json holds the sha256 of every file. Equal
-    graphs give equal bytes.
+    tensors give equal bytes.
 
     Args:
         data: a graph as `load_dataset` returns it, or with real features, directions and what edges carry; with labels `y`.
@@ -95,7 +95,7 @@ def read_graph_folder(folder: Path) -> RawGraph:
             raise ValueError("a number or a name in it is not what it should be")
         if not set(digests) <= set(_KNOWN) or not {"edge_index", "y"} <= set(digests):
             raise ValueError("it names other arrays than those of a graph")
-    arrays = {name: _array(folder / f"{name}.npy", digest) for name, digest in digests.items()}
+    arrays = {name: _array(folder / f"{name}.npy", digest, name in MASKS) for name, digest in digests.items()}
     try:
         labels, edges = integers("y", arrays["y"]), integers("edge_index", arrays["edge_index"])
         if labels.ndim != 1 or edges.ndim != 2 or len(edges) != 2:
@@ -109,6 +109,8 @@ def read_graph_folder(folder: Path) -> RawGraph:
 
 def _features(arrays: dict[str, NDArray[Any]], nodes: int, width: int) -> Features:
     if "x" in arrays:
+        if arrays["x"].ndim != 2:
+            raise DataError(f"x must have the shape (N, D), found {arrays['x'].shape}")
         check_dense_size(*arrays["x"].shape)
         return as_float32("x", arrays["x"])
     if not {"x_indptr", "x_indices"} <= set(arrays):
@@ -130,9 +132,10 @@ def _features(arrays: dict[str, NDArray[Any]], nodes: int, width: int) -> Featur
     return matrix
 
 
-def _array(path: Path, digest: object) -> NDArray[Any]:
+def _array(path: Path, digest: object, booleans: bool = False) -> NDArray[Any]:
+    """One array; booleans, a byte per node, are read, so that each of them is checked."""
     try:
-        array = (mapped_npy if path.stat().st_size > _MAPPED else read_npy)(path)
+        array = (mapped_npy if path.stat().st_size > _MAPPED and not booleans else read_npy)(path)
         found = _digest(path)
     except FileNotFoundError:
         raise DataError(f"there is no {path}; write the folder again with save_graph") from None

@@ -54,8 +54,9 @@ def load_dataset(
         split: which of the splits that a file brings, see `load_graph_file`.
         sparse: whether `x` is a sparse CSR tensor. None takes one where a dense one would pass 256 MiB and at most an eighth
             of the features are not zero; votes and fingerprints are the same.
-        **options: of digits (neighbours, threshold), of synthetic (nodes, classes, features, degree, homophily,
-            present, background), of files (standardise, features, labels) and of Planetoid's (binary).
+        **options: of digits (neighbours, threshold), of synthetic (nodes, classes, features, degree, homophily, present,
+            background, geometry, reach, blocks, inside; see `synthetic_graph`), of files (standardise, features, labels) and
+            of Planetoid's (binary).
 
     Returns:
         `x` (N, D) float32 of zeros and ones (of real numbers from a user's file that holds such), `edge_index` (2, 2E) int64
@@ -134,7 +135,8 @@ def load_graph_file(
         sparse: the layout of `x`, see `load_dataset`.
 
     Returns:
-        As `load_dataset`, but `x` is what the file holds, rounded to float32; `name` is the file's name without its ending.
+        As `load_dataset`, but `x` is what the file holds, rounded to float32; `name` is the folder's name, or the file's
+        without its ending.
 
     Raises:
         InputError: if several splits are there and `split` does not name one of them, or an argument has no use.
@@ -153,7 +155,8 @@ def load_graph_file(
         if largest_component:
             graph = keep_largest_component(graph)
         drawn = per_class_train, per_class_validation, test_share
-        return _split_data(in_layout(with_identity(graph), sparse), file.stem, drawn, seed, split)
+        name = file.name if file.is_dir() else file.stem
+        return _split_data(in_layout(with_identity(graph), sparse), name, drawn, seed, split)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ alone (Shchur et al. 2018; Bojchevski et al. 2020). Every step towards it is ide
 Directions of edges, and what edges carry, are kept where that is asked for.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -31,6 +31,7 @@ _COPIES = 3
 _PER_ENTRY = 12
 """Bytes of an entry of sparse rows while they are made: its column and its number, and its row."""
 _SMALL = 2**26
+_NUMBERS_AT_ONCE = 2**20
 _SPREAD = 2**16
 """A matrix of more than `_SMALL` numbers has a one among so many; identity features have one in N."""
 
@@ -84,14 +85,25 @@ def placed_features(
 
 
 def as_float32(name: str, values: NDArray[Any]) -> NDArray[np.float32]:
-    """`values` rounded to float32; `DataError` if one is not finite, or would become zero: its edge would vanish."""
+    """`values` rounded to float32, themselves if they are; `DataError` if one is not finite, or would become zero: its edge
+    would vanish."""
     with np.errstate(over="ignore", invalid="ignore"):
-        rounded = values.astype(np.float32)
-    if not np.isfinite(rounded).all():
-        raise DataError(f"{name} holds NaN or infinite values, or ones too large for float32; replace them")
-    if ((np.abs(rounded) < np.finfo(np.float32).tiny) & (values != 0)).any():
-        raise DataError(f"{name} holds values below 1.2e-38, which float32 hardly tells from zero; set them to zero")
+        rounded = values.astype(np.float32, copy=False)
+    for found, given in zip(_row_blocks(rounded), _row_blocks(values), strict=True):
+        if not np.isfinite(found).all():
+            raise DataError(f"{name} holds NaN or infinite values, or ones too large for float32; replace them")
+        if ((np.abs(found) < np.finfo(np.float32).tiny) & (given != 0)).any():
+            raise DataError(
+                f"{name} holds values below 1.2e-38, which float32 hardly tells from zero; set them to zero"
+            )
     return rounded
+
+
+def _row_blocks(values: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """All rows in order, so many at a time that what is computed from them stays small."""
+    rows = max(1, _NUMBERS_AT_ONCE // max(1, values[:1].size)) if values.ndim else 1
+    listed = np.atleast_1d(values)
+    return (listed[start : start + rows] for start in range(0, len(listed), rows))
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +148,7 @@ def integers(name: str, values: NDArray[Any]) -> NDArray[np.int64]:
     """`values` as int64, or `DataError` if they are not whole numbers by type, or of a type that goes beyond int64."""
     if values.dtype.kind not in "iu" or values.dtype == np.uint64:
         raise DataError(f"{name} must hold whole numbers, found {values.dtype}; write it with the type int64")
-    return values.astype(np.int64)
+    return values.astype(np.int64, copy=False)
 
 
 @dataclass(frozen=True, eq=False)

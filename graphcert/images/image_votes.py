@@ -26,7 +26,7 @@ from graphcert.voting.noisy_graph import Problem
 def sample_image_votes(
     model: nn.Module, image: ArrayLike, smoothing: Scheme | Law, samples: int, pilot_samples: int = 1000, seed: int = 0,
     *, reach: int | None = None, workers: int | None = None, batch_size: int | None = None,
-    store: str | os.PathLike[str] | None = None, shard_samples: int = 1000, progress: bool | str = False,
+    store: str | os.PathLike[str] | None = None, shard_samples: int | None = None, progress: bool | str = False,
     plans: Sequence[str] = (),
 ) -> Votes:  # fmt: skip
     """Segment noisy versions of an image and count how often each pixel is given each class.
@@ -59,7 +59,8 @@ def sample_image_votes(
         UnsupportedError: for noise of edges, which images do not have.
         VotesError: if `store` holds votes of another run.
     """
-    for name, count in (("samples", samples), ("pilot_samples", pilot_samples), ("shard_samples", shard_samples)):
+    per_shard = 1 if shard_samples is None else shard_samples
+    for name, count in (("samples", samples), ("pilot_samples", pilot_samples), ("shard_samples", per_shard)):
         whole(name, count, 1)
     reach = None if reach is None else whole("reach", reach)
     values, smoothing = pixel_values(image), as_scheme(smoothing)

@@ -15,14 +15,16 @@ from graphcert.core.features import plain_features
 from graphcert.data.feature_tensors import feature_tensor_of
 from graphcert.errors import ModelError
 from graphcert.sampling.csr import CSR
-from graphcert.sampling.local_graph import LocalGraph
 from graphcert.sampling.rows import RowLayer
 from graphcert.sampling.simd.row_sums import LANES, aligned
 
 Floats = NDArray[np.float32]
-CompiledForward = Callable[[Floats, LocalGraph], Floats]
-"""(rows of X̃W (≥ n, H), graph of n nodes) → logits (M, ≥ K) of its members. May overwrite its input; the result is valid
-until the next call."""
+CompiledForward = Callable[..., Floats]
+"""(rows of X̃W (≥ n, H), `LocalGraph` of n nodes) → logits (M, ≥ K) of its members. May overwrite its input; the result is
+valid until the next call. Of models that join views also (table of rows of X̃W, `JointGraph`, row of the table of every
+place (P,) int32)."""
+EVERY_ROW = np.empty(0, np.int32)
+"""Stands for all rows in their order."""
 
 
 class SparseFirst(ABC):
@@ -38,6 +40,11 @@ class SparseFirst(ABC):
     def layers(self) -> int:
         """Rounds of message passing; whoever is `local` states them."""
         raise NotImplementedError
+
+    @property
+    def joins(self) -> int:
+        """Bytes that the `compiled` function needs per row of a `JointGraph`; 0 if it takes none."""
+        return 0
 
     @abstractmethod
     def first_weight(self) -> Tensor:

@@ -7,9 +7,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphcert.models import kernels
-from graphcert.models.base import CompiledForward, Floats, SparseFirstModel, glorot, padded
+from graphcert.models.base import EVERY_ROW, CompiledForward, Floats, SparseFirstModel, glorot, padded, side_by_side
 from graphcert.models.scatter import symmetric_propagation
-from graphcert.sampling.local_graph import LocalGraph
+from graphcert.sampling.csr import Integers
+from graphcert.sampling.local_graph import JointGraph, LocalGraph
 from graphcert.sampling.simd.row_sums import aligned
 
 
@@ -31,6 +32,12 @@ class GCN(SparseFirstModel):
         """Rounds of message passing."""
         return len(self.weights)
 
+    @property
+    def joins(self) -> int:
+        """See `SparseFirst.joins`: every layer's product but the first, the logits and a factor."""
+        widths = [bias.numel() for bias in (*self.biases[1:], self.biases[-1])]
+        return 4 * (sum(side_by_side(1, width) for width in widths) + 1)
+
     def first_weight(self) -> Tensor:
         """The first layer's weight (D, hidden)."""
         weight: Tensor = self.weights[0]
@@ -51,22 +58,51 @@ class GCN(SparseFirstModel):
         biases = [padded(bias, 0) for bias in self.biases]
         # The first product is the input.
         products = [aligned(nodes if layer else 0, bias.size) for layer, bias in enumerate(biases)]
-        results = [aligned(nodes, bias.size) for bias in biases]
-        scale = np.empty(nodes, np.float32)
+        sums = [aligned(_BLOCK, bias.size) for bias in biases[:-1]] + [aligned(nodes, biases[-1].size)]
+        scaled = SymmetricScale()
 
-        def forward(hidden: Floats, graph: LocalGraph) -> Floats:
-            kernels.symmetric_scale(graph.degrees, scale)
-            for layer, bias in enumerate(biases):
-                product, out = products[layer], results[layer]
-                if layer > 0:
-                    kernels.dense(hidden, transposed[layer], product)
-                    hidden = product
-                receivers = graph.receivers(len(biases) - 1 - layer)
-                kernels.symmetric_sum(receivers, graph.indices, hidden, scale, bias, layer + 1 < len(biases), out)
-                hidden = out[: receivers.size - 1]
+        def forward(hidden: Floats, graph: LocalGraph | JointGraph, slots: Integers = EVERY_ROW) -> Floats:
+            for layer, (bias, out) in enumerate(zip(biases, sums, strict=True)):
+                part, scale, rows = graph.round(len(biases) - 1 - layer), scaled.of(graph, layer), scaled.rows
+                if layer + 1 == len(biases):
+                    kernels.symmetric_rows(*part, slots, hidden, scale, bias, False, rows, 0, out)
+                    return out[: part.indptr.size - 1]
+                product = products[layer + 1]
+                kernels.symmetric_layer(
+                    *part, slots, hidden, scale, bias, transposed[layer + 1], rows, out, product[: part.indptr.size - 1]
+                )
+                hidden, slots = product, EVERY_ROW
             return hidden
 
         return forward
+
+
+_BLOCK = 256
+"""Rows of hidden units that stay in a fast cache until the next layer's weight has been applied."""
+
+
+class SymmetricScale:
+    """Factors s = (degree + 1)^(−1/2) of the nodes of a graph, computed when another graph comes."""
+
+    def __init__(self) -> None:
+        self._graph: LocalGraph | JointGraph | None = None
+        self._scales = [_NO_SCALE, _NO_SCALE]
+        self.rows = EVERY_ROW
+        """Scratch for the longest row of a joint graph."""
+
+    def of(self, graph: LocalGraph | JointGraph, layer: int) -> Floats:
+        """The factors of what the rows of a layer are computed from, counted from 0."""
+        if graph is not self._graph:
+            scale = np.empty(graph.degrees.size, np.float32)
+            kernels.symmetric_scale(graph.degrees, scale)
+            own = graph.round(len(graph.sizes) - 2).own
+            joint = own.size > 0
+            self._graph, self._scales = graph, [scale, scale[own] if joint else scale]
+            self.rows = np.empty(graph.degrees.max(initial=0), np.int32) if joint else EVERY_ROW
+        return self._scales[min(layer, 1)]
+
+
+_NO_SCALE = np.empty(0, np.float32)
 
 
 class SGC(SparseFirstModel):
@@ -86,6 +122,11 @@ class SGC(SparseFirstModel):
         """Rounds of message passing."""
         return self.hops
 
+    @property
+    def joins(self) -> int:
+        """See `SparseFirst.joins`: the last two rounds and a factor."""
+        return 4 * (2 * side_by_side(1, self.bias.numel()) + 1)
+
     def first_weight(self) -> Tensor:
         """The only weight (D, K)."""
         return self.weight
@@ -100,16 +141,15 @@ class SGC(SparseFirstModel):
     def compiled(self, nodes: int) -> CompiledForward:
         """The same in kernels."""
         bias = padded(self.bias, 0)
-        scale = np.empty(nodes, np.float32)
+        scaled = SymmetricScale()
         odd, even = (aligned(nodes, bias.size) for _ in range(2))
         hops = self.hops
 
-        def forward(hidden: Floats, graph: LocalGraph) -> Floats:
-            kernels.symmetric_scale(graph.degrees, scale)
+        def forward(hidden: Floats, graph: LocalGraph | JointGraph, slots: Integers = EVERY_ROW) -> Floats:
             for left in reversed(range(hops)):
-                out = odd if left % 2 else even
-                kernels.symmetric_sum(graph.receivers(left), graph.indices, hidden, scale, None, False, out)
-                hidden = out
+                out, scale = odd if left % 2 else even, scaled.of(graph, hops - 1 - left)
+                kernels.symmetric_rows(*graph.round(left), slots, hidden, scale, None, False, scaled.rows, 0, out)
+                hidden, slots = out, EVERY_ROW
             logits = hidden[: graph.sizes[0]]
             kernels.add_bias(logits, bias, False)
             return logits

@@ -83,13 +83,52 @@ def symmetric_sum(indptr, indices, x, scale, bias, rectify, out):  # type: ignor
 
     Then plus `bias` (H,) unless it is None, and max(·, 0) if `rectify`.
     """
-    for i in range(indptr.size - 1):
-        row = np.int64(i)
-        if x.size > _CACHED:
-            for at in range(indptr[i] + _AHEAD, indptr[i + 1] + _AHEAD):
-                prefetch_row(x, np.int64(indices[min(at, indices.size - 1)]))
-        begin, end = np.int64(indptr[i]), np.int64(indptr[i + 1])
-        sum_scaled_rows(x, indices, begin, end, row, scale[i], out, row, scale, bias, rectify)
+    none = np.empty(0, np.int32)
+    symmetric_rows(indptr, indices, none, none, x, scale, bias, rectify, none, 0, out)
+
+
+@kernel
+def symmetric_layer(  # type: ignore[no-untyped-def]
+    indptr, senders, own, slots, x, scale, bias, transposed, rows, sums, out
+):
+    """out = max(s + `bias`, 0) @ transposed.T for the sums s of `symmetric_rows`, as many rows at a time as `sums` has."""
+    nodes = indptr.size - 1
+    for start in range(0, nodes, sums.shape[0]):
+        stop = min(start + sums.shape[0], nodes)
+        part = sums[: stop - start]
+        symmetric_rows(indptr, senders, own, slots, x, scale, bias, True, rows, start, part)
+        dense(part, transposed, out[start:stop])
+
+
+@kernel
+def symmetric_rows(  # type: ignore[no-untyped-def]
+    indptr, senders, own, slots, x, scale, bias, rectify, rows, start, out
+):
+    """Rows `start`, `start` + 1, … of `symmetric_sum` into out[0], out[1], …, or of the first round on a `JointGraph`.
+
+    Then the senders and each row's `own` place are places of a table: x[slots[p]] and scale[p] belong to place p, and `rows`
+    is scratch for the longest row. On one graph `own`, `slots` and `rows` are empty.
+    """
+    last = senders.size - 1
+    for target in range(min(out.shape[0], indptr.size - 1 - start)):
+        i = start + target
+        begin, end, there = np.int64(indptr[i]), np.int64(indptr[i + 1]), np.int64(target)
+        if slots.size > 0:
+            for at in range(begin, end):
+                rows[at - begin] = slots[senders[at]]
+                prefetch_row(x, np.int64(slots[senders[min(at + _AHEAD, last)]]))
+            first, factor = np.int64(slots[own[i]]), scale[own[i]]
+            sum_scaled_rows(
+                x, rows, np.int64(0), end - begin, first, factor, out, there, senders, begin, scale, bias, rectify
+            )
+        else:
+            if x.size > _CACHED:
+                for at in range(begin + _AHEAD, end + _AHEAD):
+                    prefetch_row(x, np.int64(senders[min(at, last)]))
+            first, factor = np.int64(i), scale[i]
+            sum_scaled_rows(
+                x, senders, begin, end, first, factor, out, there, senders, np.int64(0), scale, bias, rectify
+            )
 
 
 @kernel

@@ -66,9 +66,11 @@ def _form(step: Step, given: list[Shape], nodes: int) -> Step | None:
     if constants:
         return None
     if name in _RESHAPES:
-        # The number of nodes may stand among the arguments.
+        # The number of nodes may stand among the arguments, and so may a value that only lends its shape.
         rest = step.shape[1:]
-        return replace(step, operation=Torch(Tensor.reshape, ((args[0], (-1, *rest)), {}))) if all(rest) else None
+        if not args or not all(rest):
+            return None
+        return replace(step, operation=Torch(Tensor.reshape, ((args[0], (-1, *rest)), {})), inputs=step.inputs[:1])
     if name == "__getitem__":
         return step if _takes_all_rows(args[1], len(given[0])) else None
     axes = len(given[0]) + (name == "stack")

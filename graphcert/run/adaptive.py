@@ -35,12 +35,19 @@ def asked_of(until: Any) -> Any:
     return {name: until.get(name) for name in names} if isinstance(until, dict) else until
 
 
+def sampling_facts(votes: Votes) -> dict[str, str]:
+    """What stopping nodes saved, for a table of settings; nothing if no node could stop."""
+    if votes.looks is None:
+        return {}
+    taken, most, looks = int(votes.node_samples.sum()), votes.nodes * votes.samples, votes.looks
+    return {
+        "looks": f"{len(looks.ends)}, after {looks.ends[0]:,} to {looks.ends[-1]:,} samples",
+        "samples of single nodes": f"{taken:,} of {most:,}",
+    }
+
+
 def saved_words(votes: Votes, targets: NDArray[Any]) -> str | None:
     """How many samples of single nodes were taken, of all nodes and of the targets (N,); None if no node could stop."""
-    if votes.looks is None:
-        return None
-    taken, most = votes.node_samples, votes.samples
-    return (
-        f"{int(taken.sum()):,} of {most * votes.nodes:,} samples of single nodes ({taken.mean() / most:.1%}) were taken; of "
-        f"the targets {taken[targets].mean() / most:.1%}"
-    )
+    found = [f"{name}: {fact}" for name, fact in sampling_facts(votes).items()]
+    share = votes.node_samples[targets].mean() / votes.samples
+    return "; ".join([*found, f"of the targets {share:.1%}"]) if found else None

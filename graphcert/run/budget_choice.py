@@ -1,5 +1,6 @@
 """Which budgets a run is evaluated at."""
 
+import warnings
 from bisect import bisect_left
 from dataclasses import replace
 from fractions import Fraction
@@ -13,7 +14,7 @@ from graphcert.certificates import BudgetGrid, Certificate
 from graphcert.certificates.budget_grid import as_budget, budget_sweep, evaluate_grid, refuse_vacuous
 from graphcert.certificates.samples_needed import out_of_reach
 from graphcert.core.arrays import Mask
-from graphcert.errors import InputError, UnsupportedError
+from graphcert.errors import InputError, OutOfReachWarning, UnsupportedError
 from graphcert.noise import Budget
 from graphcert.run.settings.stages import CertificateConfig, CollectiveConfig, norm_values, sweep_values
 
@@ -135,7 +136,9 @@ def collective_sweeps(certificate: Certificate, data: Any, settings: CollectiveC
             if settings.receptive_field and axis == "edge_add":  # it creates new reach
                 continue
             budgets: dict[str, Any] = {axis: range(LONGEST_SWEEP + 1)}
-            (curve,) = certificate.compare_methods(**budgets, methods=[way], data=data, time_limit=_GLANCE).values()
+            with warnings.catch_warnings():  # who asks for budgets is told, not who looks for them
+                warnings.simplefilter("ignore", OutOfReachWarning)
+                (curve,) = certificate.compare_methods(**budgets, methods=[way], data=data, time_limit=_GLANCE).values()
             hopeless = np.flatnonzero(curve.certified == 0)
             found.append({axis: tuple(range(1 + (int(hopeless[0]) if hopeless.size else LONGEST_SWEEP)))})
     return tuple(found)

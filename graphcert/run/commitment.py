@@ -172,10 +172,8 @@ def plans_of(folder: Path, votes: Votes) -> tuple[Plan, ...]:
         return ()
     plans = plans[: digests.index(named) + 1]
     counted: Plan = {"samples": votes.samples, "pilot_samples": votes.pilot_samples}
-    counted["scores"], counted["looks"] = (
-        votes.scores is not None,
-        None if votes.looks is None else votes.looks.to_dict(),
-    )
+    counted["scores"] = votes.scores is not None
+    counted["looks"] = None if votes.looks is None else votes.looks.to_dict()
     differing = [name for name, number in counted.items() if plans[-1].get(name) != number]
     if differing:
         raise DataError(f"the votes are not those of {folder / PLAN} (different: {', '.join(differing)}); sample again")

@@ -17,7 +17,7 @@ from graphcert.collective import CollectiveCurve
 from graphcert.core.arrays import EDGE_VALUES
 from graphcert.core.files import alone
 from graphcert.data import data_fingerprint, without_test_nodes
-from graphcert.errors import UnsupportedError
+from graphcert.errors import GraphcertError, InputError, UnsupportedError
 from graphcert.models import message_passing, train
 from graphcert.models.checkpoint import model_fingerprint
 from graphcert.noise import Partition, Smoothing
@@ -28,12 +28,12 @@ from graphcert.run.budget_choice import collective_sweeps, too_few_samples
 from graphcert.run.certified import CERTIFICATE, Certified, Voted, certificate_text, certify_votes
 from graphcert.run.collective_results import Collective
 from graphcert.run.commitment import commit, graph_plan, plan_digest, plans_of
-from graphcert.run.folder import CONFIG, MODEL, PARTITION, REPORT, VOTES
+from graphcert.run.folder import CONFIG, COUNTED, MODEL, PARTITION, REPORT, VOTES
 from graphcert.run.isotropic import matched_isotropic
 from graphcert.run.own_model import changed_sources
 from graphcert.run.run_model import RunModel, refuse_other_origin, stored_model
 from graphcert.run.settings.graph_run import RunConfig
-from graphcert.run.settings.stages import CertificateConfig, CollectiveConfig
+from graphcert.run.settings.stages import CertificateConfig, CollectiveConfig, SamplingConfig
 from graphcert.run.statement import stated
 from graphcert.run.stored_run import ATTACKS, CHANGED, COLLECTIVE, COLLECTIVE_TABLE, StoredRun
 from graphcert.statistics import Looks, check_sample_size
@@ -118,17 +118,21 @@ class Run(StoredRun):
     ) -> Voted:  # fmt: skip
         """Take the votes, and scores if asked for, continuing from the shards of an interrupted call.
 
-        None stands for what the run is set to. `look_again` allows other numbers of samples than those of a certificate that
-        was seen: whoever samples until one pleases spends the error rate of every look (theory, section 10), and the report
-        says so. Without it, they are refused with `InputError`.
+        None stands for what the run is set to, and `until="none"` for all samples of every node. `look_again` allows other
+        numbers of samples than those of a certificate that was seen, or of votes whose nodes could stop: whoever samples
+        until one pleases spends the error rate of every look (theory, section 10), and the report says so. Without it, they
+        are refused with `InputError`.
         """
         config = self.load_config()
         asked = {
             "samples": samples, "pilot_samples": pilot_samples, "scores": scores, "until": until, "undecided": undecided,
         }  # fmt: skip
         given: dict[str, Any] = {key: value for key, value in asked.items() if value is not None}
+        if until == "none":
+            given["undecided"] = undecided
         sampling = replace(config.sampling, **given)
         self.refuse_second_look(asdict(sampling), look_again)
+        self._refuse_other_looks(sampling, look_again)
         config = replace(config, sampling=sampling)
         data = self.load_data(config) if data is None else data
         model = self.model(config)
@@ -152,6 +156,21 @@ class Run(StoredRun):
         facts = {"votes": votes.digest, "total_variation": votes.total_variation, "plan": votes.manifest.get("plan")}
         self.record({"timings": {"sampling": seconds}, **facts})
         return Voted(data, votes)
+
+    def _refuse_other_looks(self, sampling: SamplingConfig, look_again: bool) -> None:
+        """Raise `InputError` for other numbers of samples, if it was said how many of them nodes needed before."""
+        if look_again or not self.path(VOTES).is_file():
+            return
+        try:
+            votes = Votes.load(self.path(VOTES))
+        except GraphcertError:  # damaged votes are taken again
+            return
+        if votes.looks is not None and any(getattr(votes, name) != getattr(sampling, name) for name in COUNTED):
+            raise InputError(
+                f"{self.folder} has votes with looks of up to {votes.samples:,} samples, and how many of them nodes needed "
+                f"was told; to choose another number by that is another look, so start a new run with another seed, or say "
+                f"--look-again"
+            )
 
     def _commit(self, config: RunConfig, data: Data, model: str) -> tuple[str, ...]:
         """Write the plan of the votes that follow, or find that it stands; sha256 of all plans of this run."""

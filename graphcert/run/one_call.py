@@ -32,7 +32,7 @@ def certify_model(
     collective: bool = True, time_limit: float = 20.0, report: str | os.PathLike[str] | None = None,
     title: str | None = None, call: str | None = None, output: int | str | None = None, path: str = "auto",
     ignore: str | Sequence[str] = (), workers: int | None = None, memory: str | int | None = None,
-    batch_size: int | None = None, store: str | os.PathLike[str] | None = None, shard_samples: int = 1000,
+    batch_size: int | None = None, store: str | os.PathLike[str] | None = None, shard_samples: int | None = None,
     progress: bool = False, until: Asked | None = None, max_samples: int | None = None, scheduler: str | None = None,
 ) -> Certificate:  # fmt: skip
     """Take votes, certify the targets, each alone and all at once, and write a report.
@@ -74,6 +74,10 @@ def certify_model(
     check_level(alpha)
     chosen_share(chosen_method(method or "multiclass", 2), label_share)
     options = _together(collective, time_limit)
+    if isinstance(until, Until):
+        raise InputError(
+            "certify_model takes budgets for until, such as dict(add=2, delete=5); level, rule and targets are its own"
+        )
     if until is None:
         number: dict[str, Any] = {"samples": 10_000 if samples is None else samples, "max_samples": max_samples}
         number |= {"alpha": alpha, "claims": int(mask.sum())}

@@ -11,10 +11,10 @@ from torch_geometric.data import Data
 
 from graphcert._version import __version__
 from graphcert.noise import Scheme, settings_of_laws
+from graphcert.run.adaptive import sampling_facts
 from graphcert.run.certified import Certified
 from graphcert.run.settings.graph_run import RunConfig
 from graphcert.run.settings.noise import SmoothingConfig
-from graphcert.votes import Votes
 
 
 def environment() -> dict[str, str]:
@@ -52,17 +52,6 @@ def settings_table(config: RunConfig, manifest: Mapping[str, Any], certified: Ce
         "collective": described["collective"],
         "environment": {name: manifest[name] for name in environment() if name in manifest},
     }  # fmt: skip
-
-
-def sampling_facts(votes: Votes) -> dict[str, str]:
-    """What stopping nodes saved, for a table of settings; nothing if no node could stop."""
-    if votes.looks is None:
-        return {}
-    taken, most, looks = int(votes.node_samples.sum()), votes.nodes * votes.samples, votes.looks
-    return {
-        "looks": f"{len(looks.ends)}, after {looks.ends[0]:,} to {looks.ends[-1]:,} samples",
-        "samples of single nodes": f"{taken:,} of {most:,}",
-    }
 
 
 def _origin(manifest: Mapping[str, Any]) -> dict[str, str]:

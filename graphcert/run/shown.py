@@ -20,8 +20,9 @@ from graphcert.report import ReportContent, collective_lines, summary_lines, wri
 from graphcert.report.frame.wording import channel_words
 from graphcert.report.graphs.measures import headline_table
 from graphcert.report.plots.figures import ShownFigure, kind_of_file, shares_figure
+from graphcert.run.adaptive import sampling_facts
 from graphcert.run.budget_choice import budget_grids, last_certified, quiet_grid
-from graphcert.run.provenance import cluster_links, edge_count, sampling_facts
+from graphcert.run.provenance import cluster_links, edge_count
 from graphcert.run.settings.stages import CertificateConfig
 from graphcert.votes import Votes
 

@@ -113,11 +113,16 @@ def run_predicate(folder: Path) -> dict[str, Any]:
 
 
 def stated(method: Method) -> Method:
-    """Let a method that writes into `self.folder` end with the statement about all that is there."""
+    """Let a method that writes into `self.folder` end with the statement about all that is there, also if it is refused."""
 
     @wraps(method)
     def wrapped(self: Any, *args: Any, **options: Any) -> Any:
-        found = method(self, *args, **options)
+        try:
+            found = method(self, *args, **options)
+        except BaseException:
+            if (self.folder / STATEMENT).is_file():  # a plan or shards may have been added to what it names
+                write_statement(self.folder)
+            raise
         write_statement(self.folder)
         return found
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,10 +41,91 @@ class LocalGraph(CSR):
         """The `indptr` of the rows that are computed when so many rounds are left after the present one."""
         return self.indptr[: self.sizes[left] + 1]
 
+    def round(self, left: int) -> "Round":
+        """What the rows are computed from in the round after which so many are left."""
+        return Round(self.receivers(left), self.indices, _EMPTY)
+
     @property
     def bytes(self) -> int:
         """Size in memory."""
         return sum(part.nbytes for part in (self.indptr, self.indices, self.nodes, self.degrees))
+
+
+_EMPTY = np.empty(0, np.int32)
+
+
+class Round(NamedTuple):
+    """One round of message passing: row r gets the messages of senders[indptr[r] : indptr[r + 1]].
+
+    `own` (rows,) says where its input has row r itself; it is empty where that is row r.
+    """
+
+    indptr: Integers
+    senders: Integers
+    own: Integers
+
+
+@dataclass(frozen=True, eq=False)
+class JointGraph:
+    """The local graphs of several views at once, k ≥ 1 rounds; views read the first products of a node from one table.
+
+    Rows are numbered as in a `LocalGraph`: first the members of all views, one view after another, then what is one hop
+    away in some view, and so on. A row is a node in a view. Within a ring the rows of one node stand together, so that what
+    they read is read from memory once. The outermost ring has no rows but places in the table.
+
+    Attributes:
+        indptr, indices: all rounds but the first; `indices` ends where the rows of the second round do.
+        senders: the first round's; they are places.
+        own: (sizes[k − 1],) every row's own place.
+        sizes: k + 1 numbers; sizes[h] of rows within h hops, sizes[k] of places.
+        degrees: (sizes[k],) the number of neighbours of the node of every place.
+    """
+
+    indptr: Integers
+    indices: Integers
+    senders: Integers
+    own: Integers
+    sizes: tuple[int, ...]
+    degrees: Integers
+
+    @staticmethod
+    def of(graphs: Sequence[LocalGraph], places: Sequence[Integers], table: int) -> "JointGraph":
+        """Join graphs whose node r has its first product at places[v][r] of a table of so many places."""
+        hops = len(graphs[0].sizes) - 1
+        numbers = [np.empty(graph.sizes[hops - 1], np.int32) for graph in graphs]
+        sizes = [0]
+        for hop in range(hops):
+            rings = [slice(graph.sizes[hop - 1] if hop else 0, graph.sizes[hop]) for graph in graphs]
+            nodes = np.concatenate([graph.nodes[ring] for graph, ring in zip(graphs, rings, strict=True)])
+            fresh = np.empty(nodes.size, np.int32)
+            order = np.argsort(nodes, kind="stable") if hop else slice(None)
+            fresh[order] = np.arange(sizes[-1], sizes[-1] + nodes.size)
+            done = 0
+            for number_of, ring in zip(numbers, rings, strict=True):
+                number_of[ring] = fresh[done : done + ring.stop - ring.start]
+                done += ring.stop - ring.start
+            sizes.append(sizes[-1] + nodes.size)
+        rows, degrees = sizes[hops], np.empty(table, np.int32)
+        indptr, own = np.zeros(rows + 1, np.int32), np.empty(rows, np.int32)
+        for graph, numbered in zip(graphs, numbers, strict=True):
+            indptr[numbered + 1] = np.diff(graph.indptr)
+        np.cumsum(indptr, out=indptr)
+        indices, senders = np.empty(indptr[sizes[hops - 1]], np.int32), np.empty(indptr[rows], np.int32)
+        for graph, numbered, place in zip(graphs, numbers, places, strict=True):
+            degrees[place] = graph.degrees
+            join(graph.indptr, graph.indices, numbered, place, indptr, indices, senders, own)
+        return JointGraph(indptr, indices, senders, own, (*sizes[1:], table), degrees)
+
+    def round(self, left: int) -> Round:
+        """See `LocalGraph.round`."""
+        if left == len(self.sizes) - 2:
+            return Round(self.indptr, self.senders, self.own)
+        return Round(self.indptr[: self.sizes[left] + 1], self.indices, _EMPTY)
+
+    @property
+    def bytes(self) -> int:
+        """Size in memory."""
+        return sum(part.nbytes for part in (self.indptr, self.indices, self.senders, self.own, self.degrees))
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +212,19 @@ def explore(  # type: ignore[no-untyped-def]
     for r in range(count):
         place[nodes[r]] = -1
     return done, at
+
+
+@kernel
+def join(local_indptr, local_indices, numbers, places, indptr, indices, senders, own):  # type: ignore[no-untyped-def]
+    """Write the rows of one local graph into the arrays of a `JointGraph`: row r is its row numbers[r]."""
+    for r in range(numbers.size):
+        row = numbers[r]
+        own[row] = places[r]
+        for k in range(local_indptr[r + 1] - local_indptr[r]):
+            column, at = local_indices[local_indptr[r] + k], indptr[row] + k
+            senders[at] = places[column]
+            if at < indices.size:
+                indices[at] = numbers[column]
 
 
 @kernel

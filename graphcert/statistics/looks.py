@@ -13,6 +13,7 @@ nothing about how the targets depend on each other, so several of them add up th
 The same holds of several bounds of one target, each with a level of its own, such as those of the label and of its rivals.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -48,6 +49,9 @@ class Looks:
     weights: tuple[float, ...]
 
     def __post_init__(self) -> None:
+        if not all(isinstance(given, Iterable) for given in (self.ends, self.weights)):
+            given = f"{self.ends!r:.60} and {self.weights!r:.60}"
+            raise InputError(f"looks need several numbers of samples, and a weight for each, got {given}")
         ends = tuple(whole("the number of samples at a look", end, 1) for end in self.ends)
         weights = tuple(positive("the weight of a look", weight) for weight in self.weights)
         if not ends or len(ends) != len(weights) or any(after <= before for before, after in pairwise(ends)):

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
-from graphcert.errors import InputError
+from graphcert.errors import GraphcertError, InputError
 from graphcert.models.base import single_torch_thread
 
 Answer = TypeVar("Answer")
@@ -16,6 +16,11 @@ Answer = TypeVar("Answer")
 _LOCAL = "local:"
 _LEAVE_AT_ONCE = "import atexit, os\n\natexit.register(os._exit, 0)\n"
 """What a local worker runs first: taking torch apart at the end would take seconds."""
+
+
+def local_processes(scheduler: str | None) -> int:
+    """How many processes a checked scheduler starts on this machine; 1 if those are somebody else's."""
+    return int(scheduler.removeprefix(_LOCAL)) if scheduler is not None and scheduler.startswith(_LOCAL) else 1
 
 
 def check_scheduler(scheduler: str, workers: int | None = None) -> None:
@@ -55,7 +60,7 @@ def client_of(scheduler: str) -> Iterator[Any]:
         stack.enter_context(dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TiB"}))
         try:
             if scheduler.startswith(_LOCAL):
-                number, patience = int(scheduler.removeprefix(_LOCAL)), 4 * patience
+                number, patience = local_processes(scheduler), 4 * patience
                 # One thread each, no memory limit that would kill a worker, and encrypted: others may use this machine too.
                 address = stack.enter_context(LocalCluster(
                     n_workers=number, threads_per_worker=1, processes=True, security=True, memory_limit=0,
@@ -81,10 +86,10 @@ def evaluated(scheduler: str | None, tasks: Sequence[Callable[[], Answer]]) -> l
     """The answers of tasks in order, by the workers of a scheduler or here one by one; errors are those of the tasks."""
     if scheduler is None or not tasks:
         return [task() for task in tasks]
-    with client_of(scheduler) as client, told_deaths():
+    with client_of(scheduler) as client, told_deaths(client, scheduler):
         futures = [client.submit(_alone, task, pure=False) for task in tasks]
-        answers: list[Answer] = client.gather(futures)
-        return answers
+        found: list[Answer] = client.gather(futures)
+        return found
 
 
 def _alone(task: Callable[[], Answer]) -> Answer:
@@ -92,9 +97,17 @@ def _alone(task: Callable[[], Answer]) -> Answer:
         return task()
 
 
+def answers(client: Any) -> bool:
+    """Whether the scheduler of a client is still there."""
+    try:
+        return client.status == "running" and client.nthreads() is not None
+    except Exception:  # of many kinds, by the moment at which it went away
+        return False
+
+
 @contextmanager
-def told_deaths() -> Iterator[None]:
-    """One sentence for workers that die over and over, or a scheduler that goes away."""
+def told_deaths(client: Any, scheduler: str) -> Iterator[None]:
+    """One sentence for workers that die over and over, or a scheduler that goes away, whatever error tells it."""
     from distributed import KilledWorker
 
     try:
@@ -103,6 +116,14 @@ def told_deaths() -> Iterator[None]:
         raise InputError(
             "the workers die again and again at the same task, most often for want of memory; give each of them more, or "
             "take fewer of them on a machine"
+        ) from None
+    except GraphcertError:
+        raise
+    except Exception:
+        if answers(client):
+            raise
+        raise InputError(
+            f"the scheduler at {scheduler} went away; start it and this command again, which goes on from what is stored"
         ) from None
 
 

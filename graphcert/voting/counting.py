@@ -127,6 +127,11 @@ def shards(samples: int, size: int, start: int = 0) -> Iterator[Range]:
     return ((first, min(first + size, samples)) for first in range(start, samples, size))
 
 
+def shard_size(nodes: int) -> int:
+    """Samples per shard where nobody says how many: 1,000, and fewer on graphs whose samples take long."""
+    return max(1, min(1000, 10**8 // nodes))
+
+
 PURPOSES = {"pilot": PILOT, "main": MAIN}
 """Where in the random stream the samples of each kind of shard are."""
 
@@ -148,8 +153,8 @@ def identity_of(model: nn.Module, data: str, smoothing: Scheme, seed: int, path:
 def take_votes(
     path: Path, problem: Problem, identity: dict[str, Any], samples: int, pilot_samples: int, *, scores: bool = False,
     workers: int | None = None, batch_size: int | None = None, store: str | os.PathLike[str] | None = None,
-    shard_samples: int = 1000, progress: bool | str = False, plans: Sequence[str] = (), schedule: Schedule | None = None,
-    crew: Counting | None = None,
+    shard_samples: int | None = None, progress: bool | str = False, plans: Sequence[str] = (),
+    schedule: Schedule | None = None, crew: Counting | None = None,
 ) -> Votes:  # fmt: skip
     """Count what `path` says about the N nodes of `problem`; `identity` is everything that determines the votes.
 
@@ -162,7 +167,7 @@ def take_votes(
     counter = crew or Counter(path, processors() if workers is None else workers, batch_size)
     shape, title = (problem.nodes, path.classes), progress if isinstance(progress, str) else "voting"
     with tqdm(total=pilot_samples + samples, unit=" samples", disable=not progress, desc=title) as bar:
-        run = partial(_count, counter, shard_samples, bar, folder, tuple(plans))
+        run = partial(_count, counter, shard_samples or shard_size(problem.nodes), bar, folder, tuple(plans))
         if schedule is not None:
             pilot = run("pilot", pilot_samples, identity, partial(no_votes, *shape))
             law = problem.sampler.smoothing, problem.sampler.total_variation

@@ -7,11 +7,12 @@ shard. Sums of whole numbers come out the same whoever counts them, in whatever 
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cached_property
-from hashlib import sha256
-from itertools import count, islice, pairwise
+from itertools import islice, pairwise
+from threading import Lock
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from torch import nn
 
 from graphcert.core.arrays import Integers
 from graphcert.errors import GraphcertError, InputError, ModelError, UnsupportedError
-from graphcert.voting.cluster import client_of, told_deaths, words
+from graphcert.voting.cluster import answers, client_of, told_deaths, words
 from graphcert.voting.counting import Counter, Range, Tick, batch_of
 from graphcert.voting.model_call import Call
 from graphcert.voting.noisy_graph import Problem
@@ -34,7 +35,9 @@ _PARTS = 8
 _AHEAD = 3
 """Tasks per worker that are given out at a time: none waits for the next one, and answers do not pile up."""
 _ROUNDS = 4
-"""How often the model is sent out, if all workers that have it die at the same moment."""
+"""How often the model is sent out and nothing comes back, because all workers that have it die."""
+_ALONE = Lock()
+"""Tasks of one process vote one after the other: the path and its scratch memory are the same for all of them."""
 
 
 class Voter:
@@ -47,7 +50,7 @@ class Voter:
         from distributed.protocol.pickle import dumps
 
         try:
-            self.content: bytes = dumps((build, path.problem, path.room, module, identity))
+            self.content: bytes = dumps((build, path.problem, module, identity))
         except Exception as error:
             raise ModelError(
                 f"the model cannot be sent to other processes ({words(error)}); leave the scheduler out"
@@ -65,7 +68,7 @@ class Voter:
         from distributed.protocol.pickle import loads
 
         try:
-            build, problem, room, module, identity = loads(self.content)
+            build, problem, module, identity = loads(self.content)
         except Exception as error:
             raise ModelError(
                 f"a worker cannot load the model ({words(error)}); its code must be found by the workers too, for example "
@@ -75,7 +78,6 @@ class Voter:
             module.to(own_gpu(get_worker().name, torch.cuda.device_count()))
         path: Path
         path, mine = build(problem, module, identity)
-        path.room = room
         differing = [name for name in mine if mine[name] != identity.get(name)]
         if differing:
             told = "; ".join(f"{name}: {identity.get(name)!s:.40} here, {mine[name]!s:.40} there" for name in differing)
@@ -109,18 +111,18 @@ def _count(
     batch: int,
 ) -> Sums | GraphcertError:
     """What a worker answers: sums, or the sentence that says why there are none, which another attempt would not change."""
-    try:
-        return Counter(voter.only(members), 1, batch).count(purpose, start, stop, lambda _: None, tally)
-    except GraphcertError as error:
-        return error
+    with _ALONE:
+        try:
+            return Counter(voter.only(members), 1, batch).count(purpose, start, stop, lambda _: None, tally)
+        except GraphcertError as error:
+            return error
 
 
 class Crew:
     """The workers of a scheduler as a `Counting`; see `crew_of`."""
 
-    def __init__(self, client: Any, voter: Voter, batch: int) -> None:
-        self._client, self._voter, self._batch = client, voter, batch
-        self._name, self._numbers = sha256(voter.content).hexdigest()[:16], count()
+    def __init__(self, client: Any, scheduler: str, voter: Voter, batch: int) -> None:
+        self._client, self._scheduler, self._voter, self._batch = client, scheduler, voter, batch
         self._futures: dict[int, tuple[Any, object]] = {}
         self._members: Integers | None = None
 
@@ -134,7 +136,9 @@ class Crew:
         self, purpose: int, ranges: Sequence[Range], tick: Tick, tally: Callable[[], VoteTally]
     ) -> Iterator[tuple[Range, Sums]]:
         """See `Counting.counted`; ranges are cut into parts, and come when all of their parts are there."""
-        share = -(-sum(stop - start for start, stop in ranges) // (_PARTS * self._threads()))
+        if not ranges:
+            return
+        share = -(-sum(stop - start for start, stop in ranges) // (_PARTS * self._workers()))
         size = -(-max(share, 1) // self._batch) * self._batch
         whole = {part: ends for ends in ranges for part in parts_of(*ends, size)}
         missing, sums = {ends: set(parts_of(*ends, size)) for ends in ranges}, dict[Range, Sums]()
@@ -150,23 +154,34 @@ class Crew:
         self, purpose: int, parts: Sequence[Range], tally: Callable[[], VoteTally]
     ) -> Iterator[tuple[Range, Sums]]:
         """Every part once. What was sent is lost if all who have it die, and so are the tasks; then it is sent again."""
-        missing = dict.fromkeys(parts)
-        for _ in range(_ROUNDS):
-            sent = []
-            with suppress(OSError):  # a worker that is dying
-                sent = [self._sent(content) for content in (self._voter, tally, self._members)]
-            for part, sums in self._round(purpose, list(missing), *sent) if sent else ():
-                del missing[part]
-                yield part, sums
-            if not missing:
-                return
-            self._futures.clear()
-        raise InputError("the workers, or their scheduler, die again and again; look at what they log")
+        missing, vain = dict.fromkeys(parts), 0
+        while missing and vain < _ROUNDS:
+            before = len(missing)
+            if sent := self._all_sent(self._voter, tally, self._members):
+                for part, sums in self._round(purpose, list(missing), *sent):
+                    del missing[part]
+                    yield part, sums
+            vain = 0 if len(missing) < before else vain + 1
+            if missing:
+                self._futures.clear()
+        if missing:
+            raise InputError("the workers die again and again before they have counted anything; look at what they log")
+
+    def _all_sent(self, *contents: object) -> list[Any]:
+        """The contents as all workers have them; none if a worker died meanwhile. Without workers it waits for one."""
+        with told_deaths(self._client, self._scheduler):
+            try:
+                self._client.wait_for_workers(1)
+                return [self._sent(content) for content in contents]
+            except OSError:
+                if not answers(self._client):
+                    raise
+                return []
 
     def _sent(self, content: object) -> Any:
-        """The content as all workers have it, under a name that is never used again: an old one may be about to go."""
+        """The content under a name of its own: others may use the same scheduler, and an old name may be about to go."""
         if id(content) not in self._futures:
-            name = f"graphcert-{self._name}-{next(self._numbers)}"
+            name = f"graphcert-{uuid4().hex}"
             self._futures[id(content)] = self._client.scatter({name: content}, broadcast=True)[name], content
         return self._futures[id(content)][0]
 
@@ -187,22 +202,25 @@ class Crew:
                 tasks[task] = part
                 coming.add(task)
 
-        with told_deaths():
-            submit(_AHEAD * self._threads())
+        with told_deaths(self._client, self._scheduler):
+            submit(_AHEAD * self._workers())
             for task in coming:
                 part = tasks.pop(task)
-                submit(max(0, _AHEAD * self._threads() - len(tasks)))
+                submit(max(0, _AHEAD * self._workers() - len(tasks)))
                 try:
                     answer = task.result()
-                except CancelledError:  # what it needs, or its answer, died with the workers that had it
-                    continue
+                except CancelledError:
+                    if not answers(self._client):
+                        raise
+                    continue  # what it needs, or its answer, died with the workers that had it
                 if isinstance(answer, GraphcertError):
                     raise answer
                 yield part, answer
 
-    def _threads(self) -> int:
-        """How many tasks the workers of this moment compute at the same time."""
-        return max(1, sum(map(int, self._client.nthreads().values())))
+    def _workers(self) -> int:
+        """How many workers there are at this moment, at least one; each computes one task at a time."""
+        with told_deaths(self._client, self._scheduler):
+            return max(1, len(self._client.nthreads()))
 
 
 def parts_of(start: int, stop: int, size: int) -> Iterator[Range]:
@@ -221,4 +239,4 @@ def crew_of(
         return
     voter = Voter(build, path, module, identity)
     with client_of(scheduler) as client:
-        yield Crew(client, voter, batch_of(path, batch))
+        yield Crew(client, scheduler, voter, batch_of(path, batch))

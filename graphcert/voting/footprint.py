@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
@@ -44,7 +45,18 @@ def arrays_in(*values: object) -> dict[int, int]:
                 found[storage.data_ptr()] = max(storage.nbytes(), found.get(storage.data_ptr(), 0))
         else:
             waiting += _parts(value)
-    return found
+    return _owners(found)
+
+
+def _owners(found: dict[int, int]) -> dict[int, int]:
+    """The same memory without parts of other memory: a tensor over an array does not know whose it is."""
+    owners, last = dict[int, int](), 0
+    for place, size in sorted(found.items()):
+        if owners and place < last + owners[last]:
+            owners[last] = max(owners[last], place + size - last)
+        else:
+            owners[place], last = size, place
+    return owners
 
 
 def _parts(value: Any) -> Iterator[object]:
@@ -57,8 +69,9 @@ def _parts(value: Any) -> Iterator[object]:
         parts = "crow_indices", "col_indices", "values"
         yield from (getattr(value, part)() for part in parts if value.layout is torch.sparse_csr)
     elif isinstance(value, FunctionType):
-        # A cell may be empty until its variable is set.
-        yield from (cell.cell_contents for cell in value.__closure__ or () if "empty" not in repr(cell))
+        for cell in value.__closure__ or ():
+            with suppress(ValueError):  # it is empty until its variable is set
+                yield cell.cell_contents
     elif isinstance(value, MethodType):
         yield value.__self__
     elif isinstance(value, functools.partial):
@@ -118,7 +131,7 @@ def call_bytes(problem: Problem, model: nn.Module) -> CallBytes:
     The model must be in evaluation mode. On an accelerator its own memory does not count.
     """
     sampler, ask = problem.sampler, Call(model, problem.carried.names)
-    sparse = problem.x.layout is not torch.strided and isinstance(model, SparseFirstModel)
+    sparse = problem.draws_sparse_rows and isinstance(model, SparseFirstModel)
     # Sparse rows have two int64 for every float32, while they are put into order.
     x = 20 * sampler.clean_features.indices.size if sparse else 4 * sampler.nodes * sampler.columns
     # Per edge three int32 as it is drawn; per direction one of the graph, and two int64 twice while they are stacked.

@@ -39,6 +39,7 @@ class GenericInput:
 
     def __init__(self, problem: Problem, device: Device | None = None) -> None:
         self.problem, self.device = problem, device or Device()
+        # Whether features are drawn as positions.
         self._travels = self.device.far and not problem.sampler.dense
         self.work = problem.sampler.workspace()
         self._clean_edges = self._arrived(self._with_values([problem.sampler.clean_graph]))
@@ -89,7 +90,7 @@ class GenericInput:
         sampler = self.problem.sampler
         if self._travels:
             drawn = (sampler.features(purpose, sample, self.work, view) for sample, view in places)
-            return _positions(_stacked(list(drawn)))
+            return _positions(stacked(list(drawn)))
         (sample, view), count = places[0], len(places)
         return (self.features(purpose, sample * sampler.views.count + view, count),)
 
@@ -118,7 +119,7 @@ class GenericInput:
     def _with_values(self, graphs: list[CSR]) -> tuple[Tensor, ...]:
         """The positions of a union of graphs, and what its edges carry."""
         carried = [self.problem.carried.on(graph, self.problem.sampler.clean_graph) for graph in graphs]
-        union = _stacked(graphs, self.problem.nodes)
+        union = stacked(graphs, self.problem.nodes)
         return *_positions(union), *(torch.cat(part) for part in zip(*carried, strict=True))
 
     def _graph(self, purpose: int, place: Place) -> CSR:
@@ -129,7 +130,7 @@ class GenericInput:
         return self._last[1][view]
 
 
-def _stacked(parts: list[CSR], shift: int = 0) -> CSR:
+def stacked(parts: list[CSR], shift: int = 0) -> CSR:
     """Sparse matrices below each other, the columns of each one moved on by `shift`."""
     if len(parts) == 1:
         return parts[0]

@@ -133,15 +133,14 @@ class _SentRows:
 
 
 class LazyInput(GenericInput):
-    """Noisy graphs as `GenericInput` has them, with lazy features whose positions travel to the device.
+    """Noisy graphs as `GenericInput` has them, with lazy features.
 
     `densified` names the operations that needed the dense matrix, in the order of their first call.
     """
 
     def __init__(self, problem: Problem, device: Device | None = None) -> None:
         super().__init__(problem, device)
-        self.densified, self._travels = dict[str, None](), True
-        self._clean = () if problem.sampler.noisy_features else self._clean_positions()
+        self.densified = dict[str, None]()
 
     def fork(self) -> "LazyInput":
         """The same with buffers of its own."""
@@ -155,6 +154,15 @@ class LazyInput(GenericInput):
 
     def settle(self) -> None:
         """What the first calls taught stays as it is."""
+
+
+class SentLazyInput(LazyInput):
+    """The same with features whose positions travel to the device."""
+
+    def __init__(self, problem: Problem, device: Device | None = None) -> None:
+        super().__init__(problem, device)
+        self._travels = True
+        self._clean = () if problem.sampler.noisy_features else self._clean_positions()
 
     def _x(self, drawn: Drawn) -> Tensor:
         rows = _SentRows(self, drawn.rows, 1) if drawn.rows else _SentRows(self, self._clean, drawn.count)
@@ -213,7 +221,7 @@ class CompiledLazyInput(LazyInput):
 
 def lazy_input(problem: Problem, device: Device) -> LazyInput:
     """Lazy features for a model on a device."""
-    return LazyInput(problem, device) if device.far else CompiledLazyInput(problem, device)
+    return SentLazyInput(problem, device) if device.far else CompiledLazyInput(problem, device)
 
 
 class LazyPath(GenericPath):
@@ -243,10 +251,7 @@ class LazyPath(GenericPath):
         return other
 
     def agrees_with_torch(self) -> bool:
-        """As on every path; what raises an error with lazy features does not agree."""
-        try:
-            agrees = super().agrees_with_torch()
-        except Exception:  # whatever a module says that insists on numbers in memory
-            return False
+        """As on every path; then it keeps what it learnt."""
+        agrees = super().agrees_with_torch()
         self._input.settle()
         return agrees

@@ -46,6 +46,11 @@ def members_identity(members: Mask | None) -> dict[str, Any]:
     return {} if members is None else {"members": sha256(members.astype("u1").tobytes()).hexdigest()}
 
 
+def members_mark(members: Mask | None) -> str:
+    """What the name of a shard says of who votes in it: 16 digits, so that shards of other members lie beside it."""
+    return str(members_identity(members).get("members", ""))[:16]
+
+
 def members_from(votes: Votes, start: int) -> Mask | None:
     """(N,) who votes in a shard that begins at a sample, by votes that are there; None for all nodes."""
     members = votes.node_samples > start

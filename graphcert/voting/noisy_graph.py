@@ -37,12 +37,15 @@ class Problem:
         sampler: draws noisy versions of it.
         classes: (least, most) number of classes that a model of these data can have; most is None if unknown.
         carried: what a model is shown of the edges beside their ends.
+        room: bytes of first products and local graphs that a thread holds before it takes the rest of the views in another
+            pass; they never change a vote.
     """
 
     x: Tensor
     sampler: Sampler
     classes: tuple[int, int | None]
     carried: CarriedValues
+    room: int = 2**30
 
     @cached_property
     def members(self) -> list[NDArray[np.int64]]:
@@ -54,6 +57,11 @@ class Problem:
     def nodes(self) -> int:
         """Number of nodes N."""
         return self.sampler.nodes
+
+    @property
+    def draws_sparse_rows(self) -> bool:
+        """Whether noisy features can be drawn as sparse rows: they were given so, and noise leaves zeros."""
+        return self.x.layout is not torch.strided and not self.sampler.dense
 
     @cached_property
     def dense_x(self) -> Tensor:
@@ -207,7 +215,7 @@ def beside_strangers(problem: Problem, given: tuple[Tensor, ...]) -> tuple[Tenso
 def _features(problem: Problem, sample: int, nodes: int, rng: np.random.Generator) -> NDArray[Any]:
     """Noisy features of so many nodes, their rows in another order; sparse ones as `packed`, of equal size in a pair."""
     sampler = problem.sampler
-    if problem.x.layout is not torch.strided and not sampler.dense:
+    if problem.draws_sparse_rows:
         drawn = feature_tensor(sampler.features(CHECK, sample // 2, sampler.workspace()), sampler.columns)
         return packed(csr_array(plain_features(drawn))[rng.permutation(nodes)])
     x = problem.dense_x.numpy()

@@ -4,7 +4,6 @@ import copy
 from hashlib import sha256
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.utils.data import get_worker_info
 from torch_geometric.data import Data
@@ -46,7 +45,7 @@ class NoisyTransform(BaseTransform):  # type: ignore[misc]
 
     def __init__(self, smoothing: Scheme | Law, seed: int = 0) -> None:
         self.smoothing, self.seed, self.calls = as_scheme(smoothing), int(seed_key(seed)), 0
-        self._last: tuple[list[tuple[Tensor, int]], int, tuple[GenericInput | SparseInput, bool]] | None = None
+        self._last: tuple[list[tuple[Tensor, int]], int, tuple[GenericInput, bool]] | None = None
 
     def forward(self, data: Data) -> Data:
         """The data under the noise of the next call."""
@@ -64,7 +63,7 @@ class NoisyTransform(BaseTransform):  # type: ignore[misc]
             del noisy.e_id
         return noisy
 
-    def _input(self, data: Data) -> tuple[GenericInput | SparseInput, bool]:
+    def _input(self, data: Data) -> tuple[GenericInput, bool]:
         """What draws noise around a graph, and whether its rows are normalised; kept while the graph is unchanged."""
         seed = self._seed_here()
         parts = [data.x, data.edge_index, *(data.get(name) for name in EXTRAS)]
@@ -78,8 +77,7 @@ class NoisyTransform(BaseTransform):  # type: ignore[misc]
                 return kept
         bits = without_normalisation(data, self.smoothing)
         problem = Problem.of(data if bits is None else bits, self.smoothing.nearest(), seed, takes=EXTRAS)
-        sparse = problem.x.layout is not torch.strided and not problem.sampler.dense
-        kept = (SparseInput if sparse else GenericInput)(problem), bits is not None
+        kept = (SparseInput if problem.draws_sparse_rows else GenericInput)(problem), bits is not None
         self._last = state, seed, kept
         return kept
 

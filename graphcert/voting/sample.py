@@ -4,6 +4,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -21,7 +22,7 @@ from graphcert.statistics import Looks, check_sample_size
 from graphcert.votes import Votes
 from graphcert.voting import model_checks
 from graphcert.voting.cache_detection import refuse_memory
-from graphcert.voting.cluster import check_scheduler
+from graphcert.voting.cluster import check_scheduler, local_processes
 from graphcert.voting.counting import identity_of, take_votes
 from graphcert.voting.crew import crew_of
 from graphcert.voting.lazy_path import LazyPath
@@ -40,7 +41,7 @@ def sample_votes(
     seed: int = 0, *, call: str | None = None, output: int | str | None = None, alpha: float | None = None,
     claims: int | None = None, scores: bool = False, path: str = "auto", ignore: str | Sequence[str] = (),
     workers: int | None = None, memory: str | int | None = None, batch_size: int | None = None,
-    store: str | os.PathLike[str] | None = None, shard_samples: int = 1000, progress: bool = False,
+    store: str | os.PathLike[str] | None = None, shard_samples: int | None = None, progress: bool = False,
     plans: Sequence[str] = (), until: Until | Asked | None = None, max_samples: int | None = None,
     scheduler: str | None = None,
 ) -> Votes:  # fmt: skip
@@ -69,7 +70,7 @@ def sample_votes(
         pilot_samples: number of independent samples that choose the labels.
         seed: whole number from 0 to 2^64 − 1.
         alpha: if given, refuse beforehand a number of samples that cannot certify anything at this level …
-        claims: … over so many simultaneous claims (default: all nodes).
+        claims: … over so many simultaneous claims (default: all nodes); not with `until`.
         scores: also count the class scores (softmax of the logits), for `certify_scores`: that of the label, and its
             margins over all other classes. Takes somewhat longer, and up to 128 MiB more memory per thread (half a KiB per
             node if that is more).
@@ -82,7 +83,8 @@ def sample_votes(
             default what is free. It never changes votes, and where one thread does not fit nothing is tried.
         batch_size: samples that a thread takes at a time (default: about 16).
         store: folder for shards of votes; an interrupted call with the same arguments continues from them.
-        shard_samples: samples per shard, the most that an interruption can lose.
+        shard_samples: samples per shard, the most that an interruption can lose (default: 1,000, or fewer on graphs beyond
+            100,000 nodes: 100 on a million).
         progress: show a bar with rate and remaining time.
         plans: sha256 of what was committed before these votes, the latest one last, which the final votes will name; what is
             in `store` must name one of them, or none without any.
@@ -111,10 +113,13 @@ def sample_votes(
     if scheduler is not None:
         check_scheduler(scheduler, workers)
     samples, schedule = _schedule(samples, until, max_samples, alpha, scores)
-    for name, count in (("samples", samples), ("pilot_samples", pilot_samples), ("shard_samples", shard_samples)):
+    if schedule is not None and claims is not None:
+        raise InputError("claims goes with samples; with until the claims are about the targets of gc.Until")
+    per_shard = 1 if shard_samples is None else shard_samples
+    for name, count in (("samples", samples), ("pilot_samples", pilot_samples), ("shard_samples", per_shard)):
         whole(name, count, 1)
     smoothing, ignore = as_scheme(smoothing), ignored(ignore)
-    room = Room(memory)
+    room = Room(memory, workers if scheduler is None else 1, local_processes(scheduler))
     module, problem, shown = problem_of(model, data, smoothing, seed, call, output, ignore)
     if alpha is not None and schedule is None:
         check_sample_size(samples, alpha, problem.nodes if claims is None else claims)
@@ -124,7 +129,7 @@ def sample_votes(
         if schedule is not None:
             law = problem.sampler.smoothing, problem.nodes, chosen.classes, problem.sampler.total_variation
             refuse_hopeless(schedule.until, *law, schedule.looks)
-        threads = room.threads(chosen, workers if scheduler is None else 1, scores)
+        threads = room.threads(chosen, scores)
         with crew_of(scheduler, path_again, chosen, module, identity, batch_size) as crew:
             return take_votes(
                 chosen, problem, identity, samples, pilot_samples, scores=scores, workers=threads, batch_size=batch_size,
@@ -196,8 +201,9 @@ def chosen_path(problem: Problem, module: nn.Module, path: str, room: Room | Non
     model_checks.refuse_unusable_parameters(module)
     with model_checks.evaluation_mode(module):
         with single_torch_thread():
-            (room or Room()).refuse_large(problem, module)
-            chosen = choose_path(problem, module, path)
+            room = room or Room()
+            room.refuse_large(problem, module)
+            chosen = choose_path(replace(problem, room=room.of_a_pass(problem)), module, path)
         yield chosen
 
 
@@ -212,7 +218,7 @@ def _refuse_missing(module: nn.Module, data: Any) -> None:
 
 
 def choose_path(problem: Problem, model: nn.Module, path: str = "auto") -> GraphPath:
-    """The fastest path that reproduces the model's own forward pass on dense noisy graphs, among those `path` allows."""
+    """The fastest path that `agrees_with_torch`, among those that `path` allows."""
     ask = Call(model, problem.carried.names)
     chosen: GraphPath | None
     chosen, densified = None, tuple[str, ...]()
@@ -238,6 +244,8 @@ def path_again(problem: Problem, model: nn.Module, identity: dict[str, Any]) -> 
     with single_torch_thread():
         paths = _faster_paths(problem, model, Call(model, problem.carried.names), "auto")
         chosen = next((path for path in paths if path.name == identity["path"]), None) or GenericPath(problem, model)
+        if isinstance(chosen, LazyPath):
+            chosen.agrees_with_torch()  # its first products are learnt from these samples, and no more of them kept
     return chosen, identity_of(model, identity["data"], problem.smoothing, identity["seed"], chosen.name)
 
 

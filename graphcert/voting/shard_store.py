@@ -19,6 +19,11 @@ DIMENSIONS = {"counts": 2, "histogram": 2, "margins": 3}
 """Dimensions of the arrays that sum to the number of samples along their second axis."""
 
 
+def shard_name(purpose: str, start: int, stop: int, mark: str = "") -> str:
+    """The name of a shard, see `members_mark`."""
+    return f"{purpose}-{start:09d}-{stop:09d}{mark and '-'}{mark}.npz"
+
+
 class ShardStore:
     """A folder of shards, one file per range of samples, each with a checksum and the identity of what made it.
 
@@ -33,10 +38,9 @@ class ShardStore:
         self.folder, self.plans = folder, tuple(plans)
         self.identity = json.loads(json.dumps(identity, sort_keys=True))
 
-    @staticmethod
-    def name(purpose: str, start: int, stop: int) -> str:
-        """The name of the file of one range of samples."""
-        return f"{purpose}-{start:09d}-{stop:09d}.npz"
+    def name(self, purpose: str, start: int, stop: int) -> str:
+        """The name of the file of one range of samples, with a mark of who votes in it if not all nodes do."""
+        return shard_name(purpose, start, stop, str(self.identity.get("members", ""))[:16])
 
     def names(self) -> set[str]:
         """The names of all files that are there: millions of ranges are looked up in it faster than on disk."""

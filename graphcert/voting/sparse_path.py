@@ -61,7 +61,8 @@ class SparsePath(GraphPath):
 
     def _bytes_of_a_call(self) -> int:
         sampler = self.problem.sampler
-        return 28 * sampler.edge_room if sampler.noisy_edges else 0
+        # The table has an eighth more rows than the pass at hand needs.
+        return (28 * sampler.edge_room if sampler.noisy_edges else 0) + self._passes.taken * 9 // 8
 
     def fork(self) -> "SparsePath":
         """A path with its own buffers; weights, clean product and what the views perceive are shared."""
@@ -80,7 +81,9 @@ class SparsePath(GraphPath):
         kernels, sampler = self._kernels, self.problem.sampler
         whole = self._beside or not kernels.local
         self.members = members
-        self._passes = ViewPasses(sampler, members, kernels.layers if kernels.local else 0, 4 * self._columns, whole)
+        hops = kernels.layers if kernels.local else 0
+        room = self.problem.room
+        self._passes = ViewPasses(sampler, members, hops, 4 * self._columns, whole, kernels.joins, room)
         self._take_buffers()
 
     def _take_buffers(self) -> None:
@@ -96,7 +99,7 @@ class SparsePath(GraphPath):
         if sampler.noisy_features and not sampler.takes_layer:
             self._hidden = aligned(views.count * sampler.nodes, self._weight.shape[1])
         columns = side_by_side(views.count, self._layer[1].shape[0]) if self._layer and self._beside else self._columns
-        self._input = aligned(rows, columns)
+        self._input = aligned(0 if self._passes.joined else rows, columns)
 
     @property
     def _columns(self) -> int:
@@ -150,13 +153,22 @@ class SparsePath(GraphPath):
             if self._beside:
                 yield from self._answer_beside(purpose, sample)
                 continue
+            table = None
             for part in self._passes.of(purpose, sample, self._work):
-                table = self._first(purpose, sample, part.layout)
+                # Noise that is not drawn version by version yields the products of all views at once.
+                if table is None or self.problem.sampler.takes_layer:
+                    table = self._first(purpose, sample, part.layout)
+                if part.joint is None:
+                    yield from ((view.members, self._answer(view, table)) for view in part.views)
+                    continue
+                logits, done = self._forward(table, part.joint, self._slots), 0
                 for view in part.views:
-                    yield view.members, self._answer(view, table)
+                    yield view.members, logits[done : done + view.members.size]
+                    done += view.members.size
 
     def _answer(self, view: View, table: Floats) -> Floats:
         """Logits (M, ≥ K) of those who vote in a view."""
+        assert view.graph is not None
         hidden = table
         if view.places is not None:
             hidden = self._input[: view.places.size]
@@ -171,6 +183,7 @@ class SparsePath(GraphPath):
         for part in self._passes.of(purpose, sample, self._work):
             table = self._first(purpose, sample, part.layout)
             for view in part.views:
+                assert view.places is not None
                 copy_rows(table, self._slots, view.places, view.number * classes, classes, self._input)
             views += part.views
         if views:

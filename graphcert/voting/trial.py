@@ -12,7 +12,8 @@ from graphcert.core.arguments import whole
 from graphcert.core.arrays import Integers
 from graphcert.noise import Law, Scheme
 from graphcert.sampling.philox import PLAN
-from graphcert.voting.counting import Counter, processors
+from graphcert.voting.counting import Counter
+from graphcert.voting.room import Room
 from graphcert.voting.sample import chosen_path, problem_of
 from graphcert.voting.vote_sums import no_votes
 
@@ -48,8 +49,9 @@ def trial_votes(
     `sample_votes`.
     """
     module, problem, _ = problem_of(model, data, smoothing, seed, call, output, ignore)
-    workers = processors() if workers is None else whole("workers", workers, 1)
-    with chosen_path(problem, module, path) as chosen:
+    room = Room(None, workers)
+    with chosen_path(problem, module, path, room) as chosen:
+        workers = room.threads(chosen)
         # Whole unions, and as many as there are threads: parts of a union would be computed for nothing.
         unit = chosen.unit
         share = -(-whole("pilot", samples, 1) // (2 * workers * unit)) * unit

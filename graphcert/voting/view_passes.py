@@ -9,12 +9,9 @@ from numpy.typing import NDArray
 from graphcert.core.arrays import Integers
 from graphcert.sampling.csr import CSR
 from graphcert.sampling.csr import Integers as Places
-from graphcert.sampling.local_graph import LocalGraph
+from graphcert.sampling.local_graph import JointGraph, LocalGraph
 from graphcert.sampling.sampler import Sampler, Workspace
 from graphcert.sampling.versions import Layout
-
-ROOM = 2**30
-"""Bytes of first products and local graphs that a thread holds before it takes the rest of the views in another pass."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,24 +21,44 @@ class View:
     Attributes:
         number: of the view.
         members: (M,) the nodes that vote.
-        graph: what they perceive, or all of the graph.
+        graph: what they perceive, or all of the graph; None where views are computed at once.
         places: where the table of first products has the rows of the graph's nodes; None for the table as it is.
         chosen: rows of the logits that are the members'; None for all.
     """
 
     number: int
     members: Integers
-    graph: LocalGraph
-    places: Places | None
-    chosen: Integers | None
+    graph: LocalGraph | None = None
+    places: Places | None = None
+    chosen: Integers | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Pass:
-    """Views that are computed from one drawing of the features, and the first products that they need."""
+    """Views that are computed from one drawing of the features, and the first products that they need.
+
+    `joint` is the graph of all of them, one after another, where they are computed at once. `taken` are about the bytes that
+    a thread takes for them, without the graphs.
+    """
 
     views: list[View]
     layout: Layout
+    taken: int
+    joint: JointGraph | None = None
+
+    @property
+    def bytes(self) -> int:
+        """Size of the graphs in memory."""
+        if self.joint is not None:
+            return self.joint.bytes
+        return sum({id(view.graph): view.graph.bytes for view in self.views if view.graph is not None}.values())
+
+    @property
+    def rows(self) -> int:
+        """The most rows that a graph has."""
+        if self.joint is not None:
+            return self.joint.own.size
+        return max((view.graph.sizes[-1] for view in self.views if view.graph is not None), default=0)
 
 
 class ViewPasses:
@@ -52,24 +69,48 @@ class ViewPasses:
         hops: rounds of message passing.
         width: bytes of one row of the table.
         whole: whether every view is to be shown whole graphs.
+        joins: bytes of one row of a joint graph in the model's buffers; 0 if the model takes one view at a time.
+        room: bytes that a pass may take; it is left by the view that fills it.
+
+    Attributes:
+        rows: the most rows that a graph has.
+        taken: about the bytes that a thread takes for a pass, beside what all threads share.
     """
 
-    def __init__(self, sampler: Sampler, members: Sequence[Integers], hops: int, width: int, whole: bool) -> None:
-        self._sampler, self._members, self._hops, self._width = sampler, members, hops, width
+    def __init__(
+        self, sampler: Sampler, members: Sequence[Integers], hops: int, width: int, whole: bool, joins: int, room: int
+    ) -> None:
+        self._sampler, self._members, self._hops, self._room = sampler, members, hops, room
+        # Products that are not drawn version by version are all there, whatever is needed.
+        self._width = width if sampler.takes_layer else 0
         self._whole = whole or (len(members) == 1 and members[0].size == sampler.nodes)
-        self._kept: list[Pass] | None = None
-        if self._whole or not sampler.noisy_edges:
-            graphs = self._same_graphs() if self._whole else self._local(0, 0, sampler.workspace())
-            kept = list(self._packed(graphs))
-            # What takes several passes is too large to be kept.
-            self._kept = kept if self._whole or len(kept) < 2 else None
+        # Noisy edges come anew with every sample: joining them would cost more than it saves.
+        self._joins = 0 if self._whole or hops == 0 or sampler.noisy_edges or not sampler.takes_layer else joins
+        graphs = self._same_graphs() if self._whole else self._local(0, 0, sampler.workspace())
+        self._kept = self._look_through(graphs)
+        if self._kept is None and sampler.noisy_edges:
+            self.rows = sampler.nodes
 
     @property
-    def rows(self) -> int:
-        """The most rows that a view has."""
-        if self._kept is None:
-            return self._sampler.nodes
-        return max((view.graph.sizes[-1] for part in self._kept for view in part.views), default=0)
+    def joined(self) -> bool:
+        """Whether the views of a pass are computed at once."""
+        return self._joins > 0
+
+    def _look_through(self, graphs: Iterable[tuple[int, LocalGraph]]) -> list[Pass] | None:
+        """Find out how large passes are; return them where they are the same in all samples and not too large to keep."""
+        kept, size, largest = list[Pass](), 0, 0
+        same = self._whole or not self._sampler.noisy_edges
+        self.rows = self.taken = 0
+        for part in self._packed(graphs):
+            self.rows, self.taken = max(self.rows, part.rows), max(self.taken, part.taken)
+            largest = max(largest, part.bytes)
+            size += part.bytes
+            if same and size <= self._room:
+                kept.append(part)
+        if same and size <= self._room:
+            return kept
+        self.taken += largest
+        return None
 
     def of(self, purpose: int, sample: int, work: Workspace) -> Iterable[Pass]:
         """The passes of one sample."""
@@ -77,9 +118,10 @@ class ViewPasses:
             return self._packed(self._local(purpose, sample, work))
         if not self._sampler.noisy_edges:
             return self._kept
-        graphs = [self._whole_graph(graph) for graph in self._sampler.graphs(purpose, sample, work)]
+        graphs = self._sampler.graphs(purpose, sample, work)
+        wholes = {id(graph): self._whole_graph(graph) for graph in graphs}
         return (
-            replace(part, views=[replace(view, graph=graphs[view.number]) for view in part.views])
+            replace(part, views=[replace(view, graph=wholes[id(graphs[view.number])]) for view in part.views])
             for part in self._kept
         )
 
@@ -96,24 +138,30 @@ class ViewPasses:
 
     def _packed(self, graphs: Iterable[tuple[int, LocalGraph]]) -> Iterator[Pass]:
         """Passes of as many views as the room allows, and of the one that fills it."""
-        versions, taken, size = self._sampler.versions, list[tuple[int, LocalGraph]](), 0
+        versions, chosen, size, held = self._sampler.versions, list[tuple[int, LocalGraph]](), 0, 0
         needed = versions.none_needed()
         for view, graph in graphs:
-            taken.append((view, graph))
-            size += self._width * versions.need(view, graph.nodes, needed) + graph.bytes
-            if size > ROOM:
-                yield self._pass(taken, needed)
-                taken, size, needed = [], 0, versions.none_needed()
-        if taken:
-            yield self._pass(taken, needed)
+            chosen.append((view, graph))
+            size += self._width * versions.need(view, graph.nodes, needed) + self._joins * (graph.indptr.size - 1)
+            # Whole graphs are there anyway.
+            held += 0 if self._whole else graph.bytes
+            if size + held > self._room:
+                yield self._pass(chosen, needed, size)
+                chosen, size, held, needed = [], 0, 0, versions.none_needed()
+        if chosen:
+            yield self._pass(chosen, needed, size)
 
-    def _pass(self, taken: list[tuple[int, LocalGraph]], needed: NDArray[np.uint64]) -> Pass:
+    def _pass(self, chosen: list[tuple[int, LocalGraph]], needed: NDArray[np.uint64], size: int) -> Pass:
         versions, views = self._sampler.versions, list[View]()
         layout = versions.layout(needed) if self._sampler.takes_layer else versions.one_below_another()
-        for number, graph in taken:
+        if self._joins:
+            places_of = [versions.places(number, graph.nodes, layout) for number, graph in chosen]
+            joint = JointGraph.of([graph for _, graph in chosen], places_of, layout.places)
+            return Pass([View(number, self._members[number]) for number, _ in chosen], layout, size, joint)
+        for number, graph in chosen:
             members, places = self._members[number], versions.places(number, graph.nodes, layout)
             # With noise, the table is fresh for every sample and a model may overwrite it.
             same = self._sampler.noisy_features and self._whole and len(self._members) == 1
-            chosen = members if self._whole and members.size < places.size else None
-            views.append(View(number, members, graph, None if same else places, chosen))
-        return Pass(views, layout)
+            rows = members if self._whole and members.size < places.size else None
+            views.append(View(number, members, graph, None if same else places, rows))
+        return Pass(views, layout, size)

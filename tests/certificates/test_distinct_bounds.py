@@ -33,6 +33,22 @@ def test_every_node_is_judged_as_by_itself(name: str, seed: int) -> None:
         assert np.array_equal(found, alone)
 
 
+def test_where_a_law_says_nothing_nothing_is_proved() -> None:
+    class Nameless:
+        critical = 0.9
+
+        def lower(self, p: np.ndarray) -> np.ndarray:
+            return np.where(p > 0.6, np.nan, p)
+
+        def upper(self, p: np.ndarray) -> np.ndarray:
+            return np.where(p < 0.1, np.nan, p)
+
+    p, other = np.array([0.5, 0.7, 0.8]), np.array([0.3, 0.65, 0.05])
+    known = DistinctBounds.of(p, other)
+    found = known.p_place >= known.least(Nameless())[known.other_place]  # type: ignore[arg-type]
+    assert found.tolist() == [True, False, False]
+
+
 def test_a_budget_and_an_allocation_keep_their_masks() -> None:
     rng = np.random.default_rng(0)
     counts = rng.multinomial(1000, [0.7, 0.2, 0.1], 300)

@@ -7,7 +7,7 @@ import shutil
 import pytest
 from typed import call
 
-from graphcert.errors import InputError
+from graphcert.errors import InputError, OutOfReachWarning
 from graphcert.noise import AXES
 from graphcert.run.settings.graph_run import RunConfig
 from graphcert.run.settings.stages import budget_values
@@ -53,6 +53,12 @@ def test_the_chain_of_a_localized_run_sweeps_every_operation(localized):
     assert "collective" in json.loads((localized / "manifest.json").read_text())["timings"]
     page = (localized / "report.html").read_text(encoding="utf-8")
     assert "linear program" in page
+
+
+def test_looking_for_budgets_warns_of_nothing(tmp_path, recwarn):
+    """The chain has said in a sentence of its own that the samples are too few."""
+    chain(tmp_path / "run", *LOCALIZED, "--collective", "lp", "--alpha", "0.0001", "--samples", "40")
+    assert [str(found.message) for found in recwarn if issubclass(found.category, OutOfReachWarning)] == []
 
 
 def test_sweeps_are_added_replaced_and_never_weaker_than_each_node_alone(copy, run):

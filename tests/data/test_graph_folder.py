@@ -9,7 +9,7 @@ import torch
 from torch_geometric.data import Data
 
 import graphcert as gc
-from graphcert.data import data_fingerprint, graph_folder, load_graph_file
+from graphcert.data import data_fingerprint, graph_folder, load_graph_file, raw
 from graphcert.errors import DataError
 
 EDGES = torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]])
@@ -38,7 +38,10 @@ def test_a_graph_comes_back_the_same(tmp_path, monkeypatch, mapped, sparse, real
     }
 
 
-def test_masks_weights_directions_and_classes_come_back(tmp_path):
+@pytest.mark.parametrize("mapped", [True, False])
+def test_masks_weights_directions_and_classes_come_back(tmp_path, monkeypatch, mapped):
+    if mapped:
+        monkeypatch.setattr(graph_folder, "_MAPPED", 0)
     masks = dict(
         zip(("train_mask", "val_mask", "test_mask"), torch.arange(8) % 3 == torch.arange(3)[:, None], strict=True)
     )
@@ -56,6 +59,48 @@ def test_large_arrays_are_mapped(tmp_path, monkeypatch):
     monkeypatch.setattr(graph_folder, "_MAPPED", 0)
     gc.save_graph(graph(), tmp_path / "mine")
     assert isinstance(graph_folder._array(tmp_path / "mine/y.npy", sealed(tmp_path / "mine/y.npy")), np.memmap)
+
+
+@pytest.mark.parametrize("sparse", [True, False])
+def test_mapped_features_are_not_copied(tmp_path, monkeypatch, sparse):
+    seen, read = {}, graph_folder._array
+
+    def noted(path, *given):
+        seen[path.stem] = read(path, *given)
+        return seen[path.stem]
+
+    monkeypatch.setattr(graph_folder, "_MAPPED", 0)
+    monkeypatch.setattr(graph_folder, "_array", noted)
+    gc.save_graph(graph(sparse, real=True), tmp_path / "mine")
+    x = gc.load_dataset(tmp_path / "mine", sparse=sparse, **SPLIT).x
+    name, numbers = ("x_values", x.values()) if sparse else ("x", x)
+    assert isinstance(seen[name], np.memmap)
+    assert np.shares_memory(seen[name], numbers.numpy())
+
+
+def test_a_dot_in_the_name_of_a_folder_is_no_ending(tmp_path):
+    gc.save_graph(graph(), tmp_path / "g.v2")
+    assert gc.load_dataset(tmp_path / "g.v2", **SPLIT).name == "g.v2"
+
+
+@pytest.mark.parametrize("shape", [(), (8,), (8, 2, 2)])
+def test_features_of_another_shape_are_refused(tmp_path, shape):
+    gc.save_graph(graph(sparse=False), tmp_path / "mine")
+    rewritten(tmp_path / "mine", "x", np.zeros(shape, np.float32))
+    with pytest.raises(DataError, match=r"x must have the shape \(N, D\)"):
+        gc.load_dataset(tmp_path / "mine", **SPLIT)
+
+
+@pytest.mark.parametrize("block", [1, 7, 10**6])
+@pytest.mark.parametrize("wrong", [np.nan, 1e39, 1e-40])
+def test_every_number_is_checked_in_blocks(monkeypatch, block, wrong):
+    monkeypatch.setattr(raw, "_NUMBERS_AT_ONCE", block)
+    for shape in ((11,), (11, 3), (1, 5)):
+        numbers = np.ones(shape)
+        assert np.array_equal(raw.as_float32("x", numbers), numbers)
+        numbers.flat[-1] = wrong
+        with pytest.raises(DataError, match="x holds"):
+            raw.as_float32("x", numbers)
 
 
 def sealed(path):

@@ -8,9 +8,9 @@ from torch_geometric.data import Data
 
 from graphcert.core import features as features_module
 from graphcert.core.features import bits_of_normalised, exact_product, packed, plain_features, unpacked
-from graphcert.data import data_fingerprint, load_dataset, validate, without_test_nodes
+from graphcert.data import data_fingerprint, feature_tensors, load_dataset, validate, without_test_nodes
 from graphcert.data import raw as raw_module
-from graphcert.data.feature_tensors import dense_tensor
+from graphcert.data.feature_tensors import dense_tensor, selected_rows, widened
 from graphcert.errors import DataError, InputError
 
 LAYOUTS = {"csr": torch.Tensor.to_sparse_csr, "coo": torch.Tensor.to_sparse}
@@ -111,3 +111,12 @@ def test_dense_by_need_asks_for_the_memory(monkeypatch):
     monkeypatch.setenv("GRAPHCERT_MEMORY", "1K")
     with pytest.raises(DataError, match=r"the dense features of 50 nodes, 50 each, would take .* GRAPHCERT_MEMORY"):
         dense_tensor(torch.eye(50).to_sparse_csr())
+
+
+def test_features_stay_on_their_device(monkeypatch):
+    """One that has no numbers stands for all."""
+    x = torch.eye(4).to_sparse_csr()
+    rows, far = plain_features(x), x.to("meta")
+    monkeypatch.setattr(feature_tensors, "plain_features", lambda _: rows)
+    for found in (selected_rows(far, torch.arange(4) % 2 == 0), widened(far, 6)):
+        assert found.device == far.device

@@ -13,7 +13,7 @@ from graphcert.models import operations
 from graphcert.models.base import edge_index_tensor, single_torch_thread
 from graphcert.models.program import TILE
 from graphcert.models.recognised import recognised
-from graphcert.models.row_wise import _ALONG_AXES, _EVERY_ENTRY, over
+from graphcert.models.row_wise import _ALONG_AXES, _EVERY_ENTRY, _RESHAPES, over
 from graphcert.sampling.csr import CSR
 from graphcert.sampling.local_graph import LocalGraph
 
@@ -190,6 +190,36 @@ def function_named(name):
 
 
 Tensor = torch.Tensor
+
+
+RESHAPED = {
+    "view": lambda x: x.exp().view(NODES, -1, 2).softmax(2).view(NODES, -1),
+    "reshape": lambda x: x.reshape(x.shape[0], -1, 2).softmax(2).reshape(x.shape),
+    "flatten": lambda x: x.unsqueeze(2).exp().flatten(1),
+    "unflatten": lambda x: x.unflatten(1, (-1, 2)).softmax(2).view_as(x),
+    "squeeze": lambda x: x.unsqueeze(1).exp().squeeze(1), "unsqueeze": lambda x: x.unsqueeze(-1).exp().sum(2),
+    "view_as": lambda x: x.exp().view_as(x), "shape of another": lambda x: x.unsqueeze(1).exp().view_as(x.sin()),
+}  # fmt: skip
+
+
+def test_every_reshape_is_tried():
+    assert set(RESHAPED) == {*_RESHAPES, "shape of another"}
+
+
+@pytest.mark.parametrize("name", RESHAPED)
+def test_reshaped_rows_are_those_of_the_whole_graph(name):
+    program, (x, graph) = recognised(random(between(RESHAPED[name])()), NODES, FEATURES), directed_graph(NODES)
+    hidden, members = first_products(program, x), np.arange(0, NODES, 9)
+    assert program.local
+    whole = program.compiled(NODES)(hidden.copy(), LocalGraph.whole(graph, program.layers)).copy()
+    part = perceived(graph, members, program.layers)
+    with single_torch_thread():
+        assert np.array_equal(program.compiled(part.sizes[-1])(hidden[part.nodes], part), whole[members])
+
+
+def test_a_reshape_by_names_is_shown_whole_graphs_or_left_to_torch():
+    program = recognised(random(between(lambda x: torch.reshape(input=x, shape=x.shape))()), NODES, FEATURES)
+    assert program is None or not program.local
 
 
 @pytest.mark.parametrize("name", sorted({*_EVERY_ENTRY, *_ALONG_AXES, *MORE}))

@@ -346,14 +346,6 @@ def other_attack(curve: dict[str, Any]) -> None:
 # Forgeries of plan and statement
 
 
-def second_plan(run: Path) -> None:
-    def appended(content: Any) -> None:
-        last = content["plans"][-1]
-        content["plans"].append({**last, "samples": 5, "previous": plan_digest(last)})
-
-    change_json(run / "plan.json", appended)
-
-
 def plan_unchained(run: Path) -> None:
     rename_plan(run, put(previous="0" * 64), shards=True)
 
@@ -482,7 +474,6 @@ FORGERIES = {
         lambda run: rename_plan(run, lambda plan: plan["collective"].update(method="lp")), "votes/main"
     ),
     "plan without its chain": Forgery(plan_unchained, "plan.json", stated=False),
-    "plan added": Forgery(second_plan, "plan.json"),
     "another plan in the manifest": Forgery(manifest(put(plan="0" * 64)), "manifest.json"),
     "plan removed": Forgery(removed("plan.json"), "plan.json"),
     "targets of the plan": Forgery(split_in_plan, "plan.json"),

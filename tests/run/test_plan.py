@@ -23,6 +23,11 @@ def plan() -> gc.Plan:
     return gc.plan(model(), graph(), NOISE, seconds=5, budgets={"delete": range(3)}, pilot=60, seed=4)
 
 
+def test_trial_votes_take_as_many_threads_as_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graphcert.voting.room.Room.threads", lambda *_: 1)
+    assert trial_votes(model(), graph(), NOISE, 40, seed=4, workers=3).workers == 1
+
+
 def test_trial_votes_are_none_of_the_votes_of_a_claim() -> None:
     trial = trial_votes(model(), graph(), NOISE, 40, seed=4, workers=1)
     samples = int(trial.counts[0].sum())

@@ -79,6 +79,72 @@ def test_all_samples_after_a_look_are_another_look(honest: Path, tmp_path: Path)
     assert any("2 times" in one.what for one in found.of_kind("believed"))
 
 
+def test_another_most_is_another_look_before_any_certificate(honest: Path, tmp_path: Path) -> None:
+    """What stopping saved was told, and depends on the final votes."""
+    shutil.copytree(honest, tmp_path / "run")
+    change_json(tmp_path / "run/manifest.json", lambda content: content.pop("looks"))
+    run = Run(tmp_path / "run")
+    with pytest.raises(InputError, match=r"votes with looks of up to 1,200 samples.*--look-again"):
+        run.sample(2000)
+    run.sample()
+    run.sample(2000, look_again=True)
+
+
+def test_a_run_goes_back_to_all_samples(honest: Path, tmp_path: Path) -> None:
+    shutil.copytree(honest, tmp_path / "run")
+    said: list[str] = []
+    run = Run(tmp_path / "run", say=said.append)
+    run.sample()
+    assert any("samples of single nodes: " in line and "of the targets" in line for line in said)
+    with pytest.raises(InputError, match="look-again"):
+        run.sample(until="none")
+    run.sample(until="none", look_again=True)
+    assert Votes.load(tmp_path / "run" / VOTES).looks is None
+    run.report(run.certify(run.load_config().certificate))
+    found = gc.verify(tmp_path / "run", resample=ALL)
+    assert found, "\n".join(one.what for one in found.of_kind("contradiction"))
+
+
+def test_votes_go_on_under_another_rule(honest: Path, tmp_path: Path) -> None:
+    """What the refusal proposes works: shards of other members lie beside those that are there."""
+    shutil.copytree(honest, tmp_path / "run")
+    run = Run(tmp_path / "run")
+    before = {path.name: path.read_bytes() for path in (honest / "votes").glob("*-*.npz")}
+    run.sample(until="add=1", look_again=True)
+    run.report(run.certify(run.load_config().certificate))
+    after = {path.name: path.read_bytes() for path in (tmp_path / "run/votes").glob("*-*.npz")}
+    assert before.items() <= after.items()
+    assert len(before) < len(after)
+    found = gc.verify(tmp_path / "run", resample=ALL)
+    assert found, said(found)
+
+
+def test_a_plan_without_its_votes_is_honest(honest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sampling that was refused or interrupted after it was planned: the votes are those of the plan before."""
+    shutil.copytree(honest, tmp_path / "run")
+
+    def refused(*_: Any, **__: Any) -> None:
+        raise InputError("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("graphcert.run.nodes.sample_votes", refused)
+        with pytest.raises(InputError, match="no room"):
+            Run(tmp_path / "run").sample(until="add=1", look_again=True)
+    assert len(json.loads((tmp_path / "run/plan.json").read_text())["plans"]) == 2
+    found = gc.verify(tmp_path / "run", resample=ALL)
+    assert found, said(found)
+    assert any("begun under them and not finished" in one.what for one in found.of_kind("believed"))
+
+
+def test_the_name_of_a_shard_says_who_votes(honest: Path, tmp_path: Path) -> None:
+    shutil.copytree(honest, tmp_path / "run")
+    marked = next((tmp_path / "run/votes").glob("main-*-*-*.npz"))
+    shutil.copy(marked, marked.with_name(f"{marked.stem[:-16]}{'0' * 16}.npz"))
+    write_statement(tmp_path / "run")
+    found = gc.verify(tmp_path / "run")
+    assert any("its name is not that of those who vote" in one.what for one in found.of_kind("contradiction"))
+
+
 # Forgeries
 
 

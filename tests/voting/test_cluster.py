@@ -10,10 +10,13 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -24,9 +27,12 @@ from voting_server import contents
 from graphcert.errors import InputError, ModelError, UnsupportedError
 from graphcert.models import build_model
 from graphcert.noise import Hierarchical
-from graphcert.voting import sample_votes
-from graphcert.voting.cluster import check_scheduler, evaluated
-from graphcert.voting.crew import own_gpu, parts_of
+from graphcert.voting import paths, sample_votes
+from graphcert.voting.cluster import check_scheduler, client_of, evaluated, local_processes, told_deaths
+from graphcert.voting.crew import Crew, Voter, _count, own_gpu, parts_of
+from graphcert.voting.room import Room
+from graphcert.voting.sample import identified_path, path_again, problem_of
+from graphcert.voting.vote_sums import no_votes
 
 dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
@@ -79,6 +85,8 @@ KINDS = {
     "sparse": (sparse_model, "gcn", NOISE["localized"], {}),
     "generic": (generic_model, "perceptron", NOISE["both"], {"path": "generic"}),
     "scored": (sparse_model, "gat", NOISE["both"], {"scores": True}),
+    "lazy": (generic_model, "perceptron", NOISE["both"], {"path": "lazy"}),
+    "recognised": (generic_model, "pyg gcn", NOISE["both"], {}),
 }
 
 
@@ -93,6 +101,55 @@ def test_workers_take_the_votes_of_threads(scheduler, tmp_path, kind):
     assert there == here
     assert there.manifest == here.manifest
     assert contents(tmp_path / "cluster") == contents(tmp_path / "threads")
+
+
+class Alone(paths.Path):
+    """A path whose scratch memory two tasks must not use at the same time."""
+
+    def __init__(self):
+        self.unit, self.inside, self.together = 1, 0, 0
+
+    def fork(self):
+        raise AssertionError("one task needs one path")
+
+    def shown(self, purpose, start, stop):
+        raise AssertionError("votes are added at once")
+
+    def only(self, nodes):
+        return self
+
+    def add_to(self, tally, purpose, start, stop):
+        self.inside += 1
+        self.together = max(self.together, self.inside)
+        time.sleep(0.01)
+        self.inside -= 1
+
+
+def test_threads_of_a_worker_vote_one_after_the_other():
+    voter, path = Voter.__new__(Voter), Alone()
+    voter.path = path
+    members, tally = np.arange(2), partial(no_votes, 3, 2)
+    with ThreadPoolExecutor(4) as pool:
+        for task in [pool.submit(_count, voter, tally, members, 0, k, k + 2, 1) for k in range(8)]:
+            task.result()
+    assert path.together == 1
+
+
+def test_a_worker_of_many_threads_takes_the_same_votes():
+    parts = sparse_model("gcn"), small_graph(), NOISE["both"]
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=4, dashboard_address="127.0.0.1:0") as cluster:
+        there = sample_votes(*parts, **NUMBERS, batch_size=1, scheduler=cluster.scheduler_address)
+    assert there == sample_votes(*parts, **NUMBERS)
+
+
+def test_first_products_of_a_worker_are_those_of_this_process():
+    parts = problem_of(generic_model("perceptron"), small_graph(), NOISE["both"], 7)
+    with identified_path(*parts, 7, path="lazy", row_normalised=False) as (path, identity):
+        again, _ = path_again(path.problem, path._untouched, identity)
+    assert again.name == "lazy"
+    for sample in range(5):
+        again.logits(1, sample)
+    assert again._input.products.columns == path._input.products.columns
 
 
 def test_nodes_that_stop_and_a_bound_on_memory_are_those_of_threads(scheduler):
@@ -219,6 +276,111 @@ def test_a_killed_coordinator_leaves_no_worker_and_can_be_started_again(by_threa
 def test_what_names_no_scheduler_is_refused(text):
     with pytest.raises(InputError, match="scheduler"):
         check_scheduler(text)
+
+
+@pytest.fixture(scope="module")
+def mortal():
+    """A scheduler that can be killed, and its address."""
+    started = []
+
+    def start():
+        code = (
+            "import sys, time, logging\n"
+            "from distributed import LocalCluster\n"
+            "if __name__ == '__main__':\n"
+            "    cluster = LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address='127.0.0.1:0', processes=False, protocol='tcp://')\n"
+            "    print(cluster.scheduler_address, flush=True)\n"
+            "    time.sleep(600)\n"
+        )
+        here = Path(__file__).parent
+        path = os.pathsep.join([str(here), str(here.parents[1]), os.environ.get("PYTHONPATH", "")])
+        env = {**os.environ, "PYTHONPATH": path}
+        process = subprocess.Popen([sys.executable, "-c", code], env=env, stdout=subprocess.PIPE, text=True)
+        started.append(process)
+        return process, process.stdout.readline().strip()
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait(60)
+        process.stdout.close()
+
+
+def test_a_scheduler_that_goes_away_is_one_sentence(mortal, tmp_path):
+    process, address = mortal()
+
+    def kill():
+        wait_until(lambda: main_shards(tmp_path))
+        process.kill()
+
+    thread = threading.Thread(target=kill, daemon=True)
+    thread.start()
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "2s"}),
+        pytest.raises(InputError, match=f"the scheduler at {address} went away; start it and this command again"),
+    ):
+        long_votes(store=tmp_path, scheduler=address)
+    thread.join(60)
+
+
+@pytest.mark.parametrize("moment", ["before", "between", "during"])
+def test_no_answer_of_a_scheduler_that_went_away_is_a_traceback(mortal, moment):
+    process, address = mortal()
+    with dask.config.set({"distributed.comm.timeouts.connect": "1s"}), client_of(address) as client:
+        path = SimpleNamespace(problem=None)
+        crew = Crew(client, address, Voter(None, path, None, {}), 1)
+        counted = crew.counted(0, [(0, 10)], lambda _: None, partial(no_votes, 3, 2))
+        if moment == "before":
+            process.kill()
+            process.wait(60)
+        elif moment == "between":
+            crew._all_sent(crew._voter)
+            process.kill()
+            process.wait(60)
+            wait_until(lambda: client.status == "closed", 60)
+        else:
+            threading.Timer(0.5, process.kill).start()
+            tasks = [client.submit(time.sleep, 600)]
+            with pytest.raises(InputError, match="went away"), told_deaths(client, address):
+                client.gather(tasks)
+        with pytest.raises(InputError, match="went away"):
+            next(counted)
+
+
+def test_workers_that_are_awaited_come_late(monkeypatch):
+    """Vain rounds are counted in a row, and none is counted while nobody is there."""
+    rounds = iter([[], [(0, 1)], [], [], [], [(1, 2)], [], [], [], [(2, 3)]])
+    crew = Crew(None, "tcp://nowhere", Voter(None, SimpleNamespace(problem=None), None, {}), 1)
+    monkeypatch.setattr(crew, "_all_sent", lambda *_: [1, 2, 3])
+    monkeypatch.setattr(crew, "_round", lambda *_: ((part, {}) for part in next(rounds)))
+    assert [part for part, _ in crew._delivered(0, [(0, 1), (1, 2), (2, 3)], None)] == [(0, 1), (1, 2), (2, 3)]
+    monkeypatch.setattr(crew, "_round", lambda *_: iter(()))
+    with pytest.raises(InputError, match="the workers die again and again"):
+        list(crew._delivered(0, [(0, 1)], None))
+
+
+def test_two_commands_at_one_scheduler_use_other_names():
+    names = []
+    client = SimpleNamespace(scatter=lambda content, broadcast: names.extend(content) or content)
+    content = Voter(None, SimpleNamespace(problem=None), None, {})
+    for _ in range(2):
+        Crew(client, "tcp://nowhere", content, 1)._sent(content)
+    assert len(set(names)) == 2
+
+
+def test_nothing_to_count_asks_nobody():
+    crew = Crew(None, "tcp://nowhere", Voter(None, SimpleNamespace(problem=None), None, {}), 1)
+    assert list(crew.counted(0, [], lambda _: None, partial(no_votes, 3, 2))) == []
+
+
+def test_local_processes_have_to_fit_together(monkeypatch):
+    monkeypatch.setattr("graphcert.voting.room.free_memory", lambda: 2**30)
+    path = SimpleNamespace(bytes_taken=lambda: (2**28, 2**28), problem=SimpleNamespace(nodes=10), classes=2)
+    assert Room(None, 1).threads(path) == 1
+    with pytest.raises(
+        InputError, match=r"3 processes would take about 1.5 GiB of memory, but 1.0 GiB is free; take few"
+    ):
+        Room(None, 1, local_processes("local:3")).threads(path)
 
 
 def test_threads_and_a_scheduler_are_one_too_many():

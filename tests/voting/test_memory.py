@@ -87,22 +87,21 @@ def test_as_many_threads_as_fit(path):
         tally = problem.nodes * 8 * chosen.classes
         for threads in (1, 3, 5):
             amount = shared + 2 * tally + threads * (each + tally)
-            assert Room(amount).threads(chosen, 8) == threads
-            assert Room(amount + each // 2).threads(chosen, 8) == threads
-            assert chosen.room >= each
-        assert Room(amount).threads(chosen, 2) == 2
+            assert Room(amount, 8).threads(chosen) == threads
+            assert Room(amount + each // 2, 8).threads(chosen) == threads
+        assert Room(amount, 2).threads(chosen) == 2
         with pytest.raises(
             InputError, match=r"voting in one thread would take about .* but .* is allowed; give it more"
         ):
-            Room(shared + each).threads(chosen, 8)
+            Room(shared + each, 8).threads(chosen)
 
 
 def test_scores_take_more_memory():
     with chosen_path(large_problem(), sparse_model("gcn"), "sparse") as chosen:
         amount = sum(chosen.bytes_taken()) + 3 * 2000 * 8 * chosen.classes
-        assert Room(amount).threads(chosen, 1) == 1
+        assert Room(amount, 1).threads(chosen) == 1
         with pytest.raises(InputError, match="voting in one thread would take"):
-            Room(amount).threads(chosen, 1, scores=True)
+            Room(amount, 1).threads(chosen, scores=True)
 
 
 @pytest.mark.parametrize("path", ["sparse", "lazy", "generic"])
@@ -188,9 +187,16 @@ def threads(self, path, *given):
     return fitting(self, path, *given)
 
 room.Room._refuse, room.Room.threads = refused, threads
-noise = gc.Smoothing(gc.BernoulliFlip(0.001, 0.4), gc.BernoulliFlip(1e-5, 0.3))
 for nodes in (50, 20000):  # first whatever is loaded and compiled once
-    data, before = large_graph(nodes), peak()
+    data = large_graph(nodes)
+    if kind.startswith("localized"):
+        partition = gc.partition_graph(data, 10, "consecutive")
+        features = [gc.BernoulliFlip(0.0001 * level, 0.4) for level in range(1, 11)]
+        edges = [gc.BernoulliFlip(1e-6 * level, 0.3) for level in range(1, 11)]
+        noise = gc.Smoothing(features, edges if kind == "localized edges" else None, partition)
+    else:
+        noise = gc.Smoothing(gc.BernoulliFlip(0.001, 0.4), gc.BernoulliFlip(1e-5, 0.3))
+    before = peak()
     estimates.clear()
     # One sample at a time, so that all threads have work.
     path = "generic" if kind == "generic" else "auto"
@@ -223,7 +229,7 @@ def large_graph(nodes):
 
 
 def large_model(kind):
-    if kind == "sparse":
+    if kind == "sparse" or kind.startswith("localized"):
         return build_model("gcn", WIDTH, 7).eval()
     return (Unheard() if kind == "lazy" else GCN(WIDTH, 64, 2, 7)).eval()
 
@@ -231,7 +237,7 @@ def large_model(kind):
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="units of the peak differ between systems")
 @pytest.mark.parametrize("workers", [1, 4])
-@pytest.mark.parametrize("kind", ["sparse", "recognised", "lazy", "generic"])
+@pytest.mark.parametrize("kind", ["sparse", "recognised", "lazy", "generic", "localized features", "localized edges"])
 def test_estimates_hold(kind, workers):
     """Against the peak of a process: the largest of what trying the model and what voting would take, within 30 %."""
     here = Path(__file__).parent

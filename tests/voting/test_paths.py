@@ -23,6 +23,7 @@ from graphcert.models.base import edge_index_tensor
 from graphcert.noise import Smoothing
 from graphcert.sampling.philox import CHECK, MAIN, PILOT
 from graphcert.voting import sample_votes
+from graphcert.voting.lazy_path import LazyPath
 from graphcert.voting.noisy_graph import Problem
 from graphcert.voting.paths import GenericPath
 from graphcert.voting.sample import choose_path
@@ -94,6 +95,20 @@ def test_sparse_and_generic_path_agree_sample_by_sample(name, noise):
         assert sure.sum() > NODES / 2
         assert (counts[0][sure] == counts[1][sure]).all()
         assert (counts[0] == votes_of(one)).all()
+
+
+@pytest.mark.parametrize("path", [GenericPath, LazyPath])
+def test_unions_in_which_nobody_votes_are_not_evaluated(path, monkeypatch):
+    monkeypatch.setattr(GenericPath, "_union_nodes", 1)
+    problem, model = problem_of("localized"), generic_model("pyg gcn")
+    whole = path(problem, model)
+    view = problem.sampler.views.of_node[7]
+    few, asked = whole.only(np.array([7])), []
+    draw = few._input.draw
+    monkeypatch.setattr(few._input, "draw", lambda *given: asked.append(given) or draw(*given))
+    for sample in range(3):
+        assert np.array_equal(few.logits(MAIN, sample)[7], whole.logits(MAIN, sample)[7])
+    assert asked == [(MAIN, 3 * sample + view, 1) for sample in range(3)]
 
 
 @every_noise

@@ -7,8 +7,11 @@ import pytest
 from torch_geometric.nn import GAT, GCN, GraphSAGE
 from voting_cases import CLASSES, FEATURES, NODES, NOISE, randomise, small_graph
 
+from graphcert.errors import UnsupportedError
+from graphcert.models.program import Program
 from graphcert.models.recognised import recognised
 from graphcert.sampling.philox import MAIN
+from graphcert.voting import sample_votes
 from graphcert.voting.noisy_graph import Problem
 from graphcert.voting.sparse_path import SparsePath
 
@@ -19,6 +22,22 @@ def votes(path):
     counts = np.zeros((NODES, CLASSES), np.int64)
     path.add_votes(MAIN, 0, SAMPLES, counts)
     return counts
+
+
+def test_kernels_that_stumble_leave_it_to_another_path(monkeypatch):
+    def compiled(self, nodes):
+        def stumble(*given):
+            raise ValueError("zip() argument 2 is shorter")
+
+        return stumble
+
+    model, noise = randomise(GCN(FEATURES, 20, 2, CLASSES)), NOISE["both"]
+    expected = sample_votes(model, small_graph(), noise, 20, 10)
+    monkeypatch.setattr(Program, "compiled", compiled)
+    found = sample_votes(model, small_graph(), noise, 20, 10)
+    assert (expected.manifest["path"], found.manifest["path"]) == ("recognised", "lazy")
+    with pytest.raises(UnsupportedError, match="has no sparse path"):
+        sample_votes(model, small_graph(), noise, 20, 10, path="sparse")
 
 
 @pytest.mark.parametrize("kind", [GCN, GraphSAGE, GAT])

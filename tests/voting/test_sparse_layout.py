@@ -14,7 +14,12 @@ from graphcert.errors import DataError
 from graphcert.models import build_model
 from graphcert.models.training import Training, train
 from graphcert.noise import Gaussian, Hierarchical, Smoothing
+from graphcert.sampling.philox import MAIN
+from graphcert.voting.footprint import call_bytes
+from graphcert.voting.generic_input import GenericInput
 from graphcert.voting.noisy_graph import Problem
+from graphcert.voting.sparse_input import SparseInput
+from graphcert.voting.sparse_path import SparsePath
 
 SCHEMES = {
     **NOISE, "hierarchical": Hierarchical(0.6, NOISE["features"]), "gaussian": Smoothing(Gaussian(0.3)),
@@ -55,6 +60,29 @@ def test_a_model_that_needs_dense_features_asks_for_their_memory(monkeypatch):
     monkeypatch.setenv("GRAPHCERT_MEMORY", "1K")
     with pytest.raises(DataError, match=r"the dense features that .* GRAPHCERT_MEMORY"):
         voted(randomise(Perceptron()), sparse, SCHEMES["both"], path="generic")
+
+
+def test_noise_without_zeros_makes_dense_features_and_asks_for_their_memory(monkeypatch):
+    _, sparse = both()
+    model, problem = randomise(build_model("gcn", FEATURES, 3)), Problem.of(sparse, SCHEMES["gaussian"], 0)
+    assert not problem.draws_sparse_rows
+    assert call_bytes(problem, model.eval()).x == 4 * problem.nodes * FEATURES
+    monkeypatch.setattr("graphcert.core.reading._LEAST", 0)
+    monkeypatch.setenv("GRAPHCERT_MEMORY", "1K")
+    with pytest.raises(DataError, match=r"the dense features that .* GRAPHCERT_MEMORY"):
+        SparsePath(problem, model).agrees_with_torch()
+
+
+@pytest.mark.parametrize("scheme", ["features", "edges", "both", "localized", "hierarchical"])
+def test_several_sparse_graphs_are_a_union_as_dense_ones_are(scheme):
+    problem = Problem.of(both()[1], SCHEMES[scheme], 0)
+    assert problem.draws_sparse_rows
+    near, rows = GenericInput(problem), SparseInput(problem)
+    for start, count in ((0, 1), (3, 4)):
+        (x, *edges), (found, *others) = (given.union(MAIN, start, count) for given in (near, rows))
+        assert found.layout is torch.sparse_csr
+        assert torch.equal(found.to_dense(), x)
+        assert all(map(torch.equal, edges, others))
 
 
 def test_normalised_sparse_rows_vote_as_dense_ones():
@@ -105,7 +133,6 @@ LARGE = """
 import resource, sys
 import graphcert as gc
 from graphcert.data import data_fingerprint
-from graphcert.models import build_model
 from graphcert.models import build_model
 from graphcert.models.training import Training, train
 from graphcert.voting.noisy_graph import Problem

@@ -181,12 +181,25 @@ def test_one_call_votes_until_decided() -> None:
         ({"until": {"add": 30}}, InputError, "not even with 600 unanimous votes"),
         ({"until": {"edge_add": 1}}, InputError, "no target can be certified"),
         ({"until": gc.Until({"add": 1}), "alpha": 0.1}, InputError, "stands in Until"),
+        ({"until": "add=2"}, InputError, r"until takes budgets such as dict\(add=2, delete=5\), got 'add=2'"),
+        ({"claims": 5}, InputError, "claims goes with samples"),
+        ({"memory": 10**5000}, InputError, "more than any machine has"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_sentence(options: dict[str, Any], error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words) as caught:
         take(**options)
     assert "\n" not in str(caught.value)
+
+
+def test_one_number_is_no_list_of_looks() -> None:
+    with pytest.raises(InputError, match="several numbers of samples, and a weight for each, got 5 and 5"):
+        Looks(5, 5)  # type: ignore[arg-type]
+
+
+def test_one_call_takes_budgets() -> None:
+    with pytest.raises(InputError, match="certify_model takes budgets for until"):
+        gc.certify_model(model(), data(), NOISE, until=gc.Until(BUDGET), max_samples=MOST)  # type: ignore[arg-type]
 
 
 def test_what_needs_the_same_samples_for_every_node_refuses() -> None:

@@ -11,8 +11,8 @@ from voting_cases import NOISE, generic_model, small_graph, sparse_model
 from graphcert.core.arrays import seal
 from graphcert.errors import DataError, VotesError
 from graphcert.noise import BernoulliFlip, Smoothing
-from graphcert.voting import sample_votes
-from graphcert.voting.counting import Counter
+from graphcert.voting import counting, sample_votes
+from graphcert.voting.counting import Counter, shard_size
 from graphcert.voting.shard_store import ShardStore
 
 DATA, MODEL = small_graph(), sparse_model("sgc")
@@ -54,6 +54,13 @@ def test_every_shard_is_taken_once(tmp_path, expected, taken):
     taken.clear()
     assert take(tmp_path) == expected
     assert taken == []
+
+
+def test_shards_of_large_graphs_have_fewer_samples(tmp_path, expected, monkeypatch):
+    assert [shard_size(nodes) for nodes in (1, 10**5, 10**6, 10**9)] == [1000, 1000, 100, 1]
+    monkeypatch.setattr(counting, "shard_size", lambda nodes: nodes // 2)
+    assert take(tmp_path, shard_samples=None) == expected
+    assert len(shard_files(tmp_path)) == 2 + 5  # of 12 samples: 20 and 50
 
 
 def test_more_samples_continue_from_the_shards(tmp_path, taken):

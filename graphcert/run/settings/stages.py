@@ -128,7 +128,7 @@ class SamplingConfig:
         False, "Count class scores too, for the classifier of the largest mean score.", "--scores/--no-scores"
     )
     until: str | None = setting(
-        None, 'Stop a node once it is decided for these budgets: "add=2,delete=5", or several, "add=2; delete=5".',
+        None, 'Stop a node once it is decided for these budgets: "add=2,delete=5", or several, "add=2; delete=5"; or none.',
         metavar="BUDGETS",
     )  # fmt: skip
     undecided: float | None = setting(
@@ -137,6 +137,8 @@ class SamplingConfig:
 
     def __post_init__(self) -> None:
         check_types(self, "sampling")
+        if self.until == "none":
+            object.__setattr__(self, "until", None)
         for name in ("samples", "pilot_samples"):
             if not 1 <= getattr(self, name) <= MOST_SAMPLES:
                 raise InputError(f"{name} must be from 1 to {MOST_SAMPLES:,}, got {getattr(self, name)}")

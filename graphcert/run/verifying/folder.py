@@ -10,7 +10,7 @@ from graphcert.run.statement import STATEMENT, file_digest, read_statement, run_
 from graphcert.run.verifying.comparing import Found, compared
 from graphcert.verification import Finding
 
-_SHARD = r"(pilot|main)-\d{9}-\d{9}\.npz"
+_SHARD = r"(pilot|main)-\d{9}-\d{9}(-[0-9a-f]{16})?\.npz"
 _NAME = r"(?!\.)[^/]+"
 _BOTH = (r"manifest\.json", r"model\.pt", r"plan\.json", r"report\.html", re.escape(STATEMENT))
 _GRAPH = re.compile("|".join((

@@ -65,7 +65,8 @@ class GraphChecks:
 
     def __init__(self, inventory: Inventory, run: Run, resample: int) -> None:
         self.inventory, self.run, self.resample = inventory, run, resample
-        self.manifest, self.plans = run.manifest(), tuple[dict[str, Any], ...]()
+        self.manifest = run.manifest()
+        self.plans = self.all_plans = tuple[dict[str, Any], ...]()
         self.module: nn.Module | None = None
         self.fingerprint = self.data_fingerprint = ""
         self.files: list[VoteFile] = []
@@ -156,15 +157,24 @@ class GraphChecks:
 
     def _plan(self) -> Found:
         """What was committed to before the final votes is what the run is."""
-        self.plans = read_plans(self.run.folder)
+        self.all_plans = read_plans(self.run.folder)
         made = self.files[0].votes.manifest.get("plan")
-        if not self.plans:
+        if not self.all_plans:
             if made is not None:
                 yield Finding("contradiction", PLAN, "the votes were taken under a plan, and it is missing")
             yield Finding(
                 "believed", VOTES, "that claims and budgets were chosen before the votes: the run has no plan"
             )
             return
+        self.plans = self.all_plans
+        digests = [*map(plan_digest, self.plans)]
+        if made in digests:
+            later, self.plans = self.plans[digests.index(made) + 1 :], self.plans[: digests.index(made) + 1]
+            if later:
+                words = (
+                    "were begun under them and not finished; these votes and their certificate are of the plan before"
+                )
+                yield Finding("believed", PLAN, f"the last {len(later)} of its plans: votes {words}")
         name = {"plan": plan_digest(self.plans[-1])}
         yield from compared(PLAN, "its sha256 stands in the votes", {"plan": made}, name)
         yield from compared(MANIFEST, "it names the plan", self.manifest, name)
@@ -289,8 +299,8 @@ class GraphChecks:
 
     def _shards(self) -> Found:
         """The shards of all votes."""
-        earlier = [*map(planned_ends, self.plans)]
-        plans: list[str | None] = [*map(plan_digest, self.plans)] or [None]
+        earlier = [*map(planned_ends, self.all_plans)]
+        plans: list[str | None] = [*map(plan_digest, self.all_plans)] or [None]
         for file in self.files:
             yield from settled(file.name, partial(file.check_shards, self.inventory, earlier, plans))
 
@@ -301,7 +311,7 @@ class GraphChecks:
             chosen = [] if self.module is None else picked(file.shards, left)
             left -= len(chosen)
             if self.module is not None:
-                room = Room(self.run.memory)
+                room = Room(self.run.memory, self.run.workers)
                 with voting_of(self.module, self.data, file.votes.smoothing, self.config.seed, room) as voting:
                     yield from file.check_origin(voting)
                     yield from file.check_again(self.run, chosen, voting)

@@ -1,10 +1,9 @@
 """Votes about a graph against the model, the data, the settings and their own shards."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from hashlib import sha256
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +16,7 @@ from graphcert.run.folder import GraphFolder
 from graphcert.run.verifying.comparing import Found, compared
 from graphcert.run.verifying.folder import Inventory
 from graphcert.run.verifying.resample import MACHINE, check_picked
-from graphcert.run.verifying.shards import Ends, Shard, check_shards, same_sums, tiles
+from graphcert.run.verifying.shards import Ends, Shard, check_shards, same_sums, taken, voters_in
 from graphcert.verification import Finding
 from graphcert.votes import Votes, mean_score_labels, rival_slots
 from graphcert.voting.again import vote_again
@@ -74,17 +73,15 @@ class VoteFile(NamedTuple):
         looks = [last] if self.votes.looks is None else [end for end in self.votes.looks.ends if end <= last]
         return {"pilot": [self.votes.pilot_samples], "main": looks}
 
-    def members(self, folder: Path, shard: Shard) -> Mask | None:
-        """(N,) who votes in a shard: by these votes, or, if they take no such shard, by itself; None for all nodes."""
-        if shard.purpose == "pilot":
-            return None
-        return members_from(self.votes, shard.start) if shard.range in tiles(self.ends()) else shard.voters(folder)
+    def members(self) -> Callable[[int], Mask | None]:
+        """(N,) who votes in final samples from one on, by these votes; None for all nodes."""
+        return cache(partial(members_from, self.votes))
 
     def check_shards(self, inventory: Inventory, earlier: list[Ends], plans: list[str | None]) -> Found:
         """The shards are complete, of one origin, and add up to these votes."""
-        votes, members = self.votes, partial(self.members, inventory.folder)
+        votes, members = self.votes, self.members()
         own = inventory.folder, self.shards, self.identities()
-        totals = yield from check_shards(*own, self.ends(), earlier, plans, members)
+        totals = yield from check_shards(*own, self.ends(), votes.nodes, earlier, plans, members)
         stored: dict[str, Sums] = {"pilot": {"counts": votes.pilot_counts}, "main": {"counts": votes.counts}}
         if votes.scores is not None:
             scores = votes.scores.arrays()
@@ -110,19 +107,21 @@ class VoteFile(NamedTuple):
 
     def check_again(self, run: GraphFolder, chosen: list[Shard], voting: Voting) -> Found:
         """The chosen ones of these shards, voted again."""
+        threads = Room(run.memory, run.workers).threads(voting.path, self.votes.scores is not None)
+        known = self.members()
+        wanted = taken(self.ends(), self.votes.nodes, known)
 
-        threads = Room(run.memory).threads(voting.path, run.workers, self.votes.scores is not None)
+        def voters(shard: Shard) -> Mask | None:
+            return voters_in(shard, run.folder, wanted, known)
 
         def vote(shard: Shard) -> Sums:
-            members = self.members(run.folder, shard)
+            members = voters(shard)
             path = voting.path if members is None else voting.path.only(np.flatnonzero(members))
             return vote_again(
                 path, voting.problem, *shard.range, self.votes.scores, workers=threads, progress=run.progress,
             )  # fmt: skip
 
-        return check_picked(
-            run.folder, chosen, vote, self.votes.manifest, voting.identity, partial(self.members, run.folder)
-        )
+        return check_picked(run.folder, chosen, vote, self.votes.manifest, voting.identity, voters)
 
 
 def same_as_pilot(votes: Votes) -> bool:

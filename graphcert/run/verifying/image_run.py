@@ -153,7 +153,7 @@ class ImageChecks:
             earlier = [{"pilot": [plan["pilot_samples"]], "main": [plan["samples"]]} for plan in self.plans]
             plans: list[str | None] = [*map(plan_digest, self.plans)] or [None]
             both = {"pilot": stated, "main": stated}
-            totals = yield from check_shards(folder, one.shards, both, purposes, earlier, plans)
+            totals = yield from check_shards(folder, one.shards, both, purposes, problem.nodes, earlier, plans)
             votes = Votes(
                 totals["pilot"]["counts"], totals["main"]["counts"], one.scheme, independent=True,
                 total_variation=problem.sampler.total_variation,

@@ -12,23 +12,22 @@ from graphcert.core.arrays import Mask, read_sealed
 from graphcert.errors import VotesError
 from graphcert.verification import Finding
 from graphcert.votes import smallest_margins
-from graphcert.voting.counting import shards
-from graphcert.voting.looks import members_identity
-from graphcert.voting.shard_store import DIMENSIONS
+from graphcert.voting.counting import shard_size, shards
+from graphcert.voting.looks import members_identity, members_mark
+from graphcert.voting.shard_store import DIMENSIONS, shard_name
 from graphcert.voting.vote_sums import Sums, added
 
-_NAME = re.compile(r"(?:.*/)?(pilot|main)-(\d{9})-(\d{9})\.npz")
-SHARD_SAMPLES = 1000
-"""Samples per shard in runs."""
+_NAME = re.compile(r"(?:.*/)?(pilot|main)-(\d{9})-(\d{9})(?:-([0-9a-f]{16}))?\.npz")
 
 
 class Shard(NamedTuple):
-    """A shard of a run: the samples start … stop − 1 of one purpose."""
+    """A shard of a run: the samples start … stop − 1 of one purpose, and the mark of who votes (`members_mark`)."""
 
     name: str
     purpose: str
     start: int
     stop: int
+    mark: str = ""
 
     @classmethod
     def of(cls, name: str) -> "Shard":
@@ -36,7 +35,7 @@ class Shard(NamedTuple):
         found = _NAME.fullmatch(name)
         if found is None:
             raise VotesError(f"{name} is no name of a shard of votes; remove it")
-        return cls(name, found[1], int(found[2]), int(found[3]))
+        return cls(name, found[1], int(found[2]), int(found[3]), found[4] or "")
 
     @property
     def range(self) -> tuple[str, int, int]:
@@ -44,10 +43,11 @@ class Shard(NamedTuple):
         return self.purpose, self.start, self.stop
 
     def voters(self, folder: Path) -> Mask | None:
-        """(N,) who votes in the shard, by its own counts; None if all nodes do."""
+        """(N,) who votes in the shard, by its own counts; None if its name says that all nodes do."""
+        if not self.mark:
+            return None
         _, arrays = read_sealed(folder / self.name, "shard of votes", None)
-        found = np.asarray(arrays["counts"].sum(axis=1) > 0)
-        return None if found.all() else found
+        return np.asarray(arrays["counts"].sum(axis=1) > 0)
 
     def read(self, folder: Path, members: Mask | None = None) -> tuple[dict[str, Any], Sums]:
         """Description and sums, whose seal is checked; `DataError` if they are damaged or cannot be sums.
@@ -76,20 +76,35 @@ def planned_ends(plan: Mapping[str, Any]) -> Ends:
     return {"pilot": [plan["pilot_samples"]], "main": [plan["samples"]] if looks is None else looks["ends"]}
 
 
-def tiles(ends: Ends) -> list[tuple[str, int, int]]:
+def tiles(ends: Ends, nodes: int) -> list[tuple[str, int, int]]:
     """Purpose and samples of the shards that a run takes; no shard goes beyond a look."""
     return [
         (purpose, *part)
         for purpose, looks in ends.items()
         for start, stop in pairwise((0, *looks))
-        for part in shards(stop, SHARD_SAMPLES, start)
+        for part in shards(stop, shard_size(nodes), start)
     ]
 
 
+Taken = Mapping[tuple[str, int, int], str]
+"""The shards that votes are the sum of: purpose and samples, and the mark in the name."""
+
+
+def taken(purposes: Ends, nodes: int, members: Callable[[int], Mask | None]) -> Taken:
+    """The shards that votes with these looks take; see `check_shards`."""
+    return {place: members_mark(members(place[1]) if place[0] == "main" else None) for place in tiles(purposes, nodes)}
+
+
+def voters_in(shard: Shard, folder: Path, wanted: Taken, members: Callable[[int], Mask | None]) -> Mask | None:
+    """(N,) who votes in a shard: by the votes, or, if they do not take it, by itself; None for all nodes."""
+    mine = shard.purpose == "main" and wanted.get(shard.range) == shard.mark
+    return members(shard.start) if mine else shard.voters(folder)
+
+
 def check_shards(
-    folder: Path, found: Iterable[Shard], identities: Mapping[str, Any], purposes: Ends,
+    folder: Path, found: Iterable[Shard], identities: Mapping[str, Any], purposes: Ends, nodes: int,
     earlier: Iterable[Ends] = (), plans: Iterable[str | None] = (None,),
-    members: Callable[[Shard], Mask | None] = lambda _: None,
+    members: Callable[[int], Mask | None] = lambda _: None,
 ) -> Generator[Finding, None, dict[str, Sums]]:  # fmt: skip
     """Shards of one set of votes; the answer are the sums per purpose of those that this run takes.
 
@@ -98,18 +113,24 @@ def check_shards(
         found: the shards in it.
         identities: per purpose everything that determined the votes, as every shard must say it.
         purposes: per purpose the samples, or all looks that were reached.
-        earlier: the same for earlier plans of the run, whose shards may lie there too.
+        nodes: N.
+        earlier: the same for all plans of the run, whose shards may lie there too.
         plans: the plans that a shard of final votes may have been taken under, None for none.
-        members: who votes in a shard (N,), by everything but the shard; None if all nodes do.
+        members: who votes (N,) in final samples from this one on, by the votes; None if all nodes do.
     """
-    listed = {shard.range: shard for shard in found}
-    wanted, admitted = tiles(purposes), {tile for one in (purposes, *earlier) for tile in tiles(one)}
+    there = sorted(found, key=lambda shard: (*shard.range, shard.mark))
+    wanted = taken(purposes, nodes, members)
+    admitted = {tile for one in (purposes, *earlier) for tile in tiles(one, nodes)}
     allowed, totals = set(plans), dict[str, Sums]()
-    for place, shard in sorted(listed.items()):
+    for shard in there:
+        place = shard.range
         if place not in admitted:
             yield Finding("contradiction", shard.name, "no plan of this run takes a shard of these samples")
             continue
-        voters = members(shard)
+        mine = wanted.get(place) == shard.mark
+        voters = voters_in(shard, folder, wanted, members)
+        if not mine and shard.mark != members_mark(voters):
+            yield Finding("contradiction", shard.name, "its name is not that of those who vote in it")
         description, sums = shard.read(folder, voters)
         known = {
             "identity": identities[shard.purpose] | members_identity(voters),
@@ -123,11 +144,10 @@ def check_shards(
         for name in sorted({*known, *description}):
             if description.get(name) != known.get(name):
                 yield Finding("contradiction", shard.name, _difference(name, description.get(name), known.get(name)))
-        if place in wanted:
+        if mine:
             totals[shard.purpose] = added(totals[shard.purpose], sums) if shard.purpose in totals else sums
-    for purpose, start, stop in sorted(set(wanted) - set(listed)):
-        name = f"{purpose}-{start:09d}-{stop:09d}.npz"
-        yield Finding("contradiction", name, "this shard of the votes is missing")
+    for place, mark in sorted(wanted.items() - {(shard.range, shard.mark) for shard in there}):
+        yield Finding("contradiction", shard_name(*place, mark), "this shard of the votes is missing")
     return totals
 
 

@@ -76,7 +76,8 @@ def row_products(x, matrix, depth, bias, out):  # type: ignore[no-untyped-def]
     """out[i] = bias + Σ_{h < depth} x[i, h] · matrix[h] for every row of x (N, ≥ depth).
 
     `matrix` (≥ depth, H'), `bias` (H',) and `out` (≥ N, H') have the same multiple of `LANES` columns; `out` is not `x`. All
-    are float32 and C-contiguous.
+    are float32 and C-contiguous. `graphcert.models.kernels.dense` computes the same product with another rounding, and
+    slower; graphcert's own models keep it, so that their votes keep their bits.
     """
     together = x.shape[0] - x.shape[0] % ROWS
     for i in range(0, together, ROWS):

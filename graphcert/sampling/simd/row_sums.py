@@ -102,32 +102,36 @@ def for_columns(builder: Any, width: Any, emit: Callable[[Any, int], None]) -> N
 def _generate_sums(
     context: Any, builder: Any, signature: Any, arguments: Any, restarting: bool = False, scaled: bool = False
 ) -> Any:
-    """The loops of `sum_rows` (arguments as there), with four running sums where rows are wide."""
+    """The loops of `sum_rows` and its relatives (arguments as there), with four running sums where rows are wide."""
     given = Arguments(context, builder, signature, arguments)
     table, rows, out = (given.data(index) for index in (0, 1, 6))
     begin, end, first, scale, target = (given[index] for index in (2, 3, 4, 5, 7))
     _, width = given.shape(0)
 
-    def row_at(position: Any) -> Any:
-        return builder.zext(builder.load(builder.gep(rows, [position])), LONG)
+    def entry(numbers: Any, position: Any) -> Any:
+        return builder.zext(builder.load(builder.gep(numbers, [position])), LONG)
 
-    def add(bank: list[Any], row: Any, start: Any) -> None:
-        factor = spread(builder, builder.load(builder.gep(given.data(8), [row])), LANES) if scaled else None
-        add_row(builder, bank, table, row_start(builder, row, width, start), factor)
+    def add(bank: list[Any], position: Any, start: Any) -> None:
+        factor = None
+        if scaled:
+            label = entry(given.data(8), builder.add(position, given[9]))
+            factor = spread(builder, builder.load(builder.gep(given.data(10), [label])), LANES)
+        add_row(builder, bank, table, row_start(builder, entry(rows, position), width, start), factor)
 
     def emit(start: Any, vectors: int) -> None:
         unroll = 4 if vectors == 4 else 1
         banks = [registers(builder, [ZEROS] * vectors) for _ in range(unroll)]
         with builder.if_then(builder.icmp_signed(">=", first, number(0))):
-            add(banks[0], first, start)
+            factor = spread(builder, scale, LANES) if scaled else None
+            add_row(builder, banks[0], table, row_start(builder, first, width, start), factor)
         turns = builder.udiv(builder.sub(end, begin), number(unroll))
         with cgutils.for_range(builder, turns, intp=LONG) as loop:
             position = builder.add(begin, builder.mul(loop.index, number(unroll)))
             for k, bank in enumerate(banks):
-                add(bank, row_at(builder.add(position, number(k))), start)
+                add(bank, builder.add(position, number(k)), start)
         done = builder.add(begin, builder.mul(turns, number(unroll)))
         with cgutils.for_range(builder, builder.sub(end, done), intp=LONG) as loop:
-            add(banks[0], row_at(builder.add(done, loop.index)), start)
+            add(banks[0], builder.add(done, loop.index), start)
         there = row_start(builder, target, width, start)
         for v in range(vectors):
             parts = [builder.load(bank[v]) for bank in banks]
@@ -137,10 +141,10 @@ def _generate_sums(
             if restarting:
                 share = builder.fmul(load(builder, given.data(8), there, v), spread(builder, given[9], LANES))
                 total = builder.fadd(total, share)
-            if scaled and not given.is_none(9):
-                total = builder.fadd(total, load(builder, given.data(9), start, v))
+            if scaled and not given.is_none(11):
+                total = builder.fadd(total, load(builder, given.data(11), start, v))
                 negative = builder.fcmp_ordered("<", total, ZEROS)
-                total = builder.select(builder.and_(negative, spread(builder, given[10], LANES)), ZEROS, total)
+                total = builder.select(builder.and_(negative, spread(builder, given[12], LANES)), ZEROS, total)
             store(builder, total, out, there, v)
 
     for_columns(builder, width, emit)
@@ -173,13 +177,15 @@ def sum_rows_restarting(  # type: ignore[no-untyped-def]
 
 @intrinsic
 def sum_scaled_rows(  # type: ignore[no-untyped-def]
-    typing_context, table, rows, begin, end, first, scale, out, target, factors, bias, rectify
+    typing_context, table, rows, begin, end, first, scale, out, target, labels, shift, factors, bias, rectify
 ):
-    """As `sum_rows` of the table whose row r is factors[r] · table[r], every product rounded, for float32 `factors` (R,).
+    """As `sum_rows`, but every row is multiplied and rounded before it is added: the first one with `scale`, the others
+    with factors[labels[i + shift]], for float32 `factors` and int32 `labels`.
 
     Then plus `bias` (H,) float32 unless it is None, and zero where that is negative if `rectify`; NaN stays NaN.
     """
-    signature = types.void(MATRIX, _INDICES, *_NUMBERS, MATRIX, types.int64, _BIAS, bias, types.boolean)
+    of_factors = _INDICES, types.int64, _BIAS
+    signature = types.void(MATRIX, _INDICES, *_NUMBERS, MATRIX, types.int64, *of_factors, bias, types.boolean)
     return signature, partial(_generate_sums, scaled=True)
 
 
