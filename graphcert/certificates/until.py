@@ -6,7 +6,7 @@ nodes that could have been certified.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, SupportsFloat
 
@@ -46,6 +46,7 @@ class Until:
         alpha, simultaneous, method, label_share: as in `certify`.
         targets: the nodes of the claims, as in `certify`; all by default. Other nodes stop at the first look.
         undecided: share of the targets in [0, 1) that may stay undecided: with no more than that, all stop.
+        cells: every budget, with the norm of a change of real features (0 for none); it is not given.
 
     Raises:
         InputError: for anything else.
@@ -58,6 +59,7 @@ class Until:
     label_share: SupportsFloat | None = None
     targets: ArrayLike | None = None
     undecided: float = UNDECIDED
+    cells: tuple[tuple[Budget, float], ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         check_level(self.alpha)
@@ -67,12 +69,7 @@ class Until:
         cells = tuple(map(_cell, several)) if isinstance(several, Iterable) and not isinstance(several, str) else ()
         if not cells:
             raise InputError(f"until takes budgets such as dict(add=2, delete=5), got {self.budgets!r:.100}")
-        object.__setattr__(self, "_cells", cells)
-
-    @property
-    def cells(self) -> tuple[tuple[Budget, float], ...]:
-        """Every budget, with the norm of a change of real features (0 for none)."""
-        return self.__dict__["_cells"]  # type: ignore[no-any-return]
+        object.__setattr__(self, "cells", cells)
 
 
 def described(until: Until, nodes: int) -> dict[str, Any]:

@@ -23,8 +23,6 @@ CompiledForward = Callable[..., Floats]
 """(rows of X̃W (≥ n, H), `LocalGraph` of n nodes) → logits (M, ≥ K) of its members. May overwrite its input; the result is
 valid until the next call. Of models that join views also (table of rows of X̃W, `JointGraph`, row of the table of every
 place (P,) int32)."""
-EVERY_ROW = np.empty(0, np.int32)
-"""Stands for all rows in their order."""
 
 
 class SparseFirst(ABC):

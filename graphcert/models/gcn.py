@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphcert.models import kernels
-from graphcert.models.base import EVERY_ROW, CompiledForward, Floats, SparseFirstModel, glorot, padded, side_by_side
+from graphcert.models.base import CompiledForward, Floats, SparseFirstModel, glorot, padded, side_by_side
 from graphcert.models.scatter import symmetric_propagation
-from graphcert.sampling.csr import Integers
+from graphcert.sampling.csr import EVERY_ROW, Integers
 from graphcert.sampling.local_graph import JointGraph, LocalGraph
 from graphcert.sampling.simd.row_sums import aligned
 

@@ -10,6 +10,9 @@ from scipy import sparse
 Integers = NDArray[np.int32]
 Floats = NDArray[np.float32]
 
+EVERY_ROW: Integers = np.empty(0, np.int32)
+"""Stands for all rows in their order where numbers of rows are asked for."""
+
 
 @dataclass(frozen=True)
 class CSR:

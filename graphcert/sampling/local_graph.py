@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from graphcert.core.arrays import Integers as Nodes
 from graphcert.core.compiled import kernel
-from graphcert.sampling.csr import CSR, Integers
+from graphcert.sampling.csr import CSR, EVERY_ROW, Integers
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -43,15 +43,12 @@ class LocalGraph(CSR):
 
     def round(self, left: int) -> "Round":
         """What the rows are computed from in the round after which so many are left."""
-        return Round(self.receivers(left), self.indices, _EMPTY)
+        return Round(self.receivers(left), self.indices, EVERY_ROW)
 
     @property
     def bytes(self) -> int:
         """Size in memory."""
         return sum(part.nbytes for part in (self.indptr, self.indices, self.nodes, self.degrees))
-
-
-_EMPTY = np.empty(0, np.int32)
 
 
 class Round(NamedTuple):
@@ -120,7 +117,7 @@ class JointGraph:
         """See `LocalGraph.round`."""
         if left == len(self.sizes) - 2:
             return Round(self.indptr, self.senders, self.own)
-        return Round(self.indptr[: self.sizes[left] + 1], self.indices, _EMPTY)
+        return Round(self.indptr[: self.sizes[left] + 1], self.indices, EVERY_ROW)
 
     @property
     def bytes(self) -> int:

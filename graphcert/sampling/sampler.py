@@ -11,7 +11,7 @@ from graphcert.core.arrays import Mask
 from graphcert.noise import CLEAN, Scheme, Views
 from graphcert.sampling import philox
 from graphcert.sampling.channel import Channel, RowScratch, StripScratch
-from graphcert.sampling.csr import CSR, Floats, Integers
+from graphcert.sampling.csr import CSR, EVERY_ROW, Floats, Integers
 from graphcert.sampling.dense import DenseNoise
 from graphcert.sampling.edges import STRIP, adjacency, edge_marks, noisy_edges, seen_edges
 from graphcert.sampling.local_graph import SeenEdges
@@ -20,7 +20,6 @@ from graphcert.sampling.selection import selection_of, show_selection, with_sele
 from graphcert.sampling.versions import Layout, Versions
 
 _NO_LAYER: RowLayer = (np.empty(0, np.float32), np.empty((0, 0), np.float32))
-_NO_SLOTS = np.empty(0, np.int32)
 
 
 def packed_bits(ones: CSR, width: int) -> NDArray[np.uint64]:
@@ -83,7 +82,6 @@ class Sampler:
         self._by_view = Versions.by_view(sums, block)
         shared = self.takes_layer or not self.noisy_features
         self.versions = Versions.distinct(sums, block) if shared else self._by_view
-        self._all = self._by_view.one_below_another()
 
     @property
     def noisy_features(self) -> bool:
@@ -156,7 +154,7 @@ class Sampler:
 
     def first_layer(
         self, purpose: int, sample: int, weight: Floats, out: Floats, work: Workspace, clean: Floats | None = None,
-        layer: RowLayer | None = None, layout: Layout | None = None, slots: Integers = _NO_SLOTS,
+        layer: RowLayer | None = None, layout: Layout | None = None, slots: Integers = EVERY_ROW,
     ) -> int:  # fmt: skip
         """X̃_v @ weight for every view v of one sample, never building X̃_v; for noisy features.
 
@@ -182,7 +180,7 @@ class Sampler:
             channel, ones = self._features, self.clean_features
             assert channel is not None, "clean features need no sampling: multiply them once"
             assert work.rows is not None
-            versions, layout = (self.versions, layout) if layout else (self._by_view, self._all)
+            versions, layout = (self.versions, layout) if layout else (self._by_view, self._by_view.one_below_another)
             used = first_layer(
                 self.key, *channel.streams(purpose), sample, layout.wanted if selected is None else selected.any(axis=0),
                 ones.indptr, ones.indices, self._bits, channel.thresholds, self.views.block, versions.sums, layout.needed,
@@ -229,9 +227,8 @@ class Sampler:
         if self._hidden:
             lower = CSR(np.zeros(self.nodes + 1, np.int32), np.empty(0, np.int32))
         else:
-            lower = self._flipped_features(
-                purpose, sample, self._all.wanted if selected is None else selected, work, view
-            )
+            wanted = self._by_view.one_below_another.wanted if selected is None else selected
+            lower = self._flipped_features(purpose, sample, wanted, work, view)
         return lower if selected is None else with_selection_column(selected, lower, self.clean_features, self.width)
 
     def _flipped_features(self, purpose: int, sample: int, wanted: Mask, work: Workspace, view: int) -> CSR:

@@ -84,6 +84,7 @@ class Versions:
         begin = np.empty(self.block.size, np.int64)
         return Layout(needed, begin, 1, int(place_versions(needed, begin)))
 
+    @cached_property
     def one_below_another(self) -> Layout:
         """Every version of all rows, (P · N), for versions `by_view`."""
         versions, rows = self.sums.shape[1], self.block.size

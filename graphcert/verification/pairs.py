@@ -1,4 +1,8 @@
-"""Bounds of nodes, each number once, as trade-offs are asked about them again and again."""
+"""Bounds of nodes, each number once, as trade-offs are asked about them again and again.
+
+It repeats the idea of `graphcert.certificates.distinct_bounds` on purpose: what checks a certificate shares no code with
+what made it.
+"""
 
 from typing import NamedTuple
 

@@ -32,6 +32,8 @@ class Schedule:
         allowed = self.until.undecided * target_mask(self.until.targets, nodes).sum()
         for end in self.looks.ends:
             counts += count(start, end, members)
+            if end == self.looks.ends[-1]:
+                break
             votes = Votes(pilot, counts, smoothing, total_variation=total_variation, looks=self.looks, independent=True)
             going = undecided_nodes(self.until, votes)
             members = going if members is None else going & members

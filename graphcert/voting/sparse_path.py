@@ -18,6 +18,7 @@ from graphcert.models.base import (
     padded,
     side_by_side,
 )  # fmt: skip
+from graphcert.sampling.csr import EVERY_ROW
 from graphcert.sampling.rows import rectified_rows
 from graphcert.sampling.simd.row_sums import aligned
 from graphcert.sampling.versions import Layout, copy_rows
@@ -94,7 +95,7 @@ class SparsePath(GraphPath):
         of_node = views.of_node if self._beside else np.zeros(rows, np.int64)
         self._forward = kernels.compiled(rows) if self._layer is None else kernels.compiled_views(rows, of_node)
         self._hidden = self._table = aligned(0, self._columns)
-        self._slots = np.empty(0, np.int32)
+        self._slots = EVERY_ROW
         # Noise that is not drawn version by version needs the products of all views.
         if sampler.noisy_features and not sampler.takes_layer:
             self._hidden = aligned(views.count * sampler.nodes, self._weight.shape[1])
@@ -162,13 +163,12 @@ class SparsePath(GraphPath):
                     yield from ((view.members, self._answer(view, table)) for view in part.views)
                     continue
                 logits, done = self._forward(table, part.joint, self._slots), 0
-                for view in part.views:
-                    yield view.members, logits[done : done + view.members.size]
-                    done += view.members.size
+                for members in part.members:
+                    yield members, logits[done : done + members.size]
+                    done += members.size
 
     def _answer(self, view: View, table: Floats) -> Floats:
         """Logits (M, ≥ K) of those who vote in a view."""
-        assert view.graph is not None
         hidden = table
         if view.places is not None:
             hidden = self._input[: view.places.size]

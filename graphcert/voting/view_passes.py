@@ -1,7 +1,7 @@
 """What the views of a sample need: for each the part of the graph that its nodes perceive, and the first products of it."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,44 +21,45 @@ class View:
     Attributes:
         number: of the view.
         members: (M,) the nodes that vote.
-        graph: what they perceive, or all of the graph; None where views are computed at once.
+        graph: what they perceive, or all of the graph.
         places: where the table of first products has the rows of the graph's nodes; None for the table as it is.
         chosen: rows of the logits that are the members'; None for all.
     """
 
     number: int
     members: Integers
-    graph: LocalGraph | None = None
-    places: Places | None = None
-    chosen: Integers | None = None
+    graph: LocalGraph
+    places: Places | None
+    chosen: Integers | None
 
 
 @dataclass(frozen=True, eq=False)
 class Pass:
     """Views that are computed from one drawing of the features, and the first products that they need.
 
-    `joint` is the graph of all of them, one after another, where they are computed at once. `taken` are about the bytes that
-    a thread takes for them, without the graphs.
+    Views that are computed at once have a `joint` graph, of the `members` of each, in place of `views`. `taken` are about
+    the bytes that a thread takes for a pass, without the graphs.
     """
 
-    views: list[View]
     layout: Layout
     taken: int
+    views: list[View] = field(default_factory=list)
     joint: JointGraph | None = None
+    members: list[Integers] = field(default_factory=list)
 
     @property
     def bytes(self) -> int:
         """Size of the graphs in memory."""
         if self.joint is not None:
             return self.joint.bytes
-        return sum({id(view.graph): view.graph.bytes for view in self.views if view.graph is not None}.values())
+        return sum({id(view.graph): view.graph.bytes for view in self.views}.values())
 
     @property
     def rows(self) -> int:
         """The most rows that a graph has."""
         if self.joint is not None:
             return self.joint.own.size
-        return max((view.graph.sizes[-1] for view in self.views if view.graph is not None), default=0)
+        return max((view.graph.sizes[-1] for view in self.views), default=0)
 
 
 class ViewPasses:
@@ -153,15 +154,15 @@ class ViewPasses:
 
     def _pass(self, chosen: list[tuple[int, LocalGraph]], needed: NDArray[np.uint64], size: int) -> Pass:
         versions, views = self._sampler.versions, list[View]()
-        layout = versions.layout(needed) if self._sampler.takes_layer else versions.one_below_another()
+        layout = versions.layout(needed) if self._sampler.takes_layer else versions.one_below_another
         if self._joins:
             places_of = [versions.places(number, graph.nodes, layout) for number, graph in chosen]
             joint = JointGraph.of([graph for _, graph in chosen], places_of, layout.places)
-            return Pass([View(number, self._members[number]) for number, _ in chosen], layout, size, joint)
+            return Pass(layout, size, joint=joint, members=[self._members[number] for number, _ in chosen])
         for number, graph in chosen:
             members, places = self._members[number], versions.places(number, graph.nodes, layout)
             # With noise, the table is fresh for every sample and a model may overwrite it.
             same = self._sampler.noisy_features and self._whole and len(self._members) == 1
             rows = members if self._whole and members.size < places.size else None
             views.append(View(number, members, graph, None if same else places, rows))
-        return Pass(views, layout, size)
+        return Pass(layout, size, views)

@@ -314,7 +314,7 @@ class GraphChecks:
                 room = Room(self.run.memory, self.run.workers)
                 with voting_of(self.module, self.data, file.votes.smoothing, self.config.seed, room) as voting:
                     yield from file.check_origin(voting)
-                    yield from file.check_again(self.run, chosen, voting)
+                    yield from file.check_again(self.run, chosen, voting, room)
             yield from what_is_left(file.name, len(file.shards), len(chosen))
 
 

@@ -105,9 +105,9 @@ class VoteFile(NamedTuple):
         same = "its manifest names the model, the data, the scheme and the seed of this run"
         yield from compared(self.name, same, stated, {**known, **extra})
 
-    def check_again(self, run: GraphFolder, chosen: list[Shard], voting: Voting) -> Found:
-        """The chosen ones of these shards, voted again."""
-        threads = Room(run.memory, run.workers).threads(voting.path, self.votes.scores is not None)
+    def check_again(self, run: GraphFolder, chosen: list[Shard], voting: Voting, room: Room) -> Found:
+        """The chosen ones of these shards, voted again by as many threads as have room."""
+        threads = room.threads(voting.path, self.votes.scores is not None) if chosen else 1
         known = self.members()
         wanted = taken(self.ends(), self.votes.nodes, known)
 
