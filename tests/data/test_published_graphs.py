@@ -11,7 +11,15 @@ import torch
 from torch_geometric.utils import to_undirected
 
 import graphcert
-from graphcert.data import REGISTRY, data_fingerprint, describe_datasets, load_dataset, load_graph_file, validate
+from graphcert.data import (
+    REGISTRY,
+    data_fingerprint,
+    describe_datasets,
+    load_dataset,
+    load_graph_file,
+    validate,
+    without_test_nodes,
+)  # fmt: skip
 from graphcert.errors import DataError, InputError
 
 ROOT = os.environ.get("GRAPHCERT_DATA")
@@ -194,3 +202,13 @@ def test_a_malicious_planetoid_file_is_refused_even_if_its_checksum_were_right(t
     with pytest.raises(DataError, match=r"allx: .*it asks for \w+\.mkdir, which is never unpickled"):
         load_dataset("planetoid_cora", tmp_path)
     assert not (tmp_path / "trace").exists()
+
+
+@needs_files
+def test_published_graphs_are_the_same_in_both_layouts():
+    dense, sparse = (load_dataset("cora_ml", sparse=layout) for layout in (False, True))
+    assert data_fingerprint(dense) == data_fingerprint(sparse)
+    one, other = without_test_nodes(dense), without_test_nodes(sparse)
+    assert torch.equal(one.x, other.x.to_dense())
+    assert torch.equal(one.edge_index, other.edge_index)
+    assert data_fingerprint(one) == data_fingerprint(other)

@@ -8,7 +8,7 @@ from torch_geometric.data import Data
 
 from graphcert.core import features as features_module
 from graphcert.core.features import bits_of_normalised, exact_product, packed, plain_features, unpacked
-from graphcert.data import data_fingerprint, feature_tensors, load_dataset, validate, without_test_nodes
+from graphcert.data import data_fingerprint, feature_tensors, load_dataset, validate
 from graphcert.data import raw as raw_module
 from graphcert.data.feature_tensors import dense_tensor, selected_rows, widened
 from graphcert.errors import DataError, InputError
@@ -71,15 +71,6 @@ def test_the_layout_asked_for(sparse, monkeypatch):
     assert full.x.layout is (torch.sparse_csr if sparse else torch.strided)
     with pytest.raises(InputError, match="option sparse"):
         load_dataset("synthetic", sparse=1)
-
-
-def test_published_graphs_are_the_same_in_both_layouts():
-    dense, sparse = (load_dataset("cora_ml", sparse=layout) for layout in (False, True))
-    assert data_fingerprint(dense) == data_fingerprint(sparse)
-    one, other = without_test_nodes(dense), without_test_nodes(sparse)
-    assert torch.equal(one.x, other.x.to_dense())
-    assert torch.equal(one.edge_index, other.edge_index)
-    assert data_fingerprint(one) == data_fingerprint(other)
 
 
 def test_normalised_rows_are_recognised_in_both_layouts():
