@@ -1,4 +1,4 @@
-"""From the votes of one image to what is claimed about it, as plain numbers and masks."""
+"""From the votes of one image, or of another input, to what is claimed about it, as plain numbers and masks."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from graphcert.core.arrays import Floats, Integers, Mask
 from graphcert.errors import InputError
 from graphcert.images import ImageFolder
 from graphcert.noise import Budget, elastic_sigma
-from graphcert.report.images.claims import ImageClaims
+from graphcert.report.images.claims import ClaimSettings, ImageClaims
 from graphcert.run.settings.image_run import LATTICE, SegmentSettings
 from graphcert.tradeoff import gaussian_radius, input_dependent_radius
 from graphcert.votes import Votes
@@ -20,9 +20,9 @@ SECONDS_PER_BUDGET = 20.0
 
 
 def certify_image(
-    name: str, votes: Votes, truth: Integers | None, settings: SegmentSettings, size: tuple[int, int]
+    name: str, votes: Votes, truth: Integers | None, settings: ClaimSettings, size: tuple[int, ...]
 ) -> ImageClaims:
-    """Certify one image in every way that the settings ask for.
+    """Certify one input of the shape `size` in every way that the settings ask for.
 
     SegCertify and the bounds of all pixels together (theory, sections 7 and 10) are two families of claims, each with the
     error rate `alpha`. Localized noise counts in SegCertify with the deviation of the own cell, its smallest. Noise that
@@ -42,7 +42,7 @@ def certify_image(
     flat = None if truth is None else truth.reshape(-1)
     certified = {"per_pixel": per_pixel.sum(axis=1)}
     correct = {} if flat is None else {"per_pixel": (per_pixel & claims.correct(flat)).sum(axis=1)}
-    if settings.cells is not None and settings.collective:
+    if settings.localized and settings.collective:
         curve = claims.collective(shift=norms, method="lp", truth=flat, time_limit=SECONDS_PER_BUDGET)
         certified["collective"] = curve.certified
         if curve.correct_upper is not None and curve.correct_targets is not None:
@@ -54,18 +54,18 @@ def certify_image(
     )  # fmt: skip
 
 
-def _all_pixels(votes: Votes, settings: SegmentSettings) -> Certificate:
+def _all_pixels(votes: Votes, settings: ClaimSettings) -> Certificate:
     """The bounds of all pixels together; where the noise depends on the image, radii need the mass of all other classes."""
     return certify(votes, settings.alpha, method=None if settings.elasticity is None else "binary")
 
 
 def _smallest_sigma(votes: Votes) -> float:
     scale = votes.smoothing.smallest_scale
-    assert scale is not None  # images carry Gaussian noise
+    assert scale is not None  # they carry Gaussian noise
     return scale
 
 
-def _per_pixel(claims: Certificate, sigma: float, settings: SegmentSettings) -> Mask:
+def _per_pixel(claims: Certificate, sigma: float, settings: ClaimSettings) -> Mask:
     """(B, N) pixels that survive each norm by the bounds of all of them."""
     norms = settings.norms()
     if settings.elasticity is None:
@@ -74,7 +74,7 @@ def _per_pixel(claims: Certificate, sigma: float, settings: SegmentSettings) -> 
     return np.array([radii >= norm if norm else claims._kept(Budget()) for norm in norms])
 
 
-def isotropic_counts(votes: Votes, truth: Integers, settings: SegmentSettings) -> tuple[Integers, Integers]:
+def isotropic_counts(votes: Votes, truth: Integers, settings: ClaimSettings) -> tuple[Integers, Integers]:
     """(B,) certified pixels, and those of them that are correct, of votes under isotropic noise."""
     claims = _all_pixels(votes, settings)
     per_pixel = _per_pixel(claims, _smallest_sigma(votes), settings)

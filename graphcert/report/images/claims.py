@@ -17,7 +17,42 @@ Isotropic = Sequence[tuple[Counts, Counts]]
 """(B,) certified pixels of every image under isotropic noise, and those of them that are correct."""
 
 
-class ImageSettings(Protocol):
+class ClaimSettings(Protocol):
+    """The part of the settings of a run that decides what is claimed about one input, an image or any other."""
+
+    @property
+    def localized(self) -> bool:
+        """Whether elements of different cells are classified under different noise."""
+
+    @property
+    def collective(self) -> bool:
+        """Whether all elements are certified together under localized noise."""
+
+    @property
+    def elasticity(self) -> float | None:
+        """r of noise that depends on the input."""
+
+    @property
+    def tau(self) -> float:
+        """τ of SegCertify, the probability that a claimed class exceeds."""
+
+    @property
+    def alpha(self) -> float:
+        """Error rate of each family of claims about one input."""
+
+    @property
+    def method(self) -> str:
+        """SegCertify by "holm" or "bonferroni"."""
+
+    @property
+    def errors(self) -> int:
+        """How many claims of SegCertify about an input may be wrong all the same."""
+
+    def norms(self) -> tuple[float, ...]:
+        """The ℓ2 norms of the curves, 0 first."""
+
+
+class ImageSettings(ClaimSettings, Protocol):
     """The part of the settings of a run that its report speaks about; `SegmentSettings` explains them."""
 
     @property
@@ -29,31 +64,12 @@ class ImageSettings(Protocol):
         """Rows and columns of the cells of localized noise."""
 
     @property
-    def elasticity(self) -> float | None:
-        """r of noise that depends on the image."""
-
-    @property
     def neighbours(self) -> int | None:
         """How many training images the distance of such noise is averaged over."""
 
     @property
     def lattice(self) -> bool:
         """Whether the noise is rounded to 8-bit pixel values."""
-
-    @property
-    def tau(self) -> float:
-        """τ of SegCertify, the probability that a claimed class exceeds."""
-
-    @property
-    def alpha(self) -> float:
-        """Error rate of each family of claims about one image."""
-
-    @property
-    def errors(self) -> int:
-        """How many claims of SegCertify about an image may be wrong all the same."""
-
-    def norms(self) -> tuple[float, ...]:
-        """The ℓ2 norms of the curves, 0 first."""
 
     def to_dict(self) -> dict[str, Any]:
         """All settings as plain values without None."""
@@ -69,15 +85,15 @@ class Match(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class ImageClaims:
-    """What votes say about one image (H, W), over B budgets.
+    """What votes say about one input of the shape S over B budgets: an image (H, W), or points (P,).
 
     Attributes:
-        labels: (H, W) classes of the smoothed network, chosen by the pilot votes.
-        truth: (H, W) classes, −1 where there is none, or None.
-        kept: (H, W) pixels that SegCertify claims, each with a probability above τ.
+        labels: (*S) classes of the smoothed network, chosen by the pilot votes.
+        truth: (*S) classes, −1 where there is none, or None.
+        kept: (*S) pixels that SegCertify claims, each with a probability above τ.
         sigma: the smallest standard deviation of the noise.
         radius: the ℓ2 norm that all kept pixels survive together; rounded down.
-        per_pixel: (B, H, W) pixels that survive a change of that norm, all of these claims at once at one α.
+        per_pixel: (B, *S) pixels that survive a change of that norm, all of these claims at once at one α.
         certified: method → (B,) numbers of certified pixels; "per_pixel", and "collective" under localized noise.
         correct: method → (B,) numbers of pixels that are certified and have the right class; empty without a truth.
         digest: of the votes.

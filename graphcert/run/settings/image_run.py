@@ -104,6 +104,11 @@ class SegmentSettings:
         if self.compare and (self.cells is None or self.masks is None):
             raise InputError("a comparison at equal accuracy needs localized noise and masks; give --cells and --masks")
 
+    @property
+    def localized(self) -> bool:
+        """Whether pixels of different cells are classified under different noise."""
+        return self.cells is not None
+
     def _check_noise(self) -> None:
         for deviation in self.sigma:
             Gaussian(deviation)
