@@ -84,7 +84,7 @@ def compare(name, network, smoothing, sigmas, cells, turns):
         "forward": round(best["forward"], 4),
         "over_forward": round(best["ours"] / best["forward"], 2),
         "reach": path.reach,
-        "pixels_computed": round(sum(math.prod(window.shape) for _, window in path._windows) / (HEIGHT * WIDTH), 2),
+        "pixels_computed": round(sum(math.prod(window.shape) for _, window in path._parts) / (HEIGHT * WIDTH), 2),
     }
 
 

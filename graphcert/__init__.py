@@ -13,8 +13,8 @@ from graphcert.core.late import HOMES
 if TYPE_CHECKING:
     from graphcert import errors, statistics
     from graphcert.certificates import (  # isort: skip
-        Attack, Certificate, MethodComparison, Prediction, ScoreCertificate, SegmentationCertificate, Until, certify,
-        certify_scores, predict, seg_certify,
+        Attack, Certificate, ElasticCertificate, MethodComparison, Prediction, ScoreCertificate, SegmentationCertificate,
+        Until, certify, certify_elastic, certify_scores, predict, seg_certify,
     )  # fmt: skip
     from graphcert.collective import (  # isort: skip
         CollectiveCurve, collective_strictly_local, naive_bound, receptive_field, undirected_edges,
@@ -23,32 +23,38 @@ if TYPE_CHECKING:
     from graphcert.images import GridGraph, ImageFolder, ImageModel, PixelCounts, sample_image_votes
     from graphcert.models import Rownormalised, consistency_loss, register_model, stability_loss
     from graphcert.noise import (  # isort: skip
-        Ablation, BernoulliFlip, Budget, Gaussian, Hierarchical, Laplace, Law, Partition, RealLaw, Smoothing,
-        SubsetAblation, Uniform, elastic_sigma,
+        Ablation, BernoulliFlip, Budget, Gaussian, Hierarchical, Laplace, Law, Partition, RealLaw, Rotation,
+        Smoothing, SubsetAblation, Tiles, Uniform, elastic_sigma,
     )  # fmt: skip
+    from graphcert.outputs import OutputModel, sample_elastic_votes, sample_output_votes
+    from graphcert.points import PointCloud, PointModel, load_points, point_cells, sample_point_votes
     from graphcert.run.one_call import certify_model
     from graphcert.run.plan import Plan, plan
     from graphcert.run.verify import verify
     from graphcert.sampling.unit_noise import register_law
-    from graphcert.tradeoff import TradeOff, input_dependent_radius, input_dependent_threshold, trade_off
+    from graphcert.tradeoff import (  # isort: skip
+        TradeOff, certified_turn, input_dependent_radius, input_dependent_threshold, trade_off, turn_shift,
+    )  # fmt: skip
     from graphcert.verification import Findings
     from graphcert.votes import Scores, Votes
     from graphcert.voting import NoisyTransform, sample_votes
 
 _NAMES = {
-    "graphcert.certificates": "Attack Certificate MethodComparison Prediction ScoreCertificate SegmentationCertificate "
-    "Until certify certify_scores predict seg_certify",
+    "graphcert.certificates": "Attack Certificate ElasticCertificate MethodComparison Prediction ScoreCertificate "
+    "SegmentationCertificate Until certify certify_elastic certify_scores predict seg_certify",
     "graphcert.collective": "CollectiveCurve collective_strictly_local naive_bound receptive_field undirected_edges",
     "graphcert.data": "load_dataset partition_graph register_dataset save_graph",
     "graphcert.images": "GridGraph ImageFolder ImageModel PixelCounts sample_image_votes",
     "graphcert.models": "Rownormalised consistency_loss register_model stability_loss",
-    "graphcert.noise": "Ablation BernoulliFlip Budget Gaussian Hierarchical Laplace Law Partition RealLaw Smoothing "
-    "SubsetAblation Uniform elastic_sigma",
+    "graphcert.noise": "Ablation BernoulliFlip Budget Gaussian Hierarchical Laplace Law Partition RealLaw Rotation "
+    "Smoothing SubsetAblation Tiles Uniform elastic_sigma",
+    "graphcert.outputs": "OutputModel sample_elastic_votes sample_output_votes",
+    "graphcert.points": "PointCloud PointModel load_points point_cells sample_point_votes",
     "graphcert.run.one_call": "certify_model",
     "graphcert.run.plan": "Plan plan",
     "graphcert.run.verify": "verify",
     "graphcert.sampling.unit_noise": "register_law",
-    "graphcert.tradeoff": "TradeOff input_dependent_radius input_dependent_threshold trade_off",
+    "graphcert.tradeoff": "TradeOff certified_turn input_dependent_radius input_dependent_threshold trade_off turn_shift",
     "graphcert.verification": "Findings",
     "graphcert.votes": "Scores Votes",
     "graphcert.voting": "NoisyTransform sample_votes",
@@ -62,15 +68,18 @@ HOMES.update(
 )  # fmt: skip
 _MODULES = ("errors", "statistics")
 __all__ = [
-    "Ablation", "Attack", "BernoulliFlip", "Budget", "Certificate", "CollectiveCurve", "Findings",
-    "Gaussian", "GridGraph", "Hierarchical", "ImageFolder", "ImageModel", "Laplace", "Law", "MethodComparison",
-    "NoisyTransform", "Partition", "PixelCounts", "Plan", "Prediction", "RealLaw", "Rownormalised", "ScoreCertificate",
-    "Scores", "SegmentationCertificate", "Smoothing", "SubsetAblation", "TradeOff", "Uniform", "Until", "Votes",
-    "__version__", "certify", "certify_model", "certify_scores", "collective_strictly_local", "consistency_loss",
-    "elastic_sigma", "errors", "input_dependent_radius", "input_dependent_threshold", "load_dataset", "naive_bound",
-    "partition_graph", "plan", "predict", "receptive_field", "register_dataset", "register_law", "register_model",
-    "sample_image_votes", "sample_votes", "save_graph", "seg_certify", "stability_loss", "statistics", "trade_off",
-    "undirected_edges", "verify",
+    "Ablation", "Attack", "BernoulliFlip", "Budget", "Certificate", "CollectiveCurve", "ElasticCertificate",
+    "Findings", "Gaussian", "GridGraph", "Hierarchical", "ImageFolder", "ImageModel", "Laplace", "Law",
+    "MethodComparison", "NoisyTransform", "OutputModel", "Partition", "PixelCounts", "Plan", "PointCloud",
+    "PointModel", "Prediction", "RealLaw", "Rotation", "Rownormalised", "ScoreCertificate", "Scores",
+    "SegmentationCertificate", "Smoothing", "SubsetAblation", "Tiles", "TradeOff", "Uniform", "Until", "Votes",
+    "__version__", "certified_turn", "certify", "certify_elastic", "certify_model", "certify_scores",
+    "collective_strictly_local", "consistency_loss", "elastic_sigma", "errors", "input_dependent_radius",
+    "input_dependent_threshold", "load_dataset", "load_points", "naive_bound", "partition_graph", "plan",
+    "point_cells", "predict", "receptive_field", "register_dataset", "register_law", "register_model",
+    "sample_elastic_votes", "sample_image_votes", "sample_output_votes", "sample_point_votes", "sample_votes",
+    "save_graph", "seg_certify", "stability_loss", "statistics", "trade_off", "turn_shift", "undirected_edges",
+    "verify",
 ]  # fmt: skip
 
 

@@ -46,6 +46,12 @@ LAWS = {
 }
 """Every law that is noise of features by itself. A new law adds its row here."""
 
+TURNS = {
+    "turns about an axis": LawCase(gc.Rotation(0.25, "z"), shifts(0.1, 0.2, 0.4), (0, 0.1)),
+    "turns in space": LawCase(gc.Rotation(0.25), shifts(0.1, 0.2, 0.4), (0, 0.1)),
+}
+"""Laws of all rows of coordinates together: they have no levels and are not selected."""
+
 SELECTED = {
     **{
         f"selected, {name}": LawCase(
@@ -103,8 +109,14 @@ def schemes(nodes: int) -> dict[str, SchemeCase]:
     return {
         **lower,
         **selected,
+        **{name: SchemeCase(gc.Smoothing(case.law), case.steps) for name, case in TURNS.items()},
         "ablation": SchemeCase(gc.Smoothing(gc.Ablation(), EDGES), changes("edge_delete")),
         "ablated rows": SchemeCase(gc.Hierarchical(0.8, gc.Ablation()), changes("nodes")),
+        "ablated tiles": SchemeCase(gc.Hierarchical(0.8, gc.Ablation(), gc.Tiles(1, nodes, 2)), changes("nodes")),
+        "tiles of Gaussian noise": SchemeCase(
+            gc.Hierarchical(0.8, lower["localized Gaussian"].scheme, gc.Tiles(1, nodes, 3)),
+            tuple({"shift": norm, "nodes": n + 1} for n, norm in enumerate((0.1, 0.2))),
+        ),
         "all rows selected": SchemeCase(gc.Hierarchical(1, NEAR), changes("add")),
         "selected at two rates": SchemeCase(
             gc.Hierarchical((0.8, 0.9), gc.Smoothing([NEAR, NEAR], EDGES, two)), ({"add": 1, "nodes": 1},)

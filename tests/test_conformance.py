@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from cases import LAWS, SELECTED, LawCase, schemes, votes_of
+from cases import LAWS, SELECTED, TURNS, LawCase, schemes, votes_of
 from torch_geometric.data import Data
 
 import graphcert as gc
@@ -18,7 +18,9 @@ from graphcert.noise import Selected, smoothing_from_dict
 
 NODES = 6
 SCHEMES = schemes(NODES)
-EVERY_LAW = {**LAWS, **SELECTED}
+DRAWN = {**LAWS, **SELECTED}
+"""Laws whose sampler is compared with the trade-off on one feature; turns are in tests/points."""
+EVERY_LAW = {**DRAWN, **TURNS}
 P = np.linspace(0, 1, 65)
 SLACK = 1e-11
 """Accuracy of trade-offs: what holds for the exact function holds for the rounded one up to this."""
@@ -94,7 +96,7 @@ def shares(scheme: Any, value: float, seed: int, nodes: int = 200, samples: int 
     return votes.counts.sum(axis=0) / (nodes * samples), nodes * samples
 
 
-def disagreements(case: LawCase, budgets: list[dict[str, Any]]) -> list[set[str]]:
+def disagreements(case: LawCase, budgets: list[dict[str, Any]], drawn: Any = shares) -> list[set[str]]:
     """How the sampled effect of a change of the first step differs from the trade-off of each budget: passed, not attained.
 
     Sets of intervals in Neyman and Pearson's order are worst events. What differs by less than the error of both samples,
@@ -102,7 +104,7 @@ def disagreements(case: LawCase, budgets: list[dict[str, Any]]) -> list[set[str]
     """
     law = case.law
     scheme = gc.Hierarchical(law.select, law.law) if isinstance(law, Selected) else gc.Smoothing(law)
-    (clean, draws), (moved, _) = (shares(scheme, value, seed) for seed, value in enumerate(case.inputs))
+    (clean, draws), (moved, _) = (drawn(scheme, value, seed) for seed, value in enumerate(case.inputs))
     error = np.sqrt((log(2e6) + (Bins.CLASSES + 1) * log(2)) / (2 * draws))
     order = np.argsort(-(clean + 1e-12) / (moved + 1e-12), kind="stable")
     seen = clean[order] > 0  # an adversary gains nothing by outcomes that only the changed input shows
@@ -116,7 +118,7 @@ def disagreements(case: LawCase, budgets: list[dict[str, Any]]) -> list[set[str]
     return found
 
 
-@every_law
+@pytest.mark.parametrize("name", DRAWN)
 def test_the_sampler_attains_the_trade_off_and_never_passes_it(name: str) -> None:
     case = EVERY_LAW[name]
     nothing = dict.fromkeys(case.steps[0], 0)
@@ -127,6 +129,28 @@ def test_the_sampler_attains_the_trade_off_and_never_passes_it(name: str) -> Non
 def test_the_trade_off_of_a_larger_change_is_not_attained(name: str) -> None:
     """So that the test above cannot pass for a trade-off that is merely low."""
     assert disagreements(EVERY_LAW[name], [EVERY_LAW[name].steps[-1]]) == [{"not attained"}]
+
+
+def shares_of_inputs(
+    scheme: Any, value: float, seed: int, inputs: int = 4, samples: int = 20_000
+) -> tuple[np.ndarray, int]:
+    """The same of inputs that are single rows, by votes about inputs."""
+
+    class Whole(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return Bins()(x[:, 0], x)
+
+    given = np.zeros((inputs, 1, 2))
+    given[:, :, 0] = value
+    votes = gc.sample_output_votes(gc.OutputModel(Whole(), batch=500), given, scheme, samples, 10, seed=seed)
+    return votes.counts.sum(axis=0) / (inputs * samples), inputs * samples
+
+
+@pytest.mark.parametrize("name", ["flips, deletions", "Gaussian", "selected, uniform on a lattice", "ablated rows"])
+def test_votes_about_inputs_attain_the_trade_off_and_never_pass_it(name: str) -> None:
+    case = EVERY_LAW[name]
+    nothing = dict.fromkeys(case.steps[0], 0)
+    assert disagreements(case, [case.steps[0], nothing], shares_of_inputs) == [set(), {"passed"}]
 
 
 # Schemes: descriptions
@@ -165,6 +189,27 @@ def test_claims_fall_with_the_budget_and_rise_with_the_votes(name: str, method: 
     for claim in claims:
         for cluster in (claim[::2], claim[1::2]):  # nodes of one cluster differ in their votes alone
             assert np.all(np.diff(cluster.astype(int)) >= 0)
+
+
+@every_scheme
+@pytest.mark.parametrize("method", ["binary", "multiclass"])
+def test_inputs_with_as_many_rows_as_a_graph_has_nodes_have_its_claims(name: str, method: str) -> None:
+    """And fewer rows never have fewer claims; localized schemes are of one graph and have no inputs."""
+    case, plain = SCHEMES[name], votes_of(SCHEMES[name].scheme, NODES)
+    given = plain.pilot_counts, plain.counts, case.scheme
+    if case.scheme.partition is not None:
+        with pytest.raises(gc.errors.VotesError, match="isotropic"):
+            gc.Votes(*given, rows=NODES)
+        return
+    nodes, inputs, small = (
+        gc.certify(gc.Votes(*given, rows=rows, independent=True), 0.05, method=method)
+        for rows in (None, NODES, NODES if case.scheme.tiles else 2)  # tiles are those of one size of image
+    )
+    for step in case.steps:
+        if step.get("nodes", 0) <= case.scheme.counted_rows(NODES):  # no more tiles are touched than there are
+            np.testing.assert_array_equal(inputs.robust(**step), nodes.robust(**step))
+        assert (inputs.robust(**step) >= nodes.robust(**step)).all()
+        assert (small.robust(**step) >= inputs.robust(**step)).all()
 
 
 @pytest.mark.parametrize("name", LAWS)

@@ -13,7 +13,7 @@ ROOT = Path(graphcert.__file__).parent
 LAYERS = [
     ("_version", "errors"), ("verification",), ("core",),
     ("statistics",), ("noise",), ("tradeoff",), ("collective",), ("votes",), ("certificates",), ("data",),
-    ("sampling",), ("models",), ("voting",), ("images", "attacks"),
+    ("sampling",), ("models",), ("voting",), ("images", "outputs", "points", "attacks"),
     ("report",), ("run",), ("cli",),
     ("__main__",),
 ]  # fmt: skip
@@ -142,7 +142,8 @@ def test_no_module_binds_a_name_twice() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["certify", "--help"], ["segment", "train", "--help"], ["--version"]]
+    "arguments",
+    [["--help"], ["certify", "--help"], ["segment", "train", "--help"], ["classify", "--help"], ["--version"]],
 )
 def test_help_comes_without_torch(arguments: list[str]) -> None:
     lines = [

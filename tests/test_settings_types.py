@@ -13,6 +13,7 @@ from graphcert.cli import main
 from graphcert.errors import DataError, InputError
 from graphcert.run.settings.graph_run import RunConfig
 from graphcert.run.settings.image_run import SegmentSettings, read_settings
+from graphcert.run.settings.point_run import PointSettings
 
 EXPERIMENTS = sorted((Path(__file__).parents[1] / "experiments").glob("*.toml"))
 WRONG = [
@@ -39,8 +40,10 @@ def changed(values, path, value):
 
 
 def read(values):
-    return (SegmentSettings.from_dict(values["segment"]) if isinstance(values.get("segment"), dict)
-            else RunConfig.from_dict(values))  # fmt: skip
+    for section, kind in (("segment", SegmentSettings), ("points", PointSettings)):
+        if isinstance(values.get(section), dict):
+            return kind.from_dict(values[section])
+    return RunConfig.from_dict(values)
 
 
 def refusal(values):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from graphcert.core.arrays import EDGE_VALUES, Integers, read_sealed, write_sealed
 from graphcert.data.feature_tensors import dense_tensor
-from graphcert.errors import DataError, InputError
+from graphcert.errors import DataError, InputError, UnsupportedError
 from graphcert.noise import Budget, Scheme
 
 KIND = "perturbation"
@@ -84,6 +84,10 @@ class Perturbation:
         deleted = int(np.isin(keys, _keys(data.edge_index.numpy(), len(data.x))).sum())
         budget = Budget(edge_add=len(keys) - deleted, edge_delete=deleted)
         touched = int(np.unique(self.rows).size)
+        if scheme.norm == "turn":
+            raise UnsupportedError(
+                "a change of single features is no turn of the whole input; attacks are not made of turns"
+            )
         if scheme.norm:
             moved = np.abs(self.values.astype(np.float64) - old)
             norm = float(np.sqrt((moved**2).sum()) if scheme.norm == "ℓ2" else moved.sum()) * _UPWARD

@@ -37,7 +37,7 @@ def counted_axes(smoothing: Scheme) -> tuple[str, ...]:
     """The fields of `Budget` that count what can change under a scheme and is hidden by its noise; none for norms."""
     axes: tuple[str, ...] = ()
     if smoothing.perturbs("features") and smoothing.feature_law is not None:
-        axes = {"bits": AXES[:2], "rows": ("nodes",), "reals": ()}[smoothing.feature_law.element]
+        axes = {"bits": AXES[:2], "rows": ("nodes",), "reals": (), "turns": ()}[smoothing.feature_law.element]
     return (*axes, *(AXES[2:] if smoothing.perturbs("edges") else ()))
 
 

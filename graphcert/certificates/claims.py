@@ -4,6 +4,7 @@ import warnings
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from types import NoneType
 from typing import Any, Unpack
 
@@ -45,8 +46,11 @@ class Claims(NodeClaims):
         """(N,) upper bounds of the probabilities of every other class; None under the binary rule."""
         return None
 
-    def _distances(self) -> Floats | None:
-        """(N,) the shift that every label survives under Gaussian or uniform noise of scale 1; None if that is not known."""
+    def _distances(self, delta: Fraction = Fraction(0)) -> Floats | None:
+        """(N,) the shift that every label survives under noise of real features at scale 1; None if that is not known.
+
+        Some changed row is not selected, and so seen, with probability `delta`.
+        """
         return None
 
     def _tails(self) -> ScoreTails | None:
@@ -125,7 +129,7 @@ class Claims(NodeClaims):
                 noise, an unknown method or solver, or a solver that is not installed.
             UnsupportedError: if the claims do not hold simultaneously; if `layers`
                 are given and the noise or the budget adds edges, or rows are selected; under continuous
-                noise for every method but "naive", except against a shift without selection of rows.
+                noise for every method but "naive", except against a shift, in a limited number of rows if they are selected.
 
         Warns:
             OutOfReachWarning: once per certificate, if nothing is certified and even unanimous votes of so few samples
@@ -189,6 +193,11 @@ class Claims(NodeClaims):
         **options: Any,
     ) -> Query:
         """The checked arguments of `collective`."""
+        if self._rows is not None:
+            raise UnsupportedError(
+                "an adversary changes one input at a time, so nothing is gained by certifying all of them together; ask "
+                "robust(…), grid(…) or certified_ratio(…)"
+            )
         if not self.simultaneous:
             raise UnsupportedError("a collective certificate needs claims that hold together; use simultaneous=True")
         if shift is not None:

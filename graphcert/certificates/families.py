@@ -134,6 +134,11 @@ def _family(query: Query) -> tuple[Family, Query]:
         # Additions are seen as under the flips of the same rates.
         query = replace(query, smoothing=query.smoothing.as_added())
     smoothing = query.smoothing
+    everything = smoothing.selects_rows and all(level.select == 1 for level in smoothing.levels("features"))
+    # Where all rows are noised and none is hidden, a number of rows that nobody limits is none to count.
+    if everything and not smoothing.hides_rows and all(budget.nodes is None for budget in query.budgets):
+        query = replace(query, smoothing=smoothing.unselected)
+        smoothing = query.smoothing
     if query.shift is not None:
         if not smoothing.norm:
             words = "have a measure for a shift; give add, delete, edges or nodes"
@@ -141,9 +146,7 @@ def _family(query: Query) -> tuple[Family, Query]:
         return NORM, query
     if smoothing.flips_only:
         return FLIPS, query
-    if smoothing.norm or not smoothing.selects_rows:  # no changes of selected rows are counted
+    # No changes of selected rows are counted, or touched tiles, which have one probability wherever they lie.
+    if smoothing.norm or not smoothing.selects_rows or smoothing.tiles is not None:
         return PER_NODE, query
-    everything = not smoothing.hides_rows and all(level.select == 1 for level in smoothing.levels("features"))
-    if everything and all(budget.nodes is None for budget in query.budgets):  # this is the lower scheme
-        return FLIPS, replace(query, smoothing=smoothing.unselected)
     return HIERARCHICAL, query

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from graphcert.noise import CHANNELS, BernoulliFlip, Scheme
+from graphcert.noise import CHANNELS, BernoulliFlip, Scheme, Tiles
 from graphcert.statistics import confidence_words
 
 if TYPE_CHECKING:
@@ -15,13 +15,13 @@ def describe_guarantee(claims: "NodeClaims", classifier: str, rule: str, further
     `classifier` says what is returned for each node ("{noise}" stands for what happens to the graph), `rule` what is proved
     of the label; `further` ends the sentence about the probability.
     """
-    smoothing, level = claims.smoothing, confidence_words(claims.alpha)
+    smoothing, level, output = claims.smoothing, confidence_words(claims.alpha), claims._output
     scope = (
-        f"all claims about the {claims.claims:,} target nodes hold at once with probability at least {level} over the "
-        f"{claims._samples_words()} samples (each node is tested at {claims.alpha:g}/{claims.claims})"
+        f"all claims about the {claims.claims:,} target {output}s hold at once with probability at least {level} over the "
+        f"{claims._samples_words()} samples (each {output} is tested at {claims.alpha:g}/{claims.claims})"
         if claims.simultaneous
         else f"each single claim holds with probability at least {level} over the {claims._samples_words()} samples; "
-        f"claims about several nodes together are not covered"
+        f"claims about several {output}s together are not covered"
     )
     law = next(iter(smoothing.levels("features")), None)
     edges = "directed edges" if smoothing.directed else "undirected edges"
@@ -30,13 +30,16 @@ def describe_guarantee(claims: "NodeClaims", classifier: str, rule: str, further
         if law is None
         else law.adversary_words(edges=edges)
     )
+    if smoothing.tiles is not None:
+        change = change.replace("that many nodes", f"that many {tile_words(smoothing.tiles)}")
     unprotected = [channel for channel in CHANNELS if not smoothing.perturbs(channel)]
     return (
-        f"{classifier.format(noise=describe_noise(smoothing))} "
-        f"A node is certified for a budget if it provably keeps its label under every perturbation that {change}, "
-        f"anywhere in the graph and at the same time: {rule}. Under independent samples, {scope}{further}. "
-        f"The targets are {claims.claims:,} of {claims.nodes:,} nodes; a node that is not certified is not proved to be "
-        f"fragile."
+        f"{classifier.format(noise=describe_noise(smoothing, output))} "
+        f"{_sentence(output)} is certified for a budget if it provably keeps its label under every perturbation that "
+        f"{_of_rows(change, output)}, anywhere in the {'graph' if output == 'node' else 'input'} and at the same time: "
+        f"{rule}. Under independent samples, {scope}{further}. "
+        f"The targets are {claims.claims:,} of {claims.nodes:,} {output}s; "
+        f"{_sentence(output).lower()} that is not certified is not proved to be fragile."
     ) + "".join(
         f" {sentence}."
         for sentence in [*claims._stops(), *_of_edges(smoothing), *(_UNPROTECTED.format(c) for c in unprotected)]
@@ -59,12 +62,28 @@ def _of_edges(smoothing: Scheme) -> list[str]:
     ]
 
 
-def describe_noise(smoothing: Scheme) -> str:
+def tile_words(tiles: Tiles) -> str:
+    """What is selected together, such as "tiles of 4 × 4 pixels"."""
+    return f"tiles of {tiles.size} × {tiles.size} pixels"
+
+
+def describe_noise(smoothing: Scheme, output: str = "node") -> str:
     """What happens to features and edges: "feature bits are added with probability … and edges are …"."""
     parts = []
     if smoothing.perturbs("features"):
         levels = smoothing.levels("features")
-        parts.append(type(levels[0]).words(levels))
+        words = type(levels[0]).words(levels)
+        parts.append(words if smoothing.tiles is None else words.replace("selected nodes", "selected tiles"))
     if smoothing.perturbs("edges"):
         parts.append(f"edges are {BernoulliFlip.rate_words(smoothing.levels('edges'))}")
-    return " and ".join(parts)
+    return _of_rows(" and ".join(parts), output)
+
+
+def _of_rows(words: str, output: str) -> str:
+    """Words about a graph; where an output is an "input", what they call nodes are its rows."""
+    return words if output == "node" else words.replace("nodes", "rows")
+
+
+def _sentence(output: str) -> str:
+    """The beginning of a sentence about one output."""
+    return "A node" if output == "node" else "An input"

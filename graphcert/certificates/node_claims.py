@@ -64,7 +64,7 @@ class NodeClaims(Stored, ABC):
 
     def _check_read(self) -> None:
         check_level(self.alpha)
-        self.smoothing.check_nodes(self.nodes)
+        self.smoothing.check_outputs(self.nodes, self._rows)
 
     def _check_bound(self, name: str, most: float = 1.0) -> None:
         """Raise `InputError` unless a bound holds one number from 0 to `most` per node."""
@@ -80,6 +80,16 @@ class NodeClaims(Stored, ABC):
     @abstractmethod
     def _kept(self, budget: Budget, shift: float = 0.0) -> Mask:
         """(N,) `robust` at one cell of a sweep: no budget is refused for being empty, nothing is said about samples."""
+
+    @property
+    def _rows(self) -> Integers | None:
+        """(N,) how many rows each of N inputs has; None if the outputs are the nodes of one graph."""
+        return None
+
+    @property
+    def _output(self) -> str:
+        """What has a label: a "node", or an "input"."""
+        return "node" if self._rows is None else "input"
 
     @abstractmethod
     def _unanimous(self, samples: int) -> Self:
@@ -110,8 +120,9 @@ class NodeClaims(Stored, ABC):
             delete: feature bits cleared.
             edge_add: edges inserted; under a directed scheme every direction is an edge of its own.
             edge_delete: edges removed.
-            nodes: the most nodes whose features change; None for no limit. Under ablation rows may change at will, and
-                `nodes` alone is the budget; under all other noise it needs bits or a shift that it limits.
+            nodes: the most nodes whose features change (rows of an input, for votes with `rows`); None for no limit. Under
+                ablation rows may change at will, and `nodes` alone is the budget; under all other noise it needs bits or a
+                shift that it limits.
             shift: in place of bits, the norm of the change of all features together: ℓ2 under Gaussian noise, ℓ1 under
                 uniform noise. Under noise on a lattice the changed features lie on it too.
 
@@ -143,9 +154,9 @@ class NodeClaims(Stored, ABC):
         answers = int((self.targets & ~self.abstained).sum())
         scope = "all claims together" if self.simultaneous else "each claim"
         return (
-            f"{type(self).__name__} of {self.claims:,} targets among {self.nodes:,} nodes: {answers:,} answer, "
+            f"{type(self).__name__} of {self.claims:,} targets among {self.nodes:,} {self._output}s: {answers:,} answer, "
             f"{self.claims - answers:,} abstain\n"
-            f"  {self._samples_words()} samples when {describe_noise(self.smoothing)}\n"
+            f"  {self._samples_words()} samples when {describe_noise(self.smoothing, self._output)}\n"
             f"  alpha = {self.alpha:g} for {scope}, by {self._basis()}"
         )
 

@@ -13,7 +13,7 @@ from graphcert.core.arrays import Floats, Integers, Mask
 from graphcert.errors import InputError, OutOfReachWarning, UnsupportedError
 from graphcert.noise import Scheme
 from graphcert.statistics import binomial_tail, check_level, confidence_words
-from graphcert.votes import Votes
+from graphcert.votes import Votes, checked_rows
 
 _MOST_VOTES = 1100
 """So many unanimous votes have a p-value below the smallest float."""
@@ -31,6 +31,7 @@ class Prediction(Stored):
         simultaneous: whether all labels are right at once with probability ≥ 1 − alpha.
         smoothing: the scheme that makes the smoothed classifier.
         samples: the number of samples behind every label.
+        rows: (N,) how many rows each of N inputs has, see `Votes.rows`; None if the outputs are the nodes of one graph.
     """
 
     labels: Integers
@@ -40,24 +41,35 @@ class Prediction(Stored):
     simultaneous: bool
     smoothing: Scheme
     samples: int
+    rows: Integers | None = None
+
+    _LATER_FIELDS = ("rows",)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_level(self.alpha)
         whole("the number of samples", self.samples, 1)
-        self.smoothing.check_nodes(self.labels.size)
+        self.smoothing.check_outputs(
+            self.labels.size, None if self.rows is None else checked_rows(self.rows, self.labels.size)
+        )
         self._check_labels(self.labels, self.abstained, self.p_values)
         share = self.alpha / (self.labels.size if self.simultaneous else 1)
         if not (self.abstained | ((self.p_values >= 0) & (self.p_values <= share))).all():
             raise InputError("a label is claimed whose p-value exceeds the level")
+
+    @property
+    def _output(self) -> str:
+        """What has a label: a "node", or an "input"."""
+        return "node" if self.rows is None else "input"
 
     def summary(self) -> str:
         """Two lines: how many nodes have a label, under which noise, at which level."""
         silent = int(self.abstained.sum())
         scope = "all labels together" if self.simultaneous else "each label"
         return (
-            f"Prediction of {self.labels.size:,} nodes: {self.labels.size - silent:,} labels, {silent:,} abstain\n"
-            f"  {self.samples:,} samples when {describe_noise(self.smoothing)}; alpha = {self.alpha:g} for {scope}"
+            f"Prediction of {self.labels.size:,} {self._output}s: {self.labels.size - silent:,} labels, {silent:,} abstain\n"
+            f"  {self.samples:,} samples when {describe_noise(self.smoothing, self._output)}; "
+            f"alpha = {self.alpha:g} for {scope}"
         )
 
     def guarantee(self) -> str:
@@ -65,9 +77,9 @@ class Prediction(Stored):
         scope = "all labels that are returned are" if self.simultaneous else "each single label, if it is returned, is"
         return (
             f"With probability at least {confidence_words(self.alpha)} over the {self.samples:,} independent samples, "
-            f"{scope} the class that the base classifier returns most often when {describe_noise(self.smoothing)}. "
-            f"Nothing is claimed about changed inputs, nor about the {int(self.abstained.sum()):,} of "
-            f"{self.labels.size:,} nodes that abstain."
+            f"{scope} the class that the base classifier returns most often when "
+            f"{describe_noise(self.smoothing, self._output)}. Nothing is claimed about changed inputs, nor about the "
+            f"{int(self.abstained.sum()):,} of {self.labels.size:,} {self._output}s that abstain."
         )
 
 
@@ -110,6 +122,7 @@ def predict(votes: Votes, alpha: float = 0.01, simultaneous: bool = True) -> Pre
     return Prediction(
         labels=votes.counts.argmax(axis=1).astype(np.int64), abstained=~(p_values <= per_node), p_values=p_values,
         alpha=level, simultaneous=bool(simultaneous), smoothing=votes.smoothing, samples=votes.samples,
+        rows=votes.rows,
     )  # fmt: skip
 
 

@@ -171,7 +171,7 @@ class ScoreCertificate(Claims):
     def _keeps_its_mean(self, budget: Budget, distance: float = 0.0) -> Mask:
         """(N,) whether the mean score stays above 1/2 by the exact trade-offs of a budget."""
         if distance and budget.nodes is None:
-            budget = replace(budget, nodes=self.nodes)
+            budget = replace(budget, nodes=self.smoothing.counted_rows(self.nodes))
         trade_offs = budget_trade_offs(self.smoothing, budget, distance, self.nodes)
         return np.asarray(np.logical_and.reduce([self._band.perturbed_mean(seen) > 0.5 for seen in trade_offs]))
 

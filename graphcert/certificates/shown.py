@@ -113,7 +113,7 @@ class ShownClaims(Claims):
         columns |= {} if truth is None else {"truth": np.asarray(truth), "correct": self.correct(truth)}
         columns |= {f"largest_{axis}": self._largest(axis) for axis in counted_axes(self.smoothing)}
         columns |= {"radius": self.radius()} if self.smoothing.norm else {}
-        return data_frame(columns, "node")
+        return data_frame(columns, self._output)
 
     def _largest(self, axis: str) -> Integers:
         """(N,) the largest budget of one kind of change that a label survives, −1 where none is claimed."""

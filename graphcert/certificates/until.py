@@ -151,7 +151,13 @@ def _hoped_for(votes: Votes) -> Votes:
     hoped = others * (looks.ends[-1] - label)[:, None] // now[:, None]
     hoped[node, votes.labels] = looks.ends[-1] - hoped.sum(axis=1)
     return Votes(
-        votes.pilot_counts, hoped, votes.smoothing, total_variation=votes.total_variation, looks=looks, independent=True
+        votes.pilot_counts,
+        hoped,
+        votes.smoothing,
+        total_variation=votes.total_variation,
+        looks=looks,
+        independent=True,
+        rows=votes.rows,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import cached_property
 from typing import Any, SupportsFloat
 
@@ -25,12 +26,20 @@ from graphcert.collective.pairs import pair_cells
 from graphcert.core.arguments import one_of, whole
 from graphcert.core.arrays import Floats, Integers, Mask
 from graphcert.errors import InputError, UnsupportedError
-from graphcert.noise import Budget, Scheme, Smoothing, Views
+from graphcert.noise import Budget, Scheme, Views
 from graphcert.noise.budget import count
 from graphcert.statistics import Looks
-from graphcert.tradeoff import TradeOff, allocation_trade_offs, budget_trade_offs, certified_radius, selected_trade_offs
+from graphcert.tradeoff import (
+    TradeOff,
+    allocation_trade_offs,
+    budget_trade_offs,
+    certified_radius,
+    certified_turn,
+    radius_given,
+    selected_trade_offs,
+)
 from graphcert.tradeoff.half_spaces import DEFAULT_ORDERS, Order, order_eta, pair_eta
-from graphcert.votes import Votes
+from graphcert.votes import Votes, checked_rows
 
 METHODS = RULES
 """The rules by which a node is certified."""
@@ -56,6 +65,7 @@ class Certificate(ShownClaims):
         look_ends, look_weights: (L,) the numbers of samples at which a node could stop, and what each look has of its level,
             see `Votes.looks`; None if every node has all samples.
         node_samples: (N,) the samples of each node, `samples` at most; None likewise.
+        rows: (N,) how many rows each of N inputs has, see `Votes.rows`; None if the outputs are the nodes of one graph.
     """
 
     p_lower: Floats
@@ -67,8 +77,9 @@ class Certificate(ShownClaims):
     look_ends: Integers | None = None
     look_weights: Floats | None = None
     node_samples: Integers | None = None
+    rows: Integers | None = None
 
-    _LATER_FIELDS = ("label_share", "p_class_upper", "look_ends", "look_weights", "node_samples")
+    _LATER_FIELDS = ("label_share", "p_class_upper", "look_ends", "look_weights", "node_samples", "rows")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -84,6 +95,8 @@ class Certificate(ShownClaims):
         if self.p_class_upper is not None and self.p_class_upper.shape != (self.nodes, self.classes):
             raise InputError("p_class_upper must hold one number from 0 to 1 per node and class")
         self._check_looks()
+        if self.rows is not None:
+            checked_rows(self.rows, self.nodes)
 
     def _check_looks(self) -> None:
         looks, of_nodes = self.looks, self.node_samples
@@ -118,13 +131,31 @@ class Certificate(ShownClaims):
         if (np.where(_is_class(self.labels, self.classes), 0.0, bound).max(axis=1) < self.p_other_upper).any():
             raise InputError("p_class_upper must allow some other class as much as p_other_upper")
 
+    @property
+    def _rows(self) -> Integers | None:
+        return self.rows
+
     def _kept(self, budget: Budget, shift: float = 0.0) -> Mask:
-        if shift and budget.nodes is None:
-            budget = replace(budget, nodes=self.nodes)
-        trade_offs = budget_trade_offs(self.smoothing, budget, shift, self.nodes)
-        known = self._distinct
-        least = np.maximum.reduce([known.least(trade_off) for trade_off in trade_offs])
-        return np.asarray(known.p_place >= least[known.other_place])
+        kept, known = np.zeros(self.nodes, np.bool_), self._distinct
+        for rows, mine in self._by_rows:
+            trade_offs = budget_trade_offs(self.smoothing, self._within(budget, shift, rows), shift, rows)
+            least = np.maximum.reduce([known.least(trade_off) for trade_off in trade_offs])
+            kept |= mine & (known.p_place >= least[known.other_place])
+        return kept
+
+    @cached_property
+    def _by_rows(self) -> list[tuple[int, Mask]]:
+        """Numbers of rows, and (N,) the outputs of inputs that have so many; the nodes of a graph are its rows."""
+        of_output = np.full(self.nodes, self.nodes) if self.rows is None else self.rows
+        return [(rows, of_output == rows) for rows in np.unique(of_output).tolist()]
+
+    def _within(self, budget: Budget, shift: float, rows: int) -> Budget:
+        """A budget against an input of so many rows: no more of them than there are can change."""
+        changed = bool(shift) or (self.rows is not None and bool(budget.feature_add or budget.feature_delete))
+        most = self.smoothing.counted_rows(rows)
+        if budget.nodes is None:
+            return replace(budget, nodes=most) if changed else budget
+        return budget if self.rows is None else replace(budget, nodes=min(budget.nodes, most))
 
     def _unanimous(self, samples: int) -> "Certificate":
         votes = unanimous_votes(samples, self.classes, self.total_variation)
@@ -137,11 +168,12 @@ class Certificate(ShownClaims):
     def radius(self, nodes: int | None = None) -> Floats:
         """How far the features can be moved, in norm over all of them together, before a label may change.
 
-        The norm is ℓ2 under Gaussian and ℓ1 under uniform noise. Under hierarchical noise at most `nodes` rows move (theory,
-        sections 5 and 6). Localized noise counts with its smallest σ or λ and its rarest selection.
+        The norm is ℓ2 under Gaussian and ℓ1 under uniform noise; under `Rotation` it is the shift of a turn. Under
+        hierarchical noise at most `nodes` rows move (theory, sections 5 and 6). Localized noise counts with its smallest σ
+        or λ and its rarest selection.
 
         Args:
-            nodes: the most nodes whose features change, at least 1; None for all.
+            nodes: the most nodes (of an input with `rows`: rows) whose features change, at least 1; None for all.
 
         Returns:
             (N,) radii ≥ 0: the label survives every change of at most so much; 0 where nothing is certified. Sound side:
@@ -151,11 +183,28 @@ class Certificate(ShownClaims):
             InputError: if `nodes` is not a whole number ≥ 1: in no row nothing moves, and every radius would hold.
             UnsupportedError: if the features carry neither Gaussian nor uniform noise.
         """
-        rows = self.nodes if nodes is None else min(count("nodes", nodes), self.nodes)
-        if rows == 0:
+        limit = None if nodes is None else count("nodes", nodes)
+        if limit == 0:
             words = "with nodes=0 nothing moves, and every radius would hold; give nodes of at least 1, or none"
             raise InputError(words)
-        return self._radii(self.smoothing, rows)
+        radii = np.zeros(self.nodes)
+        for rows, mine in self._by_rows:
+            most = self.smoothing.counted_rows(rows)
+            radii[mine] = self._radii(self.smoothing, most if limit is None else min(limit, most))[mine]
+        return radii
+
+    def turns(self) -> Floats:
+        """How far the whole input can be turned, in degrees, before a label may change, under `Rotation` noise.
+
+        Returns:
+            (N,) angles in [0, 180], the radii of shifts as turns (`certified_turn`): about the axis of the noise in either
+            sense, or about any axis under noise in space. Sound side: never above the exact angle, and 180 means every turn.
+
+        Raises:
+            InputError: under other noise.
+        """
+        law: Any = self.smoothing.feature_law
+        return certified_turn(self.radius(), law)
 
     def _radii(self, smoothing: Scheme, rows: int) -> Floats:
         """(N,) radii under a scheme, by the rule of the certificate; the binary rule is contained in the other."""
@@ -183,8 +232,8 @@ class Certificate(ShownClaims):
                 under isotropic smoothing).
             edge_add, edge_delete: (J, J) edges inserted and removed, entry [j, k] with j ≤ k between the blocks j and k.
             shift: (J,) norms of the changes in each block, in place of counts, under Gaussian (ℓ2) and uniform (ℓ1) noise.
-            rows: (J,) rows of features that change in each block, under hierarchical flips and ablation: all changed bits
-                lie in them.
+            rows: (J,) rows of features that change in each block, where rows are selected or hidden: all changes lie in
+                them.
 
         Returns:
             (N,) mask, False for abstaining nodes and nodes that are no targets.
@@ -240,16 +289,32 @@ class Certificate(ShownClaims):
         self, changes: tuple[ArrayLike, ...], shift: ArrayLike | None, rows: ArrayLike | None
     ) -> tuple[Sequence[TradeOff], Integers]:
         """The trade-offs of one allocation as the views see it, and (N,) the view of every node."""
+        if self.rows is not None:
+            raise UnsupportedError(
+                "an allocation spreads one change over the clusters of one graph, and these are claims about inputs "
+                "that are changed one at a time; ask robust(…)"
+            )
         if shift is not None:
-            if rows is not None or any(np.any(given) for given in changes):
-                raise UnsupportedError("an allocation is either of counts or of norms; give shift alone")
+            if any(np.any(given) for given in changes) or (rows is not None) != self.smoothing.selects_rows:
+                raise UnsupportedError(
+                    "an allocation is either of counts or of norms; give shift alone, or with rows where rows are selected"
+                )
             scales = BlockScales.of(self.smoothing, self.nodes)
-            return scales.trade_offs(shift), scales.group
+            self._refuse_tiles(scales.scale.shape[1])
+            return scales.trade_offs(shift, rows), scales.group
         if rows is not None:
             selected = Views.of_selected(self.smoothing, self.nodes)
+            self._refuse_tiles(selected.feature_law.shape[1])
             return selected_trade_offs(selected, changes, rows), selected.of_node
         views = Views.of_flips(self.smoothing, self.nodes)
         return allocation_trade_offs(views, changes), views.of_node
+
+    def _refuse_tiles(self, blocks: int) -> None:
+        """Raise `UnsupportedError` if touched tiles would be counted per block, for a tile may lie in several."""
+        if self.smoothing.tiles is not None and blocks > 1:
+            raise UnsupportedError(
+                "a tile may lie in several blocks, so touched tiles are not counted per block; ask robust"
+            )
 
     @cached_property
     def _distinct(self) -> DistinctBounds:
@@ -273,9 +338,23 @@ class Certificate(ShownClaims):
     def _others(self) -> Floats | None:
         return None if self.method == "binary" else self.p_other_upper
 
-    def _distances(self) -> Floats | None:
-        law = unit_law(self.smoothing)
-        return None if law is None else self._radii(Smoothing(law), self.nodes)
+    def _distances(self, delta: Fraction = Fraction(0)) -> Floats | None:
+        law, (p, other, place) = unit_law(self.smoothing), self._pairs
+        if law is None:
+            return None
+        found = radius_given(law, p, None, delta)
+        if other is not None:
+            found = np.maximum(found, radius_given(law, p, other, delta))
+        return np.asarray(found[place])
+
+    @cached_property
+    def _pairs(self) -> tuple[Floats, Floats | None, Integers]:
+        """The distinct pairs of bounds that nodes have (no second one under the binary rule), and each node's place."""
+        known = self._distinct
+        width = 1 if known.other is None else known.other.size
+        pairs, place = np.unique(known.p_place * width + known.other_place, return_inverse=True)
+        other = None if known.other is None else known.other[pairs % width]
+        return known.p[pairs // width], other, place
 
     def _samples_words(self) -> str:
         return f"{self.samples:,}" if self.node_samples is None else f"at most {self.samples:,}"
@@ -285,8 +364,8 @@ class Certificate(ShownClaims):
             return []
         ends, taken = self.looks.ends, self.node_samples[self.targets].mean()
         return [
-            f"Each node stopped after {ends[0]:,} to {ends[-1]:,} samples, at one of {len(ends)} looks that were fixed "
-            f"beforehand and that share its level; the targets have {taken:,.0f} samples on average"
+            f"Each {self._output} stopped after {ends[0]:,} to {ends[-1]:,} samples, at one of {len(ends)} looks that were "
+            f"fixed beforehand and that share its level; the targets have {taken:,.0f} samples on average"
         ]
 
     def _basis(self) -> str:
@@ -294,8 +373,8 @@ class Certificate(ShownClaims):
 
     def _words(self) -> tuple[str, str, str]:
         return (
-            "The certified classifier returns, for each node, the class that the base classifier returns most often when "
-            "{noise}.",
+            f"The certified classifier returns, for each {self._output}, the class that the base classifier returns "
+            "most often when {noise}.",
             f"its probability stays above {'one half' if self.method == 'binary' else 'that of every other class'}",
             "",
         )
@@ -313,7 +392,7 @@ def certify(
     """Bound the class probabilities of the target nodes; the result answers for any budget.
 
     Args:
-        votes: votes of N nodes over K classes, as `sample_votes` takes them.
+        votes: votes of N nodes over K classes, as `sample_votes` takes them, or of N inputs (`Votes.rows`).
         alpha: error rate below 1/2 of all claims together (or of each one, see `simultaneous`).
         simultaneous: True makes all claims hold at once with probability ≥ 1 − alpha, by spending alpha/M on each of
             the M targets. False spends alpha on each node and makes claims about single nodes only.
@@ -339,7 +418,7 @@ def certify(
     note_claims(votes, shared["alpha"], "certify", shared["simultaneous"], rule, share, mask)
     return Certificate(
         labels=votes.labels, **vote_bounds(votes, rule, level, mask, share)._asdict(), method=rule, classes=votes.classes,
-        label_share=share, **shared, **_looked(votes),
+        label_share=share, rows=votes.rows, **shared, **_looked(votes),
     )._remember(votes=votes)  # fmt: skip
 
 

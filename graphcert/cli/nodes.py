@@ -10,6 +10,7 @@ import typer
 
 from graphcert._version import __version__
 from graphcert.cli.attack import attack, attack_options
+from graphcert.cli.classify import classify, classify_options
 from graphcert.cli.model_options import model_options, run_config
 from graphcert.cli.options import (
     LOOK_AGAIN,
@@ -25,6 +26,7 @@ from graphcert.cli.options import (
     with_options,
 )  # fmt: skip
 from graphcert.cli.plan import plan
+from graphcert.cli.points import build_points_app
 from graphcert.cli.run_of import run_of
 from graphcert.cli.segment import build_segment_app
 from graphcert.cli.verify import verify
@@ -43,6 +45,7 @@ def build_app() -> typer.Typer:
     """All commands, with the models and laws of noise that are registered now among their options."""
     app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=_HELP)
     app.add_typer(build_segment_app(), name="segment")
+    app.add_typer(build_points_app(), name="points")
     version = option("version", bool, "Print the version and leave.", "--version", default=False)
     app.callback(invoke_without_command=True)(with_options(root, version))
     dataset = option("dataset", str | None, "Name of a data set (see `graphcert datasets`) or path of an .npz graph.")
@@ -87,6 +90,7 @@ def build_app() -> typer.Typer:
             again, SCHEDULER, WORKERS, MEMORY, data_root,
         ),
         ("attack", attack, run_folder, attack_options(), again, voting),
+        ("classify", classify, classify_options()),
         ("report", report, run_folder, data_root),
         (
             "verify", verify, run_folder,

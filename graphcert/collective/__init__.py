@@ -14,6 +14,7 @@ from graphcert.collective.hierarchical.hierarchical_problem import (
     HierarchicalProblem,
     hierarchical_problem,
 )
+from graphcert.collective.hierarchical.norm_rows import NormRows, collective_norm_rows
 from graphcert.collective.receptive_field import receptive_field, undirected_edges
 
 __all__ = [
@@ -21,12 +22,14 @@ __all__ = [
     "HierarchicalProblem",
     "LocalizedProblem",
     "NormProblem",
+    "NormRows",
     "TightProblem",
     "axis_weights",
     "check_reach",
     "collective_hierarchical",
     "collective_localized",
     "collective_norm",
+    "collective_norm_rows",
     "collective_receptive",
     "collective_strictly_local",
     "collective_tight",

@@ -21,6 +21,8 @@ Floats = NDArray[np.float32]
 FORMATS = ("BMP", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 ENDINGS = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 _SHARP = (".bmp", ".pgm", ".png", ".tif", ".tiff")
+COLOURS = 3
+"""Channels of an image from a file; a fourth one marks pixels that are selected for noise."""
 MOST_PIXELS = 2**26
 """Larger images are refused before they are unpacked."""
 _BITS_PER_SAMPLE = 258  # a tag of TIFF

@@ -88,6 +88,26 @@ class ImageModel(nn.Module):
         return logits
 
 
+class Unmarked(nn.Module):
+    """A module that is shown the first `channels` channels of images only: it does not see which pixels are noised.
+
+    Certificates of its votes are sound, for whatever it computes is a function of what is seen; a module that was trained
+    to look at the mark may have better votes.
+    """
+
+    def __init__(self, module: nn.Module, channels: int) -> None:
+        super().__init__()
+        self.module, self.channels = module, whole("channels of a module", channels, 1)
+        for name in ("reach", "stride"):
+            if hasattr(module, name):
+                setattr(self, name, getattr(module, name))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, C', H, W) with C' ≥ channels → what the module returns of the first ones."""
+        logits: Tensor = self.module(images[:, : self.channels])
+        return logits
+
+
 def _checked(logits: object, images: Tensor, classes: int | None) -> Tensor:
     """Return the logits if they are (B, K ≥ 2, h ≤ H, w ≤ W) floats."""
     batch, _, height, width = images.shape

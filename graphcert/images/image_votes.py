@@ -5,13 +5,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import torch
 from numpy.typing import ArrayLike
 from torch import nn
-from torch_geometric.data import Data
 
 from graphcert.core.arguments import whole
-from graphcert.errors import UnsupportedError
 from graphcert.images.image_files import image_fingerprint, pixel_values
 from graphcert.images.image_model import ImageModel
 from graphcert.images.image_path import ImagePath
@@ -19,7 +16,7 @@ from graphcert.models.base import Floats
 from graphcert.noise import Law, Scheme, as_scheme
 from graphcert.votes import Votes
 from graphcert.voting.counting import identity_of, take_votes
-from graphcert.voting.model_checks import evaluation_mode, refuse_training_layers, refuse_unusable_parameters
+from graphcert.voting.input_path import ready_to_vote, rows_problem
 from graphcert.voting.noisy_graph import Problem
 
 
@@ -79,20 +76,13 @@ def identified_image_path(
 ) -> Iterator[tuple[ImagePath, dict[str, Any]]]:
     """The path that votes about an image take, and everything that determines them."""
     wrapped = model if isinstance(model, ImageModel) else ImageModel(model)
-    refuse_unusable_parameters(wrapped)
-    with evaluation_mode(wrapped):
-        refuse_training_layers(wrapped)
+    with ready_to_vote(wrapped):
         path = ImagePath(problem, values.shape[:2], wrapped, wrapped.reach if reach is None else reach)
         identity = identity_of(wrapped, image_fingerprint(values), smoothing, seed, path.name)
         yield path, identity | {"reach": path.reach}
 
 
 def image_problem(values: Floats, smoothing: Scheme, seed: int) -> Problem:
-    """The image as the graph of its pixels, without edges: no noise concerns them, and the model does not see them."""
-    if smoothing.perturbs("edges"):
-        raise UnsupportedError(
-            "images have no edges to perturb; smooth their features only, or classify GridGraph.data(image) with "
-            "sample_votes"
-        )
-    pixels = torch.from_numpy(values.reshape(-1, values.shape[2]))
-    return Problem.of(Data(x=pixels, edge_index=torch.empty(2, 0, dtype=torch.int64)), smoothing, seed)
+    """The image as the graph of its pixels, without edges."""
+    instead = ", or classify GridGraph.data(image) with sample_votes"
+    return rows_problem(values.reshape(-1, values.shape[2]), smoothing, seed, "images", instead)

@@ -1,9 +1,8 @@
 """Training a U-Net under the Gaussian noise that it will be smoothed with, isotropic and localized."""
 
-import copy
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,21 +12,55 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from graphcert.core.arguments import positive, real, whole
-from graphcert.errors import InputError, ModelError
+from graphcert.errors import InputError
 from graphcert.images.image_files import Void, check_classes, labelled, void_labels
 from graphcert.images.unet import UNet
 from graphcert.models.base import single_torch_thread
+from graphcert.models.fitting import FitLog, Report, class_weights, fit
 from graphcert.sampling.philox import seed_key
 
 _MOST_CELLS = 6
 """Training noise is localized over at most so many rows and columns of cells."""
 
 
+@dataclass(frozen=True)
+class Marking:
+    """Noise in selected pixels only, which a further channel marks (theory, section 6).
+
+    Attributes:
+        near, far: every window selects its pixels with a probability drawn between these two.
+        tile: pixels per side of the tiles that are selected together.
+        hide: whether selected pixels become 0 instead of noisy.
+    """
+
+    near: float
+    far: float
+    tile: int = 1
+    hide: bool = False
+
+    def __post_init__(self) -> None:
+        real("the probability of selection", self.near, math.ulp(0), 1)
+        real("the probability of selection", self.far, self.near, 1)
+        whole("the tile of selected pixels", self.tile, 1)
+
+    def show(self, clean: Tensor, noisy: Tensor) -> Tensor:
+        """Images (B, C, h, w) with and without noise → what is seen (B, C + 1, h, w)."""
+        count, _, height, width = clean.shape
+        rate = self.near + (self.far - self.near) * torch.rand(count, 1, 1, 1)
+        chosen = torch.rand(count, 1, -(-height // self.tile), -(-width // self.tile)) < rate
+        chosen = chosen.repeat_interleave(self.tile, 2).repeat_interleave(self.tile, 3)[..., :height, :width]
+        seen = torch.where(chosen, torch.zeros_like(clean) if self.hide else noisy, clean)
+        return torch.cat([seen, chosen.float()], dim=1)
+
+
 class Windows:
     """Random windows of images with noise, from torch's own generator."""
 
-    def __init__(self, pictures: list[Tensor], labels: list[Tensor], sigma: float, zoom: float) -> None:
+    def __init__(
+        self, pictures: list[Tensor], labels: list[Tensor], sigma: float, zoom: float, marking: Marking | None = None
+    ) -> None:
         self.pictures, self.labels, self.sigma, self.zoom = pictures, labels, sigma, zoom
+        self.marking = marking
         self.size = tuple(min(picture.shape[axis] for picture in pictures) for axis in (1, 2))
 
     def draw(self, count: int) -> tuple[Tensor, Tensor]:
@@ -37,7 +70,12 @@ class Windows:
         contrast, brightness = (torch.empty(count, 1, 1, 1).uniform_(-0.2, 0.2) for _ in range(2))
         middle = clean.mean(dim=(1, 2, 3), keepdim=True)
         clean = ((clean - middle) * (1 + contrast) + middle + brightness).clamp(0, 1)
-        return add_noise(clean, self.sigma), labels
+        return self.noisy(clean), labels
+
+    def noisy(self, clean: Tensor) -> Tensor:
+        """What the network is shown of images (B, C, h, w)."""
+        noisy = add_noise(clean, self.sigma)
+        return noisy if self.marking is None else self.marking.show(clean, noisy)
 
     def _window(self, i: int) -> tuple[Tensor, Tensor]:
         """One window of image i, mirrored or not, zoomed to the common size."""
@@ -76,11 +114,6 @@ def localized_deviations(height: int, width: int, near: float, far: float) -> Te
 Picture = NDArray[np.uint8]
 Labelled = tuple[list[Tensor], list[Tensor]]
 """Images (C, H, W) in [0, 1] and the classes (H, W) of their pixels, −1 for none."""
-Report = Callable[[int, float], None]
-"""Called after every step with (step, training loss)."""
-
-_KEPT = 0.99
-"""Share that the running mean of the weights keeps of itself in every step, once it has seen enough of them."""
 
 
 @dataclass(frozen=True)
@@ -113,21 +146,11 @@ class UNetTraining:
             real(f"training option {name}", getattr(self, name), least, most)
 
 
-@dataclass(frozen=True)
-class UNetLog:
-    """What training did: the step whose weights were kept, the steps done, and (step, loss, accuracy) of validations."""
-
-    best_step: int
-    steps: int
-    interrupted: bool
-    history: tuple[tuple[int, float, float], ...] = field(default=(), repr=False)
-
-
 def train_unet(
     images: Sequence[Picture], masks: Sequence[Picture], sigma: float, classes: int, *, ignore: Void = None,
     validation: tuple[Sequence[Picture], Sequence[Picture]] | None = None, training: UNetTraining | None = None,
-    shape: dict[str, Any] | None = None, seed: int = 0, report: Report | None = None,
-) -> tuple[UNet, UNetLog]:  # fmt: skip
+    shape: dict[str, Any] | None = None, seed: int = 0, report: Report | None = None, marking: Marking | None = None,
+) -> tuple[UNet, FitLog]:  # fmt: skip
     """Fit a `UNet` to images under noise of every deviation up to `sigma`.
 
     Half of the windows get noise of one deviation everywhere, half of them noise that grows with the distance from a
@@ -145,6 +168,7 @@ def train_unet(
         shape: arguments of `UNet`, such as width and depth.
         seed: of weights, windows and noise.
         report: progress callback.
+        marking: noise in selected pixels only; the network then takes a further channel, which marks them.
 
     Raises:
         InputError: if images and masks do not fit together, or a mask names no class.
@@ -159,87 +183,35 @@ def train_unet(
     # One torch thread: sums of gradients must not depend on how many there are.
     with single_torch_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(seed_key(seed)) % 2**63)
-        model = UNet(pictures[0].shape[0], classes, mean=mean, deviation=deviation, **(shape or {}))
+        if marking is not None:
+            mean, deviation = [*mean, 0.0], [*deviation, 1.0]
+        model = UNet(len(mean), classes, mean=mean, deviation=deviation, **(shape or {}))
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        windows = Windows(pictures, labels, float(sigma), schedule.zoom)
+        windows = Windows(pictures, labels, float(sigma), schedule.zoom, marking)
         weights = class_weights(labels, classes, schedule.balance)
-        return _fit(model, windows, weights, held_out, schedule, report)
+
+        def loss_of(network: UNet) -> Tensor:
+            return _loss(network, windows.draw(schedule.batch), weights)
+
+        def validate(network: UNet) -> tuple[float, float]:
+            assert held_out is not None
+            return _validate(network, *held_out, weights, windows)
+
+        return fit(
+            model, loss_of, None if held_out is None else validate, report, steps=schedule.steps,
+            learning_rate=schedule.learning_rate, weight_decay=schedule.weight_decay, validate_every=schedule.validate_every,
+        )  # fmt: skip
 
 
-def class_weights(labels: Sequence[Tensor], classes: int, balance: float) -> Tensor:
-    """(K,) weights f_k^(−balance) for shares f_k of labelled pixels, of mean 1 over these pixels; unseen classes get 1."""
-    counts = sum(torch.bincount(mask[mask >= 0], minlength=classes) for mask in labels)
-    assert isinstance(counts, Tensor)
-    shares = counts / counts.sum()
-    raw = shares.clamp(min=1e-4) ** -balance
-    return torch.where(counts > 0, raw / (shares * raw).sum(), torch.ones(()))
-
-
-def _fit(
-    model: UNet,
-    windows: Windows,
-    weights: Tensor,
-    held_out: Labelled | None,
-    training: UNetTraining,
-    report: Report | None,
-) -> tuple[UNet, UNetLog]:
-    """Optimise; keep the running mean of the weights that validates best."""
-    optimiser = torch.optim.AdamW(model.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay)
-    mean, best, history = copy.deepcopy(model).eval(), copy.deepcopy(model).eval(), []
-    best_step, lowest, step, interrupted = 0, math.inf, 0, False
-    try:
-        for step in range(1, training.steps + 1):
-            share = step / training.steps
-            for group in optimiser.param_groups:  # warm-up, then a cosine
-                group["lr"] = training.learning_rate * (min(share / 0.05, 1.0) * (1 + math.cos(math.pi * share)) / 2)
-            loss = _step(model, optimiser, windows.draw(training.batch), weights)
-            if not math.isfinite(loss):
-                raise ModelError(f"the training loss is {loss} at step {step}; lower the learning rate")
-            _follow(mean, model, min(_KEPT, step / (step + 10)))
-            if report is not None:
-                report(step, loss)
-            if step % training.validate_every and step != training.steps:
-                continue
-            if held_out is not None:
-                measured = _validate(mean, *held_out, weights, windows.sigma)
-                history.append((step, *measured))
-                if measured[0] >= lowest:
-                    continue
-                lowest = measured[0]
-            best.load_state_dict(mean.state_dict())
-            best_step = step
-    except KeyboardInterrupt:
-        interrupted = True
-        if best_step == 0:
-            best.load_state_dict(mean.state_dict())
-            best_step = step - 1
-    return best.eval(), UNetLog(best_step, step, interrupted, tuple(history))
-
-
-def _step(model: UNet, optimiser: torch.optim.Optimizer, batch: tuple[Tensor, Tensor], weights: Tensor) -> float:
+def _loss(model: UNet, batch: tuple[Tensor, Tensor], weights: Tensor) -> Tensor:
     images, labels = batch
-    model.train()
-    optimiser.zero_grad()
     loss = F.cross_entropy(model(images), labels, weights, ignore_index=-1, reduction="sum")
-    loss = loss / (labels >= 0).sum().clamp(min=1)  # windows may hold no class
-    loss.backward()  # type: ignore[no-untyped-call]
-    optimiser.step()
-    return loss.item()
-
-
-@torch.no_grad()
-def _follow(mean: UNet, model: UNet, kept: float) -> None:
-    """Move a running mean of all weights and statistics towards those of `model`."""
-    for old, new in zip(mean.state_dict().values(), model.state_dict().values(), strict=True):
-        if old.is_floating_point():
-            old.lerp_(new, 1 - kept)
-        else:
-            old.copy_(new)
+    return loss / (labels >= 0).sum().clamp(min=1)  # windows may hold no class
 
 
 @torch.no_grad()
 def _validate(
-    model: UNet, pictures: list[Tensor], labels: list[Tensor], weights: Tensor, sigma: float
+    model: UNet, pictures: list[Tensor], labels: list[Tensor], weights: Tensor, windows: Windows
 ) -> tuple[float, float]:
     """Loss and pixel accuracy under noise, the same noise every time."""
     loss = right = known = 0.0
@@ -247,7 +219,7 @@ def _validate(
         torch.manual_seed(0)
         for picture, label in zip(pictures, labels, strict=True):
             # Both kinds of noise on every image.
-            logits = model(add_noise(picture.expand(2, -1, -1, -1), sigma))
+            logits = model(windows.noisy(picture.expand(2, -1, -1, -1)))
             both = label.expand(2, -1, -1)
             loss += float(F.cross_entropy(logits, both, weights, ignore_index=-1, reduction="sum"))
             right += float((logits.argmax(dim=1) == both)[both >= 0].sum())

@@ -9,14 +9,16 @@ from graphcert.noise.hierarchical import Hierarchical, Selected, smoothing_from_
 from graphcert.noise.laplace import Laplace
 from graphcert.noise.law import LAWS, Interpreter, Law, RealLaw, Setting, refuse_subclass, settings_of_laws
 from graphcert.noise.partition import Partition
+from graphcert.noise.rotation import Rotation
 from graphcert.noise.scheme import CHANNELS, EdgeValues, Scheme
 from graphcert.noise.smoothing import Smoothing, as_scheme
+from graphcert.noise.tiles import Tiles
 from graphcert.noise.uniform import Uniform
 from graphcert.noise.views import Views
 
 __all__ = [
     "AXES", "CHANNELS", "CLEAN", "HIDDEN", "LAWS", "Ablation", "BernoulliFlip", "Budget", "EdgeValues", "Gaussian",
-    "Hierarchical", "Interpreter", "Laplace", "Law", "Partition", "RealLaw", "ReweightedFlip", "Scheme", "Selected",
-    "Setting", "Smoothing", "SubsetAblation", "Uniform", "Views", "as_scheme", "elastic_sigma", "refuse_subclass",
-    "settings_of_laws", "smoothing_from_dict",
+    "Hierarchical", "Interpreter", "Laplace", "Law", "Partition", "RealLaw", "ReweightedFlip", "Rotation", "Scheme",
+    "Selected", "Setting", "Smoothing", "SubsetAblation", "Tiles", "Uniform", "Views", "as_scheme",
+    "elastic_sigma", "refuse_subclass", "settings_of_laws", "smoothing_from_dict",
 ]  # fmt: skip

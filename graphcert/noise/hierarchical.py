@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -12,6 +12,7 @@ from graphcert.noise.law import Law, rates_words, refuse_subclass
 from graphcert.noise.partition import Partition
 from graphcert.noise.scheme import EdgeValues, Scheme, changed
 from graphcert.noise.smoothing import Smoothing, refuse_unknown
+from graphcert.noise.tiles import Tiles
 
 
 @dataclass(frozen=True)
@@ -84,19 +85,26 @@ class Hierarchical(Scheme):
     localized, `select` may be a list as well, one probability per level: group i selects the rows of block j with the
     probability of the level at which it sees block j.
 
+    With `tiles` the pixels of a tile are selected together, and wherever changed rows are counted (`nodes`), tiles are: a
+    tile of which some pixel changes is one touched tile, δ = 1 − s^(touched tiles).
+
     Attributes:
         select: a probability above 0, or a tuple of them, one per feature level.
         lower: the lower scheme; a law L given in its place stands for `Smoothing(features=L)`.
+        tiles: what is selected together in an image; None if every row is selected on its own.
 
     Raises:
-        InputError: if a probability is none or 0, `lower` is no law and no `Smoothing`, or leaves the features clean, or
-            the levels do not match.
+        InputError: if a probability is none or 0, `lower` is no law and no `Smoothing`, or leaves the features clean, the
+            levels do not match, or tiles are given several probabilities (a tile may lie in several blocks).
     """
 
     select: float | tuple[float, ...]
     lower: Smoothing
+    tiles: Tiles | None = None
 
-    def __init__(self, select: float | list[float] | tuple[float, ...], lower: Smoothing | Law) -> None:
+    def __init__(
+        self, select: float | list[float] | tuple[float, ...], lower: Smoothing | Law, tiles: Tiles | None = None
+    ) -> None:
         if isinstance(lower, Law):
             lower = Smoothing(features=lower)
         if not isinstance(lower, Smoothing):
@@ -109,7 +117,9 @@ class Hierarchical(Scheme):
         laws = lower.levels("features")
         if laws[0].of_all_rows:
             name = type(laws[0]).__name__
-            raise InputError(f"{name} chooses its rows itself; give it to Smoothing(features=…), not to Hierarchical")
+            raise InputError(
+                f"{name} is a law of all rows together; give it to Smoothing(features=…), not to Hierarchical"
+            )
         given = tuple(select) if isinstance(select, (list, tuple)) else (select,)
         if len(given) != len(laws) and given != (select,):
             raise InputError(
@@ -117,8 +127,17 @@ class Hierarchical(Scheme):
                 f"one per level (repeat a law to give it several levels), or one number for all"
             )
         chosen = tuple(Selected(probability, laws[0]).select for probability in given)
+        if tiles is not None:
+            if not isinstance(tiles, Tiles):
+                raise InputError(f"tiles are Tiles(height, width, size), got {tiles!r}")
+            if len(set(chosen)) > 1:
+                raise InputError(
+                    "a tile may lie in several blocks, so tiles have one probability of selection; give one"
+                )
+            chosen = chosen[:1]
         object.__setattr__(self, "select", chosen if len(chosen) > 1 else chosen[0])
         object.__setattr__(self, "lower", lower)
+        object.__setattr__(self, "tiles", tiles)
         if any(far < near for near, far in pairwise(chosen)):
             falls = "the probability of selection falls from one level to the next"
             nearest = "level 0 is a group's own cluster, which should have the least noise"
@@ -142,6 +161,13 @@ class Hierarchical(Scheme):
         selects = self.select if isinstance(self.select, tuple) else (self.select,) * len(laws)
         return tuple(Selected(s, law) for s, law in zip(selects, laws, strict=True))
 
+    def check_nodes(self, nodes: int) -> None:
+        """See `Scheme.check_nodes`."""
+        super().check_nodes(nodes)
+        if self.tiles is not None and self.tiles.height * self.tiles.width != nodes:
+            size = f"{self.tiles.height} × {self.tiles.width} pixels"
+            raise InputError(f"the tiles are those of an image of {size}, but there are {nodes} nodes; tile this image")
+
     def on_graph(self, directed: bool, edge_values: EdgeValues | None) -> "Hierarchical":
         """See `Scheme.on_graph`."""
         return changed(self, lower=self.lower.on_graph(directed, edge_values))
@@ -152,19 +178,24 @@ class Hierarchical(Scheme):
 
     def nearest(self) -> "Hierarchical":
         """The isotropic scheme of level 0: the noise that every cluster puts on itself."""
-        return Hierarchical(self.levels("features")[0].select, self.lower.nearest())
+        return Hierarchical(self.levels("features")[0].select, self.lower.nearest(), self.tiles)
 
     def to_dict(self) -> dict[str, Any]:
         """A plain description (JSON and TOML ready); `from_dict` inverts it exactly."""
         select = list(self.select) if isinstance(self.select, tuple) else self.select
-        return {"select": select, "lower": self.lower.to_dict()}
+        tiles = {} if self.tiles is None else {"tiles": asdict(self.tiles)}
+        return {"select": select, "lower": self.lower.to_dict(), **tiles}
 
     @classmethod
     def from_dict(cls, description: Mapping[str, Any]) -> "Hierarchical":
         """Rebuild a scheme from `to_dict`; raises `InputError` on anything else."""
-        if not isinstance(description, Mapping) or set(description) != {"select", "lower"}:
+        if not isinstance(description, Mapping) or set(description) - {"tiles"} != {"select", "lower"}:
             raise InputError(f"hierarchical smoothing is described by select and lower, got {description!r:.200}")
-        return cls(description["select"], Smoothing.from_dict(description["lower"]))
+        tiles = description.get("tiles")
+        if tiles is not None and not (isinstance(tiles, Mapping) and set(tiles) == {"height", "width", "size"}):
+            raise InputError(f"tiles are described by height, width and size, got {tiles!r:.200}")
+        of_tiles = None if tiles is None else Tiles(**tiles)
+        return cls(description["select"], Smoothing.from_dict(description["lower"]), of_tiles)
 
 
 def smoothing_from_dict(description: Mapping[str, Any]) -> Smoothing | Hierarchical:

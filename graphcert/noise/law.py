@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
 from graphcert.core.arguments import positive
 from graphcert.errors import InputError, UnsupportedError
 
-Element = Literal["bits", "reals", "rows"]
+Element = Literal["bits", "reals", "rows", "turns"]
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,11 @@ class Law:
 
     Class attributes:
         name: the name in dictionaries; "" for flips, whose description is the oldest.
-        element: what is perturbed, and what an adversary changes: "bits" (counted), "reals" (measured by a norm) or whole
-            "rows" (changed at will, and counted).
+        element: what is perturbed, and what an adversary changes: "bits" (counted), "reals" (measured by a norm), whole
+            "rows" (changed at will, and counted) or all rows at once by "turns" (measured by the size of the turn).
         symbols: the fields that reports show, each with its symbol.
         setting: how the command line asks for it; None if by other means.
-        norm: what measures a change, "ℓ1" or "ℓ2"; empty where changes are counted.
+        norm: what measures a change, "ℓ1", "ℓ2" or "turn"; empty where changes are counted.
         of_all_rows: whether this is one law of all rows together, which then has no levels and is not selected.
         selects: whether rows are selected for the noise, and the classifier sees which.
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from graphcert.errors import InputError
 from graphcert.noise.law import Law, refuse_subclass
 from graphcert.noise.partition import Partition
+from graphcert.noise.tiles import Tiles
 
 if TYPE_CHECKING:
     from graphcert.noise.smoothing import Smoothing
@@ -31,6 +32,11 @@ class Scheme(ABC):
     @abstractmethod
     def partition(self) -> Partition | None:
         """The clusters and ranks of a localized scheme, or None."""
+
+    @property
+    def tiles(self) -> Tiles | None:
+        """What is selected together in an image; None if rows are selected on their own, or not at all."""
+        return None
 
     @property
     @abstractmethod
@@ -121,6 +127,10 @@ class Scheme(ABC):
         """Whether feature bits are flipped, in every row or in selected ones, so that features must be 0 or 1."""
         return any(law.element == "bits" and not law.silent for law in self.unselected.levels("features"))
 
+    def counted_rows(self, nodes: int) -> int:
+        """How many there are of what a budget of touched nodes counts in a graph of so many nodes: nodes, or tiles."""
+        return nodes if self.tiles is None else self.tiles.count
+
     def law(self, channel: str) -> Law | None:
         """The one law of a channel of an isotropic scheme, None if the channel stays clean."""
         levels = self.levels(channel)
@@ -136,6 +146,21 @@ class Scheme(ABC):
             raise InputError(f"{found}; partition this graph")
         for law in self.levels("features"):
             law.among(nodes)
+
+    def check_outputs(self, outputs: int, rows: NDArray[np.int64] | None) -> None:
+        """Raise `InputError` unless the scheme fits so many outputs.
+
+        They are the nodes of one graph, or, with `rows` (N,), one of each of N inputs that have so many rows.
+        """
+        if rows is None:
+            self.check_nodes(outputs)
+            return
+        if self.partition is not None:
+            raise InputError(
+                "a partition is of the rows of one input, and these are outputs of many inputs; give isotropic noise"
+            )
+        for count in np.unique(rows).tolist():
+            self.check_nodes(count)
 
     def level_of_rank(self, channel: str) -> NDArray[np.int64]:
         """(C,) the level at which a group sees a block of each rank."""

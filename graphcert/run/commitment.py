@@ -26,6 +26,8 @@ from graphcert.errors import DataError
 from graphcert.run.adaptive import planned_looks
 from graphcert.run.settings.graph_run import RunConfig
 from graphcert.run.settings.image_run import SegmentSettings
+from graphcert.run.settings.output_run import OutputSettings
+from graphcert.run.settings.point_run import PointSettings
 from graphcert.votes import Votes
 from graphcert.voting.noisy_graph import Problem
 
@@ -34,8 +36,8 @@ Plan = dict[str, Any]
 PLAN = "plan.json"
 _FORMAT = 1
 _ORIGIN = ("factory", "sources", "weights")
-_NUMBERS = ("samples", "pilot_samples", "scores", "until", "undecided", "looks", "images", "sigma")
-"""Parts of a plan that another plan for the same folder may change: how many votes, and of which images."""
+_NUMBERS = ("samples", "pilot_samples", "scores", "until", "undecided", "looks", "images", "sigma", "shapes")
+"""Parts of a plan that another plan for the same folder may change: how many votes, and of which inputs."""
 _CHOICES = ("certificate", "collective")
 """Parts that may be chosen otherwise after the votes, which is then said."""
 
@@ -69,10 +71,10 @@ def graph_choices(config: RunConfig, classes: int) -> Plan:
 
 
 def image_plan(
-    settings: SegmentSettings, images: Mapping[str, NDArray[Any]], sigma: Mapping[str, float], model: str
+    settings: SegmentSettings, images: Mapping[str, NDArray[Any]], sigma: Mapping[str, float | None], model: str
 ) -> Plan:
     """The plan of a run over images (H, W, 3) with a deviation each, without "previous"; `model` is a fingerprint."""
-    noise = ("cells", "lattice", "elasticity", "neighbours")
+    noise = ("cells", "lattice", "elasticity", "neighbours", *_given(settings, "select", "ablate", "tile"))
     return _plain({
         "kind": "images", "graphcert": __version__, "model": model,
         "images": {name: sha256(image.tobytes()).hexdigest() for name, image in images.items()}, "sigma": dict(sigma),
@@ -81,10 +83,45 @@ def image_plan(
     })  # fmt: skip
 
 
+def output_plan(settings: OutputSettings, data: str, sigma: Sequence[float] | None, model: str, choices: Plan) -> Plan:
+    """The plan of a run over inputs with one label each, without "previous".
+
+    `data` names the inputs, `sigma` are their deviations where these differ, `model` is a fingerprint, and `choices` are the
+    claims.
+    """
+    return _plain({
+        "kind": "inputs", "graphcert": __version__, "model": model, "data": data,
+        "noise": settings.smoothing().to_dict(), "sigma": sigma,
+        "elasticity": [settings.elasticity, settings.neighbours], "seed": settings.seed, "samples": settings.samples,
+        "pilot_samples": settings.pilot_samples, **choices,
+    })  # fmt: skip
+
+
 def image_choices(settings: SegmentSettings) -> Plan:
     """The claims that a run over images makes."""
-    names = ("tau", "alpha", "method", "errors", "collective", "compare", "void")
+    names = ("tau", "alpha", "method", "errors", "collective", "compare", "void", *_given(settings, "touched"))
     return _plain({"certificate": {**{name: getattr(settings, name) for name in names}, "budgets": settings.norms()}})
+
+
+def _given(settings: SegmentSettings, *names: str) -> list[str]:
+    """Those of the settings that are there; plans of runs without them stay as they are."""
+    return [name for name in names if getattr(settings, name) is not None]
+
+
+def point_plan(settings: PointSettings, shapes: Mapping[str, str], model: str) -> Plan:
+    """The plan of a run over clouds of points, without "previous"; `shapes` name → fingerprint, `model` is one too."""
+    noise = ("sigma", "cells", "rotation", "turn_sigma", "up")
+    return _plain({
+        "kind": "points", "graphcert": __version__, "model": model, "shapes": dict(shapes),
+        "noise": {name: getattr(settings, name) for name in noise}, "seed": settings.seed,
+        "samples": settings.samples, "pilot_samples": settings.pilot_samples, **point_choices(settings),
+    })  # fmt: skip
+
+
+def point_choices(settings: PointSettings) -> Plan:
+    """The claims that a run over clouds of points makes."""
+    names = ("tau", "alpha", "method", "errors", "collective")
+    return _plain({"certificate": {**{name: getattr(settings, name) for name in names}, "budgets": settings.sizes()}})
 
 
 def mask_digest(mask: NDArray[Any]) -> str:

@@ -238,6 +238,10 @@ class GraphFolder(RunFolder):
         """The stored votes with the graph they were taken on."""
         data, path = self.load_data(config), self.path(VOTES)
         votes = Votes.load(path, self.smoothing(config))
+        if votes.rows is not None:
+            raise VotesError(
+                f"{path} is about inputs with rows of their own, not about the nodes of a graph; sample again"
+            )
         if votes.manifest.get("data") != data_fingerprint(data):
             raise VotesError(f"{path} was taken on another graph than {config.dataset.name} is now; sample again")
         if votes.manifest.get("seed") != config.seed:

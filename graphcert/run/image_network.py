@@ -14,7 +14,8 @@ from graphcert.errors import InputError
 from graphcert.images import ImageFolder
 from graphcert.images.image_files import Void, void_labels
 from graphcert.images.segmenter import CAMVID, Segmenter, colours
-from graphcert.images.unet_training import Report, UNetLog, UNetTraining, train_unet
+from graphcert.images.unet_training import Marking, UNetTraining, train_unet
+from graphcert.models.fitting import FitLog, Report
 from graphcert.run.settings.image_run import UNET, SegmentSettings
 
 Pictures = tuple[list[NDArray[np.uint8]], list[NDArray[np.uint8]]]
@@ -24,12 +25,13 @@ def train_segmenter(
     out: Path, folders: tuple[str, str], sigma: float, *, validation: tuple[str, str] | None = None,
     names: Sequence[str] | None = None, ignore: Void = None, training: UNetTraining | None = None,
     shape: dict[str, Any] | None = None, seed: int = 0, report: Report | None = None, keep_interrupted: bool = True,
-) -> tuple[Segmenter, UNetLog]:  # fmt: skip
+    marking: Marking | None = None,
+) -> tuple[Segmenter, FitLog]:  # fmt: skip
     """Train a `UNet` from folders of images and of masks, and write it to the file `out`; see `train_unet`.
 
-    `sigma` is the largest deviation of the noise. `names` are those of the K classes 0 … K − 1; by default those of CamVid
-    if the masks name its classes and void, otherwise numbers. `ignore` are values of masks that say nothing; by default 255,
-    and 11 for CamVid.
+    `sigma` is the largest deviation of the noise, 0 if `marking` says that selected pixels are hidden. `names` are those of
+    the K classes 0 … K − 1; by default those of CamVid if the masks name its classes and void, otherwise numbers. `ignore`
+    are values of masks that say nothing; by default 255, and 11 for CamVid.
 
     Raises:
         KeyboardInterrupt: for an interrupted training, unless `keep_interrupted`, which writes the best weights so far.
@@ -44,19 +46,20 @@ def train_segmenter(
     schedule = UNetTraining() if training is None else training
     model, log = train_unet(
         images, masks, sigma, len(known), ignore=void, validation=held_out, training=schedule, shape=shape, seed=seed,
-        report=report,
+        report=report, marking=marking,
     )  # fmt: skip
     if log.interrupted and not keep_interrupted:
         raise KeyboardInterrupt
-    how = {**described((images, masks), held_out, schedule, shape, seed), "best_step": log.best_step}
+    how = {**described((images, masks), held_out, schedule, shape, seed, marking), "best_step": log.best_step}
     segmenter = Segmenter(model, known, colours(known), void, float(sigma), how)
     segmenter.save(out)
     return segmenter, log
 
 
 def described(
-    pictures: Pictures, held_out: Pictures | None, schedule: UNetTraining, shape: dict[str, Any] | None, seed: int
-) -> dict[str, Any]:
+    pictures: Pictures, held_out: Pictures | None, schedule: UNetTraining, shape: dict[str, Any] | None, seed: int,
+    marking: Marking | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """What determines a training besides its noise, as plain values."""
     digest = sha256()
     for kind in (*pictures, *(held_out or ())):
@@ -65,6 +68,7 @@ def described(
             digest.update(f"{array.shape}\n".encode() + array.tobytes())
     return {
         **asdict(schedule), "shape": shape or {}, "seed": seed, "images": len(pictures[0]), "data": digest.hexdigest(),
+        **({} if marking is None else {"marking": asdict(marking)}),
     }  # fmt: skip
 
 
@@ -82,10 +86,10 @@ def training_bar(steps: int, shown: bool) -> Iterator[Report]:
         yield report
 
 
-def training_words(log: UNetLog) -> list[str]:
-    """What training did, line by line."""
+def training_words(log: FitLog, what: str = "pixel") -> list[str]:
+    """What training did, line by line; the accuracy is that of `what`s."""
     interrupted = [f"interrupted after {log.steps} steps"] if log.interrupted else []
-    words = "step {}: validation loss {:.3f}, pixel accuracy {:.3f} under noise"
+    words = f"step {{}}: validation loss {{:.3f}}, {what} accuracy {{:.3f}} under noise"
     return interrupted + [words.format(*evaluated) for evaluated in log.history]
 
 
@@ -120,6 +124,13 @@ def _classes(
     return given, void
 
 
+def marking_of(settings: SegmentSettings) -> Marking | None:
+    """How pixels are marked in training as in the votes of a run; None where every pixel is noised."""
+    if settings.chosen is None:
+        return None
+    return Marking(settings.chosen[0], settings.chosen[-1], settings.tile or 1, settings.ablate is not None)
+
+
 def network_of(settings: SegmentSettings, path: Path, progress: bool, say: Callable[[str], None]) -> Segmenter:
     """What `settings.model` names; "unet" is trained once, up to the largest deviation, and kept at `path`.
 
@@ -129,13 +140,13 @@ def network_of(settings: SegmentSettings, path: Path, progress: bool, say: Calla
         return Segmenter.load(Path(settings.model))
     schedule = UNetTraining() if settings.steps is None else UNetTraining(steps=settings.steps)
     folders, validation = settings.training_folders()
-    sigma = settings.sigma[-1]
+    sigma, marking = settings.sigma[-1] if settings.sigma else 0.0, marking_of(settings)
     if path.is_file():
         found = Segmenter.load(path)
         held_out = None if validation is None else read_pictures(validation)
-        wanted = {**described(read_pictures(folders), held_out, schedule, None, settings.seed), "sigma": sigma}
+        wanted = described(read_pictures(folders), held_out, schedule, None, settings.seed, marking) | {"sigma": sigma}
         known = {**found.training, "sigma": found.sigma}
-        differing = [name for name, value in wanted.items() if known.get(name) != value]
+        differing = [name for name in (*wanted, "marking") if known.get(name) != wanted.get(name)]
         if differing:
             others = ", ".join(differing)
             raise InputError(f"{path} was trained with other settings ({others}); remove it or name another folder")
@@ -143,7 +154,7 @@ def network_of(settings: SegmentSettings, path: Path, progress: bool, say: Calla
     with training_bar(schedule.steps, progress) as report:
         segmenter, log = train_segmenter(
             path, folders, sigma, validation=validation, training=schedule, seed=settings.seed, report=report,
-            ignore=settings.void or None, keep_interrupted=False,
+            ignore=settings.void or None, keep_interrupted=False, marking=marking,
         )  # fmt: skip
     for words in training_words(log):
         say(words)

@@ -1,58 +1,41 @@
-"""A folder of images, from noise to report.
+"""A folder of images, from noise to report."""
 
-Votes are kept image by image, so that a killed run goes on; all results appear at the end, each file whole or not at all.
-"""
-
-import json
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
-import tomli_w
 from numpy.typing import NDArray
+from torch import nn
 
 from graphcert.core.arrays import Integers
-from graphcert.core.files import alone, atomic_write
-from graphcert.errors import DataError, InputError
+from graphcert.errors import InputError
 from graphcert.images import ImageFolder, ImageModel, sample_image_votes
-from graphcert.images.image_files import check_classes, labelled, void_labels
+from graphcert.images.image_files import COLOURS, check_classes, labelled, void_labels
+from graphcert.images.image_model import Unmarked
 from graphcert.images.segmenter import Segmenter
 from graphcert.models.checkpoint import model_fingerprint
+from graphcert.report.frame.html import Page
 from graphcert.report.frame.wording import percent
-from graphcert.report.images.claims import ImageClaims, Match, results_table
+from graphcert.report.images.claims import Change, ImageClaims, Match, changes_of, results_table
 from graphcert.report.images.content import SegmentationContent, report_content
 from graphcert.report.images.page import image_page
 from graphcert.report.images.pictures import mask_picture, overlay_picture, png
-from graphcert.run.commitment import (
-    PLAN,
-    chosen_after,
-    commit,
-    image_choices,
-    image_plan,
-    plan_digest,
-    planned_again,
-    read_plans,
-)  # fmt: skip
-from graphcert.run.folder import MANIFEST, MODEL, REPORT, RunFolder
+from graphcert.run.commitment import Plan, commit, image_choices, image_plan
+from graphcert.run.folder import MODEL
 from graphcert.run.image_claims import certify_image, image_sigmas, isotropic_counts
 from graphcert.run.image_network import network_of
+from graphcert.run.inputs import InputRun
 from graphcert.run.isotropic import strongest_noise
-from graphcert.run.provenance import environment
-from graphcert.run.settings.image_run import UNET, SegmentSettings, isotropic, read_settings
-from graphcert.run.statement import stated
+from graphcert.run.settings.image_run import UNET, SegmentSettings, isotropic
 from graphcert.votes import Votes
 
 Curve = tuple[Integers, Integers]
 """(B,) certified pixels, and those of them that are correct."""
-
-SETTINGS, RESULTS = "settings.toml", "results.csv"
 
 
 class Loaded(NamedTuple):
@@ -61,78 +44,26 @@ class Loaded(NamedTuple):
     name: str
     image: NDArray[np.uint8]
     truth: Integers | None
-    sigma: float
+    sigma: float | None
 
 
-class SegmentRun(RunFolder):
-    """A run over the pixels of images; votes are kept image by image, so that a killed run goes on."""
+class SegmentRun(InputRun[SegmentSettings, Loaded, SegmentationContent]):
+    """A run over the pixels of images."""
 
-    _plans: tuple[str, ...] = ()
+    section = "segment"
 
-    def certify(self, settings: SegmentSettings, look_again: bool = False) -> SegmentationContent:
-        """Take votes of every image, certify them, and write pictures, results.csv, manifest.json and report.html.
+    def choices(self, settings: SegmentSettings) -> Plan:
+        """See `InputRun.choices`."""
+        return image_choices(settings)
 
-        A killed run continues where it was: votes of the same noise, network, image and seed are found again. Settings that
-        cannot work are refused before anything is sampled, and so are, without `look_again`, other numbers of samples than
-        those of the results in this folder.
-        """
-        began = time.perf_counter()
-        self.refuse_second_look(settings.to_dict(), look_again)
-        return self._certify(settings, self._load(settings), began)
-
-    @alone(new=True)
-    @stated
-    def _certify(self, settings: SegmentSettings, images: list[Loaded], began: float) -> SegmentationContent:
-        """The same of images that are loaded, by a call that began at this time."""
-        made = self._made(settings, images, began)
-        said = self._after_votes(settings)
-        facts = {**environment(), **made.facts, "plan": next(map(plan_digest, read_plans(self.folder)[-1:]), None)}
-        content = made.content(settings, facts, made.timings, said)
-        self.record_look(settings.to_dict(), settings.alpha, tau=settings.tau)
-        for sentence in said:
-            self.say(sentence)
-        for name, picture in made.pictures(settings):
-            with atomic_write(self.path(name)) as stream:
-                stream.write(picture)
-        self.write(SETTINGS, tomli_w.dumps({"segment": settings.to_dict()}))
-        self.write(RESULTS, made.table(settings))
-        facts |= {"timings": made.timings, "looks": self.looks(), "chosen_after_votes": said}
-        self.write(MANIFEST, json.dumps(facts, indent=1) + "\n")
-        image_page(content).write(self.path(REPORT))
-        return content
-
-    def rebuilt(self) -> dict[str, bytes]:
-        """The files that show results, by name, made again from votes, settings, images and network; nothing is written.
-
-        These are report.html, results.csv and the pictures. As long as nobody touched the run, the files have these very
-        bytes. Votes that are missing or damaged are taken again, in a copy.
-
-        Raises:
-            DataError: if settings, plan, manifest and votes contradict each other.
-        """
-        settings, manifest = SegmentSettings.from_dict(read_settings(self.path(SETTINGS))), self.manifest()
-        with TemporaryDirectory() as place:
-            copy = SegmentRun(Path(place) / "run", workers=self.workers)
-            shutil.copytree(self.path("votes"), copy.path("votes"))
-            for name in filter(lambda name: self.path(name).is_file(), (MODEL, PLAN)):
-                shutil.copyfile(self.path(name), copy.path(name))
-            made = copy._made(settings, copy._load(settings), time.perf_counter())
-            if read_plans(copy.folder) != read_plans(self.folder):
-                raise DataError(f"{self.path(SETTINGS)} asks for other votes than {PLAN} says; certify again")
-        self.refuse_other(**made.facts)
-        content = made.content(settings, manifest, manifest.get("timings", {}), self._after_votes(settings))
-        texts = {REPORT: image_page(content).html(), RESULTS: made.table(settings)}
-        return {name: text.encode() for name, text in texts.items()} | dict(made.pictures(settings))
-
-    def _after_votes(self, settings: SegmentSettings) -> list[str]:
-        """What was chosen otherwise than planned, or planned again, in sentences."""
-        plans = read_plans(self.folder)
-        return [*planned_again(plans), *chosen_after(plans[-1], image_choices(settings))] if plans else []
+    def _settings(self, values: Mapping[str, Any]) -> SegmentSettings:
+        return SegmentSettings.from_dict(values)
 
     def _made(self, settings: SegmentSettings, images: list[Loaded], began: float) -> "_Made":
         """Take or read the votes and certify them; a plan is written before the first final vote."""
         segmenter = network_of(settings, self.path(MODEL), self.progress, self.say)
-        model = ImageModel(segmenter.model, segmenter.model.classes)
+        _check_channels(segmenter, settings)
+        model = shown_model(segmenter, settings)
         images = [one._replace(truth=_truth(one, segmenter, settings.void)) for one in images]
         shown = {one.name: one.image for one in images}, {one.name: one.sigma for one in images}
         self._plans = commit(self.folder, image_plan(settings, *shown, model_fingerprint(segmenter.model)))
@@ -237,6 +168,10 @@ class _Made(NamedTuple):
         of = self.segmenter, settings, self.isotropic, self.match
         return report_content(shown, self.claims, *of, facts, timings, tuple(warnings))
 
+    def page(self, content: SegmentationContent) -> Page:
+        """The report."""
+        return image_page(content)
+
     def table(self, settings: SegmentSettings) -> str:
         """The content of results.csv."""
         return results_table(self.claims, settings, self.segmenter.model.classes, self.isotropic)
@@ -246,18 +181,39 @@ class _Made(NamedTuple):
         palette = self.segmenter.palette
         for one, found in zip(self.images, self.claims, strict=True):
             shown = {"prediction": None, "segcertify": found.kept}
-            norms = zip(settings.norms(), found.per_pixel, strict=True)
-            shown |= {f"certified-{norm:.3f}": mask for norm, mask in norms}
+            changes = zip(changes_of(settings), found.per_pixel, strict=True)
+            shown |= {f"certified-{_short(change)}": mask for change, mask in changes}
             drawn = {name: mask_picture(found.labels, palette, mask) for name, mask in shown.items()}
             drawn["overlay"] = overlay_picture(one.image, found.labels, palette, found.kept)
             for name, picture in drawn.items():
                 yield f"pictures/{one.name}/{name}.png", png(picture)
 
 
+def _short(change: Change) -> str:
+    """A change in the name of a picture."""
+    touched = [] if change.touched is None else [f"touched-{change.touched}"]
+    return "-".join(touched if change.norm is None else [f"{change.norm:.3f}", *touched])
+
+
+def shown_model(segmenter: Segmenter, settings: SegmentSettings) -> ImageModel:
+    """The network as votes of a run are taken: where pixels are marked, one that takes three channels does not see it."""
+    network: nn.Module = segmenter.model
+    if settings.chosen is not None and segmenter.model.channels == COLOURS:
+        network = Unmarked(network, COLOURS)
+    return ImageModel(network, segmenter.model.classes)
+
+
+def _check_channels(segmenter: Segmenter, settings: SegmentSettings) -> None:
+    """Refuse a network for other images, or one that looks for marks where nothing is marked."""
+    channels = segmenter.model.channels
+    if channels == COLOURS + 1 and settings.chosen is None and "marking" in segmenter.training:
+        raise InputError("the network was trained to see which pixels are noised; give --select or --ablate")
+    if channels != COLOURS and (channels != COLOURS + 1 or settings.chosen is None):
+        raise InputError(f"images have 3 channels, but the network takes {channels}")
+
+
 def _truth(one: Loaded, segmenter: Segmenter, void: tuple[int, ...]) -> Integers | None:
     """The mask with −1 for what says nothing: the void labels of the network, and those that were given."""
-    if segmenter.model.channels != 3:
-        raise InputError(f"images have 3 channels, but the network takes {segmenter.model.channels}")
     if one.truth is None:
         return None
     labels = void_labels((*void_labels(segmenter.ignore), *void))

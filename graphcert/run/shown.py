@@ -14,7 +14,7 @@ from graphcert.certificates.shown import Known
 from graphcert.collective.curve import SHIFT
 from graphcert.core.arguments import one_of
 from graphcert.core.arrays import Floats
-from graphcert.errors import InputError
+from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import CHANNELS
 from graphcert.report import ReportContent, collective_lines, summary_lines, write_report
 from graphcert.report.frame.wording import channel_words
@@ -44,6 +44,11 @@ def certificate_content(
     title: str | None = None,
 ) -> ReportContent:  # fmt: skip
     """What a report of a certificate shows; arguments and errors are those of `Certificate.report`."""
+    if certificate.rows is not None:
+        raise UnsupportedError(
+            "this page is about the nodes of one graph; `graphcert classify` writes one about inputs, and plot(…) draws "
+            "their curves"
+        )
     known: Known = certificate._known
     votes = known.votes if votes is None else votes
     if votes is None:

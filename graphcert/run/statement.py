@@ -26,7 +26,8 @@ TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:graphcert:run:1"
 _PIECE = 2**20
 _PLANNED = (
-    "data", "images", "split", "model", "factory", "sources", "weights", "seed", "samples", "pilot_samples", "scores",
+    "data", "images", "shapes", "split", "model", "factory", "sources", "weights", "seed", "samples", "pilot_samples",
+    "scores",
 )  # fmt: skip
 _FOUND = ("alpha", "method", "claims", "votes", "total_variation", "collective", "looks", "chosen_after_votes", "plan")
 

@@ -1,20 +1,29 @@
 """`verify`: whether a run folder says one thing, and what of it is proved, recomputed, or has to be believed."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from graphcert.core.arguments import whole
-from graphcert.errors import InputError
+from graphcert.errors import DataError, InputError
 from graphcert.run.images import SegmentRun
+from graphcert.run.inputs import SETTINGS
 from graphcert.run.nodes import Run
+from graphcert.run.outputs import OutputRun
+from graphcert.run.points import PointRun
+from graphcert.run.settings.typed import read_toml
 from graphcert.run.statement import STATEMENT
 from graphcert.run.verifying.comparing import settled
 from graphcert.run.verifying.folder import Inventory, check_statement
 from graphcert.run.verifying.graph_run import GraphChecks
 from graphcert.run.verifying.image_run import ImageChecks
+from graphcert.run.verifying.input_run import InputChecks
+from graphcert.run.verifying.output_run import OutputChecks
+from graphcert.run.verifying.point_run import PointChecks
 from graphcert.verification import Finding, Findings
+
+Checks = GraphChecks | InputChecks[Any, Any] | OutputChecks
 
 BELIEVED = (
     (
@@ -42,7 +51,8 @@ def verify(
     them; and some shards of votes, which nobody can know beforehand, are voted again bit for bit.
 
     Args:
-        run: the folder of a run over nodes (`graphcert certify`) or over images (`graphcert segment`).
+        run: the folder of a run over nodes (`graphcert certify`), images (`graphcert segment`), points (`graphcert points`),
+            or inputs with one label each (`graphcert classify`).
         resample: how many shards are voted again, all if there are fewer; with 0 the votes are believed.
         data_root: folder with data files, as for `load_dataset`.
         model: only if code of your own made the model: its name, package.module:function, which makes that code run.
@@ -60,23 +70,40 @@ def verify(
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder}; name the folder of a run")
     inventory = Inventory(folder)
-    if not inventory.has("config.toml") and not inventory.images:
+    if not inventory.has("config.toml") and not inventory.inputs:
         raise InputError(
             f"{folder} holds no run: neither config.toml nor settings.toml is there; name the folder of one"
         )
-    if inventory.images:
+    if inventory.inputs:
         if memory is not None:
-            raise InputError("memory bounds votes about graphs, and this is a run over images; leave it out")
-        checks: GraphChecks | ImageChecks = ImageChecks(
-            inventory, SegmentRun(folder, workers=workers, progress=progress), count
-        )
+            raise InputError(
+                "memory bounds votes about graphs, and this is a run over inputs such as images; leave it out"
+            )
+        made, checked = _INPUTS[_section(folder)]
+        checks: Checks = checked(inventory, made(folder, workers=workers, progress=progress), count)
     else:
         options: dict[str, Any] = {"data_root": data_root, "factory": model, "workers": workers, "memory": memory}
         checks = GraphChecks(inventory, Run(folder, **options, progress=progress), count)
     return Findings.of(str(folder), _found(inventory, checks))
 
 
-def _found(inventory: Inventory, checks: GraphChecks | ImageChecks) -> Iterator[Finding]:
+_INPUTS: dict[str, tuple[Callable[..., Any], Callable[..., Checks]]] = {
+    SegmentRun.section: (SegmentRun, ImageChecks), PointRun.section: (PointRun, PointChecks),
+    OutputRun.section: (OutputRun, OutputChecks),
+}  # fmt: skip
+"""By the section of settings.toml, what makes a run and what checks it."""
+
+
+def _section(folder: Path) -> str:
+    """The known section of settings.toml; that of images if there is none, which is then found to be damaged."""
+    try:
+        values = read_toml(folder / SETTINGS, f"there is no {SETTINGS}")
+    except DataError:
+        values = {}
+    return next(filter(_INPUTS.__contains__, values), SegmentRun.section)
+
+
+def _found(inventory: Inventory, checks: Checks) -> Iterator[Finding]:
     """All findings; a folder with anything but regular files is not read any further."""
     yield from settled("the folder", inventory.check)
     if inventory.odd:

@@ -17,6 +17,7 @@ from graphcert.sampling.edges import STRIP, adjacency, edge_marks, noisy_edges, 
 from graphcert.sampling.local_graph import SeenEdges
 from graphcert.sampling.rows import RowLayer, first_layer, noisy_rows
 from graphcert.sampling.selection import selection_of, show_selection, with_selection_column
+from graphcert.sampling.turns import TurnNoise
 from graphcert.sampling.versions import Layout, Versions
 
 _NO_LAYER: RowLayer = (np.empty(0, np.float32), np.empty((0, 0), np.float32))
@@ -55,10 +56,14 @@ class Sampler:
         self.nodes, self.width = features.rows, width
         self.views = Views.of(smoothing, self.nodes)
         laws, seen, block = self.views.feature_laws, self.views.feature_law, self.views.block
-        self.selection = selection_of(laws, seen, block)
+        self.selection = selection_of(laws, seen, block, smoothing.tiles)
         rows: list[Any] = [law.row for law in laws]
         element = rows[0].element
-        self._noise = DenseNoise.of(features, width, rows, seen, block) if element == "reals" else None
+        self._noise: DenseNoise | TurnNoise | None = None
+        if element == "reals":
+            self._noise = DenseNoise.of(features, width, rows, seen, block)
+        elif element == "turns":
+            self._noise = TurnNoise.of(features, width, rows[0])
         self._hidden = element == "rows"
         self.clean_features, self.clean_edges = features, edges
         self._rows = np.repeat(np.arange(self.nodes, dtype=np.int32), np.diff(edges.indptr))

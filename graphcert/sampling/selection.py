@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphcert.core.arrays import Mask
+from graphcert.core.arrays import Integers, Mask
 from graphcert.core.compiled import kernel
-from graphcert.noise import Interpreter, Law, SubsetAblation
+from graphcert.noise import Interpreter, Law, SubsetAblation, Tiles
 from graphcert.sampling import philox
 from graphcert.sampling.csr import CSR, Floats
 from graphcert.sampling.flips import bit_threshold, draw_bits
@@ -26,6 +26,7 @@ class Selection:
 
     `high`, `low` (L,) are 128 digits of each distinct probability, `level` (V, J) the place in these lists of the one with
     which a view selects the rows of a block; `block` is (N,), `threshold_error` bounds the total variation of one selection.
+    `tile` (N,) is the tile of every row, all of which are selected together; None if every row is selected on its own.
     """
 
     high: NDArray[np.uint64]
@@ -33,27 +34,37 @@ class Selection:
     level: NDArray[np.int64]
     block: NDArray[np.int64]
     threshold_error: float
+    tile: Integers | None = None
 
     @classmethod
-    def of(cls, selects: Sequence[float], view_law: NDArray[np.int64], block: NDArray[np.int64]) -> "Selection":
-        """From the probabilities of the laws of rows and the (V, J) index of each view's law."""
+    def of(
+        cls, selects: Sequence[float], view_law: NDArray[np.int64], block: NDArray[np.int64], tiles: Tiles | None = None
+    ) -> "Selection":
+        """From the probabilities of the laws of rows, the (V, J) index of each view's law, and what is drawn together."""
         distinct = sorted(set(selects))
         digits = [bit_threshold(select) for select in distinct]
         place = np.array([distinct.index(select) for select in selects], np.int64)
         high, low = (np.array([getattr(d, half) for d in digits], np.uint64) for half in ("high", "low"))
         # A probability of 1 leaves nothing to chance, whatever its digits are.
         error = max(0.0 if select == 1 else d.total_variation for select, d in zip(distinct, digits, strict=True))
-        return cls(high, low, place[view_law], block, error)
+        return cls(high, low, place[view_law], block, error, None if tiles is None else tiles.of_row)
+
+    @property
+    def drawn(self) -> int:
+        """How many numbers are drawn: one per row, or one per tile."""
+        return self.block.size if self.tile is None else int(self.tile[-1]) + 1
 
     def total_variation(self) -> float:
-        """Bound on the total-variation error of one sample: every node is selected once."""
-        return self.threshold_error * self.block.size
+        """Bound on the total-variation error of one sample: every node, or tile, is selected once."""
+        return self.threshold_error * self.drawn
 
     def rows(self, key: np.uint64, purpose: int, sample: int) -> Mask:
         """(V, N) the rows that every view of a sample noises."""
         stream = philox.stream_word(purpose, philox.SELECT)
-        chosen = np.empty((self.high.size, self.block.size), np.bool_)
+        chosen = np.empty((self.high.size, self.drawn), np.bool_)
         draw_selection(key, stream, sample, self.high, self.low, np.empty((1, 32), np.uint32), chosen)
+        if self.tile is not None:
+            chosen = np.ascontiguousarray(chosen[:, self.tile])
         if self.level.size == 1:
             return chosen
         return np.asarray(chosen[self.level[:, self.block], np.arange(self.block.size)])
@@ -90,12 +101,12 @@ def _kept_rows(law: SubsetAblation, nodes: int) -> SubsetSelection:
 
 
 def selection_of(
-    laws: Sequence[Law], view_law: NDArray[np.int64], block: NDArray[np.int64]
+    laws: Sequence[Law], view_law: NDArray[np.int64], block: NDArray[np.int64], tiles: Tiles | None = None
 ) -> Selection | SubsetSelection | None:
     """How the laws choose rows, view_law (V, J) being the index of each view's law; None where every row is noised."""
-    if laws[0].of_all_rows:
+    if laws[0].of_all_rows and laws[0].element == "rows":
         return subset_selection.of(laws[0])(laws[0], block.size)
-    return Selection.of([law.select for law in laws], view_law, block) if laws[0].selects else None
+    return Selection.of([law.select for law in laws], view_law, block, tiles) if laws[0].selects else None
 
 
 @kernel

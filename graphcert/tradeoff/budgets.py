@@ -1,6 +1,6 @@
 """The trade-offs of a whole budget under a smoothing scheme, and those of one allocation of it over the blocks."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from itertools import product
@@ -157,7 +157,7 @@ def selected_trade_offs(
         rows: (J,) changed rows per block.
     """
     blocks = views.feature_law.shape[1]
-    changed = _counts("rows", rows, blocks)
+    changed = rows_per_block(rows, blocks)
     bits = [_counts(axis, values, blocks) for axis, values in zip(AXES[:2], changes[:2], strict=True)]
     if ((sum(bits) > 0) & (changed == 0)).any():
         raise InputError("changed bits lie in changed rows; count at least one row in every block whose bits change")
@@ -165,9 +165,19 @@ def selected_trade_offs(
     found = []
     for low, law_of in zip(allocation_trade_offs(below, changes), views.feature_law, strict=True):
         selects = [views.feature_laws[law].select for law in law_of.tolist()]
-        shares = (1 - selection_mass(select, int(count)) for select, count in zip(selects, changed, strict=True))
-        found.append(with_disjoint_support(low, 1 - prod(shares, start=Fraction(1))))
+        found.append(with_disjoint_support(low, rows_mass(selects, changed.tolist())))
     return tuple(found)
+
+
+def rows_per_block(rows: ArrayLike, blocks: int) -> Integers:
+    """(J,) touched rows of each block; `InputError` unless they are whole numbers ≥ 0."""
+    return _counts("rows", rows, blocks)
+
+
+def rows_mass(selects: Sequence[float], rows: Sequence[int]) -> Fraction:
+    """δ = 1 − Π_j s_j^(r_j), the probability that some of r_j touched rows of each block is not selected."""
+    shares = (1 - selection_mass(select, count) for select, count in zip(selects, rows, strict=True))
+    return 1 - prod(shares, start=Fraction(1))
 
 
 def _parts(laws: tuple[BernoulliFlip, ...], law_of: Integers, add: Integers, delete: Integers) -> list[TradeOff]:

@@ -1,4 +1,4 @@
-"""What laws of real features have in common: trade-offs of a norm, and certified radii (theory, sections 5 and 6)."""
+"""What laws whose changes have a size have in common: trade-offs and certified radii (theory, sections 5 and 6)."""
 
 import math
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from graphcert.errors import UnsupportedError
-from graphcert.noise import Interpreter, RealLaw, Scheme
+from graphcert.noise import Interpreter, Law, RealLaw, Scheme
 from graphcert.noise.law import measured_laws
 from graphcert.tradeoff.base import (
     Floats,
@@ -34,11 +34,11 @@ radius_of_law: Interpreter[Radius] = Interpreter("radius")
 _HALVINGS = 40
 
 
-def real_trade_off(kind: type[RealLaw]) -> Callable[[OfShift], OfShift]:
-    """A decorator that registers the trade-off of a law of real features, as a function of the law and a norm > 0."""
+def real_trade_off(kind: type[Law]) -> Callable[[OfShift], OfShift]:
+    """A decorator that registers the trade-off of a law of real features or turns, from the law and a norm > 0."""
 
     def register(of_shift: OfShift) -> OfShift:
-        def answer(law: RealLaw, add: int, delete: int, nodes: int | None, shift: float | None) -> TradeOff:
+        def answer(law: Law, add: int, delete: int, nodes: int | None, shift: float | None) -> TradeOff:
             refuse_bits(law, add or delete)
             norm = checked_shift(shift)
             return of_shift(law, norm) if norm else IDENTITY
@@ -69,9 +69,14 @@ def certified_radius(smoothing: Scheme, p_lower: ArrayLike, p_other_upper: Array
     levels = smoothing.levels("features")
     worst = type(levels[0]).worst(levels)
     delta = selection_mass(worst.select, rows)
+    return radius_given(worst.row, p_lower, p_other_upper, delta)
+
+
+def radius_given(law: RealLaw, p_lower: ArrayLike, p_other_upper: ArrayLike | None, delta: Fraction) -> Floats:
+    """`certified_radius` under one law, given that some moved row is not selected with probability δ."""
     p = probabilities(p_lower)
     other = None if p_other_upper is None else probabilities(p_other_upper)
-    return (radius_of_law.get(worst.row) or searched_radius)(worst.row, p, other, delta)
+    return (radius_of_law.get(law) or searched_radius)(law, p, other, delta)
 
 
 def searched_radius(law: RealLaw, p_lower: Floats, p_other_upper: Floats | None, delta: Fraction) -> Floats:

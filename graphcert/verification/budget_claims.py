@@ -156,7 +156,9 @@ def check_radii(certificate: dict[str, Any], bounds: NodeBounds, views: Views) -
         raise DataError("radii are known under noise of real features only; certify again")
     for entry in radii:
         limit, nodes = stated.member(entry, "nodes", "a radius"), len(bounds.labels)
-        rows = nodes if limit is None else min(stated.whole(limit, "the limit of nodes of a radius", 1), nodes)
+        rows = (
+            views.rows if limit is None else min(stated.whole(limit, "the limit of nodes of a radius", 1), views.rows)
+        )
         claimed = stated.numbers(stated.member(entry, "radius", "a radius"), "the radii", (nodes,), np.finfo(float).max)
         wrong = unproved_radii(claimed, bounds, views, rows)
         scope = "" if limit is None else f" in at most {rows:,} nodes"

@@ -33,6 +33,8 @@ def check_certificate(certificate: dict[str, Any], votes: StoredVotes, graph: Pl
     """
     yield from check_votes(votes)
     try:
+        if votes.rows is not None:
+            raise DataError("the votes are about inputs with rows of their own, and not about the nodes of a graph")
         levels = read_levels(certificate, len(votes.counts))
         bounds = bounds_at(levels, votes)
         yield from _check_scope(certificate, votes, graph, levels)

@@ -11,7 +11,7 @@ from graphcert.errors import UnsupportedError
 from graphcert.verification.node_bounds import NodeBounds
 from graphcert.verification.prices import HalfSpaces, scaled_down, scaled_up
 from graphcert.verification.real_laws import survives_shift
-from graphcert.verification.schemes import REAL, read_scheme
+from graphcert.verification.schemes import OF_ALL_ROWS, REAL, read_scheme
 
 SHIFT = "feature_shift"
 """The axis of budgets that are a norm of the change of all features."""
@@ -32,7 +32,7 @@ def norm_half_spaces(scheme: dict[str, Any], bounds: NodeBounds) -> tuple[HalfSp
     """
     views = read_scheme(scheme, bounds.labels.size)
     kind = views.features[0].kind
-    if kind not in REAL or any(law.select != 1 for law in views.features):
+    if kind not in REAL or kind in OF_ALL_ROWS or any(law.select != 1 for law in views.features):
         raise UnsupportedError("half-spaces of a norm are checked under noise of real features of every row")
     squared = kind == "gaussian"
     power = 2 if squared else 1

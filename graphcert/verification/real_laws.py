@@ -1,4 +1,4 @@
-"""What survives a shift of real features under Gaussian, uniform or Laplace noise, proved (theory, sections 5 and 6)."""
+"""What survives a shift under noise of real features or random turns, proved (theory, sections 5, 6 and 13)."""
 
 import math
 from fractions import Fraction
@@ -18,18 +18,19 @@ def survives_shift(
     """Whether a label is proved to survive every shift of at most a norm: > 1/2, or > every other class, under P'.
 
     Args:
-        kind: "gaussian" (ℓ2 norm), "uniform" or "laplace" (ℓ1 norm).
+        kind: "gaussian" (ℓ2 norm), "uniform" or "laplace" (ℓ1 norm), "turn" (the angle) or "rotation" (‖R − I‖).
         scale: σ, λ or the scale of Laplace noise, the smallest one if there are several.
         shift: the norm, > 0.
         delta: the probability that some moved row is not noised, and shows itself.
         label: a lower bound of the label's probability.
         other: an upper bound of every other class's, None for the binary rule.
     """
-    low = 1 - _upper(kind, scale, shift, delta, 1 - label)
-    return 2 * low > 1 or (other is not None and low > _upper(kind, scale, shift, delta, other))
+    shift = min(shift, _FARTHEST.get(kind, shift))
+    low = 1 - shifted_upper(kind, scale, shift, delta, 1 - label)
+    return 2 * low > 1 or (other is not None and low > shifted_upper(kind, scale, shift, delta, other))
 
 
-def _upper(kind: str, scale: Fraction, shift: Fraction, delta: Fraction, q: Fraction) -> Fraction:
+def shifted_upper(kind: str, scale: Fraction, shift: Fraction, delta: Fraction, q: Fraction) -> Fraction:
     """An upper bound of the P'-mass of an event of P-mass q: all of δ, and the most of what both laws show."""
     if q + delta >= 1:
         return Fraction(1)
@@ -66,4 +67,9 @@ def _laplace(distance: Fraction, q: Fraction) -> Fraction:
     return min(pieces)
 
 
-_UPPER = {"gaussian": _gaussian, "uniform": _uniform, "laplace": _laplace}
+_UPPER = {
+    "gaussian": _gaussian, "uniform": _uniform, "laplace": _laplace, "rotation": _gaussian, "turn": _gaussian,
+}  # fmt: skip
+
+_FARTHEST = {"rotation": Fraction(2828427124746191, 10**15), "turn": Fraction(3141592653589794, 10**15)}
+"""The size of a turn by 180°, rounded up: 2√2 and π. No turn is larger."""

@@ -26,7 +26,7 @@ MOST_BYTES = 2**31
 
 _DEEPEST = 64
 _HEADER = 2**14
-_VOTES_FORMAT = 1
+_VOTES_FORMAT, _FORMAT_OF_INPUTS = 1, 2
 _SCORES = ("pilot_sums", "sums", "squares", "histogram", "margins")
 
 
@@ -43,6 +43,7 @@ class StoredVotes(NamedTuple):
         independent: whether it is stated that pilot and final samples were drawn apart although all counts agree.
         looks: pairs of a number of samples, ascending, and its share of a node's level; a node stopped at one of them. None
             if every node has all samples.
+        rows: (N,) how many rows each of N inputs has, the outputs being one label of each; None for the nodes of a graph.
     """
 
     pilot_counts: Integers
@@ -54,6 +55,7 @@ class StoredVotes(NamedTuple):
     has_scores: bool
     independent: bool = False
     looks: tuple[tuple[int, Fraction], ...] | None = None
+    rows: Integers | None = None
 
     @property
     def samples(self) -> int:
@@ -221,7 +223,10 @@ def read_votes(path: Path) -> StoredVotes:
     names = ("pilot_counts", "counts", *(_SCORES if "scores" in description else ()))
     scheme, manifest = description.get("smoothing"), description.get("manifest")
     distance, independent = description.get("total_variation"), description.get("independent", False)
-    if description.get("format") != _VOTES_FORMAT or not {"pilot_counts", "counts"} <= set(arrays) <= set(names):
+    of_inputs = description.get("format") == _FORMAT_OF_INPUTS
+    names += ("rows",) * of_inputs
+    wanted = {"pilot_counts", "counts", *(("rows",) * of_inputs)}
+    if description.get("format") not in (_VOTES_FORMAT, _FORMAT_OF_INPUTS) or not wanted <= set(arrays) <= set(names):
         raise DataError(wrong)
     if not isinstance(scheme, dict) or not isinstance(manifest, dict) or type(independent) is not bool:
         raise DataError(wrong)
@@ -232,11 +237,14 @@ def read_votes(path: Path) -> StoredVotes:
         raise DataError(wrong)
     if min(counts.min(), pilot.min()) < 0 or max(counts.max(), pilot.max()) > 2**53 // counts.shape[1]:
         raise DataError(wrong)
+    rows = arrays.get("rows")
+    if rows is not None and (rows.shape != counts.shape[:1] or rows.min() < 1):
+        raise DataError(wrong)
     kept = ("format", "smoothing", "total_variation", "scores", "looks")
     digest = sealed(canonical({name: description[name] for name in kept if name in description}), arrays)
     has_scores = "scores" in description
     looks = _looks(description["looks"], path) if "looks" in description else None
-    return StoredVotes(pilot, counts, scheme, float(distance), manifest, digest, has_scores, independent, looks)
+    return StoredVotes(pilot, counts, scheme, float(distance), manifest, digest, has_scores, independent, looks, rows)
 
 
 def _looks(stated: Any, path: Path) -> tuple[tuple[int, Fraction], ...]:

@@ -17,10 +17,12 @@ Integers = NDArray[np.int64]
 
 _NUMBERS = {
     "": ("add", "delete"), "gaussian": ("sigma",), "uniform": ("half_width",), "laplace": ("scale",), "ablation": (),
-    "subset ablation": ("kept", "elements"),
+    "subset ablation": ("kept", "elements"), "rotation": ("sigma",),
 }  # fmt: skip
-REAL = ("gaussian", "uniform", "laplace")
-"""The laws of real features."""
+REAL = ("gaussian", "uniform", "laplace", "rotation", "turn")
+"""The laws of real features, and those of turns, in space and about an axis: a change has a size."""
+OF_ALL_ROWS = ("subset ablation", "rotation", "turn")
+"""The laws of all rows together, without levels or selection."""
 
 
 class Law(NamedTuple):
@@ -57,6 +59,7 @@ class Views(NamedTuple):
         edge_law: (G, J, J) which law of `edges` it sees between two blocks, symmetric.
         reweighted: whether deleted edges can only come back with another weight than their own.
         directed: whether every direction of an edge is one of its own.
+        rows: how many there are of what a limit of touched nodes counts: nodes, or tiles of pixels selected together.
     """
 
     group: Integers
@@ -66,6 +69,7 @@ class Views(NamedTuple):
     edge_law: Integers
     reweighted: bool
     directed: bool
+    rows: int
 
     def smooths(self, channel: str) -> bool:
         """Whether anything of "features" or "edges" is hidden by noise."""
@@ -80,7 +84,7 @@ def dominates(law: Law, weak: Law) -> bool:
     """
     if law.kind != weak.kind or law.select > weak.select:
         return False
-    if law.kind in REAL:
+    if law.kind in REAL and law.kind not in OF_ALL_ROWS:
         return law.numbers[0] <= weak.numbers[0]
     if law.kind != "flips":
         return law.numbers == weak.numbers
@@ -120,9 +124,11 @@ def read_scheme(description: dict[str, Any], nodes: int) -> Views:
 
 
 def _read(description: dict[str, Any], nodes: int) -> Views:
-    lower, selects = description, [1.0]
+    lower, selects, rows = description, [1.0], nodes
     if "lower" in description:
-        _only(description, {"select", "lower"})
+        _only(description, {"select", "lower", "tiles"})
+        if "tiles" in description:
+            rows = _tiles(description["tiles"], nodes)
         lower, select = description["lower"], description["select"]
         selects = select if isinstance(select, list) else [select]
     _only(lower, {"features", "edges", "partition", "directed", "added_weight", "added_attr", "edge_values"})
@@ -130,11 +136,13 @@ def _read(description: dict[str, Any], nodes: int) -> Views:
     edges = [_law(law, nodes) for law in _levels(lower.get("edges"))]
     if any(law.kind != "flips" for law in edges) or len({law.kind for law in features}) > 1:
         raise ValueError("the levels of a channel are laws of different kinds, or edges carry other noise than flips")
-    if len(selects) not in (1, len(features)):
-        raise ValueError("select does not match the levels of the features")
+    if len(features) > 1 and features[0].kind in OF_ALL_ROWS:
+        raise ValueError("a law of all rows together has levels")
+    if len(selects) not in (1, len(features)) or ("tiles" in description and len(selects) > 1):
+        raise ValueError("select does not match the levels of the features, or is several for tiles")
     if "lower" in description:
-        if not features or features[0].kind == "subset ablation":
-            raise ValueError("rows are selected for no noise, or for noise that selects them itself")
+        if not features or features[0].kind in OF_ALL_ROWS:
+            raise ValueError("rows are selected for no noise, or for noise of all rows together")
         selected = selects if len(selects) > 1 else selects * len(features)
         features = [law._replace(select=_probability(s)) for law, s in zip(features, selected, strict=True)]
         if any(law.select == 0 for law in features):
@@ -144,7 +152,16 @@ def _read(description: dict[str, Any], nodes: int) -> Views:
         raise ValueError("directed or edge_values is none that is known")
     return _views(
         features or [CLEAN], edges or [CLEAN], lower.get("partition"), nodes, own, lower.get("directed", False)
-    )
+    )._replace(rows=rows)
+
+
+def _tiles(described: Any, nodes: int) -> int:
+    """How many tiles of size × size an image of so many pixels has."""
+    _only(described, {"height", "width", "size"})
+    height, width, size = (described[name] for name in ("height", "width", "size"))
+    if any(type(number) is not int or number < 1 for number in (height, width, size)) or height * width != nodes:
+        raise ValueError("the tiles are not those of an image of so many pixels")
+    return -(-int(height) // int(size)) * -(-int(width) // int(size))
 
 
 def _views(
@@ -166,7 +183,7 @@ def _views(
         np.array([known.index(laws[level * len(laws) // clusters]) for level in range(clusters)])
         for laws, known in zip((features, edges), distinct, strict=True)
     )
-    return Views(group, distinct[0], distinct[1], feature_of[rank], edge_of[larger], reweighted, directed)
+    return Views(group, distinct[0], distinct[1], feature_of[rank], edge_of[larger], reweighted, directed, nodes)
 
 
 def _ranks(partition: dict[str, Any], nodes: int) -> tuple[Integers, Integers]:
@@ -198,7 +215,8 @@ def _law(described: dict[str, Any], nodes: int) -> Law:
             f"nothing is proved independently about the law {name!r:.60}; what it claims is recomputed"
         )
     names = _NUMBERS[name]
-    _only(described, {"law", *names, *(("lattice",) if name in REAL else ())})
+    further = {"rotation": ("axis",)}.get(name, ("lattice",) if name in REAL else ())
+    _only(described, {"law", *names, *further})
     if name == "subset ablation":
         kept, elements = described["kept"], described.get("elements", nodes)
         if type(kept) is not int or type(elements) is not int or not 0 <= kept <= elements or elements != nodes:
@@ -207,7 +225,15 @@ def _law(described: dict[str, Any], nodes: int) -> Law:
     numbers = tuple(_number(described[key]) for key in names)
     if any(number <= 0 if name in REAL else not 0 <= number <= 1 for number in numbers):
         raise ValueError("a probability or scale is outside its domain")
+    if described.get("axis") is not None:
+        _check_axis(described["axis"])
+        return Law("turn", numbers)
     return Law(name or "flips", numbers)
+
+
+def _check_axis(axis: Any) -> None:
+    if axis not in ("x", "y", "z") and (not isinstance(axis, list) or len(axis) != 3 or not any(map(_number, axis))):
+        raise ValueError("an axis is neither x, y or z nor three numbers that are not all 0")
 
 
 def _probability(value: Any) -> Fraction:

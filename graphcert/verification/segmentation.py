@@ -10,16 +10,18 @@ from numpy.typing import NDArray
 from graphcert.errors import DataError, UnsupportedError
 from graphcert.verification import stated
 from graphcert.verification.binomials import Tails
-from graphcert.verification.enclosures import normal_bounds
+from graphcert.verification.enclosures import normal_bounds, power_down
 from graphcert.verification.findings import Finding
 from graphcert.verification.node_bounds import Levels, NodeBounds, bounds_at
 from graphcert.verification.node_claims import check_votes
-from graphcert.verification.real_laws import quantile_above
+from graphcert.verification.real_laws import quantile_above, shifted_upper, survives_shift
 from graphcert.verification.run_files import StoredVotes
 from graphcert.verification.schemes import read_scheme
 
 RESULTS = "results.csv"
 _SETTINGS = "settings.toml"
+_KINDS = ("gaussian", "turn", "rotation")
+"""Noise under which what survives a shift is decided by that of one Gaussian number."""
 
 
 class _Test(NamedTuple):
@@ -31,26 +33,42 @@ class _Test(NamedTuple):
     stepwise: bool
 
 
+class _Noise(NamedTuple):
+    """The smallest standard deviation, None where selected pixels are hidden; and the rarest selection, None without."""
+
+    deviation: Fraction | None
+    select: Fraction | None
+
+
+class _Change(NamedTuple):
+    """What a row is about: a norm, None where pixels change at will, and the mass δ with which touched ones are seen."""
+
+    norm: Fraction | None
+    delta: Fraction
+    words: str
+
+
 def check_segmentation(
-    settings: Mapping[str, Any], votes: StoredVotes, rows: Sequence[Mapping[str, Any]]
+    settings: Mapping[str, Any], votes: StoredVotes, rows: Sequence[Mapping[str, Any]], elements: str = "pixels"
 ) -> Iterator[Finding]:
-    """The rows of results.csv about one image: no more pixels may be claimed than the slow path proves.
+    """The rows of results.csv about one input: no more of its elements may be claimed than the slow path proves.
 
     Accuracies and what is certified together are not looked at.
 
     Args:
-        settings: those of the run, section "segment" of settings.toml.
-        votes: of the image, one node per pixel.
+        settings: those of the run, the only section of settings.toml.
+        votes: of the input, one node per element.
         rows: the rows, as `csv.DictReader` gives them.
+        elements: what the elements are called, in rows too.
     """
     yield from check_votes(votes)
     try:
         if settings.get("elasticity") is not None:
             raise UnsupportedError("noise that depends on the image is not covered independently; it is recomputed")
-        test, deviation = _read_test(settings), _deviation(votes)
+        test, noise = _read_test(settings), _noise(votes)
         bounds = bounds_at(_all_pixels(test, votes), votes)
         for row in rows:
-            yield _check_row(row, test, deviation, votes, bounds)
+            yield _check_row(row, test, noise, votes, bounds, elements)
     except DataError as error:
         yield Finding("contradiction", RESULTS, str(error))
     except UnsupportedError as error:
@@ -67,12 +85,18 @@ def _read_test(settings: Mapping[str, Any]) -> _Test:
     return _Test(Fraction(tau), Fraction(alpha), errors, method == "holm")
 
 
-def _deviation(votes: StoredVotes) -> Fraction:
-    """The smallest standard deviation of the noise."""
+def _noise(votes: StoredVotes) -> _Noise:
+    """The smallest standard deviation and the rarest selection."""
     views = read_scheme(votes.scheme, len(votes.counts))
-    if views.features[0].kind != "gaussian" or views.features[0].select != 1:
-        raise DataError("the votes of an image were taken under other noise than Gaussian; restore them")
-    return min(law.numbers[0] for law in views.features)
+    kind, select = views.features[0].kind, min(law.select for law in views.features)
+    chosen = "lower" in votes.scheme
+    if kind == "ablation" and chosen:
+        return _Noise(None, select)
+    if kind not in _KINDS:
+        raise DataError(
+            "the votes of an input were taken under other noise than Gaussian, turns or ablation; restore them"
+        )
+    return _Noise(min(law.numbers[0] for law in views.features), select if chosen else None)
 
 
 def _all_pixels(test: _Test, votes: StoredVotes) -> Levels:
@@ -85,26 +109,51 @@ def _all_pixels(test: _Test, votes: StoredVotes) -> Levels:
 
 
 def _check_row(
-    row: Mapping[str, Any], test: _Test, deviation: Fraction, votes: StoredVotes, bounds: NodeBounds
+    row: Mapping[str, Any], test: _Test, noise: _Noise, votes: StoredVotes, bounds: NodeBounds, elements: str
 ) -> Finding:
-    sigma, budget, share = (_number(row, name) for name in ("sigma", "budget", "certified"))
-    pixels, claim = len(votes.counts), row.get("claim")
-    if sigma != deviation or _number(row, "pixels") != pixels:
-        raise DataError(f"a row is about other noise or {row.get('pixels')} pixels; the votes are about {pixels:,}")
+    count, claim, share = len(votes.counts), row.get("claim"), _number(row, "certified")
+    sigma = None if noise.deviation is None and not row.get("sigma") else _number(row, "sigma")
+    if sigma != noise.deviation or _number(row, elements) != count:
+        raise DataError(f"a row is about other noise or {row.get(elements)} {elements}; the votes are about {count:,}")
+    change = _change(row, noise)
     if claim == "segcertify":
-        # Φ(R/σ) ≤ τ says R ≤ σΦ⁻¹(τ).
-        if budget and normal_bounds(Fraction(budget) / deviation)[1] > test.tau:
-            return Finding("contradiction", RESULTS, f"the radius {budget} is above σΦ⁻¹(τ), which SegCertify proves")
-        proved, words = _rejected(test, votes), f"SegCertify at tau = {float(test.tau):g} up to a norm of {budget:.6g}"
+        proved, words = _rejected(test, votes), f"SegCertify at tau = {float(test.tau):g} {change.words}"
+        if not _keeps(test.tau, noise, change):
+            if noise.select is None:
+                return Finding(
+                    "contradiction", RESULTS, f"the radius {row['budget']} is above σΦ⁻¹(τ), which SegCertify proves"
+                )
+            proved = 0
     elif claim == "simultaneous":
-        proved, words = (
-            _survivors(bounds, Fraction(budget) / deviation),
-            f"all pixels at once at a norm of {budget:.6g}",
-        )
+        proved, words = _survivors(bounds, noise, change), f"all {elements} at once {change.words}"
     else:
         raise DataError(f"a row claims {claim!s:.40}, which is none of segcertify and simultaneous; certify again")
-    found = f"{words}: {share * pixels:,.10g} of {pixels:,} pixels are claimed, {proved:,} are proved"
-    return Finding("contradiction" if share > proved / pixels else "proved", RESULTS, found)
+    found = f"{words}: {share * count:,.10g} of {count:,} {elements} are claimed, {proved:,} are proved"
+    return Finding("contradiction" if share > proved / count else "proved", RESULTS, found)
+
+
+def _change(row: Mapping[str, Any], noise: _Noise) -> _Change:
+    if noise.select is None:
+        budget = _number(row, "budget")
+        return _Change(Fraction(budget), Fraction(0), f"up to a norm of {budget:.6g}")
+    touched = _number(row, "touched")
+    if not touched.is_integer():
+        raise DataError(f"a row of {RESULTS} counts {touched} touched pixels, which is no whole number; certify again")
+    delta, scope = 1 - power_down(noise.select, int(touched)), f"in at most {int(touched):,} touched"
+    if noise.deviation is None:
+        return _Change(None, delta, f"at will {scope}")
+    budget = _number(row, "budget")
+    # Where nothing moves, nothing shows itself.
+    return _Change(Fraction(budget), delta if budget else Fraction(0), f"up to a norm of {budget:.6g} {scope}")
+
+
+def _keeps(tau: Fraction, noise: _Noise, change: _Change) -> bool:
+    """Whether a label of a probability above τ ≥ 1/2 survives."""
+    if change.norm is None or noise.deviation is None:
+        return 2 * (tau - change.delta) >= 1
+    if noise.select is None:  # Φ(R/σ) ≤ τ says R ≤ σΦ⁻¹(τ).
+        return not change.norm or normal_bounds(change.norm / noise.deviation)[1] <= tau
+    return not change.norm or survives_shift("gaussian", noise.deviation, change.norm, change.delta, tau, None)
 
 
 def _number(row: Mapping[str, Any], name: str) -> float:
@@ -133,7 +182,37 @@ def _rejected(test: _Test, votes: StoredVotes) -> int:
     return done
 
 
-def _survivors(bounds: NodeBounds, distance: Fraction) -> int:
+def _survivors(bounds: NodeBounds, noise: _Noise, change: _Change) -> int:
+    """How many labels survive a change."""
+    if change.norm is None or noise.deviation is None or (change.norm and noise.select is not None):
+        return _survivors_of_selection(bounds, noise, change)
+    return _survivors_of_shift(bounds, change.norm / noise.deviation)
+
+
+def _survivors_of_selection(bounds: NodeBounds, noise: _Noise, change: _Change) -> int:
+    """The same where pixels are selected: lower(pA) > 1/2, or lower(pA) > upper(pB), both rounded towards "not"."""
+
+    def upper(masses: NDArray[np.float64]) -> NDArray[np.float64]:
+        distinct, place = np.unique(masses, return_inverse=True)
+        reached = [float(_reached(Fraction(mass), noise, change)) for mass in distinct.tolist()]
+        return np.asarray(np.nextafter(np.array(reached), 2.0)[place])
+
+    everything_else = np.minimum(np.nextafter(1.0 - bounds.p_lower, 2.0), 1.0)
+    lower = np.nextafter(1.0 - upper(everything_else), -1.0)
+    kept = lower > 0.5
+    if bounds.rivals is not None:
+        kept |= lower > upper(bounds.rivals)
+    return int(kept.sum())
+
+
+def _reached(mass: Fraction, noise: _Noise, change: _Change) -> Fraction:
+    """The most that an event of so much mass has after the change."""
+    if change.norm is None or noise.deviation is None:
+        return min(mass + change.delta, Fraction(1))
+    return shifted_upper("gaussian", noise.deviation, change.norm, change.delta, mass)
+
+
+def _survivors_of_shift(bounds: NodeBounds, distance: Fraction) -> int:
     """How many labels survive a shift of so many deviations: Φ⁻¹(pA) > μ, or Φ⁻¹(pA) − Φ⁻¹(pB) > 2μ."""
     label = -_quantiles(1.0 - bounds.p_lower)  # exact where p_lower ≥ 1/2; below, one rounding up
     limit = np.nextafter(float(distance), np.inf)

@@ -21,7 +21,9 @@ from graphcert.noise import Scheme, as_scheme, smoothing_from_dict
 from graphcert.statistics import Looks
 from graphcert.votes import BINS, UNIT, Scores
 
-_FORMAT = 1
+_FORMAT, _FORMAT_OF_INPUTS = 1, 2
+"""Of votes of nodes, and of votes of inputs with rows of their own."""
+_MOST_ROWS = 2**31
 _COUNTS = ("pilot_counts", "counts")
 _SCORES = ("pilot_sums", "sums", "squares", "histogram")
 _FINGERPRINT = re.compile("[0-9a-f]{64}")
@@ -31,6 +33,8 @@ _QUANTISATION = {"unit": UNIT, "bins": BINS}
 @dataclass(frozen=True, eq=False)
 class Votes:
     """How often each node was given each class under noise: the pilot votes choose the label, the others bound it.
+
+    With `rows` the outputs are no nodes: each of N inputs, an image, a cloud of points or a whole graph, has one label.
 
     The arrays are copied and read-only. Pilot and final samples must be independent of each other, and the samples of a
     node independent and identically distributed (theory section 10). The same votes given twice are refused (theory
@@ -47,6 +51,9 @@ class Votes:
             `smoothing`; certificates charge it to the adversary.
         scores: statistics of the class scores in the same samples, or None. They belong to another classifier, the
             mean score, with labels of its own.
+        rows: how many rows each of N inputs has, as one whole number or as (N,) of them: the pixels of an image, the points
+            of a cloud, the nodes of a graph. They are what noise selects and what budgets of `nodes` count, and each input
+            is changed by itself. None if the outputs are the nodes of one graph, which are its rows too. Kept as (N,).
         looks: at which numbers of samples a node could stop, and what each look has of its level, fixed before the first
             final sample; None if every node has all samples. Votes with scores have no looks.
         manifest: provenance (seed, versions, hashes of data and model), as JSON values. "data" is the fingerprint of the
@@ -63,6 +70,7 @@ class Votes:
     smoothing: Scheme
     total_variation: float = field(default=0.0, kw_only=True)
     scores: Scores | None = field(default=None, kw_only=True)
+    rows: Counts | None = field(default=None, kw_only=True)
     looks: Looks | None = field(default=None, kw_only=True)
     manifest: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
     independent: bool = field(default=False, kw_only=True)
@@ -80,7 +88,9 @@ class Votes:
                     f"{self.pilot_counts.shape} and {self.counts.shape}"
                 )
             object.__setattr__(self, "smoothing", as_scheme(self.smoothing))
-            self.smoothing.check_nodes(self.counts.shape[0])
+            if self.rows is not None:
+                object.__setattr__(self, "rows", checked_rows(self.rows, self.nodes))
+            self.smoothing.check_outputs(self.nodes, self.rows)
             refuse_the_same_votes(*given, self.independent)
             object.__setattr__(self, "total_variation", half_open("total_variation", self.total_variation, 0, 1))
         except InputError as error:
@@ -101,6 +111,8 @@ class Votes:
             raise VotesError(
                 f"Votes(scores=…) takes Scores, as sample_votes(…, scores=True) takes them, got {scores!r}"
             )
+        if self.rows is not None:
+            raise VotesError("scores are kept of the nodes of one graph; leave rows or scores out")
         if self.looks is not None:
             raise VotesError("scores need the same samples for every node, so votes with looks have none")
         expected, found = ((part.nodes, part.classes, part.samples) for part in (self, scores))
@@ -114,7 +126,7 @@ class Votes:
 
     @property
     def nodes(self) -> int:
-        """Number of nodes N."""
+        """Number of nodes N, or of inputs."""
         return int(self.counts.shape[0])
 
     @property
@@ -149,7 +161,7 @@ class Votes:
 
     @cached_property
     def digest(self) -> str:
-        """Sha256 of counts, smoothing, total variation, looks and scores; the manifest is not part of it."""
+        """Sha256 of counts, rows, smoothing, total variation, looks and scores; the manifest is not part of it."""
         return seal(to_json(self._description()), self._arrays())
 
     @property
@@ -195,13 +207,16 @@ class Votes:
         remedy = "write one with Votes.save or `graphcert sample`"
         description, arrays = read_sealed(Path(path), "file of votes", None, remedy)
         with damage_refused(f"{path} is not a file of votes", remedy):
-            if description["format"] != _FORMAT:
-                raise DataError(f"{path} has format {description['format']} of votes; this version reads {_FORMAT}")
+            stated = description["format"]
+            if stated not in (_FORMAT, _FORMAT_OF_INPUTS) or (stated == _FORMAT_OF_INPUTS) != ("rows" in arrays):
+                raise DataError(
+                    f"{path} has format {stated} of votes; this version reads {_FORMAT} and {_FORMAT_OF_INPUTS}"
+                )
             votes = cls(
                 arrays["pilot_counts"], arrays["counts"], smoothing_from_dict(description["smoothing"]),
                 total_variation=description["total_variation"], scores=_stored_scores(description, arrays),
                 manifest=_plain_object(description["manifest"]), independent=description.get("independent", False),
-                looks=Looks(**description["looks"]) if "looks" in description else None,
+                looks=Looks(**description["looks"]) if "looks" in description else None, rows=arrays.get("rows"),
             )  # fmt: skip
         stored = votes.smoothing
         if smoothing is not None and as_scheme(smoothing).on_graph(stored.directed, stored.edge_values) != stored:
@@ -209,12 +224,15 @@ class Votes:
         return votes
 
     def _description(self) -> dict[str, Any]:
-        described = {"format": _FORMAT, "smoothing": self.smoothing.to_dict(), "total_variation": self.total_variation}
+        form = _FORMAT if self.rows is None else _FORMAT_OF_INPUTS
+        described = {"format": form, "smoothing": self.smoothing.to_dict(), "total_variation": self.total_variation}
         described |= {} if self.looks is None else {"looks": self.looks.to_dict()}
         return described if self.scores is None else {**described, "scores": _QUANTISATION}
 
     def _arrays(self) -> dict[str, Counts]:
-        counts = {name: getattr(self, name) for name in _COUNTS}
+        counts: dict[str, Counts] = {name: getattr(self, name) for name in _COUNTS}
+        if self.rows is not None:
+            counts["rows"] = self.rows
         return counts if self.scores is None else counts | self.scores.arrays()
 
 
@@ -251,6 +269,21 @@ def _stored_scores(description: Mapping[str, Any], arrays: Mapping[str, NDArray[
     if description["scores"] != _QUANTISATION:
         raise ValueError(f"its scores are quantised as {description['scores']}, this version reads {_QUANTISATION}")
     return Scores(**{name: arrays[name] for name in _SCORES}, margins=arrays.get("margins"))
+
+
+def checked_rows(rows: ArrayLike, inputs: int) -> Counts:
+    """(N,) how many rows each of N inputs has, from one number for all or from one each.
+
+    Raises `InputError` unless they are whole numbers from 1 to 2³¹.
+    """
+    given = np.asarray(rows)
+    if given.shape not in ((), (inputs,)) or not np.issubdtype(given.dtype, np.integer):
+        raise InputError(
+            f"rows takes one whole number, or one per input, {inputs} in all; got {given.dtype} of the shape {given.shape}"
+        )
+    if not (given >= 1).all() or not (given <= _MOST_ROWS).all():
+        raise InputError(f"rows must be whole numbers from 1 to {_MOST_ROWS:,}, got {given.min()} to {given.max()}")
+    return read_only(np.array(np.broadcast_to(given, (inputs,)), np.int64))
 
 
 def checked_counts(

@@ -77,9 +77,13 @@ class Counter:
 
     def only(self, members: Integers) -> "Counter":
         """See `Counting.only`."""
-        twin = copy.copy(self)
         first = self.paths[0].only(members)
-        twin.paths = [first, *(first.fork() for _ in self.paths[1:])]
+        return self.over([first, *(first.fork() for _ in self.paths[1:])])
+
+    def over(self, paths: Sequence[Path]) -> "Counter":
+        """The same counting by other paths, one per thread."""
+        twin = copy.copy(self)
+        twin.paths = [*paths]
         return twin
 
     def count(self, purpose: int, start: int, stop: int, tick: Tick, tally: Callable[[], VoteTally]) -> Sums:
@@ -167,7 +171,7 @@ def take_votes(
     counter = crew or Counter(path, processors() if workers is None else workers, batch_size)
     shape, title = (problem.nodes, path.classes), progress if isinstance(progress, str) else "voting"
     with tqdm(total=pilot_samples + samples, unit=" samples", disable=not progress, desc=title) as bar:
-        run = partial(_count, counter, shard_samples or shard_size(problem.nodes), bar, folder, tuple(plans))
+        run = partial(counted_sums, counter, shard_samples or shard_size(problem.nodes), bar, folder, tuple(plans))
         if schedule is not None:
             pilot = run("pilot", pilot_samples, identity, partial(no_votes, *shape))
             law = problem.sampler.smoothing, problem.sampler.total_variation
@@ -200,12 +204,15 @@ def take_votes(
     )  # fmt: skip
 
 
-def _count(
+def counted_sums(
     counter: Counting, shard: int, bar: "tqdm[Any]", folder: FilePath | None, plans: tuple[str, ...],
     purpose: str, samples: int, identity: dict[str, Any], tally: Callable[[], VoteTally], first: int = 0,
     members: Mask | None = None,
 ) -> Sums:  # fmt: skip
-    """All sums of one purpose over the samples from `first` on, from the store in `folder` where it has them."""
+    """All sums of one purpose over the samples from `first` on, from the store in `folder` where it has them.
+
+    `shard` is the number of samples per shard, and `bar` shows how many there are; the rest is as in `take_votes`.
+    """
     store = None if folder is None else ShardStore(folder, identity | members_identity(members), plans)
     counter = counter if members is None else counter.only(np.flatnonzero(members))
     total, missing = tally().sums, []

@@ -139,9 +139,9 @@ def test_a_method_that_does_not_exist_names_the_noise_that_it_is_asked_for(metho
 def test_a_shift_under_noise_without_a_norm(method: str | None) -> None:
     for scheme in (FLIPS, gc.Smoothing(gc.SubsetAblation(2)), gc.Hierarchical(0.9, gc.Ablation())):
         certificate = gc.certify(gc.Votes(VOTES.pilot_counts, VOTES.counts, scheme))
-        with pytest.raises(InputError, match="only Gaussian, Laplace and Uniform noise have a measure for a shift"):
+        with pytest.raises(InputError, match="only Gaussian, Laplace, Rotation and Uniform noise have a measure"):
             certificate.collective(shift=0.5, method=method)
-        with pytest.raises(InputError, match="only Gaussian, Laplace and Uniform noise have a measure for a shift"):
+        with pytest.raises(InputError, match="only Gaussian, Laplace, Rotation and Uniform noise have a measure"):
             certificate.compare_methods(shift=0.5)
 
 

@@ -126,5 +126,5 @@ def test_bits_are_not_counted_under_gaussian_noise() -> None:
             certificate(scheme).robust(Budget(1))
     with pytest.raises(InputError, match="nodes must be a whole number"):
         certificate(Smoothing(Gaussian(0.5))).radius(1.5)  # type: ignore[arg-type]
-    with pytest.raises(UnsupportedError, match="Gaussian, Laplace and Uniform feature noise only"):
+    with pytest.raises(UnsupportedError, match="Gaussian, Laplace, Rotation and Uniform feature noise only"):
         certificate(Smoothing(edges=BernoulliFlip(0.0, 0.4))).radius()

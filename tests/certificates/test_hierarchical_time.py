@@ -112,9 +112,9 @@ def test_every_choice_lies_in_one_box(most, rows, sets):
     most, rows = np.array(most), min(rows, sum(most))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(choosing, "MOST_SETS", sets)
-        boxes = choosing._boxes(np.minimum(most, rows), rows)
+        boxes = choosing.boxes(np.minimum(most, rows), rows)
     assert len(boxes) <= sets
-    for choice in choosing._spread(most, rows):
+    for choice in choosing.spread(most, rows):
         assert sum(bool(((low <= choice) & (choice <= high)).all()) for low, high in boxes) == 1
 
 

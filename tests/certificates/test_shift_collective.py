@@ -248,7 +248,7 @@ def test_a_ladder_over_shifts() -> None:
     assert ladder["naive"].certified.tolist() == alone
 
 
-def test_under_selection_of_rows_every_node_stands_alone() -> None:
+def test_under_isotropic_selection_of_rows_together_is_alone() -> None:
     certificate = claim(Hierarchical(0.9, Smoothing(Gaussian(0.5))), np.full(NODES, 0.99))
     curve = certificate.collective(shift=[0.1, 0.2], nodes=[1, 2])
     assert curve.axes == ("feature_shift", "nodes")
@@ -256,8 +256,11 @@ def test_under_selection_of_rows_every_node_stands_alone() -> None:
     assert curve.certified.tolist() == [
         certificate.robust(shift=s, nodes=int(r)).sum() for s, r in curve.budgets.tolist()
     ]
-    with pytest.raises(UnsupportedError, match="naive"):
-        certificate.collective(shift=0.1, nodes=1, method="lp")
+    for method in ("naive", "lp"):
+        found = certificate.collective(shift=[0.1, 0.2], nodes=[1, 2], method=method)
+        assert found.certified.tolist() == curve.certified.tolist()
+    with pytest.raises(UnsupportedError, match="naive"):  # nobody limits the rows
+        certificate.collective(shift=0.1, method="lp")
     with pytest.raises(UnsupportedError):
         certificate.robust_at(shift=[0.1])
 

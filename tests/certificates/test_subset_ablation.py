@@ -112,7 +112,7 @@ def test_what_is_refused():
         (lambda: SubsetAblation(5, 4), "keeps exactly 5"),
         (lambda: gc.trade_off(law, nodes=1), "say of how many"),
         (lambda: Smoothing((law, law), None, two), "no levels"),
-        (lambda: Hierarchical(0.5, law), "chooses its rows itself"),
+        (lambda: Hierarchical(0.5, law), "law of all rows together"),
         (lambda: Smoothing(SubsetAblation(2, 5)).check_nodes(4), "there are 4 rows"),
         (lambda: Smoothing(law).check_nodes(1), "keeps exactly 2"),
     ):

@@ -12,6 +12,7 @@ from typed import call
 
 from graphcert.run.settings.graph_run import RunConfig
 from graphcert.run.settings.image_run import SegmentSettings
+from graphcert.run.settings.point_run import PointSettings
 from graphcert.votes import Votes
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
@@ -216,6 +217,9 @@ def test_every_experiment_has_settings_that_can_be_read(path):
     if "segment" in values:  # images, see `graphcert segment --config`
         settings = SegmentSettings.from_dict({**FOLDERS, **values["segment"]})
         assert SegmentSettings.from_dict(settings.to_dict()) == settings
+    elif "points" in values:
+        points = PointSettings.from_dict(values["points"])
+        assert PointSettings.from_dict(points.to_dict()) == points
     else:
         config = RunConfig.load(path)
         assert RunConfig.from_dict(config.to_dict()) == config

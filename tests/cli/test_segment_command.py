@@ -111,6 +111,23 @@ def test_one_command_trains_and_certifies_with_noise_of_each_image(
         (["train", "--images", "{images}", "--masks", "{masks}", "--sigma", "1", "--out", "{run}", "--names", "a"], "names"),
         (["train", "--images", "{images}", "--masks", "{masks}", "--sigma", "1", "--out", "{run}", "--val-images", "x"],
          "--val-masks"),
+        (["--out", "{run}", "--images", "{images}", "--model", "x", "--sigma", "1", "--tile", "4"], "--select or --ablate"),
+        (["--out", "{run}", "--images", "{images}", "--model", "x", "--sigma", "1", "--touched", "2"],
+         "--select or --ablate"),
+        (["--out", "{run}", "--images", "{images}", "--model", "x", "--sigma", "1", "--ablate", "0.9"], "at will"),
+        (["--out", "{run}", "--images", "{images}", "--model", "x", "--select", "0.9"], "sigma is missing"),
+        (["--out", "{run}", "--images", "{images}", "--model", "x", "--sigma", "1", "--select", "most"], "--select"),
+        (["--out", "{run}", "--images", "{images}", "--model", "x", "--sigma", "1", "--select", "2"], "select"),
+        (["--out", "{run}", "--images", "{images}", "--model", "x", "--sigma", "1", "--select", "0.9", "--touched", "0:2"],
+         "at least 1"),
+        (["--out", "{run}", "--images", "{images}", "--model", "x", "--sigma", "1", "--select", "0.9", "--touched", "a"],
+         "--touched"),
+        (["train", "--images", "{images}", "--masks", "{masks}", "--out", "{run}"], "--sigma"),
+        (["train", "--images", "{images}", "--masks", "{masks}", "--out", "{run}", "--sigma", "1", "--ablate", "0.9"],
+         "--ablate"),
+        (["train", "--images", "{images}", "--masks", "{masks}", "--out", "{run}", "--sigma", "1", "--tile", "4"],
+         "--select or --ablate"),
+        (["train", "--images", "{images}", "--masks", "{masks}", "--out", "{run}", "--ablate", "0.9:0.8"], "selection"),
     ],
 )  # fmt: skip
 def test_bad_input_gets_one_sentence_and_leaves_nothing(
@@ -123,6 +140,24 @@ def test_bad_input_gets_one_sentence_and_leaves_nothing(
     assert words in told
     assert told.count("\n") == 1
     assert not (squares / "run").exists()
+
+
+@pytest.mark.parametrize("noise", [["--sigma", "0.1", "--select", "0.9"], ["--ablate", "0.9"]])
+def test_selected_pixels_from_the_command_line(
+    squares: Path, noise: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = ["--images", str(squares / "images"), "--masks", str(squares / "masks")]
+    net, run = str(squares / "net.pt"), squares / "run"
+    small = ["--steps", "40", "--batch", "2", "--width", "6", "--depth", "2", "--cell", "1", "--learning-rate", "0.02"]
+    assert call("train", *data, *noise, "--tile", "4", *small, "--out", net) == 0
+    options = ["--tile", "4", "--touched", "1:2", "--samples", "100", "--pilot-samples", "10", "--limit", "1"]
+    budgets = ["--budgets", "0.05"] if "--sigma" in noise else []
+    assert call(*data, *noise, "--model", net, *options, *budgets, "--out", str(run)) == 0
+    told = capsys.readouterr().out
+    assert "≤ 1 tile" in told
+    lines = (run / "results.csv").read_text().splitlines()
+    assert lines[0].startswith("image,sigma,budget,touched,claim")
+    assert len(lines) == 1 + (2 + 4 if budgets else 3 + 3)
 
 
 def test_norms_are_read_as_lists_and_ranges() -> None:

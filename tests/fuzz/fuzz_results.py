@@ -54,6 +54,8 @@ def read_votes(path: Path) -> None:
     assert np.array_equal(found.counts, votes.counts)
     assert np.array_equal(found.pilot_counts, votes.pilot_counts)
     assert found.total_variation == votes.total_variation
+    assert (found.rows is None) == (votes.rows is None)
+    assert votes.rows is None or (np.array_equal(found.rows, votes.rows) and votes.rows.min() >= 1)
 
 
 def read_certificate(path: Path) -> None:

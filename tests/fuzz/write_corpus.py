@@ -150,6 +150,7 @@ def all_votes() -> dict[str, Votes]:
         "plain": Votes(pilot, counts, Smoothing(flip), manifest={"seed": 1}),
         "scores": Votes(pilot, counts, local, scores=scores),
         "hierarchical": Votes(pilot, counts, Hierarchical(0.5, Smoothing(Gaussian(0.5)))),
+        "inputs": Votes(pilot, counts, Hierarchical(0.5, Smoothing(Gaussian(0.5))), rows=np.arange(1, NODES + 1)),
     }
 
 

@@ -37,13 +37,15 @@ class Case(NamedTuple):
     idle: bool = False
 
 
-def told(p: Sequence[float], scheme: Scheme) -> Callable[[np.random.Generator, int], Iterable[Votes]]:
-    """Votes of nodes that all have the class probabilities `p`, drawn as such."""
+def told(
+    p: Sequence[float], scheme: Scheme, rows: int | None = None
+) -> Callable[[np.random.Generator, int], Iterable[Votes]]:
+    """Votes of nodes, or of inputs of so many rows, that all have the class probabilities `p`, drawn as such."""
 
     def draw(rng: np.random.Generator, runs: int) -> Iterable[Votes]:
-        rows = np.tile(np.array(p, float) / float(np.sum(np.array(p, float))), (NODES, 1))
+        shares = np.tile(np.array(p, float) / float(np.sum(np.array(p, float))), (NODES, 1))
         return (
-            Votes(rng.multinomial(PILOT, rows), rng.multinomial(SAMPLES, rows), scheme, independent=True)
+            Votes(rng.multinomial(PILOT, shares), rng.multinomial(SAMPLES, shares), scheme, independent=True, rows=rows)
             for _ in range(runs)
         )
 

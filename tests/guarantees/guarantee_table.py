@@ -69,7 +69,14 @@ def ablation_cases() -> list[Case]:
     scheme, lower = Hierarchical(hidden, Ablation()), unless_seen(lambda q: q, 1 - Fraction(hidden))
     # What is hidden no longer matters to anybody: given that, the trade-off is the identity.
     against = {Budget(): flips([], [], []), Budget(nodes=1): lower}
-    return [case("ablation, sampled", from_model(hidden_only_beside_hidden, scheme, spread=2), [p, 1 - p], against)]
+    # Inputs of four rows of which one is shown: a changed row is seen with probability 1/4, however many inputs there are.
+    shown, quarter = Smoothing(gc.SubsetAblation(1)), Fraction(1, 4)
+    edge = [Fraction(3, 4), quarter]
+    return [
+        case("ablation, sampled", from_model(hidden_only_beside_hidden, scheme, spread=2), [p, 1 - p], against),
+        case("inputs of four rows, one of them shown", told(edge, shown, rows=4), edge,
+             {Budget(): flips([], [], []), Budget(nodes=1): unless_seen(lambda q: q, quarter)}),
+    ]  # fmt: skip
 
 
 def norm_cases() -> list[Case]:

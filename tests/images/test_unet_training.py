@@ -16,10 +16,10 @@ from graphcert.images.unet_training import (
     UNetTraining,
     Windows,
     add_noise,
-    class_weights,
     localized_deviations,
     train_unet,
 )
+from graphcert.models.fitting import class_weights
 
 SHAPE = {"width": 8, "depth": 2, "context": 0, "cell": 1}
 SHORT = UNetTraining(steps=60, batch=4, learning_rate=0.02, validate_every=20)
@@ -114,7 +114,9 @@ def test_settings_out_of_their_domain_are_refused(options: dict[str, float]) -> 
 
 
 def test_a_loss_that_is_no_number_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("graphcert.images.unet_training._step", lambda *_: float("nan"))
+    monkeypatch.setattr(
+        "graphcert.images.unet_training._loss", lambda *_: torch.tensor(float("nan"), requires_grad=True)
+    )
     with pytest.raises(ModelError, match="step 1"):
         trained()
 

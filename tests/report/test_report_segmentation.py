@@ -103,7 +103,7 @@ def claimed(labels, truth=None, kept=None, per_pixel=None, certified=COUNTS, cor
     everything = np.ones(labels.shape, np.bool_)
     kept = everything if kept is None else kept
     per_pixel = np.array([everything] * len(NORMS) if per_pixel is None else per_pixel)
-    return ImageClaims(name, labels, truth, kept, 0.5, 0.1, per_pixel, certified, correct, "0" * 64)
+    return ImageClaims(name, labels, truth, kept, 0.5, (0.1,), per_pixel, certified, correct, "0" * 64)
 
 
 def content(*claims, settings=None, isotropic=(ISOTROPIC,), **changes):

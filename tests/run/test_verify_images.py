@@ -127,3 +127,52 @@ def test_a_forgery_is_found(name: str, runs: Path, request: pytest.FixtureReques
     found = gc.verify(target, resample=resample)
     assert not found
     assert any(where in one.where for one in found.of_kind("contradiction")), said(found)
+
+
+@pytest.fixture(scope="module")
+def selected(runs: Path) -> Path:
+    """An honest run in which tiles are selected over cells."""
+    SegmentRun(runs / "selected").certify(SegmentSettings(
+        images=str(runs / "test/images"), masks=str(runs / "test/masks"), model=str(runs / "net.pt"), sigma=(0.1, 0.3),
+        cells=(2, 2), select=(0.9,), tile=3, touched=(1, 2), samples=150, pilot_samples=15, budgets=(0.05,), limit=1,
+    ))  # fmt: skip
+    return runs / "selected"
+
+
+def test_an_honest_run_with_selected_tiles_holds(selected: Path) -> None:
+    found = gc.verify(selected, resample=ALL)
+    assert found, said(found)
+    assert sum("touched" in one.what for one in found.of_kind("proved")) == 2 + 2 * 2
+
+
+def hidden(run: Path) -> None:
+    """Settings of hidden tiles, which fit together."""
+
+    def edit(found: dict[str, dict[str, object]]) -> None:
+        kept = {name: value for name, value in found["segment"].items() if name not in ("select", "cells", "budgets")}
+        found["segment"] = {**kept, "ablate": [0.9], "sigma": []}
+
+    change_settings(run / "settings.toml", edit)
+
+
+OF_SELECTION: dict[str, tuple[Callable[[Path], object], str]] = {
+    "fewer selected tiles": (settings(select=[0.5]), "votes/00"),
+    "larger tiles": (settings(tile=4), "votes/00"),
+    "tiles left out": (settings(tile=1), "votes/00"),
+    "another number touched": (settings(touched=[1]), "manifest.json"),
+    "more touched in the table": (
+        lambda run: change_text(run / "results.csv", r"(?m)^(00,0\.1,[0-9.]+),1,segcertify", r"\1,2,segcertify"),
+        "results.csv",
+    ),
+    "hidden in place of noised": (hidden, "votes/00"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OF_SELECTION)
+def test_forged_selection_is_found(name: str, selected: Path, tmp_path: Path) -> None:
+    forge, where = OF_SELECTION[name]
+    shutil.copytree(selected, tmp_path / "run")
+    forge(tmp_path / "run")
+    found = gc.verify(tmp_path / "run", resample=0)
+    assert not found
+    assert where in said(found)

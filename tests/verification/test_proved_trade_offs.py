@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import norm
 
 import graphcert as gc
 from graphcert.errors import UnsupportedError
@@ -114,14 +115,17 @@ def test_too_many_atoms_are_refused() -> None:
 
 
 REALS = {"gaussian": gc.Gaussian(0.25), "uniform": gc.Uniform(0.25), "laplace": gc.Laplace(0.25)}
+TURNS = {"rotation": gc.Rotation(0.25), "turn": gc.Rotation(0.25, "y")}
+KINDS = [(kind, select) for kind in REALS for select in (1.0, 0.9)] + [(kind, 1.0) for kind in TURNS]
 
 
-@pytest.mark.parametrize("kind", REALS)
-@pytest.mark.parametrize("select", [1.0, 0.9])
-@given(norm=st.floats(0.001, 1), label=st.floats(0.5, 1), share=st.floats(0, 1))
-def test_shifts_survive_as_the_package_says(kind: str, select: float, norm: float, label: float, share: float) -> None:
-    law = REALS[kind]
-    trade_off = gc.trade_off(gc.Hierarchical(select, law) if select < 1 else law, shift=norm, nodes=2)
+@pytest.mark.parametrize(("kind", "select"), KINDS)
+@given(distance=st.floats(0.001, 1), label=st.floats(0.5, 1), share=st.floats(0, 1))
+def test_shifts_survive_as_the_package_says(
+    kind: str, select: float, distance: float, label: float, share: float
+) -> None:
+    law = {**REALS, **TURNS}[kind]
+    trade_off = gc.trade_off(gc.Hierarchical(select, law) if select < 1 else law, shift=distance, nodes=2)
     other = (1 - label) * share
     delta = 1 - Fraction(select) ** 2 if select < 1 else Fraction(0)
     for rival, margin in (
@@ -129,9 +133,22 @@ def test_shifts_survive_as_the_package_says(kind: str, select: float, norm: floa
         (other, float(trade_off.lower(label) - trade_off.upper(other))),
     ):
         proved = survives_shift(
-            kind, Fraction(0.25), Fraction(norm), delta, Fraction(label), None if rival is None else Fraction(rival)
+            kind, Fraction(0.25), Fraction(distance), delta, Fraction(label), None if rival is None else Fraction(rival)
         )
         majority = rival is not None and float(trade_off.lower(label)) > 0.5
         # The package allows relative 2⁻³⁸ for the library's Φ; nearer to the line it may say less, never more.
         assert proved >= (margin > 0)
         assert not proved or margin > -1e-9 or majority
+
+
+@pytest.mark.parametrize(("kind", "law"), [("rotation", gc.Rotation(1.0)), ("turn", gc.Rotation(1.5, "x"))])
+def test_no_turn_is_larger_than_the_one_by_half_a_circle(kind: str, law: gc.Rotation) -> None:
+    scale, farthest = Fraction(law.sigma), Fraction(gc.turn_shift(180, law))
+    distance = float(farthest / scale)
+    beyond, short = (Fraction(float(norm.cdf(distance + more))) for more in (1e-6, -1e-6))
+    for shift in (farthest, 2 * farthest, Fraction(10**6)):
+        assert survives_shift(kind, scale, shift, Fraction(0), beyond, None)
+        assert not survives_shift(kind, scale, shift, Fraction(0), short, None)
+        assert gc.trade_off(law, shift=float(shift)).lower(float(beyond)) > 0.5
+        assert gc.trade_off(law, shift=float(shift)).lower(float(short)) < 0.5
+    assert not survives_shift("gaussian", scale, Fraction(10**6), Fraction(0), beyond, None)

@@ -197,7 +197,7 @@ class HierarchicalProblem:
 
     def share(self, group: int, rows: IntArray) -> float:
         """The same as one group sees it."""
-        return _share(tuple(self.select[group].tolist()), tuple(rows.tolist()))
+        return share_down(tuple(self.select[group].tolist()), tuple(rows.tolist()))
 
     def lowered(self, shares: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray | None]:
         """(n,) p̃, rounded down, (C,) levels and (n,) p_other, rounded up, given that all changed rows are selected.
@@ -243,7 +243,7 @@ def given_selected(p_lower: FloatArray, share: FloatArray) -> tuple[FloatArray, 
 
 
 @lru_cache(maxsize=2**16)
-def _share(select: tuple[float, ...], rows: tuple[int, ...]) -> float:
+def share_down(select: tuple[float, ...], rows: tuple[int, ...]) -> float:
     """Π s_j^r_j rounded down."""
     exact = Fraction(1)
     for probability, count in zip(select, rows, strict=True):

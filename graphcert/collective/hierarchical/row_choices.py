@@ -50,14 +50,14 @@ def row_choices(problem: HierarchicalProblem, budget: IntArray) -> tuple[list[Ro
     anywhere = problem.capacity(np.minimum(problem.rows, rows))
     limit = np.append(budget[:4], 0)[problem.axes.axis_class]
     if problem.uniform and _one_row_is_room(problem, budget):
-        return [RowChoice(problem.shares(next(_spread(problem.rows, rows))), anywhere)], True
+        return [RowChoice(problem.shares(next(spread(problem.rows, rows))), anywhere)], True
     if comb(rows + problem.blocks - 1, rows) > MOST_CHOICES:
-        boxes = _boxes(np.minimum(problem.rows, rows), rows)
-        return _undominated([_strongest(problem, low, high, rows, limit) for low, high in boxes]), False
-    found = [RowChoice(problem.shares(r), np.minimum(problem.capacity(r), limit)) for r in _spread(problem.rows, rows)]
+        sets = boxes(np.minimum(problem.rows, rows), rows)
+        return undominated([_strongest(problem, low, high, rows, limit) for low, high in sets]), False
+    found = [RowChoice(problem.shares(r), np.minimum(problem.capacity(r), limit)) for r in spread(problem.rows, rows)]
     if rows >= int(budget[:2].sum()):
         found = _merged(found)  # a row for every bit: no further room is asked for
-    return _undominated(found), True
+    return undominated(found), True
 
 
 def joined(choices: Sequence[RowChoice]) -> RowChoice:
@@ -96,7 +96,7 @@ def _one_row_is_room(problem: HierarchicalProblem, budget: IntArray) -> bool:
     return rows >= problem.blocks and bool((one >= np.minimum(total, limit)).all())
 
 
-def _boxes(most: IntArray, rows: int) -> list[tuple[IntArray, IntArray]]:
+def boxes(most: IntArray, rows: int) -> list[tuple[IntArray, IntArray]]:
     """All ways to spread `rows` over the blocks, at most `most` (J,) in each, as boxes of least and most rows per block."""
     waiting = [_tightened(np.zeros_like(most), most, rows)]
     while len(waiting) < MOST_SETS:
@@ -119,18 +119,22 @@ def _tightened(low: IntArray, high: IntArray, rows: int) -> tuple[IntArray, IntA
 
 def _strongest(problem: HierarchicalProblem, low: IntArray, high: IntArray, rows: int, limit: IntArray) -> RowChoice:
     """As strong as all choices of a box: every group sees most rows where they are selected most rarely."""
-    shares = []
-    for group, select in enumerate(problem.select):
-        chosen, left = low.copy(), rows - int(low.sum())
-        for block in np.argsort(select, kind="stable").tolist():
-            more = min(left, int(high[block] - low[block]))
-            chosen[block] += more
-            left -= more
-        shares.append(problem.share(group, chosen))
+    shares = [problem.share(group, chosen) for group, chosen in enumerate(rarest_rows(problem.select, low, high, rows))]
     return RowChoice(np.array(shares), np.minimum(problem.capacity(high), limit))
 
 
-def _spread(most: IntArray, rows: int) -> Iterator[IntArray]:
+def rarest_rows(select: FloatArray, low: IntArray, high: IntArray, rows: int) -> Iterator[IntArray]:
+    """For each group the spreading (J,) of all `rows` inside a box that it sees selected most rarely; `select` is (C, J)."""
+    for probabilities in select:
+        chosen, left = low.copy(), rows - int(low.sum())
+        for block in np.argsort(probabilities, kind="stable").tolist():
+            more = min(left, int(high[block] - low[block]))
+            chosen[block] += more
+            left -= more
+        yield chosen
+
+
+def spread(most: IntArray, rows: int) -> Iterator[IntArray]:
     """All ways to spread `rows` over the blocks, at most `most` (J,) in each."""
     slots = rows + most.size - 1
     for bars in combinations(range(slots), most.size - 1):
@@ -149,7 +153,7 @@ def _merged(choices: list[RowChoice]) -> list[RowChoice]:
     return list(found.values())
 
 
-def _undominated(choices: list[RowChoice]) -> list[RowChoice]:
+def undominated(choices: list[RowChoice]) -> list[RowChoice]:
     """The choices of which no other one is at least as strong; of equal ones the first."""
     strength = np.array([np.concatenate([-choice.shares, choice.capacity]) for choice in choices])
     _, first = np.unique(strength, axis=0, return_index=True)

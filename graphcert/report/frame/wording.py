@@ -71,8 +71,15 @@ def budget_words(budget: Budget) -> str:
     return ", ".join(words.values()) or "no change"
 
 
+def change_words(norm: str) -> str:
+    """The name of the axis of changes: "ℓ2 norm of the change", or under turns "shift of the turn"."""
+    return "shift of the turn" if norm == "turn" else f"{norm} {axis_words(SHIFT)}"
+
+
 def size_of_change(norm: str) -> str:
-    """The norm of a change δ: "‖δ‖₂" for "ℓ2"."""
+    """The size of a change δ: "‖δ‖₂" for "ℓ2", "shift" for a turn."""
+    if norm == "turn":
+        return "shift"
     return f"‖δ‖{norm.removeprefix('ℓ').translate(_SUBSCRIPTS)}"
 
 

@@ -50,7 +50,9 @@ def _introduction(content: ReportContent) -> list[str]:
     )
     if any(sweep.shifts is not None for sweep in content.sweeps):
         words += (
-            f" A budget is the {content.norm} norm of the change δ of all features together, "
+            " A budget is the shift of one turn of the whole input."
+            if content.norm == "turn"
+            else f" A budget is the {content.norm} norm of the change δ of all features together, "
             f"{size_of_change(content.norm)}, which an adversary spreads over the nodes at will."
         )
     return [words]

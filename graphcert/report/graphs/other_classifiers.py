@@ -12,7 +12,17 @@ from graphcert.collective.curve import SHIFT
 from graphcert.errors import UnsupportedError
 from graphcert.noise import Budget
 from graphcert.report.frame.html import Section, block, gallery
-from graphcert.report.frame.wording import budget_words, flip_words, heading, method_name, number, percent, shift_words
+from graphcert.report.frame.wording import (
+    besides,
+    budget_words,
+    change_words,
+    flip_words,
+    heading,
+    method_name,
+    number,
+    percent,
+    shift_words,
+)
 from graphcert.report.graphs.content import MEAN_SCORE, ReportContent
 from graphcert.report.graphs.measures import budget_at
 from graphcert.report.graphs.sweep import Counts
@@ -126,7 +136,7 @@ def _axes(content: ReportContent) -> list[tuple[str, str, list[tuple[float, str,
         norms = [rounded_up(norm.numerator, norm.denominator) for norm in written]
         budget = Budget(nodes=limit)
         changes = [(norm, shift_words(content.norm, norm, limit), budget, norm) for norm in norms]
-        found.append((SHIFT, f"{content.norm} {heading(SHIFT, budget)}", changes))
+        found.append((SHIFT, change_words(content.norm) + besides(budget), changes))
     return found
 
 

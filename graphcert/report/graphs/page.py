@@ -69,6 +69,8 @@ def reading(content: ReportContent) -> Section:
     budget = "how many feature bits or edges an adversary may add or delete"
     if content.certificate.smoothing.hides_rows:
         budget = "how many nodes an adversary may touch, changing their features at will"
+    elif content.norm == "turn":
+        budget = "how far an adversary may turn the whole input, as the shift of the turn (gc.turn_shift)"
     elif content.norm:
         budget = f"how far an adversary may move the features, in {content.norm} norm over all of them together"
     sentences = [

@@ -11,6 +11,7 @@ from graphcert.report.frame.html import Section, block
 from graphcert.report.frame.wording import (
     alternatives,
     budget_words,
+    change_words,
     heading,
     method_name,
     number,
@@ -112,7 +113,14 @@ def _tables(content: ReportContent) -> Markup:
     if found := at_norms(content):
         rows = [[norm, *(percent(count, claims) for count in counts)] for norm, counts in found.items()]
         limits = ["ratio" if limit is None else f"nodes ≤ {limit}" for limit in content.node_limits]
-        tables.append(block("table", "Certified ratio against moved features", [f"{content.norm} norm", *limits], rows))
+        tables.append(
+            block(
+                "table",
+                "Certified ratio against moved features",
+                [change_words(content.norm).removesuffix(" of the change"), *limits],
+                rows,
+            )
+        )
     return block("columns", tables)
 
 

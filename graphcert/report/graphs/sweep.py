@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from graphcert.collective import CollectiveCurve
 from graphcert.collective.curve import SHIFT
 from graphcert.noise import Budget
-from graphcert.report.frame.wording import NOTHING, axis_words, besides, budget_words, number, shift_words
+from graphcert.report.frame.wording import NOTHING, axis_words, besides, budget_words, change_words, number, shift_words
 from graphcert.report.plots import Panel, counts_plot
 from graphcert.tradeoff.base import norm_words
 
@@ -103,7 +103,7 @@ class Sweep:
     @property
     def heading(self) -> str:
         """The axes, and what is changed at every budget besides them."""
-        names = [f"{self.norm} {axis_words(axis)}" if axis == SHIFT else axis_words(axis) for axis in self.axes]
+        names = [change_words(self.norm) if axis == SHIFT else axis_words(axis) for axis in self.axes]
         words = " and ".join(names)
         return f"{words if words.startswith('ℓ') else words.capitalize()}{self.besides}" if names else "One budget"
 

@@ -11,14 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphcert.images import PixelCounts
+from graphcert.images.image_files import COLOURS
 from graphcert.images.segmenter import Segmenter
 from graphcert.report.frame.wording import number, percent
-from graphcert.report.images.claims import Counts, ImageClaims, ImageSettings, Isotropic, Match
+from graphcert.report.images.claims import Change, Counts, ImageClaims, ImageSettings, Isotropic, Match, changes_of
 from graphcert.report.images.pictures import Colour3
 from graphcert.tradeoff.base import norm_words
 
 _MOST_PICTURES, _LINES = 12, 5
 """Images whose pictures are put into the page, and budgets in the table."""
+_SELECTION = ("select", "ablate", "tile", "touched")
 _METHODS = {
     "isotropic": "isotropic", "elastic": "depends on the image", "per_pixel": "each pixel alone",
     "collective": "all pixels together",
@@ -47,6 +49,7 @@ class SegmentationContent:
         particulars: sections of names and values for the table of settings.
         timings: seconds per stage.
         warnings: sentences the reader must know before believing a number.
+        ignores_marks: whether selected pixels are marked, and the network does not look.
     """
 
     images: Sequence[NDArray[np.uint8]]
@@ -59,11 +62,30 @@ class SegmentationContent:
     particulars: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    ignores_marks: bool = False
 
     @cached_property
-    def norms(self) -> NDArray[np.float64]:
-        """(B,) ascending ℓ2 norms of changes, 0 first."""
-        return np.array(self.settings.norms())
+    def changes(self) -> list[Change]:
+        """The B changes that claims are about."""
+        return changes_of(self.settings)
+
+    @cached_property
+    def real(self) -> NDArray[np.bool_]:
+        """(B,) whether anything changes at all."""
+        return np.array([bool(norm) if norm is not None else bool(touched) for norm, touched in self.changes])
+
+    def words(self, change: Change) -> str:
+        """A change in words, such as "‖δ‖₂ ≤ 0.1 in ≤ 2 pixels"."""
+        if change.touched is None and change.norm is not None:
+            return f"‖δ‖₂ ≤ {norm_words(change.norm)}"
+        touched = self.touched(change.touched or 0)
+        return (
+            f"any change of ≤ {touched}" if change.norm is None else f"‖δ‖₂ ≤ {norm_words(change.norm)} in ≤ {touched}"
+        )
+
+    def touched(self, count: int) -> str:
+        """So many pixels, or tiles."""
+        return f"{number(count)} {'pixel' if self.settings.tile is None else 'tile'}{'s' * (count != 1)}"
 
     @property
     def pixels(self) -> int:
@@ -79,7 +101,7 @@ class SegmentationContent:
     def curves(self) -> Curves:
         """Counts over all images."""
         names, found = dict(_METHODS), []
-        if self.settings.cells is None:
+        if self.settings.cells is None and self.settings.chosen is None:
             names["per_pixel"] = _METHODS["isotropic" if self.settings.elasticity is None else "elastic"]
         for k, counts in enumerate(([one.certified for one in self.claims], [one.correct for one in self.claims])):
             by_method = {method: _summed([one[method] for one in counts]) for method in counts[0]}
@@ -92,7 +114,12 @@ class SegmentationContent:
     @property
     def milestones(self) -> tuple[int, ...]:
         """Places of a few budgets, for a table."""
-        return spread(np.any([counts > 0 for counts in self.curves.certified.values()], axis=0), _LINES)
+        alive = np.any([counts > 0 for counts in self.curves.certified.values()], axis=0)
+        return spread(alive & self.real, _LINES)
+
+    def by_limit(self, counts: Counts) -> list[Counts]:
+        """Counts (B,) for each limit of touched pixels, over the norms."""
+        return np.split(counts, len(self.settings.limits()))
 
     @property
     def per_pixel(self) -> Counts:
@@ -108,11 +135,24 @@ class SegmentationContent:
         """Value, name and note of the numbers to remember."""
         return [*self._at_budgets(), *self._claimed()]
 
+    @property
+    def segcertified(self) -> str:
+        """Which changes the pixels that SegCertify claims survive."""
+        limits = self.settings.limits()
+        if not limits:
+            return f"no change with ‖δ‖₂ ≤ {radius_words([one.radius for one in self.claims])} alters these classes"
+        found = [
+            self.words(Change(radius if self.settings.norms() else None, limit))
+            for limit, radius in zip(limits, self.claims[0].radii, strict=True)
+            if radius and limit
+        ]
+        return f"these classes survive {' or '.join(found)}" if found else "no change is certified at this τ"
+
     def _at_budgets(self) -> list[tuple[str, str, str]]:
         """What the strongest method certifies at the first budget above 0 and, if collective, where it gains most."""
         curves = self.curves.certified
         *_, strongest = curves
-        changed = np.flatnonzero(self.norms > 0)
+        changed = np.flatnonzero(self.real)
         if not changed.size:
             return []
         places = [int(changed[0])]
@@ -125,15 +165,14 @@ class SegmentationContent:
             if len(curves) > 1:
                 others = [f"{m} {percent(int(line[k]), self.pixels)}" for m, line in curves.items() if m != strongest]
                 note += f", {strongest}; {', '.join(others)}"
-            name = f"of the pixels certified against ‖δ‖₂ ≤ {norm_words(float(self.norms[k]))}"
+            name = f"of the pixels certified against {self.words(self.changes[k])}"
             facts.append((percent(count, self.pixels), name, note))
         return facts
 
     def _claimed(self) -> list[tuple[str, str, str]]:
         """What SegCertify claims, and how much of that is right."""
         kept = percent(sum(int(one.kept.sum()) for one in self.claims), self.pixels)
-        radius = radius_words([one.radius for one in self.claims])
-        note = f"at τ = {self.settings.tau:g}; no change with ‖δ‖₂ ≤ {radius} alters these classes"
+        note = f"at τ = {self.settings.tau:g}; {self.segcertified}"
         facts = [(kept, "claimed by SegCertify", note)]
         known = [counts for one in self.claims if (counts := self.counts(one)) is not None]
         if known:
@@ -154,13 +193,13 @@ def report_content(
     described, network = settings.to_dict(), segmenter.model
     cells = None if settings.cells is None else f"{settings.cells[0]} × {settings.cells[1]}"
     names = ("elasticity", "neighbours", "train_images") if settings.elasticity is not None else ()
-    elastic = {str(key): described[key] for key in names}
+    elastic = {str(key): described[key] for key in (*names, *(key for key in _SELECTION if key in described))}
     particulars = {
         "images": {key: described.get(key) for key in ("images", "masks", "limit")},
-        "noise": {"σ": described["sigma"], "cells": cells, "on the 8-bit lattice": settings.lattice, **elastic},
+        "noise": {"σ": described["sigma"] or None, "cells": cells, "on the 8-bit lattice": settings.lattice, **elastic},
         "network": {
             "file": described["model"], "width": network.width, "depth": network.depth,
-            "trained up to σ": segmenter.sigma, "sha256": provenance.get("model"),
+            "trained up to σ": segmenter.sigma or None, "sha256": provenance.get("model"),
         },
         "sampling": {key: described[key] for key in ("samples", "pilot_samples", "seed")},
         "certificate": {
@@ -170,7 +209,7 @@ def report_content(
     }  # fmt: skip
     return SegmentationContent(
         tuple(images[:_MOST_PICTURES]), claims, segmenter.names, segmenter.palette, settings, isotropic, match,
-        particulars, timings, warnings,
+        particulars, timings, warnings, settings.chosen is not None and network.channels == COLOURS,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from graphcert.certificates import BudgetGrid
 from graphcert.collective.curve import SHIFT
 from graphcert.report.frame.html import ACCURACY, INK, LINES, MUTED, RATIO, RULE, Colour
-from graphcert.report.frame.wording import axis_words, points
+from graphcert.report.frame.wording import axis_words, change_words, points
 from graphcert.report.plots.canvas import TEXT, WIDTH, panel, picture
 from graphcert.report.plots.labels import ROW, Boxes, Named, place_names
 
@@ -30,6 +30,9 @@ _DASHES = (
 """Of all methods but the strongest, which is a full line; their colours are `LINES`."""
 MOST_LINES = 1 + len(_DASHES)
 
+TURN = "turn"
+"""The axis of turns, measured in degrees."""
+_MEASURED = (SHIFT, TURN)
 _MOST_MARKERS, _TINT, _EQUAL, _SAME = 41, 0.13, 1e-9, " = "
 
 
@@ -61,7 +64,7 @@ def shares_plot(
     """
     draw = shares_drawing(axis, values, shares, gain, norm, colours)
     title = BudgetAxis.of(axis, values, norm).title
-    against = title if axis == SHIFT else f"number of {title}"
+    against = title if axis in _MEASURED else f"number of {title}"
     return picture(draw, HEIGHT, name, f"Share of the targets against the {against}: {', '.join(shares)}")
 
 
@@ -110,9 +113,10 @@ class BudgetAxis(NamedTuple):
     def of(cls, axis: str, values: Sequence[float], norm: str = "ℓ2") -> "BudgetAxis":
         """The axis of budgets in any order."""
         order = np.argsort(values, kind="stable")
-        budgets = np.array(values, np.float64 if axis == SHIFT else np.int64)[order]
-        if axis == SHIFT:
-            return cls(f"{norm} {axis_words(axis)}", budgets, np.append(order[1:], order[-1]), budgets < 0)
+        budgets = np.array(values, np.float64 if axis in _MEASURED else np.int64)[order]
+        if axis in _MEASURED:
+            title = change_words(norm) if axis == SHIFT else "turn in degrees"
+            return cls(title, budgets, np.append(order[1:], order[-1]), budgets < 0)
         whole = np.arange(budgets[0], budgets[-1] + 1)
         marked = np.isin(whole, budgets) & (len(budgets) <= _MOST_MARKERS)
         return cls(axis_words(axis), whole, order[np.searchsorted(budgets, whole)], marked)

@@ -1,8 +1,7 @@
 """The settings of a run over images, their domain, and their TOML form."""
 
-import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from numbers import Real
 from pathlib import Path
@@ -10,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from graphcert.core.arguments import half_open, real
-from graphcert.errors import DataError, InputError
-from graphcert.noise import Gaussian, Smoothing
-from graphcert.run.settings.stages import MOST_SAMPLES, norm_values
-from graphcert.run.settings.typed import check_types, option, read_toml, setting
-from graphcert.statistics import check_errors, check_level, check_sample_size
+from graphcert.core.arguments import real
+from graphcert.errors import InputError
+from graphcert.noise import Ablation, Gaussian, Hierarchical, Law, Selected, Smoothing, Tiles
+from graphcert.run.settings.inputs import check_ascending, check_claims, check_deviations, check_enough, from_plain
+from graphcert.run.settings.stages import budget_values
+from graphcert.run.settings.typed import check_types, option, read_section, setting
 
 LATTICE = 1 / 255
 """The step of 8-bit images whose values are scaled to [0, 1]."""
@@ -23,7 +22,8 @@ UNET = "unet"
 """In place of a file: train a U-Net."""
 _STEPS, _STEPS_PER_SIGMA = 18, 8
 """Without budgets the curves go so many eighths of the largest deviation: beyond that few samples prove anything."""
-_NEIGHBOURS, _NAMES = 20, ("holm", "bonferroni")
+_LARGEST_TILE = 2**16
+_NEIGHBOURS = 20
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,10 @@ class SegmentSettings:
     to the training images is average with an elasticity. `budgets` ascend; none stand for steps of an eighth of the largest
     deviation. `void` adds to the void labels of the network.
 
+    With `select`, one probability or (near, far) with cells, only selected pixels are noised, or tiles of `tile` × `tile`
+    pixels together (theory, section 6; Scholten et al. 2023); `ablate` likewise hides them instead, and then there is no
+    `sigma`. `touched` are the numbers of pixels, or tiles, that an adversary may change, ascending.
+
     Raises:
         InputError: if a value is out of its domain or two do not fit together.
     """
@@ -43,8 +47,8 @@ class SegmentSettings:
     model: str = field(
         metadata=option('File of a network from `graphcert segment train`; "unet" trains one first, with --train-….')
     )
-    sigma: tuple[float, ...] = field(
-        metadata=option("Deviation of the noise, pixel values in [0, 1]; near:far with --cells.", metavar="SIGMA")
+    sigma: tuple[float, ...] = setting(
+        (), "Deviation of the noise, pixel values in [0, 1]; near:far with --cells.", metavar="SIGMA"
     )
     masks: str | None = setting(None, "Folder of masks of the same names: one 8-bit class per pixel.")
     cells: tuple[int, int] | None = setting(
@@ -74,14 +78,28 @@ class SegmentSettings:
         (), "Labels of masks that say nothing: 255, or 11,255; may be repeated.", "--void", "--ignore", kind=list[str]
     )
     seed: int = setting(0, "Of the noise; same seed, same result.")
+    select: tuple[float, ...] | None = setting(
+        None, "Hierarchical noise: probability that a pixel is noised; near:far with --cells.", metavar="RATE"
+    )
+    ablate: tuple[float, ...] | None = setting(
+        None,
+        "Ablation: probability that a pixel is hidden, in place of --sigma; near:far with --cells.",
+        metavar="RATE",
+    )
+    tile: int | None = setting(None, "Select tiles of so many × so many pixels together (with --select or --ablate).")
+    touched: tuple[int, ...] | None = setting(
+        None, 'Pixels, or tiles, that an adversary may touch: "2", "1:3" or "1,2,5" (default: 1:3).', metavar="PIXELS"
+    )
 
     def __post_init__(self) -> None:
-        given: object = self.sigma
-        if isinstance(given, Real):
-            object.__setattr__(self, "sigma", (given,))
+        for name in ("sigma", "select", "ablate", "touched"):
+            given: object = getattr(self, name)
+            if isinstance(given, Real):
+                object.__setattr__(self, name, (given,))
         check_types(self, "segment")
         for name in ("sigma", "budgets"):
             object.__setattr__(self, name, tuple(map(float, getattr(self, name))))
+        self._check_rows()
         from graphcert.images.image_files import void_labels  # torch, which a command line without a run does not need
 
         object.__setattr__(self, "void", void_labels(self.void))
@@ -90,17 +108,8 @@ class SegmentSettings:
         self._check_noise()
         self._check_elasticity()
         self._check_training()
-        check_level(self.alpha)
-        check_errors(self.errors)
-        half_open("tau", self.tau, 0.5, 1)
-        for name in ("samples", "pilot_samples", "limit", "steps", "neighbours"):
-            value = getattr(self, name)
-            if value is not None and not 1 <= value <= MOST_SAMPLES:
-                raise InputError(f"{name} must be a whole number from 1 to {MOST_SAMPLES:,}, got {value!r}")
-        if self.method not in _NAMES:
-            raise InputError(f"the method of SegCertify is one of {', '.join(_NAMES)}, got {self.method!r}")
-        if any(a >= b for a, b in pairwise((-math.ulp(0), *self.budgets))):
-            raise InputError(f"the budgets must be ascending ℓ2 norms of at least 0, got {self.budgets!r}")
+        check_claims(self, ("samples", "pilot_samples", "limit", "steps", "neighbours"))
+        check_ascending(self.budgets, "ℓ2 norms")
         if self.compare and (self.cells is None or self.masks is None):
             raise InputError("a comparison at equal accuracy needs localized noise and masks; give --cells and --masks")
 
@@ -109,6 +118,52 @@ class SegmentSettings:
         """Whether pixels of different cells are classified under different noise."""
         return self.cells is not None
 
+    @property
+    def chosen(self) -> tuple[float, ...] | None:
+        """The probabilities with which pixels, or tiles, are noised or hidden; None if every pixel is noised."""
+        return self.select if self.ablate is None else self.ablate
+
+    def _check_rows(self) -> None:
+        """What selects pixels fits together, and nothing is given that could not be used."""
+        if self.chosen is None:
+            unused = [name for name in ("tile", "touched") if getattr(self, name) is not None]
+            if unused:
+                raise InputError(f"{unused[0]} is about selected pixels; give --select or --ablate with it")
+            return
+        option = "select" if self.ablate is None else "ablate"
+        if self.select is not None and self.ablate is not None:
+            raise InputError("pixels are noised or hidden; give --select (with --sigma) or --ablate, not both")
+        for name in ("elasticity", "compare"):
+            if getattr(self, name):
+                raise InputError(f"{name} is about noise in every pixel; leave it out with --{option}")
+        rates = tuple(float(rate) for rate in self.chosen)
+        object.__setattr__(self, option, rates)
+        for rate in rates:
+            Selected(rate, Gaussian(1.0))
+        if len(rates) not in (1, 1 if self.cells is None else 2) or rates[0] > rates[-1]:
+            raise InputError(
+                f"--{option} is one probability, or near:far with --cells and near ≤ far, got "
+                f"{':'.join(f'{rate:g}' for rate in rates)} and cells {self.cells}"
+            )
+        if self.tile is not None:
+            if not 1 <= self.tile <= _LARGEST_TILE:
+                raise InputError(f"tile must be a whole number from 1 to {_LARGEST_TILE:,}, got {self.tile!r}")
+            if len(rates) > 1:
+                raise InputError(
+                    f"a tile may lie in several cells, so tiles have one probability; give one to --{option}"
+                )
+        touched = (1, 2, 3) if self.touched is None else tuple(self.touched)
+        if not touched or any(a >= b for a, b in pairwise((0, *touched))):
+            raise InputError(f"touched must be ascending whole numbers of at least 1, one or several, got {touched!r}")
+        object.__setattr__(self, "touched", touched)
+        if self.ablate is not None:
+            if self.sigma or self.budgets or not self.lattice:
+                raise InputError("hidden pixels may change at will; leave --sigma, --budgets and --no-lattice out")
+            if self.cells is not None and len(rates) == 1:
+                raise InputError(
+                    "hidden pixels are the same for all cells under one probability; give --ablate near:far"
+                )
+
     def _check_noise(self) -> None:
         for deviation in self.sigma:
             Gaussian(deviation)
@@ -116,14 +171,8 @@ class SegmentSettings:
             object.__setattr__(self, "cells", tuple(self.cells))
             if min(self.cells) < 1 or self.cells == (1, 1):
                 raise InputError(f"cells are rows × columns such as 3x5, more than one in all, got {self.cells!r}")
-        if len(self.sigma) != (1 if self.cells is None else 2):
-            raise InputError(
-                "isotropic noise has one sigma, localized noise has near:far and --cells ROWSxCOLUMNS; got "
-                f"sigma {':'.join(f'{deviation:g}' for deviation in self.sigma)} and cells {self.cells}"
-            )
-        near, far = self.sigma[0], self.sigma[-1]
-        if near > far:
-            raise InputError(f"localized noise rises with the distance: near ≤ far, got {near:g}:{far:g}")
+        if self.ablate is None:
+            check_deviations(self.sigma, self.cells, "ROWSxCOLUMNS")
 
     def _check_training(self) -> None:
         """Folders for training are there if and only if they are needed."""
@@ -159,34 +208,46 @@ class SegmentSettings:
         held_out = None if self.val_images is None or self.val_masks is None else (self.val_images, self.val_masks)
         return (self.train_images, self.train_masks), held_out
 
-    def smoothing(self, height: int, width: int, sigma: float | None = None) -> Smoothing:
+    def smoothing(self, height: int, width: int, sigma: float | None = None) -> Smoothing | Hierarchical:
         """The noise for images of one size; levels rise linearly from the own cell to the farthest one.
 
         `sigma` is the deviation of isotropic noise on this image, where it depends on the image.
         """
         if self.cells is None:
-            return isotropic(self.sigma[0] if sigma is None else sigma, self.lattice)
-        from graphcert.images import GridGraph
+            clusters, partition = 1, None
+        else:
+            from graphcert.images import GridGraph
 
-        partition = GridGraph(height, width).cells(*self.cells)
-        levels = np.linspace(self.sigma[0], self.sigma[1], partition.clusters).tolist()
-        return Smoothing(features=tuple(_law(level, self.lattice) for level in levels), partition=partition)
+            partition = GridGraph(height, width).cells(*self.cells)
+            clusters = partition.clusters
+        laws: tuple[Law, ...] = (Ablation(),) * clusters
+        if self.ablate is None:
+            near, far = (self.sigma[0], self.sigma[-1]) if sigma is None or clusters > 1 else (sigma, sigma)
+            laws = tuple(_law(level, self.lattice) for level in np.linspace(near, far, clusters).tolist())
+        lower = Smoothing(features=laws if clusters > 1 else laws[0], partition=partition)
+        if self.chosen is None:
+            return lower
+        tiles = None if self.tile is None else Tiles(height, width, self.tile)
+        rates = np.linspace(self.chosen[0], self.chosen[-1], clusters).tolist()
+        return Hierarchical(rates if len(self.chosen) > 1 else rates[0], lower, tiles)
+
+    def limits(self) -> tuple[int, ...]:
+        """How many pixels, or tiles, may be touched, for each of which there are claims; () where none is selected.
+
+        Where touched ones may change at will, 0 comes first.
+        """
+        return (0,) * (self.ablate is not None) + (self.touched or ())
 
     def norms(self) -> tuple[float, ...]:
-        """The ℓ2 norms of the curves, 0 first."""
+        """The ℓ2 norms of the curves, 0 first; () where touched pixels may change at will."""
+        if self.ablate is not None:
+            return ()
         given = self.budgets or tuple(k * self.sigma[-1] / _STEPS_PER_SIGMA for k in range(_STEPS + 1))
         return given if given[0] == 0 else (0.0, *given)
 
     def check_samples(self, pixels: int) -> None:
         """Refuse so few samples that nothing could be claimed about images of so many pixels."""
-        check_sample_size(self.samples, self.alpha, pixels)
-        share = (self.errors + 1) / pixels
-        needed = math.ceil(math.log(self.alpha * share) / math.log(self.tau)) if self.tau < 1 else 0
-        if self.samples < needed:
-            raise InputError(
-                f"{self.samples} samples cannot show that a class has a probability above tau = {self.tau:g} at "
-                f"{pixels:,} pixels together; take at least {needed}"
-            )
+        check_enough(self, pixels, "pixels")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values without None."""
@@ -195,28 +256,15 @@ class SegmentSettings:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "SegmentSettings":
         """Rebuild from `to_dict`; lists stand for tuples, and budgets may be a text such as "0:1:0.1"."""
-        known = {setting.name for setting in fields(cls)}
-        unknown = sorted(set(values) - known)
-        if unknown:
-            raise InputError(f"unknown settings: {', '.join(unknown)}; known are {', '.join(sorted(known))}")
-        for name in ("images", "model", "sigma"):
-            if name not in values:
-                raise InputError(f"the setting {name} is missing; give it in the file or as --{name}")
-        plain: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
-        }
-        if isinstance(plain.get("budgets"), str):
-            plain["budgets"] = norm_values("budgets", plain["budgets"])
-        return cls(**plain)
+        touched, needed = values.get("touched"), ("images", "model")
+        if isinstance(touched, str):
+            values = {**values, "touched": budget_values("touched", touched)}
+        return from_plain(cls, values, needed if values.get("ablate") is not None else (*needed, "sigma"))
 
 
 def read_settings(path: Path) -> dict[str, Any]:
     """The [segment] section of a TOML file; `DataError` if there is no file, or no such section alone in it."""
-    values = read_toml(path, f"there is no file of settings at {path}")
-    section = values.get("segment")
-    if not isinstance(section, dict) or len(values) != 1:
-        raise DataError(f"{path} must have one section [segment] and nothing else")
-    return section
+    return read_section(path, "segment")
 
 
 def isotropic(sigma: float, lattice: bool) -> Smoothing:

@@ -70,6 +70,15 @@ def read_toml(path: Path, missing: str) -> dict[str, Any]:
         raise DataError(missing) from None
 
 
+def read_section(path: Path, name: str) -> dict[str, Any]:
+    """The only section of a file of settings; `DataError` if there is no file, or not this section alone in it."""
+    values = read_toml(path, f"there is no file of settings at {path}")
+    section = values.get(name)
+    if not isinstance(section, dict) or len(values) != 1:
+        raise DataError(f"{path} must have one section [{name}] and nothing else")
+    return section
+
+
 def _is(value: Any, hint: Any) -> bool:
     """Whether a value is of a declared type."""
     origin, arguments = get_origin(hint), get_args(hint)

@@ -17,8 +17,8 @@ _GRAPH = re.compile("|".join((
     *_BOTH, r"config\.toml", r"partition\.json", r"certificate\.json", r"collective\.(json|csv)", r"attacks\.csv",
     r"attack\.(json|csv)", r"perturbations/[^/]+\.npz", rf"votes/(isotropic/)?(votes\.npz|{_SHARD})",
 )))  # fmt: skip
-_IMAGES = re.compile("|".join((
-    *_BOTH, r"settings\.toml", r"results\.csv", rf"pictures/{_NAME}/[a-z0-9.-]+\.png",
+_INPUTS = re.compile("|".join((
+    *_BOTH, r"settings\.toml", r"(results|inputs)\.csv", rf"pictures/{_NAME}/[a-z0-9.-]+\.png", r"votes/votes\.npz",
     rf"votes/(isotropic-[\d.]+/)?{_NAME}/{_SHARD}",
 )))  # fmt: skip
 _MOST_FILES, _DEEPEST = 200_000, 4
@@ -56,13 +56,13 @@ class Inventory:
                     (found if stat.S_ISREG(mode) else self.odd).append(name)
 
     @property
-    def images(self) -> bool:
-        """Whether this is a run over images."""
+    def inputs(self) -> bool:
+        """Whether this is a run over inputs of their own, such as images."""
         return "settings.toml" in self.files
 
     def check(self) -> Found:
         """Links, pipes, devices, names that cannot be printed, and files that no run writes."""
-        known = _IMAGES if self.images else _GRAPH
+        known = _INPUTS if self.inputs else _GRAPH
         for name in self.odd:
             yield Finding("contradiction", _plain(name), "this is no regular file of a run, and is not read; remove it")
         for name in self.files:

@@ -1,0 +1,99 @@
+"""The command `graphcert points`: certify the parts of point clouds, and train a network for it."""
+
+import sys
+from functools import partial
+from inspect import Parameter
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from graphcert.cli import interrupts
+from graphcert.cli.options import LOOK_AGAIN, WORKERS, argument, chosen, option, options_of, refuse, say, with_options
+from graphcert.cli.segment import near_far
+from graphcert.errors import InputError
+from graphcert.run.settings.point_run import NETWORKS, PointSettings, read_settings
+from graphcert.run.settings.stages import norm_values
+
+_TRAINED_BY = ("sigma", "rotation", "turn_sigma", "up", "points", "train_shapes", "train_input", "seed")
+_SCHEDULE = ("steps", "batch", "learning_rate")
+
+
+def build_points_app() -> typer.Typer:
+    """The command and the one below it."""
+    app = typer.Typer(
+        invoke_without_command=True, add_completion=False, help="Certify the parts that a network finds in point clouds."
+    )  # fmt: skip
+    settings = "A file of settings (TOML, see experiments/); options go before it."
+    app.callback()(with_options(
+        points, option("out", Path | None, "Folder of the run; an interrupted run continues there."),
+        option("settings", Path | None, settings, "--config"), options_of(PointSettings), LOOK_AGAIN, WORKERS,
+    ))  # fmt: skip
+    app.command("train")(with_options(train, _training_options()))
+    return app
+
+
+def _training_options() -> list[Parameter]:
+    """What a network is trained from, and how."""
+    return [
+        argument("out", Path, "File to write the network to.", "--out"),
+        option("model", str, f"The network: {' or '.join(NETWORKS)}.", default=NETWORKS[0]),
+        *options_of(PointSettings, _TRAINED_BY),
+        option("steps", int | None, "Steps of training."),
+        option("batch", int | None, "Clouds per step."),
+        option("learning_rate", float | None, "The highest one."),
+    ]
+
+
+def points(context: typer.Context, **given: Any) -> None:
+    """Certify parts of point clouds: `graphcert points --shapes 20 --sigma 0.25 --out RUN`.
+
+    One sigma is isotropic noise and SegCertify; near:far with --cells adds localized noise and all points together;
+    --rotation certifies turns. Trains a network first unless --model names a file. Writes pictures, results.csv and
+    report.html.
+    """
+    if context.invoked_subcommand is not None:
+        refuse(context, set(context.params), "{flags} before train would be ignored; name all options after it")
+        return
+    out = given["out"]
+    if out is None:
+        raise InputError("name the folder of the run with --out, or train a network with `graphcert points train`")
+    interrupts.current.writes(out)
+    from graphcert.run.points import PointRun
+
+    values = {} if given["settings"] is None else read_settings(given["settings"])
+    run = PointRun(out, workers=given["workers"], progress=sys.stderr.isatty(), say=say)
+    content = run.certify(PointSettings.from_dict(values | _asked(given)), given["look_again"])
+    for value, name, note in content.facts:
+        typer.echo(f"{value:>8}  {name}: {note}")
+    typer.echo(f"table: {run.path('results.csv')}")
+    typer.echo(f"report: {run.path('report.html')}")
+
+
+def train(_: typer.Context, **given: Any) -> None:
+    """Train a network under the noise it will be certified with; an interrupt keeps the best weights so far."""
+    interrupts.current.advice = "training cannot be continued, start it again with"
+    interrupts.current.patience = 20  # for the step at hand and the file
+    from graphcert.points.training import PointTraining
+    from graphcert.run.image_network import training_bar, training_words
+    from graphcert.run.point_network import train_network
+
+    if given["model"] not in NETWORKS:
+        raise InputError(f"--model names the network to train, {' or '.join(NETWORKS)}, got {given['model']!r}")
+    source = {"shapes": 1} if given["train_input"] is None else {"input": given["train_input"]}
+    settings = PointSettings.from_dict({**_asked(given), **source})
+    if len(settings.sigma) > 1:
+        raise InputError("training takes the largest deviation alone; give --sigma one number")
+    training = PointTraining(**{name: given[name] for name in _SCHEDULE if given[name] is not None})
+    with training_bar(training.steps, sys.stderr.isatty()) as report:
+        log = train_network(settings, training, given["out"], report)[1]
+    for words in training_words(log, "point"):
+        say(words)
+    typer.echo(f"network: {given['out']} (weights of step {log.best_step})")
+
+
+def _asked(given: dict[str, Any]) -> dict[str, Any]:
+    """The settings that were given as options."""
+    asked = chosen(given, PointSettings)
+    readers: dict[str, Any] = {"sigma": partial(near_far, "--sigma"), "budgets": partial(norm_values, "--budgets")}
+    return asked | {name: read(asked[name]) for name, read in readers.items() if name in asked}

@@ -1,0 +1,1 @@
+"""The report of a run over inputs that have one label each."""
