@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from graphcert.images import GridGraph, ImageFolder, ImageModel, PixelCounts, sample_image_votes
     from graphcert.models import Rownormalised, consistency_loss, register_model, stability_loss
     from graphcert.noise import (  # isort: skip
-        Ablation, BernoulliFlip, Budget, Gaussian, Hierarchical, Laplace, Law, Partition, RealLaw, Rotation,
-        Smoothing, SubsetAblation, Tiles, Uniform, elastic_sigma,
+        Ablation, BernoulliFlip, Budget, Gaussian, Hierarchical, Laplace, Law, NodeDrop, Partition, RealLaw,
+        Rotation, Smoothing, SubsetAblation, Tiles, Uniform, elastic_sigma,
     )  # fmt: skip
     from graphcert.outputs import OutputModel, sample_elastic_votes, sample_output_votes
     from graphcert.points import PointCloud, PointModel, load_points, point_cells, sample_point_votes
@@ -46,8 +46,8 @@ _NAMES = {
     "graphcert.data": "load_dataset partition_graph register_dataset save_graph",
     "graphcert.images": "GridGraph ImageFolder ImageModel PixelCounts sample_image_votes",
     "graphcert.models": "Rownormalised consistency_loss register_model stability_loss",
-    "graphcert.noise": "Ablation BernoulliFlip Budget Gaussian Hierarchical Laplace Law Partition RealLaw Rotation "
-    "Smoothing SubsetAblation Tiles Uniform elastic_sigma",
+    "graphcert.noise": "Ablation BernoulliFlip Budget Gaussian Hierarchical Laplace Law NodeDrop Partition RealLaw "
+    "Rotation Smoothing SubsetAblation Tiles Uniform elastic_sigma",
     "graphcert.outputs": "OutputModel sample_elastic_votes sample_output_votes",
     "graphcert.points": "PointCloud PointModel load_points point_cells sample_point_votes",
     "graphcert.run.one_call": "certify_model",
@@ -70,7 +70,7 @@ _MODULES = ("errors", "statistics")
 __all__ = [
     "Ablation", "Attack", "BernoulliFlip", "Budget", "Certificate", "CollectiveCurve", "ElasticCertificate",
     "Findings", "Gaussian", "GridGraph", "Hierarchical", "ImageFolder", "ImageModel", "Laplace", "Law",
-    "MethodComparison", "NoisyTransform", "OutputModel", "Partition", "PixelCounts", "Plan", "PointCloud",
+    "MethodComparison", "NodeDrop", "NoisyTransform", "OutputModel", "Partition", "PixelCounts", "Plan", "PointCloud",
     "PointModel", "Prediction", "RealLaw", "Rotation", "Rownormalised", "ScoreCertificate", "Scores",
     "SegmentationCertificate", "Smoothing", "SubsetAblation", "Tiles", "TradeOff", "Uniform", "Until", "Votes",
     "__version__", "certified_turn", "certify", "certify_elastic", "certify_model", "certify_scores",

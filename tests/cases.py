@@ -110,6 +110,7 @@ def schemes(nodes: int) -> dict[str, SchemeCase]:
         **lower,
         **selected,
         **{name: SchemeCase(gc.Smoothing(case.law), case.steps) for name, case in TURNS.items()},
+        "dropped nodes": SchemeCase(gc.NodeDrop(0.3, 0.4), changes("edge_delete")),
         "ablation": SchemeCase(gc.Smoothing(gc.Ablation(), EDGES), changes("edge_delete")),
         "ablated rows": SchemeCase(gc.Hierarchical(0.8, gc.Ablation()), changes("nodes")),
         "ablated tiles": SchemeCase(gc.Hierarchical(0.8, gc.Ablation(), gc.Tiles(1, nodes, 2)), changes("nodes")),

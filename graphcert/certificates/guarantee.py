@@ -30,6 +30,8 @@ def describe_guarantee(claims: "NodeClaims", classifier: str, rule: str, further
         if law is None
         else law.adversary_words(edges=edges)
     )
+    if smoothing.dropped_nodes:
+        change = f"adds and deletes at most that many {edges}, or adds at most that many nodes with so many edges each"
     if smoothing.tiles is not None:
         change = change.replace("that many nodes", f"that many {tile_words(smoothing.tiles)}")
     unprotected = [channel for channel in CHANNELS if not smoothing.perturbs(channel)]
@@ -74,7 +76,9 @@ def describe_noise(smoothing: Scheme, output: str = "node") -> str:
         levels = smoothing.levels("features")
         words = type(levels[0]).words(levels)
         parts.append(words if smoothing.tiles is None else words.replace("selected nodes", "selected tiles"))
-    if smoothing.perturbs("edges"):
+    if smoothing.dropped_nodes:
+        parts.append(f"nodes lose all their edges with probability {smoothing.dropped_nodes:g}")
+    if any(not law.silent for law in smoothing.levels("edges")):
         parts.append(f"edges are {BernoulliFlip.rate_words(smoothing.levels('edges'))}")
     return _of_rows(" and ".join(parts), output)
 

@@ -45,6 +45,7 @@ def model_options() -> list[Parameter]:
         *options_of(SmoothingConfig, ("select",)),
         *(_law_option(law.setting) for law in settings_of_laws().values() if law.setting is not None),
         *options_of(SmoothingConfig, ("lattice",)),
+        *options_of(SmoothingConfig, ("drop_nodes", "drop_edges")),
         *options_of(SmoothingConfig, ("clusters", "levels", "partition", "affinity"), shown=True),
         option("seed", int, "Of the split, the weights and the noise; same seed, same result.", default=0),
         option("dataset_option", list[str] | None, f"key=value for the data set, for example nodes=5000; {repeated}."),

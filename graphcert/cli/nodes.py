@@ -31,7 +31,13 @@ from graphcert.cli.run_of import run_of
 from graphcert.cli.segment import build_segment_app
 from graphcert.cli.verify import verify
 from graphcert.errors import InputError
-from graphcert.run.settings.stages import SWEEP_AXES, CertificateConfig, CollectiveConfig, SamplingConfig
+from graphcert.run.settings.stages import (
+    INJECTION_AXES,
+    SWEEP_AXES,
+    CertificateConfig,
+    CollectiveConfig,
+    SamplingConfig,
+)
 
 if TYPE_CHECKING:
     from graphcert.run.settings.graph_run import RunConfig
@@ -39,6 +45,12 @@ if TYPE_CHECKING:
 _HELP = "Prove how robust node classifiers on graphs are, by randomised smoothing."
 _OF_VOTES = ("samples", "pilot_samples", "scores", "until", "undecided", "batch_size", "look_again")
 _OF_COLLECTIVE = ("time_limit", "receptive_field")
+_INJECTIONS = {
+    "inject": "New nodes that an adversary adds, under --drop-nodes: 0:160:10; with --degree.",
+    "degree": "Edges of each new node to old ones, with --inject.",
+    "edges": "Edges between old nodes that change besides, under --drop-nodes.",
+    "rows": "Old nodes whose features change besides, under --drop-nodes.",
+}
 
 
 def build_app() -> typer.Typer:
@@ -84,6 +96,7 @@ def build_app() -> typer.Typer:
         (
             "collective", collective, run_folder,
             [option(axis, str | None, budgets, metavar="BUDGETS") for axis in SWEEP_AXES[:-1]],
+            [option(axis, str | None, help, metavar="BUDGETS") for axis, help in _INJECTIONS.items()],
             option("shift", str | None, 'Norms under continuous noise: "0.5", "0:1:0.1" or "0.1,0.2".', metavar="NORMS"),
             option("method", str, "naive, lp, milp, tight-lp, tight, or all of them.", default="tight"),
             options_of(CollectiveConfig, _OF_COLLECTIVE), options_of(CollectiveConfig, ("isotropic",), shown=True),
@@ -213,7 +226,7 @@ def collective(context: typer.Context, **given: Any) -> None:
         raise InputError(
             "--compare sets localized noise beside isotropic noise, and this run's noise is isotropic; leave it out"
         )
-    asked = {axis: given[axis] for axis in SWEEP_AXES if given[axis] is not None}
+    asked = {axis: given[axis] for axis in (*SWEEP_AXES, *INJECTION_AXES) if given[axis] is not None}
     old = config.collective.sweeps
     kept = tuple(sweep for sweep in old if not asked or set(sweep) != set(asked))
     options = chosen(given, CollectiveConfig)

@@ -8,6 +8,7 @@ from graphcert.noise.gaussian import Gaussian
 from graphcert.noise.hierarchical import Hierarchical, Selected, smoothing_from_dict
 from graphcert.noise.laplace import Laplace
 from graphcert.noise.law import LAWS, Interpreter, Law, RealLaw, Setting, refuse_subclass, settings_of_laws
+from graphcert.noise.node_drop import NodeDrop
 from graphcert.noise.partition import Partition
 from graphcert.noise.rotation import Rotation
 from graphcert.noise.scheme import CHANNELS, EdgeValues, Scheme
@@ -18,7 +19,7 @@ from graphcert.noise.views import Views
 
 __all__ = [
     "AXES", "CHANNELS", "CLEAN", "HIDDEN", "LAWS", "Ablation", "BernoulliFlip", "Budget", "EdgeValues", "Gaussian",
-    "Hierarchical", "Interpreter", "Laplace", "Law", "Partition", "RealLaw", "ReweightedFlip", "Rotation", "Scheme",
-    "Selected", "Setting", "Smoothing", "SubsetAblation", "Tiles", "Uniform", "Views", "as_scheme",
+    "Hierarchical", "Interpreter", "Laplace", "Law", "NodeDrop", "Partition", "RealLaw", "ReweightedFlip", "Rotation",
+    "Scheme", "Selected", "Setting", "Smoothing", "SubsetAblation", "Tiles", "Uniform", "Views", "as_scheme",
     "elastic_sigma", "refuse_subclass", "settings_of_laws", "smoothing_from_dict",
 ]  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 from graphcert.core.arguments import probability
 from graphcert.errors import InputError
 from graphcert.noise.law import Law, rates_words, refuse_subclass
+from graphcert.noise.node_drop import NodeDrop
 from graphcert.noise.partition import Partition
 from graphcert.noise.scheme import EdgeValues, Scheme, changed
 from graphcert.noise.smoothing import Smoothing, refuse_unknown
@@ -198,8 +199,10 @@ class Hierarchical(Scheme):
         return cls(description["select"], Smoothing.from_dict(description["lower"]), of_tiles)
 
 
-def smoothing_from_dict(description: Mapping[str, Any]) -> Smoothing | Hierarchical:
+def smoothing_from_dict(description: Mapping[str, Any]) -> Smoothing | Hierarchical | NodeDrop:
     """Rebuild any scheme from its `to_dict`; raises `InputError` on anything else."""
+    if isinstance(description, Mapping) and "drop" in description:
+        return NodeDrop.from_dict(description)
     if isinstance(description, Mapping) and "lower" in description:
         return Hierarchical.from_dict(description)
     return Smoothing.from_dict(description)

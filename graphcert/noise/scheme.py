@@ -108,6 +108,11 @@ class Scheme(ABC):
         return self.feature_law is not None and self.feature_law.element == "rows"
 
     @property
+    def dropped_nodes(self) -> float:
+        """The probability that a node loses all its edges; 0 under noise that draws every edge by itself."""
+        return 0.0
+
+    @property
     def norm(self) -> str:
         """The norm that measures changes of features, "ℓ2" or "ℓ1"; empty if they are counted."""
         return "" if self.feature_law is None else self.feature_law.norm

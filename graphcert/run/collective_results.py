@@ -10,13 +10,17 @@ from numpy.typing import NDArray
 
 from graphcert.certificates import Attack, Certificate
 from graphcert.certificates.attack_allocation import allocation
+from graphcert.certificates.injection_claims import injection_attack
 from graphcert.certificates.method_hierarchy import MethodComparison
 from graphcert.collective import CollectiveCurve
 from graphcert.collective.curve import SHIFT, csv_text
+from graphcert.collective.injection import AXES as INJECTED
 from graphcert.core.reading import damage_refused, parse_json
 from graphcert.noise import AXES, Smoothing
-from graphcert.report.graphs.content import Isotropic
+from graphcert.report.graphs.content import Injected, Isotropic
 from graphcert.tradeoff.base import norm_words
+
+_REACH = {"layers": int, "normalisation": str}
 
 _QUICK_ATOMS = 4096
 """Attacks whose exact trade-off can have more atoms are listed without what they break."""
@@ -29,13 +33,15 @@ class Collective:
     """All sweeps of one certificate, compared by methods, and what they are compared with.
 
     `mean_score` has a curve per sweep about the classifier of the largest mean score, if the votes carry scores. That is
-    another classifier; the two are never mixed. `receptive_field` says whether numbers rest on how far the model looks.
+    another classifier; the two are never mixed. `receptive_field` says whether numbers rest on how far the model looks, and
+    `reach` how far that is, under noise that drops nodes.
     """
 
     comparisons: tuple[MethodComparison, ...] = ()
     isotropic: Isotropic | None = None
     mean_score: tuple[CollectiveCurve, ...] = ()
     receptive_field: bool = False
+    reach: Mapping[str, Any] | None = None
 
     def to_json(self, votes: str, alpha: float) -> str:
         """The content of collective.json, with the digest of the votes and the level it holds for."""
@@ -49,6 +55,7 @@ class Collective:
         content = {"votes": votes, "alpha": alpha, "ladders": ladders, "isotropic": isotropic, "mean_score": mean_score}
         # Named only where it is so, as files from before have it.
         content |= {"receptive_field": True} if self.receptive_field else {}
+        content |= {"reach": dict(self.reach)} if self.reach is not None else {}
         return json.dumps(content) + "\n"
 
     @classmethod
@@ -64,9 +71,27 @@ class Collective:
             receptive_field = content.get("receptive_field", False)
             if not isinstance(receptive_field, bool):
                 raise ValueError("receptive_field is neither true nor false")
+            reach = content.get("reach")
+            if reach is not None and {name: type(value) for name, value in reach.items()} != _REACH:
+                raise ValueError("reach is not layers and normalisation")
             same = content["votes"] == votes and content["alpha"] == alpha
         counted = {curve.targets for comparison in comparisons for curve in comparison.values()}
-        return cls(comparisons, other, mean_score, receptive_field) if same and counted <= {targets} else None
+        found = cls(comparisons, other, mean_score, receptive_field, reach)
+        return found if same and counted <= {targets} else None
+
+    def injected(self, certificate: Certificate, data: Any) -> tuple[Injected, ...]:
+        """Per sweep the best attack at the smallest and at the largest budget at which one takes targets."""
+        found: list[Injected] = []
+        if self.reach is None:
+            return ()
+        for comparison in self.comparisons:
+            curve = comparison.strongest
+            broken = np.flatnonzero(curve.attacked_upper - np.nan_to_num(curve.gap, nan=np.inf) > 0)
+            for index in dict.fromkeys([int(broken[0]), int(broken[-1])] if broken.size else []):
+                attack = injection_attack(certificate, curve, index, data, **self.reach)
+                if attack is not None:
+                    found.append(Injected(tuple(curve.budgets[index].tolist()), attack))
+        return tuple(found)
 
     def table(self) -> str:
         """collective.csv: one row per sweep, method asked for and budget."""
@@ -77,7 +102,7 @@ class Collective:
             rows += [{"sweep": i, "asked": name, **row} for name, curve in named.items() for row in curve.rows()]
         # Not every sweep limits the nodes, and norms are no counts.
         found = {name for row in rows for name in row}
-        axes = [axis for axis in (*AXES, SHIFT, "nodes") if axis in found]
+        axes = [axis for axis in (*AXES, SHIFT, "nodes", *INJECTED) if axis in found]
         columns = list(dict.fromkeys(["sweep", "asked", *axes, *(name for row in rows for name in row)]))
         return csv_text([_written(row, columns) for row in rows], ["sweep", "asked", *AXES])
 

@@ -11,6 +11,7 @@ from torch_geometric.data import Data
 
 from graphcert.certificates import ScoreCertificate
 from graphcert.certificates.confidence_bounds import LABEL_SHARE
+from graphcert.certificates.injection_claims import Injections, compared_injections
 from graphcert.certificates.method_hierarchy import BESIDE
 from graphcert.certificates.vote_certificate import chosen_method, chosen_share
 from graphcert.collective import CollectiveCurve
@@ -33,7 +34,7 @@ from graphcert.run.isotropic import matched_isotropic
 from graphcert.run.own_model import changed_sources
 from graphcert.run.run_model import RunModel, refuse_other_origin, stored_model
 from graphcert.run.settings.graph_run import RunConfig
-from graphcert.run.settings.stages import CertificateConfig, CollectiveConfig, SamplingConfig
+from graphcert.run.settings.stages import INJECTION_AXES, CertificateConfig, CollectiveConfig, SamplingConfig
 from graphcert.run.statement import stated
 from graphcert.run.stored_run import ATTACKS, CHANGED, COLLECTIVE, COLLECTIVE_TABLE, StoredRun
 from graphcert.statistics import Looks, check_sample_size
@@ -220,16 +221,23 @@ class Run(StoredRun):
         began = time.perf_counter()
         sweeps = collective_sweeps(certificate, data, settings)
         options: dict[str, Any] = {"truth": data.y.numpy(), "data": data, "time_limit": settings.time_limit}
-        if settings.receptive_field:
-            options |= message_passing(self.model(config))
-        compare = partial(certificate.compare_methods, proofs=True, **options)
-        tasks = [partial(compare, **sweep, methods=BESIDE[settings.method]) for sweep in sweeps]
+        drops, names = config.smoothing.drops, BESIDE.get(settings.method, ())
+        reach = message_passing(self.model(config)) if drops or settings.receptive_field else {}
+        options |= reach
+        if drops:
+            budgets = [Injections.of(*(sweep.get(name, 0) for name in INJECTION_AXES)) for sweep in sweeps]
+            tasks = [partial(compared_injections, certificate, some, names=names, **options) for some in budgets]
+        else:
+            compare = partial(certificate.compare_methods, proofs=True, **options)
+            tasks = [partial(compare, **sweep, methods=names) for sweep in sweeps]
         comparisons = evaluated(self.scheduler, tasks)
         for sweep, comparison in zip(sweeps, comparisons, strict=True):
             self.say(f"collective: {' × '.join(sweep)} by {', '.join(comparison)}")
         isotropic = self._isotropic(config, certified, sweeps) if settings.isotropic and sweeps else None
         mean_score = _mean_score(certified.scores, sweeps, options, settings.method)
-        found = Collective(tuple(comparisons), isotropic, mean_score, settings.receptive_field)
+        found = Collective(
+            tuple(comparisons), isotropic, mean_score, settings.receptive_field, reach if drops else None
+        )
         seconds = time.perf_counter() - began
         config.save(self.path(CONFIG))
         if not comparisons:

@@ -47,6 +47,7 @@ class StoredRun(GraphFolder):
             collective=collective.comparisons, attacks=attacks,
             isotropic=collective.isotropic, mean_score=collective.mean_score, scores=certified.scores,
             links=cluster_links(certified.votes.smoothing, certified.data),
+            injected=collective.injected(certificate, certified.data),
         )  # fmt: skip
 
     def rebuilt(self) -> dict[str, bytes]:

@@ -18,7 +18,8 @@ from graphcert.errors import InputError
 FEATURE_ADD, FEATURE_DELETE, EDGE_ADD, EDGE_DELETE = range(4)
 REFINE = 4  # added to a channel: the extra bits of a draw that the first 32 could not decide
 LEVEL = 8  # added to a channel: at which noise levels a drawn addition happens
-SELECT, NORMAL, UNIFORM, SUBSET, TURN = range(256, 261)  # which rows are noised, and continuous noise; beyond all flips
+# Rows that are noised, continuous noise, turns, and dropped nodes; beyond all flips.
+SELECT, NORMAL, UNIFORM, SUBSET, TURN, DROP = range(256, 262)
 
 # Why it is drawn. Pilot and main votes must be independent (theory, section 10), and so must training, and planning, which
 # chooses the number of samples by votes.

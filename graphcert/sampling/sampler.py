@@ -16,7 +16,7 @@ from graphcert.sampling.dense import DenseNoise
 from graphcert.sampling.edges import STRIP, adjacency, edge_marks, noisy_edges, seen_edges
 from graphcert.sampling.local_graph import SeenEdges
 from graphcert.sampling.rows import RowLayer, first_layer, noisy_rows
-from graphcert.sampling.selection import selection_of, show_selection, with_selection_column
+from graphcert.sampling.selection import Selection, selection_of, show_selection, with_selection_column
 from graphcert.sampling.turns import TurnNoise
 from graphcert.sampling.versions import Layout, Versions
 
@@ -78,6 +78,8 @@ class Sampler:
         self._flip_law = np.array([distinct.index(law) for law in flips], np.int64)[seen]
         self._features = Channel.of(distinct, width, philox.FEATURE_ADD, philox.FEATURE_DELETE)
         self._edges = Channel.of(self.views.edge_laws, self._strip, philox.EDGE_ADD, philox.EDGE_DELETE)
+        dropped = smoothing.dropped_nodes
+        self._dropped = Selection.of([dropped], np.zeros((1, 1), np.int64), block) if dropped else None
         self._take_versions(block)
 
     def _take_versions(self, block: NDArray[np.int64]) -> None:
@@ -116,7 +118,7 @@ class Sampler:
     @property
     def noisy_edges(self) -> bool:
         """Whether the edges change from sample to sample."""
-        return self._edges is not None
+        return self._edges is not None or self._dropped is not None
 
     @property
     def edge_room(self) -> int:
@@ -145,6 +147,8 @@ class Sampler:
         if self._edges is not None:
             strips = self.nodes // STRIP + 1
             total += self._edges.total_variation(strips, self._strip, self.clean_edges.indices.size)
+        if self._dropped is not None:
+            total += self._dropped.total_variation()
         return total
 
     def workspace(self) -> Workspace:
@@ -258,10 +262,10 @@ class Sampler:
     def graphs(self, purpose: int, sample: int, work: Workspace) -> list[CSR]:
         """The noisy adjacency of every view, sources in the row of their target; undirected edges in both directions."""
         channel, directed = self._edges, self.smoothing.directed
-        if channel is None:
+        if not self.noisy_edges:
             return [self.clean_graph] * self.views.count
-        *edges, classes = self._noisy_edges(channel, purpose, sample, work)
-        if self.one_graph:
+        *edges, classes = self._noisy_edges(purpose, sample, work)
+        if channel is None or self.one_graph:
             return [CSR(*adjacency(*edges, self.nodes, directed)[:2])] * self.views.count
         graphs = []
         for laws in self.views.edge_law:
@@ -276,12 +280,24 @@ class Sampler:
         if channel is None or self.one_graph:
             graph = self.graphs(purpose, sample, work)[0]
             return SeenEdges(graph, None, np.zeros_like(laws), np.zeros((1, 2), np.int64), block)
-        *edges, classes = self._noisy_edges(channel, purpose, sample, work)
+        *edges, classes = self._noisy_edges(purpose, sample, work)
         indptr, indices, of_entry = adjacency(*edges, self.nodes, self.smoothing.directed, classes)
         return SeenEdges(CSR(indptr, indices), of_entry, laws, channel.classes_of_laws, block)
 
-    def _noisy_edges(self, channel: Channel, purpose: int, sample: int, work: Workspace) -> tuple[Integers, ...]:
-        """The edges of a sample at any level and their classes, see `edges.noisy_edges`."""
+    def _noisy_edges(self, purpose: int, sample: int, work: Workspace) -> tuple[Integers, ...]:
+        """The edges of a sample at any level and their classes, see `edges.noisy_edges`, without those of dropped nodes."""
+        if self._edges is None:
+            edges: tuple[Integers, ...] = (self._rows, self.clean_edges.indices, np.zeros_like(self._rows))
+        else:
+            edges = self._flipped_edges(self._edges, purpose, sample, work)
+        if self._dropped is None:
+            return edges
+        (dropped,) = self._dropped.rows(self.key, purpose, sample, philox.DROP)
+        kept = ~(dropped[edges[0]] | dropped[edges[1]])
+        return tuple(part[kept] for part in edges)
+
+    def _flipped_edges(self, channel: Channel, purpose: int, sample: int, work: Workspace) -> tuple[Integers, ...]:
+        """The same before any node is dropped."""
         assert work.strips is not None
         clean, directed, room = self.clean_edges, self.smoothing.directed, self.edge_room
         while True:

@@ -58,9 +58,9 @@ class Selection:
         """Bound on the total-variation error of one sample: every node, or tile, is selected once."""
         return self.threshold_error * self.drawn
 
-    def rows(self, key: np.uint64, purpose: int, sample: int) -> Mask:
-        """(V, N) the rows that every view of a sample noises."""
-        stream = philox.stream_word(purpose, philox.SELECT)
+    def rows(self, key: np.uint64, purpose: int, sample: int, channel: int = philox.SELECT) -> Mask:
+        """(V, N) the rows that every view of a sample noises; of another `channel`, the nodes that are drawn there."""
+        stream = philox.stream_word(purpose, channel)
         chosen = np.empty((self.high.size, self.drawn), np.bool_)
         draw_selection(key, stream, sample, self.high, self.low, np.empty((1, 32), np.uint32), chosen)
         if self.tile is not None:

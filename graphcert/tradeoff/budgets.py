@@ -50,6 +50,8 @@ def budget_trade_offs(
         shift: norm of the change of real features; the whole of it at the worst level.
         graph_nodes: N, which only `SubsetAblation` needs to know.
     """
+    if smoothing.dropped_nodes:
+        return (_beside_dropped_nodes(smoothing, budget),)
     rows = budget.nodes
     bits = (0, 0) if rows == 0 else (budget.feature_add, budget.feature_delete)
     features = _Channel(_levels(smoothing, "features", graph_nodes), *bits, rows, shift)
@@ -58,6 +60,14 @@ def budget_trade_offs(
     if ways > MOST_ALLOCATIONS:
         return (_product(_corner(channel) for channel in channels),)
     return tuple(_product(parts) for parts in product(*(_allocations(channel) for channel in channels)))
+
+
+def _beside_dropped_nodes(smoothing: Scheme, budget: Budget) -> TradeOff:
+    """Changed edges are noticed where they would survive, wherever they are, and changed features always (section 12)."""
+    (edges,) = smoothing.levels("edges")
+    survives = (1 - Fraction(edges.delete)) * (1 - Fraction(smoothing.dropped_nodes)) ** 2
+    seen = selection_mass(1 - survives, budget.edge_add + budget.edge_delete)
+    return with_disjoint_support(trade_off(CLEAN, budget.feature_add, budget.feature_delete), seen)
 
 
 def _edge_channels(smoothing: Scheme, budget: Budget) -> list[_Channel]:

@@ -101,10 +101,10 @@ def with_disjoint_support(low: TradeOff, delta: Fraction) -> TradeOff:
     )
 
 
-def selection_mass(select: float, rows: int) -> Fraction:
+def selection_mass(select: float | Fraction, rows: int) -> Fraction:
     """δ = 1 − s^r: some of r perturbed rows is not selected, each selected on its own with probability s (theory section 6).
 
-    s is taken as the exact binary fraction it is. The exact fraction up to 1,024 rows; beyond, rounded up.
+    s is taken as the exact fraction it is. The exact fraction up to 1,024 rows; beyond, rounded up.
     """
     s, r = Fraction(select), count("nodes", rows)
     return 1 - (s**r if r <= _EXACT_ROWS else _power_down(s, r))

@@ -60,6 +60,9 @@ def _feature_ways(views: Views, budget: Budget) -> list[Parts]:
 
 
 def _edge_ways(views: Views, budget: Budget) -> list[Parts]:
+    if views.dropped:
+        (law,) = views.edges
+        return [beside_dropped(views.dropped, law.rates[1], budget.edge_add + budget.edge_delete)]
     if not views.reweighted:
         return [*_ways(undominated(views.edges), budget.edge_add, budget.edge_delete, None)]
     # Of deletions at any levels, no more is seen than at the largest θ⁺ and the smallest θ⁻ (theory, section 2).
@@ -67,6 +70,12 @@ def _edge_ways(views: Views, budget: Budget) -> list[Parts]:
     worst = Reweighted(max(add for add, _ in rates), min(delete for _, delete in rates), budget.edge_delete)
     deleted: Parts = (worst,) if budget.edge_delete else ()
     return [(*way, *deleted) for way in _ways(undominated(views.edges), budget.edge_add, 0, None)]
+
+
+def beside_dropped(dropped: Fraction, deleted: Fraction, changes: int) -> Parts:
+    """So many changed edges, each seen if it and both of its ends survive, wherever it lies (theory, section 12)."""
+    unseen = power_down(1 - (1 - deleted) * (1 - dropped) ** 2, changes)
+    return () if unseen == 1 else (Disjoint(1 - unseen),)
 
 
 def hidden_mass(laws: Sequence[Law], rows: int) -> Fraction:
@@ -157,6 +166,8 @@ def allocated(
 
 def _edges(views: Views, group: int, edges: tuple[Integers, Integers]) -> Parts:
     adds, deletes = (_per_law(views.edge_law[group], len(views.edges), changes) for changes in edges)
+    if views.dropped:
+        return beside_dropped(views.dropped, views.edges[0].rates[1], sum(adds) + sum(deletes))
     if not views.reweighted:
         return _flips(views.edges, adds, deletes)
     nothing = [0] * len(deletes)

@@ -60,6 +60,7 @@ class Views(NamedTuple):
         reweighted: whether deleted edges can only come back with another weight than their own.
         directed: whether every direction of an edge is one of its own.
         rows: how many there are of what a limit of touched nodes counts: nodes, or tiles of pixels selected together.
+        dropped: the probability that a node loses all its edges, besides what `edges` says.
     """
 
     group: Integers
@@ -70,9 +71,12 @@ class Views(NamedTuple):
     reweighted: bool
     directed: bool
     rows: int
+    dropped: Fraction = Fraction(0)
 
     def smooths(self, channel: str) -> bool:
         """Whether anything of "features" or "edges" is hidden by noise."""
+        if channel == "edges" and self.dropped:
+            return True
         return any(law != CLEAN for law in (self.features if channel == "features" else self.edges))
 
 
@@ -124,6 +128,12 @@ def read_scheme(description: dict[str, Any], nodes: int) -> Views:
 
 
 def _read(description: dict[str, Any], nodes: int) -> Views:
+    if "drop" in description:
+        _only(description, {"drop"})
+        _only(description["drop"], {"nodes", "edges"})
+        dropped, deleted = (_probability(description["drop"][name]) for name in ("nodes", "edges"))
+        survivors = Law("flips", (Fraction(0), deleted))
+        return _views([CLEAN], [survivors], None, nodes, False, False)._replace(dropped=dropped)
     lower, selects, rows = description, [1.0], nodes
     if "lower" in description:
         _only(description, {"select", "lower", "tiles"})

@@ -124,6 +124,55 @@ class Votes:
         if not self.independent and self.pilot_samples == self.samples and np.array_equal(mine, scores.sums):
             raise VotesError(f"the pilot scores and the final scores {_SAME}")
 
+    @classmethod
+    def of_largest(
+        cls, labels: ArrayLike, largest: ArrayLike, counts: ArrayLike, samples: int, classes: int,
+        smoothing: Scheme, **known: Any,
+    ) -> "Votes":  # fmt: skip
+        """Votes of which only some counts were kept, such as those of the two largest classes of each node.
+
+        What is not known is pooled: one class more, the last, holds all other votes of a node. No class that was pooled has
+        more votes than that, so bounds of it hold for each of them. A node whose label is not among the known classes counts
+        no vote for it, and abstains.
+
+        Args:
+            labels: (N,) the class that *independent* pilot samples gave each node; no label may be chosen by `counts`.
+            largest: (N, M) which classes are known of each node, all different.
+            counts: (N, M) final votes for them.
+            samples: final samples of each node.
+            classes: K of the classifier; the votes have K + 1.
+            smoothing: the scheme under which the votes were taken.
+            known: other fields of `Votes`, such as total_variation, rows and manifest, which says that votes were pooled.
+
+        Raises:
+            VotesError: for classes that are none, a class that is named twice, or more votes than samples.
+        """
+        label, named, given = (np.asarray(array) for array in (labels, largest, counts))
+        whole = all(np.issubdtype(array.dtype, np.integer) for array in (label, named, given))
+        if (
+            label.ndim != 1
+            or not label.size
+            or named.shape != given.shape
+            or named.shape[:1] != label.shape
+            or not whole
+        ):
+            raise VotesError(
+                f"labels (N,), largest and counts (N, M) must be whole numbers, got the shapes {label.shape}, {named.shape} "
+                f"and {given.shape}"
+            )
+        of_all = np.concatenate([named, label[:, None]], axis=1)
+        if of_all.min() < 0 or of_all.max() >= classes or (np.diff(np.sort(named, axis=1), axis=1) == 0).any():
+            raise VotesError(f"every node needs different classes from 0 to {classes - 1} in largest, and such a label")
+        rest = samples - given.sum(axis=1)
+        if given.min() < 0 or rest.min() < 0:
+            raise VotesError(f"the counts of a node must be at least 0 and at most {samples} together")
+        pilot = np.eye(classes + 1, dtype=np.int64)[label]
+        final = np.zeros_like(pilot)
+        np.put_along_axis(final, named.astype(np.int64), given.astype(np.int64), axis=1)
+        final[:, classes] = rest
+        manifest = {"pooled": "the last class holds all votes whose class is not known", **known.pop("manifest", {})}
+        return cls(pilot, final, smoothing, manifest=manifest, **known)
+
     @property
     def nodes(self) -> int:
         """Number of nodes N, or of inputs."""

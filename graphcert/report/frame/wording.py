@@ -9,7 +9,10 @@ from graphcert.noise import AXES, CHANNELS, Budget, Law, Scheme
 from graphcert.tradeoff.base import norm_words
 
 _OPERATIONS = {"add": "additions", "delete": "deletions"}
-_AXES = {"nodes": "touched nodes", SHIFT: "norm of the change"}
+_AXES = {
+    "nodes": "touched nodes", SHIFT: "norm of the change", "injected": "injected nodes", "degree": "edges of each",
+    "edges": "changed edges", "rows": "nodes with changed features",
+}  # fmt: skip
 _SUBSCRIPTS = str.maketrans("12", "₁₂")
 
 NOTHING = "–"
@@ -74,6 +77,14 @@ def budget_words(budget: Budget) -> str:
 def change_words(norm: str) -> str:
     """The name of the axis of changes: "ℓ2 norm of the change", or under turns "shift of the turn"."""
     return "shift of the turn" if norm == "turn" else f"{norm} {axis_words(SHIFT)}"
+
+
+def injection_words(injected: int, degree: int, edges: int, rows: int) -> str:
+    """A budget of new nodes in words: "140 nodes added with up to 6 edges each, 1 edge changed"."""
+    words = [f"{_nodes(injected)} added with up to {number(degree)} edge{'s' * (degree != 1)} each"] * (injected > 0)
+    words += [f"{number(edges)} edge{'s' * (edges != 1)} changed"] * (edges > 0)
+    words += [f"the features of {_nodes(rows)} changed"] * (rows > 0)
+    return ", ".join(words) or "no change"
 
 
 def size_of_change(norm: str) -> str:

@@ -3,20 +3,30 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graphcert.attacks.record import AttackRecord
 from graphcert.certificates import BudgetGrid, Certificate, ScoreCertificate
+from graphcert.certificates.injection_claims import InjectionAttack
 from graphcert.collective import CollectiveCurve
 from graphcert.collective.curve import SHIFT
+from graphcert.collective.injection import AXES as INJECTED
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import AXES, Budget, Partition, Smoothing
 from graphcert.report.graphs.sweep import Sweep
 from graphcert.votes import Votes
 
 MEAN_SCORE = "mean score"
+
+
+class Injected(NamedTuple):
+    """The best attack of new nodes at one budget (injected, degree, edges, rows)."""
+
+    budget: tuple[int, int, int, int]
+    attack: InjectionAttack
 
 
 @dataclass(frozen=True)
@@ -58,6 +68,7 @@ class ReportContent:
         scores: the claims about that classifier, per node; None if votes carry no scores.
         budgets: single budgets of the table of certified targets; empty for round ones of the curves.
         attacks: what attacks on these claims have shown; None if nobody attacked.
+        injected: the best attacks of new nodes that collective certificates know, at chosen budgets.
     """
 
     title: str
@@ -75,6 +86,7 @@ class ReportContent:
     scores: ScoreCertificate | None = None
     budgets: tuple[Budget, ...] = ()
     attacks: AttackRecord | None = None
+    injected: tuple[Injected, ...] = ()
 
     def __post_init__(self) -> None:
         claimed, cast = self.certificate, self.votes
@@ -148,7 +160,7 @@ def _check_sweep(curves: Mapping[str, CollectiveCurve], certificate: Certificate
     if not curves:
         raise InputError("a sweep of collective methods is empty; leave it out of collective=…")
     first, claims = next(iter(curves.values())), certificate.claims
-    shown = [AXES, (*AXES, "nodes")]
+    shown = [AXES, (*AXES, "nodes"), INJECTED]
     if certificate.smoothing.norm:
         shown += [(SHIFT,), (SHIFT, "nodes")]
     for method, curve in curves.items():

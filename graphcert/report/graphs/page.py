@@ -10,6 +10,7 @@ from graphcert.report.graphs.attacks import attacks
 from graphcert.report.graphs.clusters import attack, clusters
 from graphcert.report.graphs.collective import collective
 from graphcert.report.graphs.content import ReportContent
+from graphcert.report.graphs.injection import injection
 from graphcert.report.graphs.other_classifiers import mean_score, others
 from graphcert.report.graphs.per_node import abstentions, curves, heat_maps
 from graphcert.report.graphs.result import per_node, result
@@ -30,6 +31,8 @@ def graph_page(content: ReportContent) -> Page:
     certificate = content.certificate
     smoothing = certificate.smoothing
     noise = [channel_words(channel, smoothing.levels(channel)) for channel in CHANNELS if smoothing.perturbs(channel)]
+    if smoothing.dropped_nodes:
+        noise.insert(0, f"nodes dropped with probability {smoothing.dropped_nodes:g}")
     subtitle = [f"{number(certificate.claims)} targets", *noise, f"α = {certificate.alpha:g}"]
     sections = [section for build in SECTIONS if (section := build(content)) is not None]
     return Page(content.title, subtitle, _notices(content), sections)
@@ -67,7 +70,9 @@ def _notices(content: ReportContent) -> list[str]:
 def reading(content: ReportContent) -> Section:
     """A few sentences for a reader who sees such a report for the first time."""
     budget = "how many feature bits or edges an adversary may add or delete"
-    if content.certificate.smoothing.hides_rows:
+    if content.certificate.smoothing.dropped_nodes:
+        budget = "how many edges an adversary may add or delete, or how many nodes with so many edges each may be added"
+    elif content.certificate.smoothing.hides_rows:
         budget = "how many nodes an adversary may touch, changing their features at will"
     elif content.norm == "turn":
         budget = "how far an adversary may turn the whole input, as the shift of the turn (gc.turn_shift)"
@@ -142,7 +147,7 @@ def particulars(content: ReportContent) -> Section:
 
 
 SECTIONS: tuple[Callable[[ReportContent], Section | None], ...] = (
-    result, reading, guarantee, collective, others, clusters, attack, attacks, per_node, curves, heat_maps, mean_score,
-    abstentions, limits, particulars,
+    result, reading, guarantee, collective, injection, others, clusters, attack, attacks, per_node, curves, heat_maps,
+    mean_score, abstentions, limits, particulars,
 )  # fmt: skip
 """In the order of the page."""

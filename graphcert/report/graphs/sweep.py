@@ -12,8 +12,18 @@ from numpy.typing import NDArray
 
 from graphcert.collective import CollectiveCurve
 from graphcert.collective.curve import SHIFT
+from graphcert.collective.injection import AXES as INJECTED
 from graphcert.noise import Budget
-from graphcert.report.frame.wording import NOTHING, axis_words, besides, budget_words, change_words, number, shift_words
+from graphcert.report.frame.wording import (
+    NOTHING,
+    axis_words,
+    besides,
+    budget_words,
+    change_words,
+    injection_words,
+    number,
+    shift_words,
+)
 from graphcert.report.plots import Panel, counts_plot
 from graphcert.tradeoff.base import norm_words
 
@@ -66,7 +76,9 @@ class Sweep:
 
     @cached_property
     def budgets(self) -> list[Budget]:
-        """The counts of the budgets in their order; norms, which are no counts, are in `shifts`."""
+        """The counts of the budgets in their order; norms are in `shifts`, and new nodes are none of these."""
+        if self.injected:
+            return [Budget()] * len(self.best)
         if self.shifts is None:
             return [Budget(*row) for row in self.best.budgets.tolist()]
         return [Budget(nodes=int(row[1]) if len(row) > 1 else None) for row in self.best.budgets]
@@ -76,8 +88,15 @@ class Sweep:
         """(B,) norms of the change, if these are the budgets."""
         return self.best.budgets[:, 0].tolist() if self.best.axes[0] == SHIFT else None
 
+    @property
+    def injected(self) -> bool:
+        """Whether the budgets are of new nodes."""
+        return self.best.axes == INJECTED
+
     def words(self, i: int) -> str:
         """A budget in words."""
+        if self.injected:
+            return injection_words(*self.best.budgets[i].tolist())
         if self.shifts is None:
             return budget_words(self.budgets[i])
         return shift_words(self.norm, self.shifts[i], self.budgets[i].nodes)
@@ -110,6 +129,13 @@ class Sweep:
     @property
     def besides(self) -> str:
         """What is changed at every budget besides the axes, as an addition to a heading."""
+        if self.injected:
+            always = [
+                n * (axis not in self.axes) for axis, n in zip(INJECTED, self.best.budgets[0].tolist(), strict=True)
+            ]
+            each = f" with up to {number(always[1])} edges each" if always[1] and "injected" in self.axes else ""
+            rest = injection_words(*always)
+            return each + ("" if rest == "no change" else f", besides {rest}")
         nothing: dict[str, Any] = {axis: None if axis == "nodes" else 0 for axis in self.axes if axis != SHIFT}
         fixed = besides(replace(self.budgets[0], **nothing))
         if self.shifts is None or SHIFT in self.axes:

@@ -13,7 +13,7 @@ from graphcert.models import Training
 from graphcert.noise import CHANNELS, settings_of_laws
 from graphcert.noise.law import measured_options
 from graphcert.run.settings.noise import RatesConfig, SmoothingConfig
-from graphcert.run.settings.stages import CertificateConfig, CollectiveConfig, SamplingConfig
+from graphcert.run.settings.stages import INJECTION_AXES, CertificateConfig, CollectiveConfig, SamplingConfig
 from graphcert.run.settings.typed import check_types, check_values, read_toml
 from graphcert.sampling.philox import seed_key
 
@@ -165,6 +165,15 @@ class RunConfig:
 
 def _check_axes(axes: set[str], noise: SmoothingConfig) -> None:
     """Refuse a sweep that this noise says nothing about."""
+    if noise.drops:
+        if axes - set(INJECTION_AXES) or ("degree" in axes) != ("inject" in axes):
+            raise InputError(
+                "under dropped nodes a sweep has inject and degree, new nodes and edges of each, and edges and rows that "
+                "change besides; give --inject with --degree"
+            )
+        return
+    if axes & set(INJECTION_AXES):
+        raise InputError("new nodes are hidden by noise that drops nodes; train a run with --drop-nodes for --inject")
     if "shift" not in axes:
         if noise.measured and axes & {"add", "delete", "nodes"}:
             raise InputError("budgets of bits say nothing under continuous noise; sweep shift, the norm of a change")

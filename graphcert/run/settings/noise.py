@@ -1,12 +1,22 @@
 """The settings of noise."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
 import numpy as np
 
 from graphcert.errors import InputError
-from graphcert.noise import Ablation, BernoulliFlip, Hierarchical, Law, Partition, Selected, Smoothing, settings_of_laws
+from graphcert.noise import (
+    Ablation,
+    BernoulliFlip,
+    Hierarchical,
+    Law,
+    NodeDrop,
+    Partition,
+    Selected,
+    Smoothing,
+    settings_of_laws,
+)
 from graphcert.noise.budget import count
 from graphcert.noise.law import measured_options
 from graphcert.run.settings.typed import check_types, check_value, setting
@@ -76,6 +86,7 @@ class SmoothingConfig:
             `select` is the probability of that; keep, so that exactly so many rows keep their features in every sample and
             all others are hidden (Levine & Feizi 2020); and those of registered laws. In a file, keys of this section.
         added_weight, added_attr, directed: as in `Smoothing`; None for its default.
+        drop_nodes, drop_edges: the probabilities of `NodeDrop`, in place of all other noise; None for no such noise.
     """
 
     features: RatesConfig = field(default_factory=RatesConfig)
@@ -98,10 +109,18 @@ class SmoothingConfig:
     directed: bool = setting(
         False, "Noise and budgets of each direction of an edge apart (default: as the graph is).", "--directed"
     )
+    drop_nodes: float | None = setting(
+        None, "Probability that a node loses all its edges: noise against nodes that an adversary adds, by itself.",
+        metavar="RATE",
+    )  # fmt: skip
+    drop_edges: float | None = setting(None, "With --drop-nodes: probability that an edge is deleted.", metavar="RATE")
     laws: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_types(self, "smoothing")
+        if self.drops:
+            self._check_drops()
+            return
         self._check_laws()
         self._check_rows()
         self._check_edges()
@@ -129,6 +148,11 @@ class SmoothingConfig:
         return [*(one.name for one in fields(cls) if one.name != "laws"), *settings_of_laws()]
 
     @property
+    def drops(self) -> bool:
+        """Whether whole nodes are dropped."""
+        return self.drop_nodes is not None or self.drop_edges is not None
+
+    @property
     def law(self) -> type[Law] | None:
         """The law of features that was asked for in place of flips."""
         return next((settings_of_laws()[name] for name in self.laws), None)
@@ -147,6 +171,20 @@ class SmoothingConfig:
     def _kinds(self) -> int:
         """How many kinds of feature noise were asked for."""
         return len(self.laws) + (not self.features.silent)
+
+    def _check_drops(self) -> None:
+        """Nodes are dropped by themselves, without any other noise."""
+        if self.drop_nodes is None:
+            raise InputError("--drop-edges deletes edges besides those of dropped nodes; give --drop-nodes too")
+        NodeDrop(self.drop_nodes, self.drop_edges or 0.0)
+        usual = [one.name for one in fields(self) if not one.name.startswith("drop") and one.default is not MISSING]
+        other = [name for name in usual if getattr(self, name) != type(self).__dataclass_fields__[name].default]
+        other += [name for name in ("features", "edges") if not getattr(self, name).silent]
+        other += [name for name, value in self.laws.items() if value not in (None, False)]
+        if other:
+            raise InputError(
+                f"dropped nodes are a noise by themselves; leave {', '.join(dict.fromkeys(other))} out, or --drop-nodes"
+            )
 
     def _check_laws(self) -> None:
         """Settings of laws have the types that their laws declare; what is not set, or false, is left out."""
@@ -207,8 +245,10 @@ class SmoothingConfig:
             if getattr(self, name) is not None and data.get(values) is None:
                 raise InputError(f"the edges have no {values}, so added ones carry none; leave {name} out")
 
-    def scheme(self, partition: Partition | None) -> Smoothing | Hierarchical:
+    def scheme(self, partition: Partition | None) -> Smoothing | Hierarchical | NodeDrop:
         """The frozen scheme over a partition (None for one cluster)."""
+        if self.drop_nodes is not None:
+            return NodeDrop(self.drop_nodes, self.drop_edges or 0.0)
         levels = 1 if partition is None else self.levels or self.clusters
         features, edges = self._feature_laws(levels), None if self.edges.silent else self.edges.laws(levels)
         weight = 1.0 if self.added_weight is None else self.added_weight

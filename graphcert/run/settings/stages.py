@@ -13,6 +13,8 @@ from graphcert.statistics import check_level
 from graphcert.tradeoff.base import rounded_up
 
 SWEEP_AXES = ("add", "delete", "edge_add", "edge_delete", "nodes", "shift")
+INJECTION_AXES = ("inject", "degree", "edges", "rows")
+"""Of sweeps under dropped nodes: new nodes, edges of each, changed edges, and nodes whose features change."""
 MOST_BUDGETS, _MOST_NORMS = 100_000, 200
 """Of one sweep."""
 MOST_SAMPLES = 2**31 - 1
@@ -231,8 +233,8 @@ class CollectiveConfig:
         for sweep in self.sweeps:
             cells = 1
             for axis, text in sweep.items():
-                if axis not in SWEEP_AXES:
-                    raise InputError(f"a sweep has no axis {axis!r}; it has {', '.join(SWEEP_AXES)}")
+                if axis not in (known := (*SWEEP_AXES, *INJECTION_AXES)):
+                    raise InputError(f"a sweep has no axis {axis!r}; it has {', '.join(known)}")
                 cells *= len(sweep_values(axis, text))
             if cells > MOST_BUDGETS:
                 most = f"a sweep has at most {MOST_BUDGETS:,} budgets"

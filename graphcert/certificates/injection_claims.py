@@ -1,0 +1,160 @@
+"""Claims against nodes that an adversary adds, from the bounds of a certificate under `NodeDrop` (theory, section 12)."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.sparse import csr_array
+
+from graphcert.certificates.clean_graph import CleanGraph
+from graphcert.certificates.method_hierarchy import MethodComparison
+from graphcert.collective import CollectiveCurve
+from graphcert.collective.bound_loop import METHODS
+from graphcert.collective.curve import strengthened
+from graphcert.collective.injection import Changes, Costs, Exposure, collective_injection, exposure
+from graphcert.core.arguments import target_mask, whole
+from graphcert.core.arrays import Floats, Integers, Mask
+from graphcert.errors import InputError, UnsupportedError
+from graphcert.noise.budget import Counts
+
+if TYPE_CHECKING:
+    from graphcert.certificates.vote_certificate import Certificate
+
+
+@dataclass(frozen=True)
+class Injections:
+    """Budgets (B, 4) of new nodes, edges of each, changed edges and rewritten rows; all combinations, the last fastest."""
+
+    budgets: Integers
+
+    @classmethod
+    def of(cls, nodes: Counts, degree: Counts, edges: Counts, rows: Counts) -> "Injections":
+        """From numbers and sequences.
+
+        Raises:
+            InputError: unless all are whole numbers ≥ 0, and new nodes have edges.
+        """
+        given = {"nodes": nodes, "degree": degree, "edges": edges, "rows": rows}
+        axes = [
+            [whole(f"the budget {name}", one) for one in (value if isinstance(value, Iterable) else (value,))]
+            for name, value in given.items()
+        ]
+        if not all(axes):
+            raise InputError("every axis of a sweep of budgets needs at least one value")
+        found = np.array(list(product(*axes)), np.int64)
+        if ((found[:, 0] > 0) & (found[:, 1] == 0)).any():
+            raise InputError(
+                "a new node without an edge changes nothing, and a claim about it would hold always; give a degree of at "
+                "least 1"
+            )
+        return cls(found)
+
+
+def injection_curve(
+    claims: "Certificate", budgets: Injections, data: object, layers: int, normalisation: str, *,
+    targets: ArrayLike | None = None, truth: ArrayLike | None = None, **options: Any,
+) -> CollectiveCurve:  # fmt: skip
+    """See `Certificate.injection`."""
+    if not claims.simultaneous:
+        raise UnsupportedError("a collective certificate needs claims that hold together; use simultaneous=True")
+    counted = claims.targets if targets is None else target_mask(targets, claims.nodes)
+    if (counted & ~claims.targets).any():
+        raise InputError("targets must be among those of the certificate; certify with all of them as targets")
+    place = np.flatnonzero(counted)
+    exposed = _exposure(claims, place, data, layers, normalisation)
+    correct = None if truth is None else claims.correct(truth)[place]
+    return collective_injection(exposed, _limits(claims)[place], budgets.budgets, correct=correct, **options)
+
+
+def compared_injections(
+    claims: "Certificate", budgets: Injections, data: object, layers: int, normalisation: str, names: Sequence[str],
+    **options: Any,
+) -> MethodComparison:  # fmt: skip
+    """The curves of the methods out of `names` that exist, the weakest first, none weaker than the one before it."""
+    known = [name for name in METHODS if name in names] or [METHODS[-1]]
+    if "tight" in names and METHODS[-1] not in known:
+        known.append(METHODS[-1])  # the strongest that exists
+    found: dict[str, CollectiveCurve] = {}
+    weaker = None
+    for name in known:
+        curve = injection_curve(claims, budgets, data, layers, normalisation, method=name, **options)
+        found[name] = weaker = curve if weaker is None else strengthened(curve, weaker, same=True)
+    return MethodComparison(found)
+
+
+class InjectionAttack(NamedTuple):
+    """The best attack that a collective certificate found.
+
+    Attributes:
+        contacts: (N,) edges to new nodes at each old one.
+        ends: (N,) ends of changed edges.
+        rows: (N,) whether the features change.
+        fallen: (N,) targets whose label the bounds leave open under it.
+        through: (N, N) CSR, the contacts at the second node that the first one, a fallen target, may notice.
+    """
+
+    contacts: Integers
+    ends: Integers
+    rows: Integers
+    fallen: Mask
+    through: Any
+
+
+def injection_attack(
+    claims: "Certificate", curve: CollectiveCurve, index: int, data: object, layers: int, normalisation: str
+) -> InjectionAttack | None:
+    """The attack of a curve of all targets at one of its budgets; None if none is known."""
+    if curve.attacks is None or not curve.attacks[index].any():
+        return None
+    place = np.flatnonzero(claims.targets)
+    exposed = _exposure(claims, place, data, layers, normalisation)
+    changes = Changes.of(int(curve.budgets[index, 0]), curve.attacks[index])
+    fallen = np.zeros(claims.nodes, np.bool_)
+    fallen[place] = Costs.of(exposed, _limits(claims)[place]).fallen(changes)
+    heard = (exposed.contacts[fallen[place]] > 0).tocoo()
+    row, column = heard.coords
+    number = changes.contacts[column]
+    used = number > 0
+    shape = (claims.nodes, claims.nodes)
+    through = csr_array((number[used], (place[fallen[place]][row[used]], column[used])), shape=shape)
+    return InjectionAttack(changes.contacts, changes.ends, changes.rows, fallen, through)
+
+
+def robust_to_injection(
+    claims: "Certificate", budgets: Injections, data: object, layers: int, normalisation: str
+) -> Mask:
+    """(N,) see `Certificate.robust_to_injection`."""
+    place = np.flatnonzero(claims.targets)
+    (budget,) = budgets.budgets
+    costs = Costs.of(_exposure(claims, place, data, layers, normalisation), _limits(claims)[place])
+    found = np.zeros(claims.nodes, np.bool_)
+    found[place] = ~costs.breakable(budget)
+    return found
+
+
+def _exposure(claims: "Certificate", place: Integers, data: object, layers: int, normalisation: str) -> Exposure:
+    scheme = claims.smoothing
+    if claims.rows is not None:
+        raise UnsupportedError(
+            "nodes are added to one graph whose nodes are classified; these claims are about whole inputs"
+        )
+    if not scheme.dropped_nodes:
+        raise UnsupportedError(
+            "new nodes are hidden by noise that drops nodes; take the votes under NodeDrop(nodes=…, edges=…)"
+        )
+    graph = CleanGraph.of(data, scheme, claims.nodes, claims.data_fingerprint)
+    (edges,) = scheme.levels("edges")
+    return exposure(graph.edge_index, claims.nodes, place, scheme.dropped_nodes, edges.delete, layers, normalisation)
+
+
+def _limits(claims: "Certificate") -> Floats:
+    """(N,) a label survives whatever is noticed with a smaller probability; not above 0 where nothing is certified.
+
+    What is noticed with probability Δ can move at most Δ from the label to another class.
+    """
+    majority, others = claims.p_lower - 0.5, claims._others()
+    found = majority if others is None else np.maximum(majority, (claims.p_lower - others) / 2)
+    return np.asarray(np.nextafter(found, -1.0))
