@@ -1,9 +1,10 @@
 """Claims against nodes that an adversary adds, from the bounds of a certificate under `NodeDrop` (theory, section 12)."""
 
+from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,6 +12,7 @@ from scipy.sparse import csr_array
 
 from graphcert.certificates.clean_graph import CleanGraph
 from graphcert.certificates.method_hierarchy import MethodComparison
+from graphcert.certificates.shown import ShownClaims
 from graphcert.collective import CollectiveCurve
 from graphcert.collective.bound_loop import METHODS
 from graphcert.collective.curve import strengthened
@@ -19,9 +21,6 @@ from graphcert.core.arguments import target_mask, whole
 from graphcert.core.arrays import Floats, Integers, Mask
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise.budget import Counts
-
-if TYPE_CHECKING:
-    from graphcert.certificates.vote_certificate import Certificate
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class Injections:
 
 
 def injection_curve(
-    claims: "Certificate", budgets: Injections, data: object, layers: int, normalisation: str, *,
+    claims: "InjectionClaims", budgets: Injections, data: object, layers: int, normalisation: str, *,
     targets: ArrayLike | None = None, truth: ArrayLike | None = None, **options: Any,
 ) -> CollectiveCurve:  # fmt: skip
     """See `Certificate.injection`."""
@@ -66,11 +65,11 @@ def injection_curve(
     place = np.flatnonzero(counted)
     exposed = _exposure(claims, place, data, layers, normalisation)
     correct = None if truth is None else claims.correct(truth)[place]
-    return collective_injection(exposed, _limits(claims)[place], budgets.budgets, correct=correct, **options)
+    return collective_injection(exposed, claims._limits()[place], budgets.budgets, correct=correct, **options)
 
 
 def compared_injections(
-    claims: "Certificate", budgets: Injections, data: object, layers: int, normalisation: str, names: Sequence[str],
+    claims: "InjectionClaims", budgets: Injections, data: object, layers: int, normalisation: str, names: Sequence[str],
     **options: Any,
 ) -> MethodComparison:  # fmt: skip
     """The curves of the methods out of `names` that exist, the weakest first, none weaker than the one before it."""
@@ -104,7 +103,7 @@ class InjectionAttack(NamedTuple):
 
 
 def injection_attack(
-    claims: "Certificate", curve: CollectiveCurve, index: int, data: object, layers: int, normalisation: str
+    claims: "InjectionClaims", curve: CollectiveCurve, index: int, data: object, layers: int, normalisation: str
 ) -> InjectionAttack | None:
     """The attack of a curve of all targets at one of its budgets; None if none is known."""
     if curve.attacks is None or not curve.attacks[index].any():
@@ -113,7 +112,7 @@ def injection_attack(
     exposed = _exposure(claims, place, data, layers, normalisation)
     changes = Changes.of(int(curve.budgets[index, 0]), curve.attacks[index])
     fallen = np.zeros(claims.nodes, np.bool_)
-    fallen[place] = Costs.of(exposed, _limits(claims)[place]).fallen(changes)
+    fallen[place] = Costs.of(exposed, claims._limits()[place]).fallen(changes)
     heard = (exposed.contacts[fallen[place]] > 0).tocoo()
     row, column = heard.coords
     number = changes.contacts[column]
@@ -124,20 +123,20 @@ def injection_attack(
 
 
 def robust_to_injection(
-    claims: "Certificate", budgets: Injections, data: object, layers: int, normalisation: str
+    claims: "InjectionClaims", budgets: Injections, data: object, layers: int, normalisation: str
 ) -> Mask:
     """(N,) see `Certificate.robust_to_injection`."""
     place = np.flatnonzero(claims.targets)
     (budget,) = budgets.budgets
-    costs = Costs.of(_exposure(claims, place, data, layers, normalisation), _limits(claims)[place])
+    costs = Costs.of(_exposure(claims, place, data, layers, normalisation), claims._limits()[place])
     found = np.zeros(claims.nodes, np.bool_)
     found[place] = ~costs.breakable(budget)
     return found
 
 
-def _exposure(claims: "Certificate", place: Integers, data: object, layers: int, normalisation: str) -> Exposure:
+def _exposure(claims: "InjectionClaims", place: Integers, data: object, layers: int, normalisation: str) -> Exposure:
     scheme = claims.smoothing
-    if claims.rows is not None:
+    if claims._rows is not None:
         raise UnsupportedError(
             "nodes are added to one graph whose nodes are classified; these claims are about whole inputs"
         )
@@ -150,11 +149,87 @@ def _exposure(claims: "Certificate", place: Integers, data: object, layers: int,
     return exposure(graph.edge_index, claims.nodes, place, scheme.dropped_nodes, edges.delete, layers, normalisation)
 
 
-def _limits(claims: "Certificate") -> Floats:
-    """(N,) a label survives whatever is noticed with a smaller probability; not above 0 where nothing is certified.
+class InjectionClaims(ShownClaims):
+    """What claims about votes say against nodes that an adversary adds, under `NodeDrop`."""
 
-    What is noticed with probability Δ can move at most Δ from the label to another class.
-    """
-    majority, others = claims.p_lower - 0.5, claims._others()
-    found = majority if others is None else np.maximum(majority, (claims.p_lower - others) / 2)
-    return np.asarray(np.nextafter(found, -1.0))
+    @abstractmethod
+    def _limits(self) -> Floats:
+        """(N,) a label survives whatever is noticed with a smaller probability; at most 0 where nothing is certified.
+
+        What is noticed with probability Δ can move at most Δ from the label to another class.
+        """
+
+    def injection(
+        self,
+        nodes: Counts,
+        degree: Counts,
+        *,
+        data: object,
+        layers: int,
+        normalisation: str = "symmetric",
+        edges: Counts = 0,
+        rows: Counts = 0,
+        method: str = "milp",
+        targets: ArrayLike | None = None,
+        truth: ArrayLike | None = None,
+        time_limit: float | None = 60.0,
+        solver: str = "highs",
+    ) -> CollectiveCurve:
+        """How many targets keep their label whatever nodes an adversary adds to the graph (theory, section 12).
+
+        For votes under `NodeDrop`. The new nodes have any features, any edges among each other, and each of them at most
+        `degree` edges to old nodes, wherever they are. Other changes may come on top.
+
+        Args:
+            nodes: new nodes ρ, a number or a sequence; several sequences give all their combinations.
+            degree: edges τ of each new node to old ones, likewise.
+            data: the clean graph that was voted on.
+            layers: rounds of message passing of the *base* classifier, if it has no other way to look at the graph.
+            normalisation: "symmetric" where the degrees of both ends scale messages (GCN, APPNP): a new edge at u then
+                changes what the neighbours of u hear of it in the first layer already, so it reaches `layers` edges far.
+                "receiver" for sums, means and attention at the receiver, where it reaches one edge less.
+            edges: edges between old nodes that are added or deleted besides.
+            rows: old nodes whose features change at will besides.
+            method: "naive" (each target alone), "lp" or "milp"; each reports the best of itself and those before it.
+            targets: (N,) which of the certificate's targets count; all by default.
+            truth: (N,) true labels: adds the certified accuracy, from a solve of its own.
+            time_limit: seconds per solve; when it ends, what has been proved so far is reported.
+            solver: "highs" or "cvxpy".
+
+        Returns:
+            A `CollectiveCurve` over the axes "injected", "degree", "edges", "rows". Sound side: `certified` is never too
+            large.
+
+        Raises:
+            InputError: for numbers that are not whole or below 0, new nodes without edges, targets outside the
+                certificate's, another graph than the one that was voted on, or an unknown method or solver.
+            UnsupportedError: under other noise, and if the claims do not hold simultaneously.
+        """
+        return injection_curve(
+            self, Injections.of(nodes, degree, edges, rows), data, layers, normalisation, targets=targets, truth=truth,
+            method=method, time_limit=time_limit, solver=solver,
+        )  # fmt: skip
+
+    def robust_to_injection(
+        self,
+        nodes: int,
+        degree: int,
+        *,
+        data: object,
+        layers: int,
+        normalisation: str = "symmetric",
+        edges: int = 0,
+        rows: int = 0,
+    ) -> Mask:
+        """Which targets keep their label whatever nodes an adversary adds, each of them alone (theory, section 12).
+
+        Args:
+            nodes, degree, data, layers, normalisation, edges, rows: as in `injection`, one number each.
+
+        Returns:
+            (N,) mask, False for abstaining nodes and nodes that are no targets.
+
+        Raises:
+            InputError, UnsupportedError: as `injection`.
+        """
+        return robust_to_injection(self, Injections.of(nodes, degree, edges, rows), data, layers, normalisation)

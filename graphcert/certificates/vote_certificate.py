@@ -19,17 +19,15 @@ from graphcert.certificates.confidence_bounds import (
     vote_bounds,
 )
 from graphcert.certificates.distinct_bounds import DistinctBounds
-from graphcert.certificates.injection_claims import Injections, injection_curve, robust_to_injection
+from graphcert.certificates.injection_claims import InjectionClaims
 from graphcert.certificates.norm_family import BlockScales, unit_law
 from graphcert.certificates.query import HalfSpaces
-from graphcert.certificates.shown import ShownClaims
-from graphcert.collective import CollectiveCurve
 from graphcert.collective.pairs import pair_cells
 from graphcert.core.arguments import one_of, whole
 from graphcert.core.arrays import Floats, Integers, Mask
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Budget, Scheme, Views
-from graphcert.noise.budget import Counts, count
+from graphcert.noise.budget import count
 from graphcert.statistics import Looks
 from graphcert.tradeoff import (
     TradeOff,
@@ -48,7 +46,7 @@ METHODS = RULES
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class Certificate(ShownClaims):
+class Certificate(InjectionClaims):
     """Bounds of class probabilities, and the robustness that follows from them; made by `certify`.
 
     The classifier is the smoothed one: the class that the base classifier returns most often under the noise. Sound
@@ -287,80 +285,10 @@ class Certificate(ShownClaims):
                 possible[mine] = reached >= np.asarray(trade_off.lower(self.p_lower[mine]))[:, None]
         return possible | _is_class(self.labels, self.classes)
 
-    def injection(
-        self,
-        nodes: Counts,
-        degree: Counts,
-        *,
-        data: object,
-        layers: int,
-        normalisation: str = "symmetric",
-        edges: Counts = 0,
-        rows: Counts = 0,
-        method: str = "milp",
-        targets: ArrayLike | None = None,
-        truth: ArrayLike | None = None,
-        time_limit: float | None = 60.0,
-        solver: str = "highs",
-    ) -> CollectiveCurve:
-        """How many targets keep their label whatever nodes an adversary adds to the graph (theory, section 12).
-
-        For votes under `NodeDrop`. The new nodes have any features, any edges among each other, and each of them at most
-        `degree` edges to old nodes, wherever they are. Other changes may come on top.
-
-        Args:
-            nodes: new nodes ρ, a number or a sequence; several sequences give all their combinations.
-            degree: edges τ of each new node to old ones, likewise.
-            data: the clean graph that was voted on.
-            layers: rounds of message passing of the *base* classifier, if it has no other way to look at the graph.
-            normalisation: "symmetric" where the degrees of both ends scale messages (GCN, APPNP): a new edge at u then
-                changes what the neighbours of u hear of it in the first layer already, so it reaches `layers` edges far.
-                "receiver" for sums, means and attention at the receiver, where it reaches one edge less.
-            edges: edges between old nodes that are added or deleted besides.
-            rows: old nodes whose features change at will besides.
-            method: "naive" (each target alone), "lp" or "milp"; each reports the best of itself and those before it.
-            targets: (N,) which of the certificate's targets count; all by default.
-            truth: (N,) true labels: adds the certified accuracy, from a solve of its own.
-            time_limit: seconds per solve; when it ends, what has been proved so far is reported.
-            solver: "highs" or "cvxpy".
-
-        Returns:
-            A `CollectiveCurve` over the axes "injected", "degree", "edges", "rows". Sound side: `certified` is never too
-            large.
-
-        Raises:
-            InputError: for numbers that are not whole or below 0, new nodes without edges, targets outside the
-                certificate's, another graph than the one that was voted on, or an unknown method or solver.
-            UnsupportedError: under other noise, and if the claims do not hold simultaneously.
-        """
-        return injection_curve(
-            self, Injections.of(nodes, degree, edges, rows), data, layers, normalisation, targets=targets, truth=truth,
-            method=method, time_limit=time_limit, solver=solver,
-        )  # fmt: skip
-
-    def robust_to_injection(
-        self,
-        nodes: int,
-        degree: int,
-        *,
-        data: object,
-        layers: int,
-        normalisation: str = "symmetric",
-        edges: int = 0,
-        rows: int = 0,
-    ) -> Mask:
-        """Which targets keep their label whatever nodes an adversary adds, each of them alone (theory, section 12).
-
-        Args:
-            nodes, degree, data, layers, normalisation, edges, rows: as in `injection`, one number each.
-
-        Returns:
-            (N,) mask, False for abstaining nodes and nodes that are no targets.
-
-        Raises:
-            InputError, UnsupportedError: as `injection`.
-        """
-        return robust_to_injection(self, Injections.of(nodes, degree, edges, rows), data, layers, normalisation)
+    def _limits(self) -> Floats:
+        majority, others = self.p_lower - 0.5, self._others()
+        found = majority if others is None else np.maximum(majority, (self.p_lower - others) / 2)
+        return np.asarray(np.nextafter(found, -1.0))
 
     def _trade_offs_at(
         self, changes: tuple[ArrayLike, ...], shift: ArrayLike | None, rows: ArrayLike | None
