@@ -11,12 +11,11 @@ from numpy.typing import ArrayLike
 from scipy.sparse import csr_array
 
 from graphcert.certificates.clean_graph import CleanGraph
-from graphcert.certificates.method_hierarchy import MethodComparison
+from graphcert.certificates.method_hierarchy import ENUMERATED, MethodComparison
 from graphcert.certificates.shown import ShownClaims
 from graphcert.collective import CollectiveCurve
-from graphcert.collective.bound_loop import METHODS
 from graphcert.collective.curve import strengthened
-from graphcert.collective.injection import Changes, Costs, Exposure, collective_injection, exposure
+from graphcert.collective.injection import METHODS, Changes, Costs, Exposure, collective_injection, exposure
 from graphcert.core.arguments import target_mask, whole
 from graphcert.core.arrays import Floats, Integers, Mask
 from graphcert.errors import InputError, UnsupportedError
@@ -72,10 +71,9 @@ def compared_injections(
     claims: "InjectionClaims", budgets: Injections, data: object, layers: int, normalisation: str, names: Sequence[str],
     **options: Any,
 ) -> MethodComparison:  # fmt: skip
-    """The curves of the methods out of `names` that exist, the weakest first, none weaker than the one before it."""
-    known = [name for name in METHODS if name in names] or [METHODS[-1]]
-    if "tight" in names and METHODS[-1] not in known:
-        known.append(METHODS[-1])  # the strongest that exists
+    """The curves of the methods out of `names`, the weakest first, none weaker than the one before it."""
+    asked = {ENUMERATED.name if name == "tight" else name for name in names}
+    known = [name for name in METHODS if name in asked] or [METHODS[-1]]
     found: dict[str, CollectiveCurve] = {}
     weaker = None
     for name in known:
@@ -190,7 +188,8 @@ class InjectionClaims(ShownClaims):
                 "receiver" for sums, means and attention at the receiver, where it reaches one edge less.
             edges: edges between old nodes that are added or deleted besides.
             rows: old nodes whose features change at will besides.
-            method: "naive" (each target alone), "lp" or "milp"; each reports the best of itself and those before it.
+            method: "naive" (each target alone), "lp", "milp", or "enumerated" ("milp", and all attacks one by one where they
+                are few and only new nodes come).
             targets: (N,) which of the certificate's targets count; all by default.
             truth: (N,) true labels: adds the certified accuracy, from a solve of its own.
             time_limit: seconds per solve; when it ends, what has been proved so far is reported.

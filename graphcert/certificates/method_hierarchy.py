@@ -33,6 +33,9 @@ HIERARCHY = (
 )  # fmt: skip
 """All methods, the weakest first; not all claims have all of them."""
 
+ENUMERATED = Method("enumerated", "enumerated")
+"""All attacks one by one, for nodes that an adversary adds: what "tight" stands for there."""
+
 METHODS = tuple(method.program for method in HIERARCHY if method.orders is None)
 """The ways to certify all targets together, from the weakest to the strongest."""
 
@@ -56,12 +59,16 @@ BELOW = {"lp": "milp-2", "milp": "milp-2", "tight-lp": "milp", "tight": "milp-2"
 
 def named_methods(names: str | Iterable[str]) -> tuple[Method, ...]:
     """The methods of these names, the weakest first; "all" is every method. No name and other names are refused."""
-    asked = set(BESIDE[ALL] if names == ALL else names)
-    unknown = sorted(asked.difference(BESIDE[ALL]))
+    return _in_order(BESIDE[ALL] if names == ALL else names, HIERARCHY)
+
+
+def _in_order(names: Iterable[str], methods: tuple[Method, ...]) -> tuple[Method, ...]:
+    asked, known = set(names), [method.name for method in methods]
+    unknown = sorted(asked.difference(known))
     if unknown or not asked:
         given = ", ".join(map(repr, unknown)) or "nothing"
-        raise InputError(f"a comparison is made of {', '.join(BESIDE[ALL])}; got {given}")
-    return tuple(method for method in HIERARCHY if method.name in asked)
+        raise InputError(f"a comparison is made of {', '.join(known)}; got {given}")
+    return tuple(method for method in methods if method.name in asked)
 
 
 class MethodComparison(Mapping[str, CollectiveCurve]):
@@ -75,7 +82,7 @@ class MethodComparison(Mapping[str, CollectiveCurve]):
     """
 
     def __init__(self, curves: Mapping[str, CollectiveCurve]) -> None:
-        order = [method.name for method in named_methods(curves)]
+        order = [method.name for method in _in_order(curves, (*HIERARCHY, ENUMERATED))]
         self._curves = {name: curves[name] for name in order}
         first = self._curves[order[0]]
         for curve in self._curves.values():

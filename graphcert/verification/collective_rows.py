@@ -11,7 +11,7 @@ from graphcert.errors import DataError
 QUESTIONS = ("targets", "correct")
 """Whose falling is bounded: that of all targets, and that of the correctly labelled ones."""
 
-METHODS = ("naive", "lp-2", "milp-2", "lp", "milp", "tight-lp", "tight")
+METHODS = ("naive", "lp-2", "milp-2", "lp", "milp", "enumerated", "tight-lp", "tight")
 """What curves are called, the weakest first."""
 
 _MOST_ROWS = 50_000

@@ -114,7 +114,7 @@ def test_an_attack_costs_what_every_target_notices_and_more(tiny, data):
 
 @settings(max_examples=25, deadline=None)
 @given(tiny_graphs(3), st.integers(0, 2), st.integers(1, 3), st.integers(0, 1), st.integers(0, 1), st.data())
-@pytest.mark.parametrize("method", ["naive", "lp", "milp"])
+@pytest.mark.parametrize("method", ["naive", "lp", "milp", "enumerated"])
 def test_no_attack_takes_more_targets_than_the_bound(method, tiny, injected, degree, edges, rows, data):
     limit = np.array(data.draw(st.lists(st.sampled_from([0.0, 0.002, 0.05, 0.2, 0.6, 1.0]), min_size=4, max_size=4)))
     pairs = list(itertools.combinations(range(4), 2))
@@ -182,7 +182,7 @@ def test_exposures_are_the_truth_up_to_two_layers(layers, normalisation, edges):
 
 @pytest.mark.parametrize("edges", EDGES)
 @pytest.mark.parametrize("normalisation", ["symmetric", "receiver"])
-@pytest.mark.parametrize("method", ["naive", "lp", "milp"])
+@pytest.mark.parametrize("method", ["naive", "lp", "milp", "enumerated"])
 def test_the_bound_counts_whoever_notices_an_attack_just_enough(method, normalisation, edges):
     """Every target falls at exactly what it notices of one attack: all of them then fall at once."""
     for rates in ((0.5, 0.3), (0.9, 0.1), (0.3, 0.0)):
@@ -196,3 +196,25 @@ def test_the_bound_counts_whoever_notices_an_attack_just_enough(method, normalis
             budget = np.array([[len(joined), max(map(len, joined)), 0, 0]])
             found = collective_injection(exposed, limit, budget, method=method)
             assert found.attacked_upper[0] >= (noticed > 0).sum()
+
+
+def test_all_attacks_one_by_one_close_what_the_program_leaves_open():
+    """A path of four: two contacts of one new node share its survival, which half-spaces see on average only."""
+    tiny = Tiny(4, [(0, 1), (1, 2), (2, 3)], 0.5, 0.1, 1, "symmetric")
+    exposed, sets = drop_of_edges(tiny), contact_sets(4, 2)
+    closer = 0
+    for shares in itertools.product([0.2, 0.4, 0.6], repeat=4):
+        limit = np.array(shares) * 0.5
+        budget = np.array([[2, 2, 0, 0]])
+        milp, enumerated = (
+            collective_injection(exposed, limit, budget, method=method) for method in ("milp", "enumerated")
+        )
+        worst = max(
+            sum(tiny.noticed(v, joined) >= limit[v] for v in range(4))
+            for joined in itertools.combinations_with_replacement(sets, 2)
+        )
+        assert worst <= enumerated.attacked_upper[0] <= milp.attacked_upper[0]
+        closer += int(enumerated.attacked_upper[0] < milp.attacked_upper[0])
+        if enumerated.attacked_upper[0] < milp.attacked_upper[0]:
+            assert enumerated.method[0] == "enumerated"
+    assert closer

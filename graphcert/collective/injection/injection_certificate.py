@@ -19,20 +19,33 @@ nothing: whatever comes through a new node needs a contact of it.
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import combinations, combinations_with_replacement, pairwise
+from math import comb
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 from scipy.special import rel_entr
 
-from graphcert.collective.bound_loop import Answer, Attack, CollectiveProblem, bound_loop, program_method, whole_point
+from graphcert.collective.bound_loop import (
+    Answer,
+    Attack,
+    Bound,
+    CollectiveProblem,
+    bound_loop,
+    check_method,
+    program_method,
+    whole_point,
+)
 from graphcert.collective.curve import CollectiveCurve
 from graphcert.collective.injection.exposure import Exposure
 from graphcert.collective.solvers.program import BoolArray, FloatArray, IntArray, LinearProgram, Rows, Sparse
 
 AXES = ("injected", "degree", "edges", "rows")
 """What an adversary may do: new nodes, edges of each, changed edges between old nodes, and nodes with changed features."""
+
+METHODS = ("naive", "lp", "milp", "enumerated")
+"""From the weakest bound to the strongest."""
 
 _UP = 1.0 + 2.0**-40
 
@@ -57,7 +70,8 @@ def collective_injection(
         limit: (T,) a target keeps its label if it notices an attack with a smaller probability than this; rounded down, at
             most 0 for targets that abstain.
         budgets: (B, 4) whole numbers over `AXES`.
-        method: "naive" (each target alone), "lp" or "milp".
+        method: "naive" (each target alone), "lp", "milp", or "enumerated": "milp", and where that leaves
+            something open, all attacks of new nodes one by one if they are few (`MOST_KEPT`) and nothing else changes.
         correct: (T,) bool, correctly labelled targets, for the certified accuracy.
         time_limit: seconds per solve; when it ends, what has been proved so far is reported.
         solver: "highs" or "cvxpy".
@@ -69,7 +83,8 @@ def collective_injection(
     Raises:
         InputError: for an unknown method or solver.
     """
-    bound = program_method(method, solver, time_limit)
+    check_method(method, METHODS)
+    bound = program_method("milp" if method == "enumerated" else method, solver, time_limit)
     costs = Costs.of(exposed, limit)
 
     nodes = costs.apart.shape[1]
@@ -77,7 +92,10 @@ def collective_injection(
 
     def answer(index: int, standing: BoolArray, begin: IntArray | None) -> Answer:
         program = _AtBudget(costs, standing, budgets[index])
-        return Answer(bound(program), program.best.flat if told else None)
+        found = bound(program)
+        if method == "enumerated" and not found.attack >= found.attacked:
+            found = enumerated(program, found)
+        return Answer(found, program.best.flat if told else None)
 
     family = CollectiveProblem(AXES, limit.size, lambda counted, sweep: answer)
     robust = np.array([~costs.breakable(budget) for budget in budgets])
@@ -146,13 +164,17 @@ class Costs:
             found[target] = (each[order] * taken).sum()
         return found
 
-    def fallen(self, attack: "Changes") -> BoolArray:
-        """(T,) which targets an attack can take, as far as the costs tell."""
-        apart = np.zeros(self.eta.size)
+    def spent(self, contacts: IntArray) -> FloatArray:
+        """(T,) the cost of contacts (N,) as if each had a new node of its own."""
+        found = np.zeros(self.eta.size)
         for target, (each, most) in enumerate(zip(_by_row(self.apart), _by_row(self.at_most), strict=True)):
             mine = self.apart.indices[self.apart.indptr[target] : self.apart.indptr[target + 1]]
-            apart[target] = np.minimum(each * attack.contacts[mine], most).sum()
-        together = np.zeros(self.eta.size)
+            found[target] = np.minimum(each * contacts[mine], most).sum()
+        return found
+
+    def fallen(self, attack: "Changes") -> BoolArray:
+        """(T,) which targets an attack can take, as far as the costs tell."""
+        apart, together = self.spent(attack.contacts), np.zeros(self.eta.size)
         for joined in attack.new_nodes():
             together += self.shared(self.together @ joined)
         other = self.apart @ attack.ends + self.rows @ attack.rows
@@ -191,6 +213,42 @@ class Changes:
         return joined
 
 
+def enumerated(program: "_AtBudget", found: Bound) -> Bound:
+    """The bound from all attacks one by one, where there are few of them and it is smaller; `found` otherwise.
+
+    More contacts of a node never cost less, so every new node is joined to as many nodes as it may be, among those that some
+    standing target may notice; which node is which does not matter.
+    """
+    costs, (injected, degree, edges, rows) = program.costs, program.budget.tolist()
+    seen = np.flatnonzero(np.asarray(costs.apart[program.open].sum(axis=0)).ravel() > 0)
+    size = min(degree, seen.size)
+    attacks = comb(comb(seen.size, size) + injected - 1, injected)
+    if edges or rows or not injected or not size or attacks * (injected + program.open.size) > MOST_KEPT:
+        return found
+    sets = np.array([*combinations(range(seen.size), size)])
+    joined = np.zeros((len(sets), seen.size))
+    joined[np.arange(len(sets))[:, None], sets] = 1.0
+    each = costs.shared(np.asarray((costs.together[program.open][:, seen] @ joined.T).T))
+    chosen = np.array([*combinations_with_replacement(range(len(sets)), injected)])
+    together = each[chosen[:, 0]]
+    for node in range(1, injected):
+        together = together + each[chosen[:, node]]
+    reached = together * _UP >= costs.eta[program.open]
+    most, contacts = 0, np.zeros(costs.apart.shape[1], np.int64)
+    for index in np.argsort(-reached.sum(axis=1), kind="stable").tolist():
+        if reached[index].sum() <= most:
+            break
+        contacts[seen] = joined[chosen[index]].sum(axis=0).astype(np.int64)
+        taken = int((reached[index] & (costs.spent(contacts) * _UP >= costs.eta)[program.open]).sum())
+        if taken > most:
+            most = taken
+            program.keep(Changes(injected, contacts.copy(), np.zeros_like(contacts), np.zeros_like(contacts)))
+    number = program.always + most
+    if number >= found.attacked:
+        return found
+    return Bound(float(number), number, "enumerated", "closed", min(max(found.attack, program.broken), float(number)))
+
+
 class _AtBudget:
     """The standing targets (T,) at one budget, as a program.
 
@@ -206,15 +264,15 @@ class _AtBudget:
     """
 
     def __init__(self, costs: Costs, standing: BoolArray, budget: IntArray) -> None:
-        self._costs, self._budget = costs, budget
+        self.costs, self.budget = costs, budget
         self._falling = np.flatnonzero(standing)  # whoever is robust alone does not stand
-        self._open = self._falling[costs.eta[self._falling] > 0]
+        self.open = self._falling[costs.eta[self._falling] > 0]
         self.naive = int(self._falling.size)
-        self.always = self.constant = self.naive - int(self._open.size)
+        self.always = self.constant = self.naive - int(self.open.size)
         injected, degree, edges, rows = budget.tolist()
         self._limits = {"x": injected * degree, "e": 2 * edges, "y": rows}
         self.largest_sum = float(self.naive + sum(self._limits.values()))
-        self._broken, self.best = 0.0, Changes.of(injected, np.zeros(3 * costs.apart.shape[1], np.int64))
+        self.broken, self.best = 0.0, Changes.of(injected, np.zeros(3 * costs.apart.shape[1], np.int64))
 
     def program(self) -> LinearProgram | None:
         """The program of the standing targets."""
@@ -222,12 +280,12 @@ class _AtBudget:
 
     @cached_property
     def _built(self) -> tuple[Rows, LinearProgram]:
-        costs, nodes, size = self._costs, self._costs.apart.shape[1], self._open.size
-        injected, _, edges, rows = self._budget.tolist()
+        costs, nodes, size = self.costs, self.costs.apart.shape[1], self.open.size
+        injected, _, edges, rows = self.budget.tolist()
         used = {name: nodes for name, limit in self._limits.items() if limit}
         built = Rows({"m": size, **used})
-        eta, apart, changed = costs.eta[self._open], costs.apart[self._open], costs.rows[self._open]
-        own = sp.csr_array((np.ones(size), (np.arange(size), costs.own[self._open])), shape=(size, nodes))
+        eta, apart, changed = costs.eta[self.open], costs.apart[self.open], costs.rows[self.open]
+        own = sp.csr_array((np.ones(size), (np.arange(size), costs.own[self.open])), shape=(size, nodes))
 
         def reaching(contacts: Sparse, needed: FloatArray) -> None:
             given = {"x": contacts, "e": apart, "y": changed}
@@ -239,7 +297,7 @@ class _AtBudget:
         reaching(apart, eta)
         if self._limits["x"]:
             slope, needed = self._tangents(eta)
-            reaching(sp.csr_array(sp.diags_array(slope) @ costs.together[self._open]), needed)
+            reaching(sp.csr_array(sp.diags_array(slope) @ costs.together[self.open]), needed)
         for name in used:
             built.add([self._limits[name]], {name: np.ones((1, nodes))})
         most = {"m": 1, "x": injected, "e": edges, "y": 1}
@@ -251,7 +309,7 @@ class _AtBudget:
 
     def _tangents(self, eta: FloatArray) -> tuple[FloatArray, FloatArray]:
         """(T',) slopes b, and what the rest must sum to, η − ρ KL(b, 1 − p_n), rounded down."""
-        drop, injected = self._costs.drop, int(self._budget[0])
+        drop, injected = self.costs.drop, int(self.budget[0])
         with np.errstate(over="ignore"):
             slope = np.clip(1.0 - drop * np.exp(eta / injected), 0.0, 1.0 - drop)
         divergence = rel_entr(slope, 1.0 - drop) + rel_entr(1.0 - slope, drop)
@@ -264,16 +322,21 @@ class _AtBudget:
         if point is not None:
             tried.append(np.rint(point) if whole_point(point) else self._greedy(point))
         changes = [self._changes(x) for x in tried]
-        broken = [float(self._costs.fallen(one)[self._falling].sum()) for one in changes]
+        broken = [self.keep(one) for one in changes]
         best = int(np.argmax(broken))
-        if broken[best] > self._broken:
-            self._broken, self.best = broken[best], changes[best]
         return Attack(tried[best], broken[best], broken[best])
+
+    def keep(self, changes: Changes) -> float:
+        """How many standing targets fall under changes, which are kept if they are the best so far."""
+        broken = float(self.costs.fallen(changes)[self._falling].sum())
+        if broken > self.broken:
+            self.broken, self.best = broken, changes
+        return broken
 
     def point(self, attack: Attack) -> FloatArray:
         """The changes of an attack, and every target that they break in the program."""
         x = np.array(attack.changes, np.float64)
-        x[: self._open.size] = self._reached(x) >= 1.0
+        x[: self.open.size] = self._reached(x) >= 1.0
         return x
 
     def branching(self, relaxed: FloatArray | None, attack: Attack) -> "tuple[_AtBudget, Attack]":
@@ -281,14 +344,14 @@ class _AtBudget:
         return self, attack
 
     def _changes(self, x: FloatArray) -> Changes:
-        columns, nodes = self._built[0].columns, self._costs.apart.shape[1]
+        columns, nodes = self._built[0].columns, self.costs.apart.shape[1]
         whole = {name: x[columns[name]].astype(np.int64) for name in columns}
         nothing = np.zeros(nodes, np.int64)
-        return Changes(int(self._budget[0]), *(whole.get(name, nothing) for name in ("x", "e", "y")))
+        return Changes(int(self.budget[0]), *(whole.get(name, nothing) for name in ("x", "e", "y")))
 
     def _reached(self, x: FloatArray) -> FloatArray:
         """(T',) how far the changes of a point take every open target; it falls at 1."""
-        size = self._open.size
+        size = self.open.size
         reached = -(self._built[1].matrix[:, size:] @ x[size:])
         kinds = 2 if self._limits["x"] else 1
         return np.asarray(reached[: kinds * size].reshape(kinds, size).min(axis=0))
@@ -296,7 +359,7 @@ class _AtBudget:
     def _greedy(self, near: FloatArray) -> FloatArray:
         """Whole changes: `near` rounded down, then one by one where most targets come closest to falling."""
         built, program = self._built
-        size = self._open.size
+        size = self.open.size
         gives = -program.matrix.tocsr()[:size, size:]
         x = np.floor(near + 1e-6)
         x[:size] = 0.0

@@ -22,6 +22,7 @@ _METHODS: Mapping[str, tuple[str, str]] = {
     "rows": ("collective, each alone against the same rows", "same rows"),
     "lp": ("collective, linear program", "linear program"),
     "milp": ("collective, integer program", "integer program"),
+    "enumerated": ("collective, all attacks one by one", "all attacks"),
     "tight-lp": ("collective, linear program of exact trade-offs", "exact LP"),
     "tight": ("collective, exact trade-offs", "exact trade-offs"),
     "lp-2": ("published, linear program", "published LP"),
