@@ -83,17 +83,19 @@ def image_plan(
     })  # fmt: skip
 
 
-def output_plan(settings: OutputSettings, data: str, sigma: Sequence[float] | None, model: str, choices: Plan) -> Plan:
+def output_plan(settings: OutputSettings, data: str, sigma: Sequence[float] | None, model: str, method: str) -> Plan:
     """The plan of a run over inputs with one label each, without "previous".
 
-    `data` names the inputs, `sigma` are their deviations where these differ, `model` is a fingerprint, and `choices` are the
-    claims.
+    `data` names the inputs, `sigma` are their deviations where these differ, `model` is a fingerprint, and `method` is the
+    rule as it is used.
     """
+    cells = [[*budget.as_tuple(), budget.nodes, shift] for budget, shift in settings.cells()]
     return _plain({
         "kind": "inputs", "graphcert": __version__, "model": model, "data": data,
         "noise": settings.smoothing().to_dict(), "sigma": sigma,
         "elasticity": [settings.elasticity, settings.neighbours], "seed": settings.seed, "samples": settings.samples,
-        "pilot_samples": settings.pilot_samples, **choices,
+        "pilot_samples": settings.pilot_samples,
+        "certificate": {"method": method, "alpha": settings.alpha, "budgets": cells},
     })  # fmt: skip
 
 

@@ -25,11 +25,11 @@ from graphcert.report.images.claims import Change, ImageClaims, Match, changes_o
 from graphcert.report.images.content import SegmentationContent, report_content
 from graphcert.report.images.page import image_page
 from graphcert.report.images.pictures import mask_picture, overlay_picture, png
-from graphcert.run.commitment import Plan, commit, image_choices, image_plan
+from graphcert.run.commitment import Plan, commit, image_plan
 from graphcert.run.folder import MODEL
 from graphcert.run.image_claims import certify_image, image_sigmas, isotropic_counts
 from graphcert.run.image_network import network_of
-from graphcert.run.inputs import InputRun
+from graphcert.run.inputs import RESULTS, InputRun
 from graphcert.run.isotropic import strongest_noise
 from graphcert.run.settings.image_run import UNET, SegmentSettings, isotropic
 from graphcert.votes import Votes
@@ -47,14 +47,10 @@ class Loaded(NamedTuple):
     sigma: float | None
 
 
-class SegmentRun(InputRun[SegmentSettings, Loaded, SegmentationContent]):
+class SegmentRun(InputRun[SegmentSettings, list[Loaded], SegmentationContent]):
     """A run over the pixels of images."""
 
     section = "segment"
-
-    def choices(self, settings: SegmentSettings) -> Plan:
-        """See `InputRun.choices`."""
-        return image_choices(settings)
 
     def _settings(self, values: Mapping[str, Any]) -> SegmentSettings:
         return SegmentSettings.from_dict(values)
@@ -66,7 +62,8 @@ class SegmentRun(InputRun[SegmentSettings, Loaded, SegmentationContent]):
         model = shown_model(segmenter, settings)
         images = [one._replace(truth=_truth(one, segmenter, settings.void)) for one in images]
         shown = {one.name: one.image for one in images}, {one.name: one.sigma for one in images}
-        self._plans = commit(self.folder, image_plan(settings, *shown, model_fingerprint(segmenter.model)))
+        plan = image_plan(settings, *shown, model_fingerprint(segmenter.model))
+        self._plans = commit(self.folder, plan)
         timings, curves, match = {"images and network": time.perf_counter() - began}, list[Curve](), None
         began = time.perf_counter()
         claims = [self._certify_image(model, loaded, settings, k, len(images)) for k, loaded in enumerate(images)]
@@ -75,7 +72,7 @@ class SegmentRun(InputRun[SegmentSettings, Loaded, SegmentationContent]):
             began = time.perf_counter()
             match, curves = self._compare(model, images, claims, settings)
             timings["isotropic noise"] = time.perf_counter() - began
-        return _Made(segmenter, images, claims, curves, match, timings)
+        return _Made(segmenter, images, plan, claims, curves, match, timings)
 
     def _load(self, settings: SegmentSettings) -> list[Loaded]:
         """All images that are wanted with their masks as they are, after all checks that need no network."""
@@ -144,6 +141,7 @@ class _Made(NamedTuple):
 
     segmenter: Segmenter
     images: list[Loaded]
+    plan: Plan
     claims: list[ImageClaims]
     isotropic: list[Curve]
     match: Match | None
@@ -160,6 +158,10 @@ class _Made(NamedTuple):
             **({} if self.match is None else {"isotropic": self.match._asdict()}),
         }  # fmt: skip
 
+    def look(self, settings: SegmentSettings) -> dict[str, Any]:
+        """τ of SegCertify."""
+        return {"tau": settings.tau}
+
     def content(
         self, settings: SegmentSettings, facts: Mapping[str, Any], timings: Mapping[str, float], warnings: Sequence[str]
     ) -> SegmentationContent:
@@ -172,9 +174,9 @@ class _Made(NamedTuple):
         """The report."""
         return image_page(content)
 
-    def table(self, settings: SegmentSettings) -> str:
+    def tables(self, settings: SegmentSettings) -> dict[str, str]:
         """The content of results.csv."""
-        return results_table(self.claims, settings, self.segmenter.model.classes, self.isotropic)
+        return {RESULTS: results_table(self.claims, settings, self.segmenter.model.classes, self.isotropic)}
 
     def pictures(self, settings: SegmentSettings) -> Iterator[tuple[str, bytes]]:
         """Names and PNGs, per image: the prediction, what SegCertify claims, and the certified pixels at every budget."""

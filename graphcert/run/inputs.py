@@ -6,6 +6,7 @@ Votes are kept input by input, so that a killed run goes on; all results appear 
 import json
 import shutil
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,10 +30,6 @@ class InputSettings(Protocol):
     """The part of the settings that every such run has."""
 
     @property
-    def tau(self) -> float:
-        """τ of SegCertify."""
-
-    @property
     def alpha(self) -> float:
         """Error rate of each family of claims about one input."""
 
@@ -42,12 +39,16 @@ class InputSettings(Protocol):
 
 Settings = TypeVar("Settings", bound=InputSettings)
 Asked = TypeVar("Asked", bound=InputSettings, contravariant=True)
-Input = TypeVar("Input")
+Inputs = TypeVar("Inputs")
 Content = TypeVar("Content")
 
 
 class Made(Protocol[Asked, Content]):
     """What a run found about its inputs, and the files that show it."""
+
+    @property
+    def plan(self) -> Plan:
+        """What was committed to before the final votes, as settings and inputs give it."""
 
     @property
     def timings(self) -> dict[str, float]:
@@ -57,6 +58,9 @@ class Made(Protocol[Asked, Content]):
     def facts(self) -> dict[str, Any]:
         """Everything that the results were made of."""
 
+    def look(self, settings: Asked) -> dict[str, Any]:
+        """What distinguishes these claims from others about the same votes, besides samples and α."""
+
     def content(
         self, settings: Asked, facts: Mapping[str, Any], timings: Mapping[str, float], warnings: Sequence[str]
     ) -> Content:
@@ -65,21 +69,21 @@ class Made(Protocol[Asked, Content]):
     def page(self, content: Content) -> Page:
         """The report."""
 
-    def table(self, settings: Asked) -> str:
-        """The content of results.csv."""
+    def tables(self, settings: Asked) -> dict[str, str]:
+        """The content of results.csv and its like, by name."""
 
     def pictures(self, settings: Asked) -> Iterator[tuple[str, bytes]]:
         """Names and bytes of the pictures."""
 
 
-class InputRun(RunFolder, Generic[Settings, Input, Content]):
+class InputRun(RunFolder, ABC, Generic[Settings, Inputs, Content]):
     """A run over inputs of one kind; `section` is that of its settings in settings.toml."""
 
     section: ClassVar[str]
     _plans: tuple[str, ...] = ()
 
     def certify(self, settings: Settings, look_again: bool = False) -> Content:
-        """Take votes of every input, certify them, and write pictures, results.csv, manifest.json and report.html.
+        """Take votes of every input, certify them, and write pictures, tables, manifest.json and report.html.
 
         A killed run continues where it was: votes of the same noise, network, input and seed are found again. Settings that
         cannot work are refused before anything is sampled, and so are, without `look_again`, other numbers of samples than
@@ -91,20 +95,21 @@ class InputRun(RunFolder, Generic[Settings, Input, Content]):
 
     @alone(new=True)
     @stated
-    def _certify(self, settings: Settings, inputs: list[Input], began: float) -> Content:
+    def _certify(self, settings: Settings, inputs: Inputs, began: float) -> Content:
         """The same of inputs that are loaded, by a call that began at this time."""
         made = self._made(settings, inputs, began)
-        said = self._after_votes(settings)
+        said = self._after_votes(made.plan)
+        self.record_look(settings.to_dict(), settings.alpha, **made.look(settings))
         facts = {**environment(), **made.facts, "plan": next(map(plan_digest, read_plans(self.folder)[-1:]), None)}
-        content = made.content(settings, facts, made.timings, said)
-        self.record_look(settings.to_dict(), settings.alpha, tau=settings.tau)
+        content = made.content(settings, facts, made.timings, self._warnings(said))
         for sentence in said:
             self.say(sentence)
         for name, picture in made.pictures(settings):
             with atomic_write(self.path(name)) as stream:
                 stream.write(picture)
         self.write(SETTINGS, tomli_w.dumps({self.section: settings.to_dict()}))
-        self.write(RESULTS, made.table(settings))
+        for name, table in made.tables(settings).items():
+            self.write(name, table)
         facts |= {"timings": made.timings, "looks": self.looks(), "chosen_after_votes": said}
         self.write(MANIFEST, json.dumps(facts, indent=1) + "\n")
         made.page(content).write(self.path(REPORT))
@@ -113,7 +118,7 @@ class InputRun(RunFolder, Generic[Settings, Input, Content]):
     def rebuilt(self) -> dict[str, bytes]:
         """The files that show results, by name, made again from votes, settings, inputs and network; nothing is written.
 
-        These are report.html, results.csv and the pictures. As long as nobody touched the run, the files have these very
+        These are report.html, the tables and the pictures. As long as nobody touched the run, the files have these very
         bytes. Votes that are missing or damaged are taken again, in a copy.
 
         Raises:
@@ -129,31 +134,32 @@ class InputRun(RunFolder, Generic[Settings, Input, Content]):
             if read_plans(copy.folder) != read_plans(self.folder):
                 raise DataError(f"{self.path(SETTINGS)} asks for other votes than {PLAN} says; certify again")
         self.refuse_other(**made.facts)
-        content = made.content(settings, manifest, manifest.get("timings", {}), self._after_votes(settings))
-        texts = {REPORT: made.page(content).html(), RESULTS: made.table(settings)}
+        warnings = self._warnings(self._after_votes(made.plan))
+        content = made.content(settings, manifest, manifest.get("timings", {}), warnings)
+        texts = {REPORT: made.page(content).html(), **made.tables(settings)}
         return {name: text.encode() for name, text in texts.items()} | dict(made.pictures(settings))
 
     def stored_settings(self) -> Settings:
         """The settings of the results in this folder."""
         return self._settings(read_section(self.path(SETTINGS), self.section))
 
-    def choices(self, settings: Settings) -> Plan:
-        """The claims that this run makes, the part of a plan that may be chosen otherwise after the votes."""
-        raise NotImplementedError
-
-    def _after_votes(self, settings: Settings) -> list[str]:
+    def _after_votes(self, plan: Plan) -> list[str]:
         """What was chosen otherwise than planned, or planned again, in sentences."""
         plans = read_plans(self.folder)
-        return [*planned_again(plans), *chosen_after(plans[-1], self.choices(settings))] if plans else []
+        return [*planned_again(plans), *chosen_after(plans[-1], plan)] if plans else []
 
+    def _warnings(self, said: Sequence[str]) -> Sequence[str]:
+        """The sentences above the report, with those about what was chosen after the votes."""
+        return said
+
+    @abstractmethod
     def _settings(self, values: Mapping[str, Any]) -> Settings:
         """Settings from plain values."""
-        raise NotImplementedError
 
-    def _load(self, settings: Settings) -> list[Input]:
+    @abstractmethod
+    def _load(self, settings: Settings) -> Inputs:
         """All inputs that are wanted, after all checks that need no network."""
-        raise NotImplementedError
 
-    def _made(self, settings: Settings, inputs: list[Input], began: float) -> Made[Settings, Content]:
+    @abstractmethod
+    def _made(self, settings: Settings, inputs: Inputs, began: float) -> Made[Settings, Content]:
         """Take or read the votes and certify them; a plan is written before the first final vote."""
-        raise NotImplementedError

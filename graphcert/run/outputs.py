@@ -1,134 +1,64 @@
-"""Inputs with one label each, from noise to report.
+"""Inputs with one label each, from noise to report."""
 
-Votes are kept input by input, so that a killed run goes on; all results appear at the end, each file whole or not at all.
-"""
-
-import json
-import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
-import tomli_w
 
 from graphcert.certificates import certify, certify_elastic
 from graphcert.core.arrays import Floats, to_json
-from graphcert.core.files import alone
-from graphcert.errors import DataError, InputError
+from graphcert.errors import InputError
 from graphcert.models.checkpoint import model_fingerprint
 from graphcert.noise import elastic_sigma
 from graphcert.outputs.classifier import ClassifierTraining, OutputClassifier, train_classifier
 from graphcert.outputs.output_model import OutputModel
 from graphcert.outputs.output_votes import InputCounts, OutputVoting, input_name, refuse_unfit
 from graphcert.outputs.sources import LabelledInputs, load_inputs
+from graphcert.report.frame.html import Page
 from graphcert.report.outputs.claims import OutputClaims, inputs_table, results_table
 from graphcert.report.outputs.page import MOST_PICTURES, OutputContent, output_page
 from graphcert.report.outputs.pictures import picture_of
-from graphcert.run.commitment import PLAN, chosen_after, commit, output_plan, plan_digest, planned_again, read_plans
-from graphcert.run.folder import MANIFEST, MODEL, REPORT, VOTES, RunFolder
+from graphcert.run.commitment import Plan, commit, output_plan
+from graphcert.run.folder import MODEL, VOTES
 from graphcert.run.image_network import training_bar
-from graphcert.run.inputs import RESULTS, SETTINGS
+from graphcert.run.inputs import RESULTS, InputRun
 from graphcert.run.provenance import environment
-from graphcert.run.settings.output_run import SECTION, OutputSettings, read_settings
-from graphcert.run.statement import stated
+from graphcert.run.settings.output_run import SECTION, OutputSettings
 from graphcert.statistics import check_sample_size
 from graphcert.votes import Votes
 
 INPUTS = "inputs.csv"
 
 
-class OutputRun(RunFolder):
-    """A run over inputs; votes are kept input by input, so that a killed run goes on."""
+class OutputRun(InputRun[OutputSettings, LabelledInputs, OutputContent]):
+    """A run over inputs with one label each."""
 
     section = SECTION
-    _plans: tuple[str, ...] = ()
 
-    def certify(self, settings: OutputSettings, look_again: bool = False) -> OutputContent:
-        """Train a network if none is named, vote, certify, and write tables, manifest.json and report.html.
+    def _settings(self, values: Mapping[str, Any]) -> OutputSettings:
+        return OutputSettings.from_dict(values)
 
-        A killed run continues where it was: votes of the same noise, network, input and seed are found again. Settings that
-        cannot work are refused before anything is sampled, and so are, without `look_again`, other numbers of samples than
-        those of the results in this folder.
-        """
-        began = time.perf_counter()
-        self.refuse_second_look(settings.to_dict(), look_again)
+    def _load(self, settings: OutputSettings) -> LabelledInputs:
+        """All inputs that are wanted, after all checks that need no network."""
         data = load_inputs(settings.inputs, settings.limit, settings.seed)
         check_sample_size(settings.samples, settings.alpha, len(data.inputs))
         refuse_unfit(data.inputs, [settings.smoothing()])
-        return self._certify(settings, data, began)
+        return data
 
-    @alone(new=True)
-    @stated
-    def _certify(self, settings: OutputSettings, data: LabelledInputs, began: float) -> OutputContent:
-        """The same of inputs that are loaded, by a call that began at this time."""
-        made = self._made(settings, data, began)
-        said = self._after_votes(settings, made)
-        self.record_look(settings.to_dict(), settings.alpha, method=made.method, simultaneous=True)
-        for sentence in said:
-            self.say(sentence)
-        facts = {**environment(), **made.facts, "plan": next(map(plan_digest, read_plans(self.folder)[-1:]), None)}
-        facts |= {"timings": made.timings, "looks": self.looks(), "chosen_after_votes": said}
-        content = made.content(settings, facts, made.timings, (*self.spent(), *said))
-        self.write(SETTINGS, tomli_w.dumps({SECTION: settings.to_dict()}))
-        if isinstance(made.votes, Votes):
-            made.votes.save(self.path(VOTES))
-        self.write(RESULTS, results_table(made.claims))
-        self.write(INPUTS, inputs_table(made.claims))
-        self.write(MANIFEST, json.dumps(facts, indent=1) + "\n")
-        output_page(content).write(self.path(REPORT))
-        return content
+    def _warnings(self, said: Sequence[str]) -> Sequence[str]:
+        return [*self.spent(), *said]
 
-    def rebuilt(self) -> dict[str, bytes]:
-        """The files that show results, by name, made again from votes, settings, inputs and network; nothing is written.
-
-        As long as nobody touched the run, the files have these very bytes. Votes that are missing or damaged are taken
-        again, in a copy.
-
-        Raises:
-            DataError: if settings, plan, manifest and votes contradict each other.
-        """
-        settings, manifest = OutputSettings.from_dict(read_settings(self.path(SETTINGS))), self.manifest()
-        data = load_inputs(settings.inputs, settings.limit, settings.seed)
-        with TemporaryDirectory() as place:
-            copy = OutputRun(Path(place) / "run", workers=self.workers)
-            shutil.copytree(self.path("votes"), copy.path("votes"))
-            for name in filter(lambda name: self.path(name).is_file(), (MODEL, PLAN)):
-                shutil.copyfile(self.path(name), copy.path(name))
-            made = copy._made(settings, data, time.perf_counter())
-            if read_plans(copy.folder) != read_plans(self.folder):
-                raise DataError(f"{self.path(SETTINGS)} asks for other votes than {PLAN} says; certify again")
-        self.refuse_other(**made.facts)
-        notices = (*self.spent(), *self._after_votes(settings, made))
-        content = made.content(settings, manifest, manifest.get("timings", {}), notices)
-        texts = {
-            REPORT: output_page(content).html(),
-            RESULTS: results_table(made.claims),
-            INPUTS: inputs_table(made.claims),
-        }
-        return {name: text.encode() for name, text in texts.items()}
-
-    def _after_votes(self, settings: OutputSettings, made: "_Made") -> list[str]:
-        """What was chosen otherwise than planned, or planned again, in sentences."""
-        plans = read_plans(self.folder)
-        if not plans:
-            return []
-        return [*planned_again(plans), *chosen_after(plans[-1], output_choices(settings, made.method))]
-
-    def _made(self, settings: OutputSettings, data: LabelledInputs, began: float) -> "_Made":
+    def _made(self, settings: OutputSettings, inputs: LabelledInputs, began: float) -> "_Made":
         """Take or read the votes and certify them; a plan is written before the first final vote."""
-        network = network_of(settings, data, self.path(MODEL), self.progress, self.say)
-        sigmas = input_sigmas(settings, data)
-        voting = voting_of(settings, data, network, sigmas)
+        network = network_of(settings, inputs, self.path(MODEL), self.progress, self.say)
+        sigmas = input_sigmas(settings, inputs)
+        voting = voting_of(settings, inputs, network, sigmas)
         method = settings.rule(network.model.classes)
-        plan = output_plan(
-            settings, voting.data, None if sigmas is None else sigmas.tolist(), model_fingerprint(network.model),
-            output_choices(settings, method),
-        )  # fmt: skip
+        plan = planned(settings, voting, network, sigmas)
         self._plans = commit(self.folder, plan)
         timings = {"inputs and network": time.perf_counter() - began}
         began = time.perf_counter()
@@ -139,9 +69,11 @@ class OutputRun(RunFolder):
         timings["votes"] = time.perf_counter() - began
         began = time.perf_counter()
         votes = votes_of(voting, found, sigmas, self._plans)
-        claims = certify_inputs(votes, data, settings, method)
+        claims = certify_inputs(votes, inputs, settings, method)
+        if isinstance(votes, Votes):
+            votes.save(self.path(VOTES))
         timings["certificates"] = time.perf_counter() - began
-        return _Made(network, data, voting.data, votes, claims, method, timings)
+        return _Made(network, inputs, voting.data, plan, claims, method, timings)
 
 
 def network_of(
@@ -208,10 +140,11 @@ def votes_of(
     return [voting.votes_about(number, counts, plans) for number, counts in enumerate(found)]
 
 
-def output_choices(settings: OutputSettings, method: str) -> dict[str, Any]:
-    """The claims that a run over inputs makes."""
-    cells = [[*budget.as_tuple(), budget.nodes, shift] for budget, shift in settings.cells()]
-    return {"certificate": {"method": method, "alpha": settings.alpha, "budgets": cells}}
+def planned(settings: OutputSettings, voting: OutputVoting, network: OutputClassifier, sigmas: Floats | None) -> Plan:
+    """The plan of a run."""
+    deviations = None if sigmas is None else sigmas.tolist()
+    method = settings.rule(network.model.classes)
+    return output_plan(settings, voting.data, deviations, model_fingerprint(network.model), method)
 
 
 def certify_inputs(
@@ -247,7 +180,7 @@ class _Made(NamedTuple):
     network: OutputClassifier
     data: LabelledInputs
     fingerprint: str
-    votes: Votes | list[Votes]
+    plan: Plan
     claims: OutputClaims
     method: str
     timings: dict[str, float]
@@ -261,8 +194,12 @@ class _Made(NamedTuple):
             "votes": dict(self.claims.votes),
         }
 
+    def look(self, _: OutputSettings) -> dict[str, Any]:
+        """The rule that makes the claims, all of them together."""
+        return {"method": self.method, "simultaneous": True}
+
     def content(
-        self, settings: OutputSettings, facts: Mapping[str, Any], timings: Mapping[str, float], notices: Sequence[str]
+        self, settings: OutputSettings, facts: Mapping[str, Any], timings: Mapping[str, float], warnings: Sequence[str]
     ) -> OutputContent:
         """What the report shows."""
         described, network = settings.to_dict(), self.network.model
@@ -271,17 +208,8 @@ class _Made(NamedTuple):
             for one in self.data.inputs[:MOST_PICTURES]
         ]  # fmt: skip
         noise = (
-            "sigma",
-            "select",
-            "elasticity",
-            "neighbours",
-            "ablate",
-            "keep",
-            "add",
-            "delete",
-            "edge_add",
-            "edge_delete",
-        )
+            "sigma", "select", "elasticity", "neighbours", "ablate", "keep", "add", "delete", "edge_add", "edge_delete",
+        )  # fmt: skip
         particulars = {
             "inputs": {"source": settings.inputs, "certified": len(self.data.inputs), "trained with": len(self.data.train)},
             "noise": {name: described.get(name) for name in noise},
@@ -295,8 +223,20 @@ class _Made(NamedTuple):
         }  # fmt: skip
         return OutputContent(
             self.claims, self.network.names, shown, _noise_words(settings), settings.smoothing().norm, settings.alpha,
-            particulars, timings, tuple(notices), tuple(_conditions(settings)),
+            particulars, timings, tuple(warnings), tuple(_conditions(settings)),
         )  # fmt: skip
+
+    def page(self, content: OutputContent) -> Page:
+        """The report."""
+        return output_page(content)
+
+    def tables(self, _: OutputSettings) -> dict[str, str]:
+        """What is claimed by budget, and about every input."""
+        return {RESULTS: results_table(self.claims), INPUTS: inputs_table(self.claims)}
+
+    def pictures(self, _: OutputSettings) -> Iterator[tuple[str, bytes]]:
+        """None: the report draws them."""
+        return iter(())
 
 
 def _noise_words(settings: OutputSettings) -> str:

@@ -14,22 +14,18 @@ from graphcert.report.points.claims import points_table
 from graphcert.report.points.content import PointContent
 from graphcert.report.points.page import cloud_pictures, point_page
 from graphcert.report.points.pictures import cloud_picture
-from graphcert.run.commitment import Plan, commit, point_choices, point_plan
+from graphcert.run.commitment import Plan, commit, point_plan
 from graphcert.run.folder import MODEL
 from graphcert.run.image_claims import certify_image
-from graphcert.run.inputs import InputRun
+from graphcert.run.inputs import RESULTS, InputRun
 from graphcert.run.point_network import Shape, check_parts, network_of, shapes_of
 from graphcert.run.settings.point_run import PointSettings
 
 
-class PointRun(InputRun[PointSettings, Shape, PointContent]):
+class PointRun(InputRun[PointSettings, list[Shape], PointContent]):
     """A run over the points of clouds."""
 
     section = "points"
-
-    def choices(self, settings: PointSettings) -> Plan:
-        """See `InputRun.choices`."""
-        return point_choices(settings)
 
     def _settings(self, values: Mapping[str, Any]) -> PointSettings:
         return PointSettings.from_dict(values)
@@ -46,12 +42,13 @@ class PointRun(InputRun[PointSettings, Shape, PointContent]):
         segmenter = network_of(settings, self.path(MODEL), self.progress, self.say)
         check_parts(segmenter, inputs)
         shapes = {one.name: one.digest for one in inputs}
-        self._plans = commit(self.folder, point_plan(settings, shapes, model_fingerprint(segmenter.model)))
+        plan = point_plan(settings, shapes, model_fingerprint(segmenter.model))
+        self._plans = commit(self.folder, plan)
         timings = {"shapes and network": time.perf_counter() - began}
         began, total, model = time.perf_counter(), len(inputs), PointModel(segmenter.model)
         claims = [self._certify_cloud(model, one.cloud, settings, k, total) for k, one in enumerate(inputs)]
         timings["votes and certificates"] = time.perf_counter() - began
-        return _Made(segmenter, inputs, claims, timings)
+        return _Made(segmenter, inputs, plan, claims, timings)
 
     def _certify_cloud(
         self, model: PointModel, cloud: PointCloud, settings: PointSettings, place: int, total: int
@@ -73,6 +70,7 @@ class _Made(NamedTuple):
 
     segmenter: PointSegmenter
     shapes: list[Shape]
+    plan: Plan
     claims: list[ImageClaims]
     timings: dict[str, float]
 
@@ -83,6 +81,10 @@ class _Made(NamedTuple):
             "model": model_fingerprint(self.segmenter.model), "shapes": {one.name: one.digest for one in self.shapes},
             "votes": {one.name: one.digest for one in self.claims},
         }  # fmt: skip
+
+    def look(self, settings: PointSettings) -> dict[str, Any]:
+        """τ of SegCertify."""
+        return {"tau": settings.tau}
 
     def content(
         self, settings: PointSettings, facts: Mapping[str, Any], timings: Mapping[str, float], warnings: Sequence[str]
@@ -97,9 +99,9 @@ class _Made(NamedTuple):
         """The report."""
         return point_page(content)
 
-    def table(self, settings: PointSettings) -> str:
+    def tables(self, settings: PointSettings) -> dict[str, str]:
         """The content of results.csv."""
-        return points_table(self.claims, self._kinds, settings, self.segmenter.model.classes)
+        return {RESULTS: points_table(self.claims, self._kinds, settings, self.segmenter.model.classes)}
 
     def pictures(self, settings: PointSettings) -> Iterator[tuple[str, bytes]]:
         """Names and PNGs, per shape: the truth, the prediction, and what is certified at few budgets."""

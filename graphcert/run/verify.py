@@ -18,12 +18,12 @@ from graphcert.run.verifying.comparing import settled
 from graphcert.run.verifying.folder import Inventory, check_statement
 from graphcert.run.verifying.graph_run import GraphChecks
 from graphcert.run.verifying.image_run import ImageChecks
-from graphcert.run.verifying.input_run import InputChecks
+from graphcert.run.verifying.input_run import RunChecks
 from graphcert.run.verifying.output_run import OutputChecks
 from graphcert.run.verifying.point_run import PointChecks
 from graphcert.verification import Finding, Findings
 
-Checks = GraphChecks | InputChecks[Any, Any] | OutputChecks
+Checks = GraphChecks | RunChecks[Any]
 
 BELIEVED = (
     (

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
@@ -31,7 +32,7 @@ class ImageChecks(InputChecks[SegmentSettings, Loaded]):
     network: Segmenter
 
     def _settings(self) -> Found:
-        """See `InputChecks._settings`."""
+        """See `RunChecks._settings`."""
         self.settings = settings = self.run.stored_settings()
         self.inputs = self.run._load(settings)
         if settings.model == UNET and not self.inventory.has(MODEL):
@@ -45,6 +46,7 @@ class ImageChecks(InputChecks[SegmentSettings, Loaded]):
         yield from compared(MANIFEST, "it names the network, the images and their noise", self.manifest, known)
         self.network = network
 
+    @cached_property
     def _planned(self) -> Plan:
         images, sigma = ({one.name: getattr(one, name) for one in self.inputs} for name in ("image", "sigma"))
         return image_plan(self.settings, images, sigma, model_fingerprint(self.network.model))

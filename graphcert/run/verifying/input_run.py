@@ -3,9 +3,10 @@
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 from graphcert.core.arrays import to_json
@@ -40,6 +41,14 @@ class SampledSettings(InputSettings, Protocol):
         """Samples that choose classes."""
 
 
+class ClaimedSettings(SampledSettings, Protocol):
+    """What they say about votes and claims of SegCertify."""
+
+    @property
+    def tau(self) -> float:
+        """τ of SegCertify."""
+
+
 class Named(Protocol):
     """An input with a name that no other one of the run has."""
 
@@ -49,6 +58,7 @@ class Named(Protocol):
 
 
 Settings = TypeVar("Settings", bound=SampledSettings)
+Claimed = TypeVar("Claimed", bound=ClaimedSettings)
 Input = TypeVar("Input", bound=Named)
 
 
@@ -61,22 +71,19 @@ class InputVotes(NamedTuple, Generic[Input]):
     shards: tuple[Shard, ...]
 
 
-class InputChecks(Generic[Settings, Input]):
+class RunChecks(ABC, Generic[Settings]):
     """The checks of one run over inputs; `resample` says how many shards are voted again.
 
     Class attributes:
-        comparison: the beginning of the folders of votes on which no claims of the inputs rest; empty for none.
-        column: of results.csv, which names the input.
+        column: of the tables, which names the input.
     """
 
-    comparison: ClassVar[str] = ""
     column: ClassVar[str]
     settings: Settings
 
-    def __init__(self, inventory: Inventory, run: InputRun[Settings, Input, Any], resample: int) -> None:
+    def __init__(self, inventory: Inventory, run: InputRun[Settings, Any, Any], resample: int) -> None:
         self.inventory, self.run, self.resample = inventory, run, resample
         self.manifest, self.plans = run.manifest(), tuple[Plan, ...]()
-        self.inputs: list[Input] = []
 
     def check(self) -> Found:
         """Everything; results are made again only from votes that nothing speaks against, for that takes votes that lack."""
@@ -89,25 +96,22 @@ class InputChecks(Generic[Settings, Input]):
                 return
         yield from settled(MANIFEST, self._results if holds else self._looks)
 
+    @abstractmethod
     def _settings(self) -> Found:
         """The settings, the inputs and the network are those that the manifest names; sets `network` if it is there."""
-        raise NotImplementedError
 
+    @cached_property
+    @abstractmethod
     def _planned(self) -> Plan:
         """The plan of this run, as its settings and inputs give it."""
-        raise NotImplementedError
 
-    def _sets(self) -> Iterator[InputVotes[Input]]:
-        """All inputs under all noise."""
-        raise NotImplementedError
+    @abstractmethod
+    def _votes(self) -> Found:
+        """The votes of every input are whole, of one origin and complete; some are voted again; and what they prove."""
 
-    def _voting(self, one: InputVotes[Input]) -> AbstractContextManager[tuple[Path, Problem, dict[str, Any]]]:
-        """The path that takes votes of an input, as it is here and now, and what determines them."""
-        raise NotImplementedError
-
-    def _rows(self, rows: list[dict[str, str]], votes: StoredVotes) -> Found:
-        """What the rows of results.csv about one input claim, by exact arithmetic."""
-        raise NotImplementedError
+    @abstractmethod
+    def _look(self) -> dict[str, Any]:
+        """What distinguishes the claims of this run from others about its votes, besides samples and α."""
 
     def _plan(self) -> Found:
         """What was committed to before the final votes is what the run is."""
@@ -119,16 +123,66 @@ class InputChecks(Generic[Settings, Input]):
             return
         free = ("certificate", "previous", "graphcert")
         plan, known = (
-            {n: value for n, value in one.items() if n not in free} for one in (self.plans[-1], self._planned())
+            {n: value for n, value in one.items() if n not in free} for one in (self.plans[-1], self._planned)
         )
         same = f"{self.column}s, network, noise, seed and samples are as planned"
         yield from compared(PLAN, same, plan, known)
-        for sentence in chosen_after(self.plans[-1], self.run.choices(self.settings)):
+        for sentence in chosen_after(self.plans[-1], self._planned):
             yield Finding("believed", PLAN, f"that this was not chosen to please: {sentence}")
         sha = plan_digest(self.plans[0])
         yield Finding(
             "believed", PLAN, f"that plan {sha} was made first: compare it with the one that was published before"
         )
+
+    def _looks(self) -> Found:
+        """The manifest lists the look at these claims, and says what was chosen after the votes."""
+        names = ("samples", "pilot_samples", "alpha")
+        look = {**{name: getattr(self.settings, name) for name in names}, **self._look()}
+        yield from check_last_look(self.run.looks(), look)
+        said = chosen_after(self.plans[-1], self._planned) if self.plans else []
+        known = {"chosen_after_votes": [*planned_again(self.plans), *said]}
+        yield from compared(MANIFEST, "it says what was chosen after the votes", self.manifest, known)
+
+    def _results(self) -> Found:
+        """Tables, pictures and report show what the votes give."""
+        yield from self._looks()
+        rebuilt = self.run.rebuilt()
+        for name, content in rebuilt.items():
+            if not self.inventory.has(name):
+                yield Finding("contradiction", name, "it is missing")
+            elif read_bytes(self.run.path(name)) != content:
+                yield Finding("contradiction", name, "made again from the votes, it is another file")
+            else:
+                yield Finding("recomputed", name, "made again from the votes, it is the same byte for byte")
+        shown = [name for name in self.inventory.files if name.startswith("pictures/") and name not in rebuilt]
+        for name in shown:
+            yield Finding("contradiction", name, "the votes give no such picture")
+
+
+class InputChecks(RunChecks[Claimed], Generic[Claimed, Input]):
+    """The checks of one run over inputs each of which has votes and rows of results.csv of its own.
+
+    Class attributes:
+        comparison: the beginning of the folders of votes on which no claims of the inputs rest; empty for none.
+    """
+
+    comparison: ClassVar[str] = ""
+    inputs: Sequence[Input]
+
+    @abstractmethod
+    def _sets(self) -> Iterator[InputVotes[Input]]:
+        """All inputs under all noise."""
+
+    @abstractmethod
+    def _voting(self, one: InputVotes[Input]) -> AbstractContextManager[tuple[Path, Problem, dict[str, Any]]]:
+        """The path that takes votes of an input, as it is here and now, and what determines them."""
+
+    @abstractmethod
+    def _rows(self, rows: list[dict[str, str]], votes: StoredVotes) -> Found:
+        """What the rows of results.csv about one input claim, by exact arithmetic."""
+
+    def _look(self) -> dict[str, Any]:
+        return {"tau": self.settings.tau}
 
     def _votes(self) -> Found:
         """The votes of every input; those of the comparison are voted again only when all of the claims' own are."""
@@ -192,30 +246,3 @@ class InputChecks(Generic[Settings, Input]):
             {}, votes.digest, has_scores=False, independent=True,
         )  # fmt: skip
         return self._rows(rows, stored)
-
-    def _look(self) -> Mapping[str, Any]:
-        """The look at the claims of this run."""
-        names = ("samples", "pilot_samples", "alpha", "tau")
-        return {name: getattr(self.settings, name) for name in names}
-
-    def _looks(self) -> Found:
-        """The manifest lists the look at these claims, and says what was chosen after the votes."""
-        yield from check_last_look(self.run.looks(), self._look())
-        said = chosen_after(self.plans[-1], self.run.choices(self.settings)) if self.plans else []
-        known = {"chosen_after_votes": [*planned_again(self.plans), *said]}
-        yield from compared(MANIFEST, "it says what was chosen after the votes", self.manifest, known)
-
-    def _results(self) -> Found:
-        """Tables, pictures and report show what the votes give."""
-        yield from self._looks()
-        rebuilt = self.run.rebuilt()
-        for name, content in rebuilt.items():
-            if not self.inventory.has(name):
-                yield Finding("contradiction", name, "it is missing")
-            elif read_bytes(self.run.path(name)) != content:
-                yield Finding("contradiction", name, "made again from the votes, it is another file")
-            else:
-                yield Finding("recomputed", name, "made again from the votes, it is the same byte for byte")
-        shown = [name for name in self.inventory.files if name.startswith("pictures/") and name not in rebuilt]
-        for name in shown:
-            yield Finding("contradiction", name, "the votes give no such picture")

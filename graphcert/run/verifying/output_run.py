@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -16,21 +16,13 @@ from graphcert.outputs.classifier import OutputClassifier
 from graphcert.outputs.output_path import OutputPath
 from graphcert.outputs.output_votes import InputCounts, OutputVoting, input_name
 from graphcert.outputs.sources import LabelledInputs, load_inputs
-from graphcert.run.commitment import PLAN, chosen_after, output_plan, plan_digest, planned_again, read_plans
+from graphcert.run.commitment import Plan, plan_digest
 from graphcert.run.folder import MANIFEST, MODEL, VOTES
-from graphcert.run.inputs import RESULTS, SETTINGS
-from graphcert.run.outputs import (
-    INPUTS,
-    OutputRun,
-    input_sigmas,
-    network_of,
-    output_choices,
-    votes_of,
-    voting_of,
-)
-from graphcert.run.settings.output_run import OutputSettings, read_settings
-from graphcert.run.verifying.comparing import Found, check_last_look, compared, settled
-from graphcert.run.verifying.folder import Inventory
+from graphcert.run.inputs import RESULTS
+from graphcert.run.outputs import INPUTS, input_sigmas, network_of, planned, votes_of, voting_of
+from graphcert.run.settings.output_run import OutputSettings
+from graphcert.run.verifying.comparing import Found, compared, settled
+from graphcert.run.verifying.input_run import RunChecks
 from graphcert.run.verifying.resample import MACHINE, check_picked, picked, what_is_left
 from graphcert.run.verifying.shards import Shard, check_shards
 from graphcert.verification import Finding
@@ -42,65 +34,35 @@ from graphcert.voting.model_checks import evaluation_mode
 from graphcert.voting.vote_sums import Sums, no_votes
 
 
-class OutputChecks:
-    """The checks of one run over inputs; `resample` says how many shards are voted again."""
+class OutputChecks(RunChecks[OutputSettings]):
+    """The checks of one run over inputs with one label each."""
 
-    settings: OutputSettings
+    column = "input"
     data: LabelledInputs
     network: OutputClassifier
     voting: OutputVoting
     sigmas: Floats | None
-    method: str
-
-    def __init__(self, inventory: Inventory, run: OutputRun, resample: int) -> None:
-        self.inventory, self.run, self.resample = inventory, run, resample
-        self.manifest, self.plans = run.manifest(), tuple[dict[str, Any], ...]()
-
-    def check(self) -> Found:
-        """Everything; results are made again only from votes that nothing speaks against, for that takes votes that lack."""
-        holds = True
-        for where, check in ((SETTINGS, self._settings), (PLAN, self._plan), ("votes", self._votes)):
-            for finding in settled(where, check):
-                holds &= finding.kind != "contradiction"
-                yield finding
-            if not hasattr(self, "method"):
-                return
-        yield from settled(MANIFEST, self._results if holds else self._looks)
 
     def _settings(self) -> Found:
-        """The settings, the inputs and the network are those that the manifest names."""
-        self.settings = settings = OutputSettings.from_dict(read_settings(self.run.path(SETTINGS)))
+        """See `RunChecks._settings`."""
+        self.settings = settings = self.run.stored_settings()
         self.data = load_inputs(settings.inputs, settings.limit, settings.seed)
         if settings.model is None and not self.inventory.has(MODEL):
             yield Finding("contradiction", MODEL, "the network that this run trained is missing")
             return
-        self.network = network_of(settings, self.data, self.run.path(MODEL), progress=False)
+        network = network_of(settings, self.data, self.run.path(MODEL), progress=False)
         self.sigmas = input_sigmas(settings, self.data)
-        self.voting = voting_of(settings, self.data, self.network, self.sigmas)
-        known = {"model": model_fingerprint(self.network.model), "data": self.voting.data}
+        self.voting = voting_of(settings, self.data, network, self.sigmas)
+        known = {"model": model_fingerprint(network.model), "data": self.voting.data}
         yield from compared(MANIFEST, "it names the network and the inputs", self.manifest, known)
-        self.method = settings.rule(self.network.model.classes)
+        self.network = network
 
-    def _plan(self) -> Found:
-        """What was committed to before the final votes is what the run is."""
-        self.plans = read_plans(self.run.folder)
-        if not self.plans:
-            yield Finding(
-                "believed", "votes", "that claims and budgets were chosen before the votes: the run has no plan"
-            )
-            return
-        choices = output_choices(self.settings, self.method)
-        sigma = None if self.sigmas is None else self.sigmas.tolist()
-        found = output_plan(self.settings, self.voting.data, sigma, model_fingerprint(self.network.model), choices)
-        free = ("certificate", "previous", "graphcert")
-        plan, known = ({n: value for n, value in one.items() if n not in free} for one in (self.plans[-1], found))
-        yield from compared(PLAN, "inputs, network, noise, seed and samples are as planned", plan, known)
-        for sentence in chosen_after(self.plans[-1], choices):
-            yield Finding("believed", PLAN, f"that this was not chosen to please: {sentence}")
-        sha = plan_digest(self.plans[0])
-        yield Finding(
-            "believed", PLAN, f"that plan {sha} was made first: compare it with the one that was published before"
-        )
+    @cached_property
+    def _planned(self) -> Plan:
+        return planned(self.settings, self.voting, self.network, self.sigmas)
+
+    def _look(self) -> dict[str, Any]:
+        return {"method": self.settings.rule(self.network.model.classes), "simultaneous": True}
 
     def _votes(self) -> Found:
         """The votes of every input are whole, of one origin and complete; some are voted again; and what they prove."""
@@ -176,26 +138,3 @@ class OutputChecks:
     def _table(self, name: str) -> list[Mapping[str, Any]]:
         text = io.StringIO(read_bytes(self.run.path(name), PER_CHARACTER).decode(), newline="")
         return [*csv.DictReader(text)]
-
-    def _looks(self) -> Found:
-        """The manifest lists the look at these claims, and says what was chosen after the votes."""
-        settings = self.settings
-        look = {
-            "samples": settings.samples, "pilot_samples": settings.pilot_samples, "alpha": settings.alpha,
-            "method": self.method, "simultaneous": True,
-        }  # fmt: skip
-        yield from check_last_look(self.run.looks(), look)
-        said = chosen_after(self.plans[-1], output_choices(settings, self.method)) if self.plans else []
-        known = {"chosen_after_votes": [*planned_again(self.plans), *said]}
-        yield from compared(MANIFEST, "it says what was chosen after the votes", self.manifest, known)
-
-    def _results(self) -> Found:
-        """Tables and report show what the votes give."""
-        yield from self._looks()
-        for name, content in self.run.rebuilt().items():
-            if not self.inventory.has(name):
-                yield Finding("contradiction", name, "it is missing")
-            elif read_bytes(self.run.path(name)) != content:
-                yield Finding("contradiction", name, "made again from the votes, it is another file")
-            else:
-                yield Finding("recomputed", name, "made again from the votes, it is the same byte for byte")

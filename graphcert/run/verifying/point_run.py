@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 from graphcert.models.checkpoint import model_fingerprint
@@ -27,7 +28,7 @@ class PointChecks(InputChecks[PointSettings, Shape]):
     network: PointSegmenter
 
     def _settings(self) -> Found:
-        """See `InputChecks._settings`."""
+        """See `RunChecks._settings`."""
         self.settings = settings = self.run.stored_settings()
         self.inputs = self.run._load(settings)
         if settings.trained and not self.inventory.has(MODEL):
@@ -42,6 +43,7 @@ class PointChecks(InputChecks[PointSettings, Shape]):
     def _shapes(self) -> dict[str, str]:
         return {one.name: one.digest for one in self.inputs}
 
+    @cached_property
     def _planned(self) -> Plan:
         return point_plan(self.settings, self._shapes(), model_fingerprint(self.network.model))
 
