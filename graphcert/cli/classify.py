@@ -1,24 +1,19 @@
 """The command `graphcert classify`: certify inputs that have one label each."""
 
-import sys
 from inspect import Parameter
-from pathlib import Path
 from typing import Any
 
 import typer
 
 from graphcert.cli import interrupts
-from graphcert.cli.options import LOOK_AGAIN, WORKERS, argument, chosen, option, options_of, say
+from graphcert.cli.options import chosen
+from graphcert.cli.over_inputs import certify_and_tell, options_of_run
 from graphcert.run.settings.output_run import OutputSettings, read_settings
 
 
 def classify_options() -> list[Parameter]:
     """What the command takes."""
-    settings = "A file of settings (TOML, see experiments/); options go before it."
-    return [
-        argument("out", Path, "Folder of the run; an interrupted run continues there.", "--out"),
-        option("settings", Path | None, settings, "--config"), *options_of(OutputSettings), LOOK_AGAIN, WORKERS,
-    ]  # fmt: skip
+    return options_of_run(OutputSettings)
 
 
 def classify(_: typer.Context, **given: Any) -> None:
@@ -27,15 +22,10 @@ def classify(_: typer.Context, **given: Any) -> None:
     Inputs are images, points, vectors or graphs. Trains a small network under the noise unless --model names one. Writes
     results.csv, inputs.csv and report.html.
     """
-    out = given["out"]
-    interrupts.current.writes(out)
+    interrupts.current.writes(given["out"])
     from graphcert.run.inputs import RESULTS
     from graphcert.run.outputs import INPUTS, OutputRun
 
     values = {} if given["settings"] is None else read_settings(given["settings"])
-    run = OutputRun(out, workers=given["workers"], progress=sys.stderr.isatty(), say=say)
-    content = run.certify(OutputSettings.from_dict(values | chosen(given, OutputSettings)), given["look_again"])
-    for value, name, note in content.facts:
-        typer.echo(f"{value:>8}  {name}: {note}")
-    typer.echo(f"tables: {run.path(RESULTS)}, {run.path(INPUTS)}")
-    typer.echo(f"report: {run.path('report.html')}")
+    settings = OutputSettings.from_dict(values | chosen(given, OutputSettings))
+    certify_and_tell(OutputRun, settings, given, RESULTS, INPUTS)

@@ -9,7 +9,8 @@ from typing import Any
 import typer
 
 from graphcert.cli import interrupts
-from graphcert.cli.options import LOOK_AGAIN, WORKERS, argument, chosen, option, options_of, refuse, say, with_options
+from graphcert.cli.options import argument, chosen, option, options_of
+from graphcert.cli.over_inputs import certify_and_tell, command_with_training, tell_training, training_begins, trains
 from graphcert.cli.segment import near_far
 from graphcert.errors import InputError
 from graphcert.run.settings.point_run import NETWORKS, PointSettings, read_settings
@@ -21,16 +22,8 @@ _SCHEDULE = ("steps", "batch", "learning_rate")
 
 def build_points_app() -> typer.Typer:
     """The command and the one below it."""
-    app = typer.Typer(
-        invoke_without_command=True, add_completion=False, help="Certify the parts that a network finds in point clouds."
-    )  # fmt: skip
-    settings = "A file of settings (TOML, see experiments/); options go before it."
-    app.callback()(with_options(
-        points, option("out", Path | None, "Folder of the run; an interrupted run continues there."),
-        option("settings", Path | None, settings, "--config"), options_of(PointSettings), LOOK_AGAIN, WORKERS,
-    ))  # fmt: skip
-    app.command("train")(with_options(train, _training_options()))
-    return app
+    help = "Certify the parts that a network finds in point clouds."
+    return command_with_training(points, train, PointSettings, _training_options(), help)
 
 
 def _training_options() -> list[Parameter]:
@@ -52,31 +45,21 @@ def points(context: typer.Context, **given: Any) -> None:
     --rotation certifies turns. Trains a network first unless --model names a file. Writes pictures, results.csv and
     report.html.
     """
-    if context.invoked_subcommand is not None:
-        refuse(context, set(context.params), "{flags} before train would be ignored; name all options after it")
+    if trains(context, given):
         return
-    out = given["out"]
-    if out is None:
-        raise InputError("name the folder of the run with --out, or train a network with `graphcert points train`")
-    interrupts.current.writes(out)
+    interrupts.current.writes(given["out"])
     from graphcert.run.points import PointRun
 
     values = {} if given["settings"] is None else read_settings(given["settings"])
-    run = PointRun(out, workers=given["workers"], progress=sys.stderr.isatty(), say=say)
-    content = run.certify(PointSettings.from_dict(values | _asked(given)), given["look_again"])
-    for value, name, note in content.facts:
-        typer.echo(f"{value:>8}  {name}: {note}")
-    typer.echo(f"table: {run.path('results.csv')}")
-    typer.echo(f"report: {run.path('report.html')}")
+    certify_and_tell(PointRun, PointSettings.from_dict(values | _asked(given)), given, "results.csv")
 
 
 def train(_: typer.Context, **given: Any) -> None:
     """Train a network under the noise it will be certified with; an interrupt keeps the best weights so far."""
-    interrupts.current.advice = "training cannot be continued, start it again with"
-    interrupts.current.patience = 20  # for the step at hand and the file
+    training_begins()
     from graphcert.points.training import PointTraining
-    from graphcert.run.image_network import training_bar, training_words
     from graphcert.run.point_network import train_network
+    from graphcert.run.training import training_bar
 
     if given["model"] not in NETWORKS:
         raise InputError(f"--model names the network to train, {' or '.join(NETWORKS)}, got {given['model']!r}")
@@ -87,9 +70,7 @@ def train(_: typer.Context, **given: Any) -> None:
     training = PointTraining(**{name: given[name] for name in _SCHEDULE if given[name] is not None})
     with training_bar(training.steps, sys.stderr.isatty()) as report:
         log = train_network(settings, training, given["out"], report)[1]
-    for words in training_words(log, "point"):
-        say(words)
-    typer.echo(f"network: {given['out']} (weights of step {log.best_step})")
+    tell_training(log, given["out"], "point")
 
 
 def _asked(given: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from graphcert.cli import interrupts
-from graphcert.cli.options import LOOK_AGAIN, WORKERS, argument, chosen, option, options_of, refuse, say, with_options
+from graphcert.cli.options import argument, chosen, option, options_of
+from graphcert.cli.over_inputs import certify_and_tell, command_with_training, tell_training, training_begins, trains
 from graphcert.errors import InputError
 from graphcert.run.settings.image_run import SegmentSettings, read_settings
 from graphcert.run.settings.stages import budget_values, norm_values
@@ -22,16 +23,8 @@ _SCHEDULE, _SHAPE = ("steps", "batch", "learning_rate"), ("width", "depth", "cel
 
 def build_segment_app() -> typer.Typer:
     """The command and the one below it."""
-    app = typer.Typer(
-        invoke_without_command=True, add_completion=False, help="Certify what a network says about images."
-    )
-    settings = "A file of settings (TOML, see experiments/); options go before it."
-    app.callback()(with_options(
-        segment, option("out", Path | None, "Folder of the run; an interrupted run continues there."),
-        option("settings", Path | None, settings, "--config"), options_of(SegmentSettings), LOOK_AGAIN, WORKERS,
-    ))  # fmt: skip
-    app.command("train")(with_options(train, _training_options()))
-    return app
+    help = "Certify what a network says about images."
+    return command_with_training(segment, train, SegmentSettings, _training_options(), help)
 
 
 def _training_options() -> list[Parameter]:
@@ -62,13 +55,9 @@ def segment(context: typer.Context, **given: Any) -> None:
     One sigma is isotropic noise and SegCertify; near:far with --cells adds localized noise and all pixels together. Writes
     pictures, results.csv and report.html.
     """
-    if context.invoked_subcommand is not None:
-        refuse(context, set(context.params), "{flags} before train would be ignored; name all options after it")
+    if trains(context, given):
         return
-    out = given["out"]
-    if out is None:
-        raise InputError("name the folder of the run with --out, or train a network with `graphcert segment train`")
-    interrupts.current.writes(out)
+    interrupts.current.writes(given["out"])
     from graphcert.run.images import SegmentRun
 
     asked = chosen(given, SegmentSettings)
@@ -78,20 +67,15 @@ def segment(context: typer.Context, **given: Any) -> None:
     }  # fmt: skip
     asked |= {name: read(asked[name]) for name, read in readers.items() if name in asked}
     values = {} if given["settings"] is None else read_settings(given["settings"])
-    run = SegmentRun(out, workers=given["workers"], progress=sys.stderr.isatty(), say=say)
-    content = run.certify(SegmentSettings.from_dict(values | asked), given["look_again"])
-    for value, name, note in content.facts:
-        typer.echo(f"{value:>8}  {name}: {note}")
-    typer.echo(f"table: {run.path('results.csv')}")
-    typer.echo(f"report: {run.path('report.html')}")
+    certify_and_tell(SegmentRun, SegmentSettings.from_dict(values | asked), given, "results.csv")
 
 
 def train(_: typer.Context, **given: Any) -> None:
     """Train a small U-Net under the noise it will be certified with; an interrupt keeps the best weights so far."""
-    interrupts.current.advice = "training cannot be continued, start it again with"
-    interrupts.current.patience = 20  # for the step at hand and the file
+    training_begins()
     from graphcert.images.unet_training import UNetTraining
-    from graphcert.run.image_network import train_segmenter, training_bar, training_words
+    from graphcert.run.image_network import train_segmenter
+    from graphcert.run.training import training_bar
 
     held_out, names, void = (given["val_images"], given["val_masks"]), given["names"], given["void"]
     if (held_out[0] is None) != (held_out[1] is None):
@@ -106,9 +90,7 @@ def train(_: typer.Context, **given: Any) -> None:
             training=training, shape={name: given[name] for name in _SHAPE if given[name] is not None},
             seed=given["seed"], report=report, marking=marking,
         )[1]  # fmt: skip
-    for words in training_words(log):
-        say(words)
-    typer.echo(f"network: {given['out']} (weights of step {log.best_step})")
+    tell_training(log, given["out"])
 
 
 def _marking(given: dict[str, Any]) -> "Marking | None":

@@ -1,7 +1,7 @@
 """Files of trained classifiers of whole inputs, and their training under noise. Loading executes nothing."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from graphcert.core.reading import damage_refused
 from graphcert.errors import DataError, InputError, ModelError
 from graphcert.models.base import single_torch_thread
 from graphcert.models.checkpoint import built_like, model_fingerprint, read_tensors, write_tensors
+from graphcert.models.fitting import Report
 from graphcert.noise import Scheme
 from graphcert.outputs.inputs import OneInput
 from graphcert.outputs.networks import KINDS, OutputNetwork
@@ -27,9 +28,6 @@ from graphcert.voting.noisy_graph import Problem
 
 _FORMAT = "graphcert-classifier-1"
 _SHAPE = ("kind", "features", "classes", "width")
-
-Report = Callable[[int, float], None]
-"""Called after every step with (step, training loss)."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """From folders of images and masks to a file of a trained network."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
@@ -17,6 +16,7 @@ from graphcert.images.segmenter import CAMVID, Segmenter, colours
 from graphcert.images.unet_training import Marking, UNetTraining, train_unet
 from graphcert.models.fitting import FitLog, Report
 from graphcert.run.settings.image_run import UNET, SegmentSettings
+from graphcert.run.training import refuse_other_training, training_bar, training_words
 
 Pictures = tuple[list[NDArray[np.uint8]], list[NDArray[np.uint8]]]
 
@@ -72,27 +72,6 @@ def described(
     }  # fmt: skip
 
 
-@contextmanager
-def training_bar(steps: int, shown: bool) -> Iterator[Report]:
-    """A bar on the terminal that a training of so many steps reports to."""
-    from tqdm import tqdm
-
-    with tqdm(total=steps, unit=" steps", desc="training", disable=not shown) as bar:
-
-        def report(_: int, loss: float) -> None:
-            bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
-            bar.update()
-
-        yield report
-
-
-def training_words(log: FitLog, what: str = "pixel") -> list[str]:
-    """What training did, line by line; the accuracy is that of `what`s."""
-    interrupted = [f"interrupted after {log.steps} steps"] if log.interrupted else []
-    words = f"step {{}}: validation loss {{:.3f}}, {what} accuracy {{:.3f}} under noise"
-    return interrupted + [words.format(*evaluated) for evaluated in log.history]
-
-
 def read_pictures(folders: tuple[str, str]) -> Pictures:
     """All images (H, W, 3) and masks (H, W) of two folders."""
     images, masks = [], []
@@ -144,12 +123,9 @@ def network_of(settings: SegmentSettings, path: Path, progress: bool, say: Calla
     if path.is_file():
         found = Segmenter.load(path)
         held_out = None if validation is None else read_pictures(validation)
-        wanted = described(read_pictures(folders), held_out, schedule, None, settings.seed, marking) | {"sigma": sigma}
+        wanted = described(read_pictures(folders), held_out, schedule, None, settings.seed, marking)
         known = {**found.training, "sigma": found.sigma}
-        differing = [name for name in (*wanted, "marking") if known.get(name) != wanted.get(name)]
-        if differing:
-            others = ", ".join(differing)
-            raise InputError(f"{path} was trained with other settings ({others}); remove it or name another folder")
+        refuse_other_training(path, known, {"marking": None, **wanted, "sigma": sigma})
         return found
     with training_bar(schedule.steps, progress) as report:
         segmenter, log = train_segmenter(

@@ -24,10 +24,10 @@ from graphcert.report.outputs.page import MOST_PICTURES, OutputContent, output_p
 from graphcert.report.outputs.pictures import picture_of
 from graphcert.run.commitment import Plan, commit, output_plan
 from graphcert.run.folder import MODEL, VOTES
-from graphcert.run.image_network import training_bar
 from graphcert.run.inputs import RESULTS, InputRun
 from graphcert.run.provenance import environment
 from graphcert.run.settings.output_run import SECTION, OutputSettings
+from graphcert.run.training import refuse_other_training, training_bar
 from graphcert.statistics import check_sample_size
 from graphcert.votes import Votes
 
@@ -94,10 +94,7 @@ def network_of(
     }  # fmt: skip
     if path.is_file():
         found = OutputClassifier.load(path)
-        differing = [name for name, value in described.items() if found.training.get(name) != value]
-        if differing:
-            others = ", ".join(differing)
-            raise InputError(f"{path} was trained with other settings ({others}); remove it or name another folder")
+        refuse_other_training(path, found.training, described)
         return found
     with training_bar(schedule.steps, progress) as report:
         trained = train_classifier(data.train, data.train_truth, data.names, smoothing, schedule, settings.seed, report)

@@ -19,8 +19,8 @@ from graphcert.points import (
     train_points,
 )
 from graphcert.points.files import SHAPES
-from graphcert.run.image_network import training_bar, training_words
 from graphcert.run.settings.point_run import PointSettings
+from graphcert.run.training import refuse_other_training, training_bar, training_words
 
 _TRAINING, _VALIDATION, _HELD_OUT = 2**32, 2**33, 25
 """Added to the seed of generated shapes to train and to validate with, so that none of them is ever certified."""
@@ -120,11 +120,7 @@ def network_of(settings: PointSettings, path: Path, progress: bool, say: Callabl
     if path.is_file():
         found = PointSegmenter.load(path)
         clouds, held_out, _ = training_clouds(settings)
-        wanted = _described(settings, training, clouds, held_out)
-        differing = [name for name, value in wanted.items() if found.training.get(name) != value]
-        if differing:
-            others = ", ".join(differing)
-            raise InputError(f"{path} was trained with other settings ({others}); remove it or name another folder")
+        refuse_other_training(path, found.training, _described(settings, training, clouds, held_out))
         return found
     with training_bar(training.steps, progress) as report:
         segmenter, log = train_network(settings, training, path, report, keep_interrupted=False)

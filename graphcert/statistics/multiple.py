@@ -1,6 +1,6 @@
 """Family-wise tests: which null hypotheses may be rejected together at level α (theory sections 7 and 10)."""
 
-from typing import SupportsIndex
+from typing import Protocol, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -8,6 +8,26 @@ from numpy.typing import ArrayLike, NDArray
 from graphcert.core.arguments import whole
 from graphcert.errors import InputError
 from graphcert.statistics.level import check_rate
+
+
+class SegCertifySettings(Protocol):
+    """What decides which classes SegCertify claims."""
+
+    @property
+    def tau(self) -> float:
+        """τ of SegCertify, the probability that a claimed class exceeds."""
+
+    @property
+    def alpha(self) -> float:
+        """Error rate of each family of claims about one input."""
+
+    @property
+    def method(self) -> str:
+        """SegCertify by "holm" or "bonferroni"."""
+
+    @property
+    def errors(self) -> int:
+        """How many claims of SegCertify about an input may be wrong all the same."""
 
 
 def bonferroni(p_values: ArrayLike, alpha: float, errors: SupportsIndex = 0) -> NDArray[np.bool_]:

@@ -1,13 +1,13 @@
 """`graphcert points`: what the options mean, and one sentence for what cannot work."""
 
 import csv
-import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+import typed
 
-from graphcert.cli import main
 from graphcert.points import PointSegmenter, generated_shapes
 from graphcert.run.settings.point_run import PointSettings
 
@@ -15,15 +15,7 @@ SMALL = ["--points", "512", "--samples", "64", "--pilot-samples", "8", "--tau", 
 TRAIN = ["--model", "pointnet", "--steps", "1", "--train-shapes", "2"]
 
 
-def call(*arguments: str) -> int:
-    before = sys.argv
-    sys.argv = ["graphcert", "points", *arguments]
-    try:
-        with pytest.raises(SystemExit) as stop:
-            main()
-    finally:
-        sys.argv = before
-    return int(stop.value.code or 0)
+call = partial(typed.call, "points")
 
 
 @pytest.fixture(scope="module")

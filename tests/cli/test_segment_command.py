@@ -1,25 +1,16 @@
 """`graphcert segment`: what the options mean, and one sentence for what cannot work."""
 
-import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+import typed
 from PIL import Image
 
-from graphcert.cli import main
 from graphcert.run.settings.stages import norm_values
 
-
-def call(*arguments: str) -> int:
-    before = sys.argv
-    sys.argv = ["graphcert", "segment", *arguments]
-    try:
-        with pytest.raises(SystemExit) as stop:
-            main()
-    finally:
-        sys.argv = before
-    return int(stop.value.code or 0)
+call = partial(typed.call, "segment")
 
 
 @pytest.fixture

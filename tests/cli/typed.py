@@ -2,16 +2,17 @@
 
 import sys
 
+import pytest
+
 from graphcert.cli import main
 
 
 def call(*arguments) -> int:
-    """Call `graphcert …`; returns its exit code."""
+    """Call `graphcert …`; returns the code with which it exits."""
     before, sys.argv = sys.argv, ["graphcert", *map(str, arguments)]
     try:
-        main()
-    except SystemExit as stop:
-        return int(stop.code or 0)
+        with pytest.raises(SystemExit) as stop:
+            main()
     finally:
         sys.argv = before
-    return 0
+    return int(stop.value.code or 0)

@@ -24,6 +24,8 @@ from graphcert.core.arrays import read_sealed, to_json, write_sealed
 from graphcert.run.commitment import plan_digest
 from graphcert.run.nodes import Run
 from graphcert.run.statement import write_statement
+from graphcert.run.verify import verify
+from graphcert.verification import Findings
 from graphcert.votes import Votes
 
 VOTES, MAIN, MORE, PILOT = (
@@ -44,6 +46,33 @@ class Forgery(NamedTuple):
 
 
 # Tools
+
+
+def said(found: Findings) -> str:
+    """The contradictions, line by line."""
+    return "\n".join(f"{one.where}: {one.what}" for one in found.of_kind("contradiction"))
+
+
+def check_honest(run: Path) -> Findings:
+    """The findings about an honest run, of which every shard is voted again: it holds, and nothing is touched."""
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    found = verify(run, resample=ALL)
+    assert found, said(found)
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+    return found
+
+
+def check_forged(honest: Path, target: Path, forge: Callable[[Path], Any], where: str, resample: int) -> None:
+    """A forged copy of an honest run, with its statement anew, is contradicted where it was forged."""
+    shutil.copytree(honest, target)
+    try:
+        forge(target)
+        write_statement(target)
+        found = verify(target, resample=resample)
+        assert not found
+        assert any(where in one.where for one in found.of_kind("contradiction")), said(found)
+    finally:
+        shutil.rmtree(target)
 
 
 def scheme_digest(scheme: Any) -> str:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from forgeries import ALL, FORGERIES, change_json, forged, rename_plan
+from forgeries import ALL, FORGERIES, change_json, forged, rename_plan, said
 
 import graphcert as gc
 from graphcert.errors import InputError
@@ -45,10 +45,6 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Run(root / "honest").all_stages(config())
     Run(root / "another").all_stages(config(seed=3))
     return root
-
-
-def said(found: gc.Findings) -> str:
-    return "\n".join(f"{one.where}: {one.what}" for one in found.of_kind("contradiction"))
 
 
 def contents(run: Path) -> dict[Path, bytes]:

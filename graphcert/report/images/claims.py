@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from graphcert.core.arrays import Mask
 from graphcert.images import PixelCounts
+from graphcert.statistics.multiple import SegCertifySettings
 
 Counts = NDArray[np.int64]
 Isotropic = Sequence[tuple[Counts, Counts]]
 """(B,) certified pixels of every image under isotropic noise, and those of them that are correct."""
 
 
-class ClaimSettings(Protocol):
+class ClaimSettings(SegCertifySettings, Protocol):
     """The part of the settings of a run that decides what is claimed about one input, an image or any other."""
 
     @property
@@ -31,22 +32,6 @@ class ClaimSettings(Protocol):
     @property
     def elasticity(self) -> float | None:
         """r of noise that depends on the input."""
-
-    @property
-    def tau(self) -> float:
-        """τ of SegCertify, the probability that a claimed class exceeds."""
-
-    @property
-    def alpha(self) -> float:
-        """Error rate of each family of claims about one input."""
-
-    @property
-    def method(self) -> str:
-        """SegCertify by "holm" or "bonferroni"."""
-
-    @property
-    def errors(self) -> int:
-        """How many claims of SegCertify about an input may be wrong all the same."""
 
     def norms(self) -> tuple[float, ...]:
         """The ℓ2 norms of the curves, 0 first; () where touched elements may change at will."""

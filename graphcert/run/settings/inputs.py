@@ -10,32 +10,17 @@ from graphcert.core.arguments import half_open
 from graphcert.errors import InputError
 from graphcert.run.settings.stages import MOST_SAMPLES, norm_values
 from graphcert.statistics import check_errors, check_level, check_sample_size
+from graphcert.statistics.multiple import SegCertifySettings
 
 _NAMES = ("holm", "bonferroni")
 
 
-class TestSettings(Protocol):
+class TestSettings(SegCertifySettings, Protocol):
     """The part of the settings that decides what SegCertify tests, from how many samples."""
 
     @property
     def samples(self) -> int:
         """Noisy inputs that bound probabilities."""
-
-    @property
-    def tau(self) -> float:
-        """τ of SegCertify."""
-
-    @property
-    def alpha(self) -> float:
-        """Error rate of each family of claims about one input."""
-
-    @property
-    def method(self) -> str:
-        """SegCertify by "holm" or "bonferroni"."""
-
-    @property
-    def errors(self) -> int:
-        """How many claims of SegCertify about an input may be wrong all the same."""
 
 
 Kind = TypeVar("Kind")
