@@ -166,11 +166,10 @@ class Costs:
 
     def spent(self, contacts: IntArray) -> FloatArray:
         """(T,) the cost of contacts (N,) as if each had a new node of its own."""
-        found = np.zeros(self.eta.size)
-        for target, (each, most) in enumerate(zip(_by_row(self.apart), _by_row(self.at_most), strict=True)):
-            mine = self.apart.indices[self.apart.indptr[target] : self.apart.indptr[target + 1]]
-            found[target] = np.minimum(each * contacts[mine], most).sum()
-        return found
+        each = np.minimum(self.apart.data * contacts[self.apart.indices], self.at_most.data)
+        return np.asarray(
+            sp.csr_array((each, self.apart.indices, self.apart.indptr), shape=self.apart.shape).sum(axis=1)
+        )
 
     def fallen(self, attack: "Changes") -> BoolArray:
         """(T,) which targets an attack can take, as far as the costs tell."""
