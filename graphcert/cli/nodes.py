@@ -11,6 +11,7 @@ import typer
 from graphcert._version import __version__
 from graphcert.cli.attack import attack, attack_options
 from graphcert.cli.classify import classify, classify_options
+from graphcert.cli.experiment import build_experiment_app
 from graphcert.cli.model_options import model_options, run_config
 from graphcert.cli.options import (
     LOOK_AGAIN,
@@ -58,6 +59,7 @@ def build_app() -> typer.Typer:
     app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=_HELP)
     app.add_typer(build_segment_app(), name="segment")
     app.add_typer(build_points_app(), name="points")
+    app.add_typer(build_experiment_app(), name="experiment")
     version = option("version", bool, "Print the version and leave.", "--version", default=False)
     app.callback(invoke_without_command=True)(with_options(root, version))
     dataset = option("dataset", str | None, "Name of a data set (see `graphcert datasets`) or path of an .npz graph.")

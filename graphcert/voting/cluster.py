@@ -84,12 +84,21 @@ def _address(scheduler: str) -> str:
 
 def evaluated(scheduler: str | None, tasks: Sequence[Callable[[], Answer]]) -> list[Answer]:
     """The answers of tasks in order, by the workers of a scheduler or here one by one; errors are those of the tasks."""
+    found = dict(evaluated_as_they_come(scheduler, tasks))
+    return [found[place] for place in range(len(tasks))]
+
+
+def evaluated_as_they_come(scheduler: str | None, tasks: Sequence[Callable[[], Answer]]) -> Iterator[tuple[int, Answer]]:
+    """(place, answer) of every task, as soon as it is known; see `evaluated`."""
     if scheduler is None or not tasks:
-        return [task() for task in tasks]
+        yield from ((place, task()) for place, task in enumerate(tasks))
+        return
     with client_of(scheduler) as client, told_deaths(client, scheduler):
-        futures = [client.submit(_alone, task, pure=False) for task in tasks]
-        found: list[Answer] = client.gather(futures)
-        return found
+        from distributed import as_completed
+
+        futures = {client.submit(_alone, task, pure=False): place for place, task in enumerate(tasks)}
+        for future in as_completed(list(futures), loop=client.loop):
+            yield futures.pop(future), future.result()
 
 
 def _alone(task: Callable[[], Answer]) -> Answer:

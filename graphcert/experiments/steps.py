@@ -1,0 +1,94 @@
+"""What cells about nodes of graphs have in common."""
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from torch import nn
+from torch_geometric.data import Data
+
+from graphcert.certificates import Certificate
+from graphcert.collective import CollectiveCurve
+from graphcert.core.arrays import Mask
+from graphcert.data import load_dataset, without_test_nodes
+from graphcert.errors import OutOfReachWarning, RepeatedClaimsWarning
+from graphcert.experiments.experiment import Row
+from graphcert.models import Training, build_model, train
+from graphcert.noise.scheme import Scheme
+from graphcert.run.budget_choice import quiet_grid
+from graphcert.voting.noisy_graph import Problem
+
+SMALL = {"nodes": 300, "classes": 3, "features": 200}
+"""The generated graph of fast settings."""
+
+MODELS: dict[str, dict[str, Any]] = {
+    "gcn": {}, "gat": {"hidden": 8, "heads": 8}, "appnp": {"hidden": 64, "hops": 10, "restart": 0.15},
+}  # fmt: skip
+
+
+def graph(name: str, seed: int, **split: Any) -> Data:
+    """A data set with the split of a seed; "synthetic" is the small one."""
+    options: dict[str, Any] = {**split, **(SMALL if name == "synthetic" else {})}
+    return load_dataset(name, seed=seed, **options)
+
+
+def trained(
+    model: str,
+    data: Data,
+    scheme: Scheme,
+    seed: int,
+    training: Mapping[str, Any] | None = None,
+    inductive: bool = False,
+) -> nn.Module:
+    """A model of the package that was trained under the nearest level of a noise; inductive without the test nodes."""
+    shown = without_test_nodes(data) if inductive else data
+    problem = Problem.of(shown, scheme.nearest(), seed)
+    module = build_model(model, data.num_features, data.classes, seed=seed, **MODELS[model])
+    train(module, problem.sampler, shown.y, shown.train_mask, shown.val_mask, Training(**dict(training or {})), seed)
+    return module
+
+
+def budget_rows(certificate: Certificate, truth: Any, axis: str, values: Sequence[int], **fixed: Any) -> Iterator[Row]:
+    """Certified ratio and accuracy of the targets, each alone, against every budget on an axis."""
+    grid = quiet_grid(certificate, truth, **{axis: values, **fixed})
+    for place, value in enumerate(values):
+        accuracy = 0.0 if grid.accuracy is None else float(grid.accuracy[place])
+        yield {"budget": int(value), "ratio": float(grid.ratio[place]), "certified accuracy": accuracy}
+
+
+def curve_rows(curve: CollectiveCurve, values: Sequence[int]) -> Iterator[Row]:
+    """Certified ratio and accuracy of all targets together."""
+    accuracy = curve.accuracy
+    for place, value in enumerate(values):
+        yield {
+            "budget": int(value), "ratio": float(curve.ratio[place]),
+            "certified accuracy": 0.0 if accuracy is None else float(accuracy[place]),
+        }  # fmt: skip
+
+
+def average_changes(rows: Sequence[Row], measured: str = "certified accuracy") -> float:
+    """The average number of changes that a target survives, from curves over ascending budgets that begin at 0.
+
+    Between two budgets that were looked at it counts what holds at the larger one, so it is never too large.
+    """
+    total, last = 0.0, 0
+    for row in rows:
+        budget = int(row["budget"])
+        total += (budget - last) * float(row[measured])
+        last = budget
+    return total
+
+
+def accuracy_of(labels: Any, truth: Any, targets: Mask) -> float:
+    """Share of the targets whose label is right; an abstention (−1) is wrong."""
+    return float((labels == truth)[targets].mean())
+
+
+@contextmanager
+def many_claims() -> Iterator[None]:
+    """Certify the same votes by several rules, side by side: each is a claim by itself, none is chosen by the others."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RepeatedClaimsWarning)
+        warnings.simplefilter("ignore", OutOfReachWarning)
+        yield
