@@ -46,7 +46,7 @@ def run(_: typer.Context, **given: Any) -> None:
     for name in asked:
         if name not in EXPERIMENTS:
             raise InputError(f"there is no experiment {name!r}; there are {', '.join(EXPERIMENTS)} and {ALL}")
-        if ALL not in given["names"] and (lacking := missing_data(EXPERIMENTS[name])):
+        if ALL not in given["names"] and (lacking := missing_data(EXPERIMENTS[name], given["fast"])):
             raise InputError(
                 f"the experiment {name} needs {', '.join(lacking)} in the folder GRAPHCERT_DATA, see datasets/README.md"
             )
@@ -54,7 +54,7 @@ def run(_: typer.Context, **given: Any) -> None:
         check_scheduler(given["scheduler"], given["workers"])
     interrupts.current.advice = f"{given['out']} keeps the cells that were measured; continue with"
     for name in asked:
-        if lacking := missing_data(EXPERIMENTS[name]):
+        if lacking := missing_data(EXPERIMENTS[name], given["fast"]):
             say(f"{name}: left out, it needs {', '.join(lacking)} in the folder GRAPHCERT_DATA")
             continue
         measure(

@@ -1,7 +1,9 @@
 """The experiments of the papers: `graphcert experiment run NAME`."""
 
+from graphcert.experiments import localized, objectives, sparse, strictly_local
 from graphcert.experiments.experiment import Experiment
-from graphcert.experiments.localized import EXPERIMENT as _LOCALIZED
 
-EXPERIMENTS: dict[str, Experiment] = {one.name: one for one in (_LOCALIZED,)}
+EXPERIMENTS: dict[str, Experiment] = {
+    module.EXPERIMENT.name: module.EXPERIMENT for module in (sparse, localized, strictly_local, objectives)
+}
 """All experiments by name, in the order of RESULTS.md."""

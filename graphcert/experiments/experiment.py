@@ -89,7 +89,7 @@ class Experiment:
         published: figures of papers.
         setting: what was done, in a paragraph, and how it differs from the paper.
         findings: sentences about rows, computed from them.
-        needs: files of data below GRAPHCERT_DATA without which there is nothing to measure.
+        needs: from whether it is to be fast, to the files and folders below GRAPHCERT_DATA that it measures.
     """
 
     name: str
@@ -102,4 +102,4 @@ class Experiment:
     plots: tuple[Lines | Front, ...] = ()
     published: tuple[Published, ...] = ()
     findings: Callable[[Sequence[Row]], Sequence[str]] = lambda rows: ()
-    needs: tuple[str, ...] = ()
+    needs: Callable[[bool], tuple[str, ...]] = lambda fast: ()

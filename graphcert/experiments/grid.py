@@ -35,7 +35,7 @@ def measure(
     """
     with claimed(_made(folder)):
         cells = experiment.cells(fast, seeds)
-        files = [folder / CELLS / f"{key_of(experiment, cell)}.json" for cell in cells]
+        files = [folder / CELLS / f"{key_of(experiment, cell, fast)}.json" for cell in cells]
         found = {place: read for place, file in enumerate(files) if (read := _kept(file)) is not None}
         missing = [place for place in range(len(cells)) if place not in found]
         if found and missing:
@@ -57,9 +57,9 @@ def measure(
         atomic_write_text(folder / MADE, json.dumps(made, indent=1) + "\n")
 
 
-def key_of(experiment: Experiment, cell: Cell) -> str:
+def key_of(experiment: Experiment, cell: Cell, fast: bool) -> str:
     """The name under which a cell is kept: a digest of its settings, its data and the code that measures it."""
-    made_of = {"source": source_digest(experiment), "needs": _digests(experiment.needs)}
+    made_of = {"source": source_digest(experiment), "needs": _digests(experiment.needs(fast))}
     content = {"experiment": experiment.name, "cell": cell, **made_of}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 
@@ -80,9 +80,9 @@ def _package_digest() -> bytes:
     return digest.digest()
 
 
-def missing_data(experiment: Experiment) -> list[str]:
+def missing_data(experiment: Experiment, fast: bool) -> list[str]:
     """What an experiment needs below the folder of data, and what is not there."""
-    return [name for name in experiment.needs if _place(name) is None]
+    return [name for name in experiment.needs(fast) if _place(name) is None]
 
 
 def read_rows(folder: Path) -> tuple[dict[str, Any], list[Row]]:
