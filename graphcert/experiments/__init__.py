@@ -1,7 +1,18 @@
 """The experiments of the papers: `graphcert experiment run NAME`."""
 
 from graphcert.experiments.experiment import Experiment
+from graphcert.experiments.hierarchical import EXPERIMENT as _HIERARCHICAL
+from graphcert.experiments.injection import EXPERIMENT as _INJECTION
+from graphcert.experiments.input_dependent import EXPERIMENT as _INPUT_DEPENDENT
 from graphcert.experiments.localized import EXPERIMENT as _LOCALIZED
 
-EXPERIMENTS: dict[str, Experiment] = {one.name: one for one in (_LOCALIZED,)}
+EXPERIMENTS: dict[str, Experiment] = {
+    one.name: one
+    for one in (
+        _LOCALIZED,
+        _HIERARCHICAL,
+        _INJECTION,
+        _INPUT_DEPENDENT,
+    )
+}
 """All experiments by name, in the order of RESULTS.md."""
