@@ -1,10 +1,12 @@
-"""What cells about nodes of graphs have in common."""
+"""What cells have in common: graphs and digits, models trained under noise, and rows of certificates."""
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 from torch_geometric.data import Data
 
@@ -15,7 +17,11 @@ from graphcert.data import load_dataset, without_test_nodes
 from graphcert.errors import OutOfReachWarning, RepeatedClaimsWarning
 from graphcert.experiments.experiment import Row
 from graphcert.models import Training, build_model, train
+from graphcert.noise import Law, as_scheme
 from graphcert.noise.scheme import Scheme
+from graphcert.outputs.classifier import ClassifierTraining, train_classifier
+from graphcert.outputs.output_model import OutputModel
+from graphcert.outputs.sources import LabelledInputs, load_inputs
 from graphcert.run.budget_choice import quiet_grid
 from graphcert.voting.noisy_graph import Problem
 
@@ -44,9 +50,23 @@ def trained(
     """A model of the package that was trained under the nearest level of a noise; inductive without the test nodes."""
     shown = without_test_nodes(data) if inductive else data
     problem = Problem.of(shown, scheme.nearest(), seed)
-    module = build_model(model, data.num_features, data.classes, seed=seed, **MODELS[model])
+    # Hierarchical noise shows one column more than the data have.
+    module = build_model(model, int(problem.x.shape[1]), data.classes, seed=seed, **MODELS[model])
     train(module, problem.sampler, shown.y, shown.train_mask, shown.val_mask, Training(**dict(training or {})), seed)
     return module
+
+
+def digits(seed: int, count: int) -> tuple[LabelledInputs, NDArray[np.float32]]:
+    """scikit-learn's 8 × 8 digits, so many to certify and the others to train with, and the former as an array."""
+    found = load_inputs("digits", count, seed)
+    return found, np.stack([one.data.x.numpy().T.reshape(one.shape) for one in found.inputs])
+
+
+def digit_classifier(given: LabelledInputs, noise: Scheme | Law, steps: int, seed: int) -> OutputModel:
+    """A small network that was trained with the other digits under a noise."""
+    schedule = ClassifierTraining(steps=steps, batch=48)
+    found = train_classifier(given.train, given.train_truth, given.names, as_scheme(noise), schedule, seed, width=16)
+    return OutputModel(found.model, batch=100)
 
 
 def budget_rows(certificate: Certificate, truth: Any, axis: str, values: Sequence[int], **fixed: Any) -> Iterator[Row]:

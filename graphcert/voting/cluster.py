@@ -88,7 +88,9 @@ def evaluated(scheduler: str | None, tasks: Sequence[Callable[[], Answer]]) -> l
     return [found[place] for place in range(len(tasks))]
 
 
-def evaluated_as_they_come(scheduler: str | None, tasks: Sequence[Callable[[], Answer]]) -> Iterator[tuple[int, Answer]]:
+def evaluated_as_they_come(
+    scheduler: str | None, tasks: Sequence[Callable[[], Answer]]
+) -> Iterator[tuple[int, Answer]]:
     """(place, answer) of every task, as soon as it is known; see `evaluated`."""
     if scheduler is None or not tasks:
         yield from ((place, task()) for place, task in enumerate(tasks))
