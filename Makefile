@@ -1,7 +1,7 @@
 # Two commands for users: `make certify` and `make test`. All others are for contributors, see CONTRIBUTING.md:
-#   test-slow test-scatter mutations guarantees fuzz lint   checks
-#   bench experiments first-ten-minutes                     measurements
-#   dist wheels test-dist image sbom lock                   releases
+#   checks        test-slow test-scatter mutations guarantees fuzz lint
+#   measurements  bench experiments first-ten-minutes
+#   releases      dist wheels test-dist image sbom lock lock-fits
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 export OMP_NUM_THREADS ?= 1
 
 .PHONY: certify test test-slow test-scatter mutations guarantees fuzz lint
-.PHONY: bench experiments first-ten-minutes dist wheels test-dist image sbom lock clean
+.PHONY: bench experiments first-ten-minutes dist wheels test-dist image sbom lock lock-fits clean
 
 certify: $(VENV)/.installed
 	$(BIN)/graphcert certify --dataset digits --model gcn --add 0.02 --delete 0.3 --samples 10000 --seed 0 --out runs/quickstart
@@ -62,7 +62,7 @@ experiments: $(VENV)/.installed
 
 # From a clone to certificates of an own model, each command as the documentation has it, with the seconds that each step takes.
 first-ten-minutes:
-	$(PYTHON) .ci/first_ten_minutes.py
+	$(PYTHON) .ci/first_ten_minutes.py $(if $(TUTORIAL),--tutorial $(TUTORIAL))
 
 # The source archive and the wheel, the same bytes for the same commit.
 dist: $(VENV)/.installed
@@ -117,6 +117,7 @@ $(VENV)/.installed-scatter: $(VENV)/.installed constraints-scatter.txt
 	touch $@
 
 # The newest versions that fit together, found by uv. torch stays out, and the CUDA libraries that one of its builds names.
+SUPPORTED := 3.11 3.12 3.13
 LOCKED := --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet
 lock:
 	rm -f lock.txt
@@ -126,6 +127,13 @@ lock:
 	uv pip compile setup.cfg --extra dev $(LOCKED) --output-file lock.txt
 	{ grep '^#' constraints.txt; awk '/^[a-z]/ { wanted = !/^(cuda|nvidia|torch==|triton)/ } wanted' lock.txt; } > locked.txt
 	rm lock.txt && mv locked.txt constraints.txt
+	$(MAKE) lock-fits
+
+# Every locked version has a file for every supported Python; asks the index for the names of files only.
+lock-fits:
+	for version in $(SUPPORTED); do echo "constraints.txt on Python $$version" && uv pip install --dry-run --quiet --no-deps \
+	--only-binary :all: --require-hashes --target $(VENV)-none --python-version $$version -r constraints.txt || exit 1; done
+	rm -rf $(VENV)-none
 
 clean:
 	rm -rf $(VENV) $(VENV)-sbom build dist wheels *.egg-info
