@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -178,6 +179,30 @@ def test_source_archives_of_the_same_files_are_the_same_bytes(tmp_path: Path) ->
 def test_archives_that_leave_out_a_file_are_not_released() -> None:
     with pytest.raises(SystemExit, match=r"wheel: missing .'report\.html\.j2'., too many .'notes\.txt'"):
         script_of("dist").same("wheel", {"a.py", "report.html.j2"}, {"a.py", "notes.txt"})
+
+
+def test_the_first_ten_minutes_are_those_of_the_readme() -> None:
+    script, readme = script_of("first_ten_minutes"), ROOT / "README.md"
+    (_, commands), *_ = script.blocks(script.section(readme, "Set up"), "bash")
+    assert commands.splitlines()[0] == "make certify"
+    ((_, program),) = script.blocks(script.section(readme, "Your own model"), "python")
+    assert 'report="report.html"' in program
+    assert 'print("certified ratio"' in program
+
+
+def test_a_first_step_without_a_result_fails(tmp_path: Path) -> None:
+    check = script_of("first_ten_minutes").check
+    report = tmp_path / "runs" / "report.html"
+    report.parent.mkdir()
+    report.write_text("x" * 20_000)
+    assert check("step", "certified ratio 0.9\n", tmp_path, 0.0) == "ratios up to 0.9, runs/report.html"
+    assert check("step", "1 feature bit added  1,084  77.5%  76.8%\n", tmp_path, 0.0).startswith("ratios up to 0.775,")
+    for printed, since in [("certified ratio 0.2\n", 0.0), ("done", 0.0), ("certified ratio 0.9\n", time.time() + 60)]:
+        with pytest.raises(SystemExit, match="step: no "):
+            check("step", printed, tmp_path, since)
+    report.write_text("")
+    with pytest.raises(SystemExit, match="step: no report, or an empty one"):
+        check("step", "certified ratio 0.9\n", tmp_path, 0.0)
 
 
 def test_text_files_end_with_one_newline_and_lines_without_spaces() -> None:
