@@ -1,4 +1,7 @@
-# Two commands for users: `make certify` and `make test`. All others are for contributors.
+# Two commands for users: `make certify` and `make test`. All others are for contributors, see CONTRIBUTING.md:
+#   checks        test-slow test-scatter mutations guarantees fuzz lint
+#   measurements  bench experiments first-ten-minutes
+#   releases      dist wheels test-dist image sbom lock lock-fits
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -6,7 +9,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # One OpenMP thread per process: teams of several processes on the same cores slow each other down.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: certify test test-slow test-scatter mutations guarantees fuzz lint bench sbom lock clean
+.PHONY: certify test test-slow test-scatter mutations guarantees fuzz lint
+.PHONY: bench experiments first-ten-minutes dist wheels test-dist image sbom lock lock-fits clean
 
 certify: $(VENV)/.installed
 	$(BIN)/graphcert certify --dataset digits --model gcn --add 0.02 --delete 0.3 --samples 10000 --seed 0 --out runs/quickstart
@@ -43,8 +47,44 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Every benchmark, small cases only, one after the other; `make bench BENCH=` takes the full ones, for hours. What is printed is
+# kept in benchmarks/results/quick, or benchmarks/results/full.
+BENCH ?= --quick
 bench: $(VENV)/.installed
-	$(BIN)/python benchmarks/votes.py
+	kept=benchmarks/results/$(if $(BENCH),quick,full); mkdir -p $$kept; \
+	for script in $(filter-out benchmarks/command.py,$(wildcard benchmarks/*.py)); do \
+	echo "== $$script"; table=$$kept/$$(basename $$script .py).txt; \
+	$(BIN)/python $$script $(BENCH) >$$table || exit 1; cat $$table; done
+
+# Every experiment of the experiments folder, with its report.
+experiments: $(VENV)/.installed
+	$(BIN)/graphcert experiment run all --out runs/experiments
+
+# From a clone to certificates of an own model, each command as the documentation has it, with the seconds that each step takes.
+first-ten-minutes:
+	$(PYTHON) .ci/first_ten_minutes.py $(if $(TUTORIAL),--tutorial $(TUTORIAL))
+
+# The source archive and the wheel, the same bytes for the same commit.
+dist: $(VENV)/.installed
+	$(BIN)/python .ci/dist.py dist
+
+# All that a machine without network needs, for this version of Python: pip install --no-index --find-links wheels graphcert
+wheels: dist
+	rm -rf wheels && mkdir wheels
+	$(PIP) download --quiet --require-hashes --no-deps --only-binary :all: -r constraints.txt -d wheels
+	sed -n 's/^\([a-z].*[^ ]\) *\\$$/\1/p' constraints.txt >wheels/pins.txt
+	$(PIP) download --quiet --constraint wheels/pins.txt torch==$(TORCH) -d wheels
+	cp dist/*.whl wheels
+
+# What a user gets: the wheel in a new environment outside of the checkout, from these files alone.
+test-dist: wheels
+	.ci/test_dist $(BIN)/python
+
+# A container image of the command, built from the wheels without network; the base image must be there or pulled.
+CONTAINER ?= docker
+image: wheels
+	$(CONTAINER) build --file Containerfile --tag graphcert \
+	--build-arg PYTHON=$$($(BIN)/python -c "import sys; print('%d.%d' % sys.version_info[:2])") wheels
 
 # What is installed and which data are known, with hashes, as CycloneDX 1.6; the tool has an environment of its own.
 SBOM ?= sbom.json
@@ -77,6 +117,7 @@ $(VENV)/.installed-scatter: $(VENV)/.installed constraints-scatter.txt
 	touch $@
 
 # The newest versions that fit together, found by uv. torch stays out, and the CUDA libraries that one of its builds names.
+SUPPORTED := 3.11 3.12 3.13
 LOCKED := --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet
 lock:
 	rm -f lock.txt
@@ -86,6 +127,13 @@ lock:
 	uv pip compile setup.cfg --extra dev $(LOCKED) --output-file lock.txt
 	{ grep '^#' constraints.txt; awk '/^[a-z]/ { wanted = !/^(cuda|nvidia|torch==|triton)/ } wanted' lock.txt; } > locked.txt
 	rm lock.txt && mv locked.txt constraints.txt
+	$(MAKE) lock-fits
+
+# Every locked version has a file for every supported Python; asks the index for the names of files only.
+lock-fits:
+	for version in $(SUPPORTED); do echo "constraints.txt on Python $$version" && uv pip install --dry-run --quiet --no-deps \
+	--only-binary :all: --require-hashes --target $(VENV)-none --python-version $$version -r constraints.txt || exit 1; done
+	rm -rf $(VENV)-none
 
 clean:
-	rm -rf $(VENV) $(VENV)-sbom build dist *.egg-info
+	rm -rf $(VENV) $(VENV)-sbom build dist wheels *.egg-info

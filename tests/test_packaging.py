@@ -2,12 +2,15 @@
 
 import configparser
 import importlib.util
+import io
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -89,9 +92,9 @@ def test_everything_that_graphcert_needs_is_locked() -> None:
     assert re.search(r"^TORCH := \d", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
 
 
-def sbom() -> Any:
-    """The script that `make sbom` runs."""
-    spec = importlib.util.spec_from_file_location("sbom", ROOT / ".ci" / "sbom.py")
+def script_of(name: str) -> Any:
+    """A script that make runs."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / ".ci" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -101,7 +104,7 @@ def sbom() -> Any:
 
 def test_a_bill_of_materials_has_the_hashes_of_the_lock_and_the_data_sets() -> None:
     """Packages of another version than the locked one, such as torch, have only the digest of what they installed."""
-    script, lock = sbom(), (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    script, lock = script_of("sbom"), (ROOT / "constraints.txt").read_text(encoding="utf-8")
     (version, digests), every = script.locked(lock)["numpy"], re.findall(r"^([\w.-]+)==", lock, flags=re.MULTILINE)
     assert set(script.locked(lock)) == set(map(script.normal, every))
     data = {"path": "a/b.npz", "url": "https://example.org/b.npz", "size": 3, "sha256": "ab" * 32}
@@ -134,16 +137,78 @@ def test_the_bill_of_this_environment_fits_the_schema_and_is_complete(tmp_path: 
     assert {file.path for entry in REGISTRY.values() for file in entry.files} <= set(hashes)
 
 
-def test_the_citation_names_this_version_and_five_papers() -> None:
-    card = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+def test_documents_of_a_release_name_this_version_and_its_day() -> None:
+    card, changes, security = ((ROOT / name).read_text() for name in ("CITATION.cff", "CHANGELOG.md", "SECURITY.md"))
     assert f"\nversion: {graphcert.__version__}\n" in card
-    assert card.count("- type: conference-paper") == 5
+    version, day = re.findall(r"^## \[(\d.*)\] – (.*)$", changes, flags=re.MULTILINE)[0]
+    assert version == graphcert.__version__
+    assert f"\ndate-released: {day}\n" in card
+    assert f"newest version, now {graphcert.__version__}," in security
+
+
+def test_the_citation_names_five_papers() -> None:
+    assert (ROOT / "CITATION.cff").read_text(encoding="utf-8").count("- type: conference-paper") == 5
+
+
+def test_the_supported_versions_of_python_are_the_same_everywhere() -> None:
+    metadata = settings()
+    supported = re.findall(r"Python :: (\d+\.\d+)$", metadata["metadata"]["classifiers"], flags=re.MULTILINE)
+    assert metadata["options"]["python_requires"] == f">={supported[0]}"
+    assert f"SUPPORTED := {' '.join(supported)}\n" in (ROOT / "Makefile").read_text()
+    (matrix,) = re.findall(r"python: \[(.*)\]", (ROOT / ".github/workflows/ci.yml").read_text())
+    assert re.findall(r"[\d.]+", matrix) == supported
+
+
+def test_source_archives_of_the_same_files_are_the_same_bytes(tmp_path: Path) -> None:
+    """Whenever and by whomever they were written, in whichever order; what a file says still counts."""
+    script, packed = script_of("dist"), []
+    for number, (names, content) in enumerate([("ab", "x"), ("ba", "x"), ("ab", "y")]):
+        archive = tmp_path / f"{number}.tar.gz"
+        with tarfile.open(archive, "w:gz") as written:
+            for name in names:
+                member = tarfile.TarInfo(f"graphcert-1/{name}")
+                member.size, member.mtime, member.uid, member.uname = 1, 1000 + number, number, f"user{number}"
+                written.addfile(member, io.BytesIO(content.encode()))
+        script.without_traces(archive, epoch=10**9)
+        packed.append(archive.read_bytes())
+        with tarfile.open(archive) as again:
+            assert {(each.name, each.mtime) for each in again} == {(f"graphcert-1/{name}", 10**9) for name in "ab"}
+    assert packed[0] == packed[1] != packed[2]
+
+
+def test_archives_that_leave_out_a_file_are_not_released() -> None:
+    with pytest.raises(SystemExit, match=r"wheel: missing .'report\.html\.j2'., too many .'notes\.txt'"):
+        script_of("dist").same("wheel", {"a.py", "report.html.j2"}, {"a.py", "notes.txt"})
+
+
+def test_the_first_ten_minutes_are_those_of_the_readme() -> None:
+    script, readme = script_of("first_ten_minutes"), ROOT / "README.md"
+    (_, commands), *_ = script.blocks(script.section(readme, "Set up"), "bash")
+    assert commands.splitlines()[0] == "make certify"
+    ((_, program),) = script.blocks(script.section(readme, "Your own model"), "python")
+    assert 'report="report.html"' in program
+    assert 'print("certified ratio"' in program
+
+
+def test_a_first_step_without_a_result_fails(tmp_path: Path) -> None:
+    check = script_of("first_ten_minutes").check
+    report = tmp_path / "runs" / "report.html"
+    report.parent.mkdir()
+    report.write_text("x" * 20_000)
+    assert check("step", "certified ratio 0.9\n", tmp_path, 0.0) == "ratios up to 0.9, runs/report.html"
+    assert check("step", "1 feature bit added  1,084  77.5%  76.8%\n", tmp_path, 0.0).startswith("ratios up to 0.775,")
+    for printed, since in [("certified ratio 0.2\n", 0.0), ("done", 0.0), ("certified ratio 0.9\n", time.time() + 60)]:
+        with pytest.raises(SystemExit, match="step: no "):
+            check("step", printed, tmp_path, since)
+    report.write_text("")
+    with pytest.raises(SystemExit, match="step: no report, or an empty one"):
+        check("step", "certified ratio 0.9\n", tmp_path, 0.0)
 
 
 def test_text_files_end_with_one_newline_and_lines_without_spaces() -> None:
     """What the hooks of .pre-commit-config.yaml check, for those who do without them."""
     kinds = {".py", ".md", ".toml", ".cfg", ".txt", ".yml", ".yaml", ".cff", ".j2"}
-    skipped = {"build", "runs"}
+    skipped = {"build", "runs", "wheels"}
     files = [path for path in ROOT.rglob("*") if path.suffix in kinds and not path.is_symlink()]
     for path in files:
         top = path.relative_to(ROOT).parts[0]
