@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
+from graphcert.core.progress import progress_bar
 from graphcert.errors import GraphcertError, InputError
 from graphcert.models.base import single_torch_thread
 
@@ -82,14 +83,25 @@ def _address(scheduler: str) -> str:
     return scheduler if "://" in scheduler else str(json.loads(FilePath(scheduler).read_text())["address"])
 
 
-def evaluated(scheduler: str | None, tasks: Sequence[Callable[[], Answer]]) -> list[Answer]:
-    """The answers of tasks in order, by the workers of a scheduler or here one by one; errors are those of the tasks."""
-    if scheduler is None or not tasks:
-        return [task() for task in tasks]
-    with client_of(scheduler) as client, told_deaths(client, scheduler):
-        futures = [client.submit(_alone, task, pure=False) for task in tasks]
-        found: list[Answer] = client.gather(futures)
-        return found
+def evaluated(scheduler: str | None, tasks: Sequence[Callable[[], Answer]], progress: str = "") -> list[Answer]:
+    """The answers of tasks in order, by the workers of a scheduler or here one by one; errors are those of the tasks.
+
+    A bar shows how many there are if `progress` names it.
+    """
+    with progress_bar(len(tasks), "tasks", progress, progress) as bar:
+
+        def told(answer: Answer) -> Answer:
+            bar.update()
+            return answer
+
+        if scheduler is None or not tasks:
+            return [told(task()) for task in tasks]
+        with client_of(scheduler) as client, told_deaths(client, scheduler):
+            futures = [client.submit(_alone, task, pure=False) for task in tasks]
+            for future in futures:
+                future.add_done_callback(lambda _: bar.update())
+            found: list[Answer] = client.gather(futures)
+            return found
 
 
 def _alone(task: Callable[[], Answer]) -> Answer:
