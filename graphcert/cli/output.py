@@ -142,10 +142,15 @@ def _draw(words: Sequence[str | Table]) -> None:
             for line in _wrapped(part, console.width):
                 console.print(Text(line, style), soft_wrap=True)
             continue
-        drawn = Drawn(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+        drawn = Drawn(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
         header, *rows = part.rows
-        for i, name in enumerate(header):
-            drawn.add_column(Text(name), justify="left" if i in part.left else "right", overflow="fold")
+        columns = [[len(cell) for cell in column] for column in zip(*part.rows, strict=True)]
+        narrow = sum(map(max, columns)) + 3 * len(columns) > console.width
+        for i, (name, (_, *cells)) in enumerate(zip(header, columns, strict=True)):
+            left = i in part.left
+            # Where there is little room headers of numbers are wrapped first, and words last.
+            width = max([*cells, *map(len, name.split())]) if narrow and not left else None
+            drawn.add_column(Text(name), justify="left" if left else "right", overflow="fold", max_width=width)
         for row in rows:
             drawn.add_row(*map(Text, row))
         console.print(drawn)

@@ -261,6 +261,16 @@ def test_a_terminal_wraps_between_words_and_draws_tables(drawn, width):
     assert all(len(line) <= width for line in text.splitlines() if "/a/path" not in line and "\x1b" not in line)
 
 
+WIDE = Table([["budget", "linear program", "exact trade-offs"], ["2 feature bits added and 3 deleted", "0.0%", "1.2%"]])
+
+
+def test_headers_of_numbers_are_wrapped_before_words_are(drawn):
+    text = drawn([WIDE], 55, NO_COLOR="1")
+    assert "2 feature bits added and 3 deleted" in text
+    assert "linear program" not in text
+    assert "linear program" in drawn([WIDE], 80, NO_COLOR="1")
+
+
 def test_colours_can_be_turned_off(drawn, monkeypatch):
     monkeypatch.delenv("NO_COLOR", raising=False)
     assert "\x1b[1;31m" in drawn([LONG], 80)
