@@ -5,6 +5,7 @@ can be imported without PyTorch.
 """
 
 import importlib
+import logging
 from typing import TYPE_CHECKING, Any
 
 from graphcert._version import __version__
@@ -66,6 +67,8 @@ HOMES.update(
     numbers="graphcert.run.shown:certificate_numbers", headline="graphcert.run.shown:certificate_headline",
     plot_curve="graphcert.report.plots.figures:collective_figure",
 )  # fmt: skip
+# What happens on the way is told to whoever listens to this logger, and to nobody else.
+logging.getLogger("graphcert").addHandler(logging.NullHandler())
 _MODULES = ("errors", "statistics")
 __all__ = [
     "Ablation", "Attack", "BernoulliFlip", "Budget", "Certificate", "CollectiveCurve", "ElasticCertificate",

@@ -96,5 +96,11 @@ def test_the_main_job_works_without_a_word_about_caches(python, folder):
     done = python(COMMAND, *chain, "--samples", 1000, "--training-option", "epochs=10", "--out", "run")
     assert done.returncode == 0, done.stderr
     assert (folder / "work" / "run" / "report.html").is_file()
-    assert [line.split()[0] for line in done.stderr.splitlines()] == ["training", "trained", "voted"]
+    assert [line.split()[0] for line in done.stderr.splitlines()] == [
+        "training",
+        "trained",
+        "voted",
+        "certified",
+        "report",
+    ]
     assert list((folder / "copy").rglob("__pycache__")) == []

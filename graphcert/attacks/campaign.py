@@ -1,7 +1,8 @@
 """Attacks on the claims of one certificate: goals, searches, fresh votes, verdicts, and what they say together."""
 
+import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,6 +14,9 @@ from graphcert.attacks.sandwich import Claimed, Place, Row, Violation, row_at, v
 from graphcert.attacks.smoothed import Smoothed
 from graphcert.attacks.verdicts import Judged, judge, share_of_level
 from graphcert.certificates import Certificate
+from graphcert.core.progress import progress_bar
+
+LOG = logging.getLogger(__name__)
 
 ALL = -1
 """The aim of a perturbation against all targets."""
@@ -54,11 +58,11 @@ class Campaign:
 
 def attacked(
     smoothed: Smoothed, claimed: Claimed, plan: Plan, effort: Effort, blocks: Mapping[Place, Blocks],
-    given: Sequence[tuple[str, Perturbation]] = (), say: Callable[[str], object] = lambda _: None,
+    given: Sequence[tuple[str, Perturbation]] = (), progress: bool = False,
 ) -> Campaign:  # fmt: skip
     """Attack every budget of a plan, and judge perturbations that are `given` with their names.
 
-    `blocks` are the worst known allocations of collective certificates, by budget.
+    `blocks` are the worst known allocations of collective certificates, by budget; `progress` shows a bar.
     """
     judged: list[Judged] = []
     refuted: list[Violation] = []
@@ -68,22 +72,25 @@ def attacked(
         judged.append(one)
         for violation in violations(one, claimed):
             refuted.append(violation)
-            say(f"DEFECT: {violation.words}")
+            LOG.error("DEFECT: %s", violation.words)
 
     for name, perturbation in given:
         decide(name, ALL, perturbation)
     deadline = None if plan.seconds is None else time.monotonic() + plan.seconds
     searches: dict[int, Search] = {}
-    for tried, (number, names, aim, goal) in enumerate(_goals(claimed, plan, blocks)):
-        if deadline is not None and time.monotonic() > deadline:
-            say(f"the time is over after {tried} searches; the others were not begun")
-            break
-        if number not in searches:
-            known, rng = blocks.get(Place(goal.budget, goal.shift)), np.random.default_rng([plan.seed, number])
-            searches[number] = Search(smoothed, goal, effort, rng, known)
-        found = {name: found_by(name, searches[number]) for name in names}
-        best = searches[number].best(found.values())
-        decide(next(name for name, one in found.items() if one is best), aim, best)
+    goals = list(_goals(claimed, plan, blocks))
+    with progress_bar(len(goals), "searches", "attacking", progress) as bar:
+        for tried, (number, names, aim, goal) in enumerate(goals):
+            if deadline is not None and time.monotonic() > deadline:
+                LOG.info("the time is over after %s searches; the others were not begun", tried)
+                break
+            if number not in searches:
+                known, rng = blocks.get(Place(goal.budget, goal.shift)), np.random.default_rng([plan.seed, number])
+                searches[number] = Search(smoothed, goal, effort, rng, known)
+            found = {name: found_by(name, searches[number]) for name in names}
+            best = searches[number].best(found.values())
+            decide(next(name for name, one in found.items() if one is best), aim, best)
+            bar.update()
     rows = tuple(row_at(place, judged, claimed) for place in plan.places)
     return Campaign(plan, rows, tuple(judged), tuple(refuted))
 

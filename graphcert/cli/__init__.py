@@ -26,7 +26,7 @@ def main() -> None:
 
             app = build_app()
             with stop.resources:
-                app()
+                app(prog_name="graphcert")
         except SystemExit as end:
             code = end.code
         except BaseException as error:

@@ -1,5 +1,6 @@
 """The command `graphcert attack`: real attacks on the claims of a run."""
 
+import json
 from inspect import Parameter
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import typer
 
 from graphcert.cli.options import option
+from graphcert.cli.output import Answer, run_facts
 from graphcert.cli.run_of import run_of
 from graphcert.run.settings.stages import SWEEP_AXES
 
@@ -35,7 +37,7 @@ def attack_options() -> list[Parameter]:
     ]
 
 
-def attack(_: typer.Context, **given: Any) -> None:
+def attack(_: typer.Context, **given: Any) -> Answer:
     """Attack the claims of a certified run with its own model and frozen noise, and judge them by fresh votes.
 
     Without budgets every axis of the noise is attacked alone, up to just beyond where nothing is certified. If a claim is
@@ -50,10 +52,9 @@ def attack(_: typer.Context, **given: Any) -> None:
         same["methods"] = tuple(name.strip() for name in names.split(",") if name.strip())
     budgets = {axis: given[axis] for axis in SWEEP_AXES if given[axis] is not None}
     record = attack_run(run, AttackSettings(budgets, perturbed=tuple(given["perturbed"] or ()), **same))
-    from graphcert.report import attack_lines
+    from graphcert.report import attack_words
+    from graphcert.run.stored_run import ATTACK
 
-    for line in attack_lines(record):
-        typer.echo(line)
-    typer.echo(f"report: {run.path('report.html')}")
-    if record.violations:
-        raise typer.Exit(REFUTED)
+    page = run.path("report.html")
+    facts = run_facts(run, **json.loads(run.path(ATTACK).read_text()), report=page)
+    return Answer(facts, [*attack_words(record), f"report: {page}"], REFUTED if record.violations else 0)

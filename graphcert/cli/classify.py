@@ -7,7 +7,8 @@ import typer
 
 from graphcert.cli import interrupts
 from graphcert.cli.options import chosen
-from graphcert.cli.over_inputs import certify_and_tell, options_of_run
+from graphcert.cli.output import Answer
+from graphcert.cli.over_inputs import certified_inputs, options_of_run
 from graphcert.run.settings.output_run import OutputSettings, read_settings
 
 
@@ -16,7 +17,7 @@ def classify_options() -> list[Parameter]:
     return options_of_run(OutputSettings)
 
 
-def classify(_: typer.Context, **given: Any) -> None:
+def classify(_: typer.Context, **given: Any) -> Answer:
     """Certify inputs with one label each: `graphcert classify --inputs digits --sigma 0.25 --out RUN`.
 
     Inputs are images, points, vectors or graphs. Trains a small network under the noise unless --model names one. Writes
@@ -28,4 +29,4 @@ def classify(_: typer.Context, **given: Any) -> None:
 
     values = {} if given["settings"] is None else read_settings(given["settings"])
     settings = OutputSettings.from_dict(values | chosen(given, OutputSettings))
-    certify_and_tell(OutputRun, settings, given, RESULTS, INPUTS)
+    return certified_inputs(OutputRun, settings, given, RESULTS, INPUTS)

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from graphcert.run.settings.graph_run import ModelConfig, RunConfig
 
 _BUILT_IN = ("gcn", "appnp", "gat", "sgc", "sage")
+DATASETS = (
+    "digits", "synthetic", "cora_ml", "citeseer", "cora", "planetoid_cora", "planetoid_citeseer", "polblogs", "wisconsin",
+)  # fmt: skip
+"""The data sets that everybody has: completing a word does not wait for torch."""
 FACTORY = "package.module:function that makes one of your own; its code runs."
 _FLIPS = {
     "add": "θ⁺ of features: probability that a zero becomes one; near:far with --clusters.",
@@ -36,7 +40,13 @@ def model_options() -> list[Parameter]:
     """The options that determine a trained model and its noise, beside the data set."""
     repeated = "may be repeated"
     options = [
-        option("model", str | None, f"{', '.join(model_names())} (default: gcn), or {FACTORY}", metavar="NAME"),
+        option(
+            "model",
+            str | None,
+            f"{', '.join(model_names())} (default: gcn), or {FACTORY}",
+            metavar="NAME",
+            values=model_names,
+        ),
         option("weights", str | None, "File of weights (a state dict) in place of training.", metavar="FILE|as-built"),
         option("call", str | None, "How your model is called, such as data or x,adj_t (default: by its signature)."),
         option("output", str | None, "Which part of its output are the logits: a position, a key or an attribute."),

@@ -1,6 +1,5 @@
 """The commands about nodes of graphs."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
@@ -12,7 +11,7 @@ from graphcert._version import __version__
 from graphcert.cli.attack import attack, attack_options
 from graphcert.cli.classify import classify, classify_options
 from graphcert.cli.experiment import build_experiment_app
-from graphcert.cli.model_options import model_options, run_config
+from graphcert.cli.model_options import DATASETS, model_options, run_config
 from graphcert.cli.options import (
     LOOK_AGAIN,
     MEMORY,
@@ -20,17 +19,20 @@ from graphcert.cli.options import (
     WORKERS,
     argument,
     chosen,
+    new_app,
     option,
     options_of,
     refuse,
     say,
     with_options,
 )  # fmt: skip
+from graphcert.cli.output import Answer, run_facts
 from graphcert.cli.plan import plan
 from graphcert.cli.points import build_points_app
 from graphcert.cli.run_of import run_of
 from graphcert.cli.segment import build_segment_app
 from graphcert.cli.verify import verify
+from graphcert.core.tables import Table
 from graphcert.errors import InputError
 from graphcert.run.settings.stages import (
     INJECTION_AXES,
@@ -38,6 +40,7 @@ from graphcert.run.settings.stages import (
     CertificateConfig,
     CollectiveConfig,
     SamplingConfig,
+    collective_methods,
 )
 
 if TYPE_CHECKING:
@@ -56,13 +59,14 @@ _INJECTIONS = {
 
 def build_app() -> typer.Typer:
     """All commands, with the models and laws of noise that are registered now among their options."""
-    app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=_HELP)
+    app = new_app(_HELP, no_args_is_help=True)
     app.add_typer(build_segment_app(), name="segment")
     app.add_typer(build_points_app(), name="points")
     app.add_typer(build_experiment_app(), name="experiment")
     version = option("version", bool, "Print the version and leave.", "--version", default=False)
     app.callback(invoke_without_command=True)(with_options(root, version))
-    dataset = option("dataset", str | None, "Name of a data set (see `graphcert datasets`) or path of an .npz graph.")
+    words = "Name of a data set (see `graphcert datasets`) or path of an .npz graph."
+    dataset = option("dataset", str | None, words, values=lambda: DATASETS)
     data_root = option("data_root", str | None, "Folder with data files, looked at before GRAPHCERT_DATA.")
     batch_size = option("batch_size", int | None, "Samples a thread takes at a time; never changes the result.")
     votes = [*options_of(SamplingConfig), LOOK_AGAIN]
@@ -74,7 +78,7 @@ def build_app() -> typer.Typer:
     budgets = 'Budgets of the sweep: "5", "0:20", "0:20:5" or "1,2,5".'
     settings = "A file of settings (TOML, see experiments/) in place of --dataset …."
     for name, command, *options in (
-        ("datasets", datasets, data_root, option("as_json", bool, "Print JSON.", "--json", default=False)),
+        ("datasets", datasets, data_root),
         (
             "train", train, argument("out", Path, "Folder of the run; an interrupted run continues there.", "--out"),
             dataset, model_options(), data_root,
@@ -85,7 +89,7 @@ def build_app() -> typer.Typer:
             option("seconds", float, "The time that voting may take.", default=600.0),
             option("pilot", int, "The least number of samples to try.", default=50),
             options_of(CertificateConfig, ("alpha", "method", "label_share")),
-            option("as_json", bool, "Print JSON.", "--json", default=False), WORKERS, data_root,
+            WORKERS, data_root,
         ),
         ("sample", sample, run_folder, again, votes, SCHEDULER, voting),
         (
@@ -100,7 +104,10 @@ def build_app() -> typer.Typer:
             [option(axis, str | None, budgets, metavar="BUDGETS") for axis in SWEEP_AXES[:-1]],
             [option(axis, str | None, help, metavar="BUDGETS") for axis, help in _INJECTIONS.items()],
             option("shift", str | None, 'Norms under continuous noise: "0.5", "0:1:0.1" or "0.1,0.2".', metavar="NORMS"),
-            option("method", str, "naive, lp, milp, tight-lp, tight, or all of them.", default="tight"),
+            option(
+                "method", str, "naive, lp, milp, tight-lp, tight, or all of them.", default="tight",
+                values=collective_methods,
+            ),
             options_of(CollectiveConfig, _OF_COLLECTIVE), options_of(CollectiveConfig, ("isotropic",), shown=True),
             again, SCHEDULER, WORKERS, MEMORY, data_root,
         ),
@@ -110,52 +117,62 @@ def build_app() -> typer.Typer:
         (
             "verify", verify, run_folder,
             option("resample", int, "Shards of votes that are voted again, picked at random (default: 1).", default=1),
-            again, option("as_json", bool, "Print JSON.", "--json", default=False), WORKERS, MEMORY,
-            data_root,
+            again, WORKERS, MEMORY, data_root,
         ),
     ):  # fmt: skip
         app.command(name)(with_options(command, *options))
     return app
 
 
-def root(_: typer.Context, version: bool) -> None:
+def root(context: typer.Context, **given: Any) -> Answer | None:
     """Prove how robust node classifiers on graphs are, by randomised smoothing."""
-    if version:
-        typer.echo(f"graphcert {__version__}")
-        raise typer.Exit
+    if given["version"]:
+        return Answer({"graphcert": __version__}, [f"graphcert {__version__}"])
+    if context.invoked_subcommand is None:
+        raise InputError("name a command; `graphcert --help` lists them")
+    return None
 
 
-def datasets(_: typer.Context, data_root: str | None, as_json: bool) -> None:
+def datasets(_: typer.Context, **given: Any) -> Answer:
     """List the data sets and where their files are; downloads nothing."""
     from graphcert.data import describe_datasets
 
-    rows = describe_datasets(data_root)
-    if as_json:
-        typer.echo(json.dumps([vars(row) for row in rows], indent=1))
-        return
-    typer.echo(f"{'name':<20}{'nodes':>8}{'edges':>8}{'features':>10}{'classes':>9}  found in")
+    rows = describe_datasets(given["data_root"])
+    table = [["name", "nodes", "edges", "features", "classes", "found in"]]
     for row in rows:
         numbers = ["any" if n is None else f"{n:,}" for n in (row.nodes, row.edges, row.features, row.classes)]
-        typer.echo(f"{row.name:<20}{numbers[0]:>8}{numbers[1]:>8}{numbers[2]:>10}{numbers[3]:>9}  {row.where}")
+        table.append([row.name, *numbers, row.where])
+    return Answer([vars(row) for row in rows], [Table(table, left=(0, 5), indent=0)])
 
 
-def train(_: typer.Context, **given: Any) -> None:
+def train(_: typer.Context, **given: Any) -> Answer:
     """Train a model under the noise it will be certified with."""
-    run_of(given["out"], given).train(run_config(given))
+    run = run_of(given["out"], given)
+    run.train(run_config(given))
+    path, log = run.path("model.pt"), run.manifest().get("training")
+    names = ("best_epoch", "best_loss", "best_accuracy")
+    best = dict.fromkeys(names) if log is None else {name: log[name] for name in names}
+    words = "" if log is None else f" (best epoch {log['best_epoch']}, validation accuracy {log['best_accuracy']:.3f})"
+    return Answer(run_facts(run, model=path, **best), [f"model: {path}{words}"])
 
 
-def sample(_: typer.Context, **given: Any) -> None:
+def sample(_: typer.Context, **given: Any) -> Answer:
     """Take votes with a trained model; an interrupted call continues where it was."""
     run = run_of(given["run_folder"], given, given["model"])
-    run.sample(**{name: given[name] for name in _OF_VOTES if name != "batch_size"})
+    votes = run.sample(**{name: given[name] for name in _OF_VOTES if name != "batch_size"}).votes
+    path = run.path("votes/votes.npz")
+    facts = {name: getattr(votes, name) for name in ("nodes", "classes", "samples", "pilot_samples")}
+    words = f"votes: {path} ({votes.samples:,} samples of {votes.nodes:,} nodes, {votes.pilot_samples:,} pilot samples)"
+    return Answer(run_facts(run, votes=path, **facts, path=votes.manifest["path"]), [words])
 
 
-def certify(context: typer.Context, **given: Any) -> None:
+def certify(context: typer.Context, **given: Any) -> Answer:
     """Certify the votes of RUN_FOLDER; or, with --dataset (or --config) and --out, do everything in one go.
 
     Everything is: train, sample, certify each node alone and all together, and report.
     """
-    from graphcert.report import summary_lines
+    from graphcert.cli.facts import certified_facts
+    from graphcert.report import summary_words
 
     folder, out = given["run_folder"], given["out"]
     if (folder is None) == (out is None):
@@ -202,19 +219,20 @@ def certify(context: typer.Context, **given: Any) -> None:
         _say_kept("collective", config.collective, together)
         certified = run.certify(config.certificate)
         content = run.report(certified, run.collective(config.collective, certified))
-    for line in summary_lines(content):
-        typer.echo(line)
-    typer.echo(f"report: {run.path('report.html')}")
+    page = run.path("report.html")
+    facts = run_facts(run, **certified_facts(content), report=page)
+    return Answer(facts, [*summary_words(content), f"report: {page}"])
 
 
-def collective(context: typer.Context, **given: Any) -> None:
+def collective(context: typer.Context, **given: Any) -> Answer:
     """Certify all targets of a certified run together, against one perturbation within a budget.
 
     Several axes make a grid; --nodes limits how many nodes an adversary touches, under hierarchical noise. Without any,
     every operation, or the norm of a change, is swept alone (localized noise of every row only). Sweeps over other axes
     that the run already has are kept.
     """
-    from graphcert.report import collective_lines
+    from graphcert.cli.facts import collective_facts
+    from graphcert.report import collective_words
 
     if given["method"] == "none":
         raise InputError("name a method: naive, lp, milp, tight-lp, tight or all")
@@ -245,17 +263,16 @@ def collective(context: typer.Context, **given: Any) -> None:
             "noise everywhere gains nothing; give budgets such as --add 0:20, or --shift 0:1:0.1 under --sigma, "
             "and --nodes 1:3 under hierarchical noise"
         )
-    for line in collective_lines(run.report(certified, found)):
-        typer.echo(line)
-    typer.echo(f"table: {run.path('collective.csv')}")
-    typer.echo(f"report: {run.path('report.html')}")
+    content, table, page = run.report(certified, found), run.path("collective.csv"), run.path("report.html")
+    facts = run_facts(run, **collective_facts(content), table=table, report=page)
+    return Answer(facts, [*collective_words(content), f"table: {table}", f"report: {page}"])
 
 
-def report(_: typer.Context, **given: Any) -> None:
+def report(_: typer.Context, **given: Any) -> Answer:
     """Write report.html of a certified run."""
     run = run_of(given["run_folder"], given)
-    run.report()
-    typer.echo(f"report: {run.path('report.html')}")
+    notices, page = run.report().warnings, run.path("report.html")
+    return Answer(run_facts(run, notices=notices, report=page), [f"report: {page}"])
 
 
 def _refuse_idle_collective(context: typer.Context, config: Any, also: tuple[str, ...]) -> None:

@@ -1,6 +1,7 @@
 """Options of commands, generated from the fields of settings, as typer reads them."""
 
 import inspect
+import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import MISSING, Field, fields
 from functools import wraps
@@ -10,15 +11,34 @@ from typing import Annotated, Any, get_args, get_type_hints
 
 import typer
 
+from graphcert.cli.output import LOG, Answer, Manner, show, speaking
 from graphcert.errors import InputError
 
-Command = Callable[..., None]
+Values = Callable[[], Iterable[str]] | None
+Command = Callable[..., Answer | None]
+"""Takes a context, its options by name, and `progress`, whether it may show bars; None lets the next command answer."""
 
 
-def option(name: str, kind: Any, help: str, *flags: str, default: Any = None, metavar: str | None = None) -> Parameter:
-    """One option that need not be given."""
-    read = Annotated[kind, typer.Option(*flags, help=help, metavar=metavar)]
+def new_app(help: str, **options: Any) -> typer.Typer:
+    """A group of commands; its help has no rules and no colours where it is not read on a terminal."""
+    options["rich_markup_mode"] = "rich" if sys.stdout.isatty() else None
+    return typer.Typer(help=help, pretty_exceptions_enable=False, **options)
+
+
+def option(
+    name: str, kind: Any, help: str, *flags: str, default: Any = None, metavar: str | None = None, values: Values = None
+) -> Parameter:
+    """One option that need not be given; a shell completes its `values`."""
+    completed = None if values is None else _completing(values)
+    read = Annotated[kind, typer.Option(*flags, help=help, metavar=metavar, autocompletion=completed)]
     return Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=read)
+
+
+def _completing(values: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
+    def complete(incomplete: str) -> list[str]:
+        return [value for value in values() if value.startswith(incomplete)]
+
+    return complete
 
 
 def argument(name: str, kind: Any, help: str, flag: str | None = None, default: Any = Parameter.empty) -> Parameter:
@@ -47,8 +67,9 @@ def _option_of(field: "Field[Any]", name: str, hint: Any, shown: bool) -> Parame
     default = field.default if shown and field.default is not MISSING else None
     if isinstance(default, float) and kind is str:
         default = f"{default:g}"
-    help, flags, metavar = (field.metadata[key] for key in ("help", "flags", "metavar"))
-    return option(name, kind if default is not None else kind | None, help, *flags, default=default, metavar=metavar)
+    form = {key: field.metadata[key] for key in ("metavar", "values")}
+    wanted = kind if default is not None else kind | None
+    return option(name, wanted, field.metadata["help"], *field.metadata["flags"], default=default, **form)
 
 
 def chosen(given: Mapping[str, Any], section: type, **names: str) -> dict[str, Any]:
@@ -57,16 +78,25 @@ def chosen(given: Mapping[str, Any], section: type, **names: str) -> dict[str, A
     return {name: value for name, value in values.items() if value not in (None, [], ())}
 
 
-def with_options(function: Command, *options: Parameter | Iterable[Parameter]) -> Command:
-    """A function (context, **given) with a signature that typer reads: the context, then these options."""
+def with_options(function: Command, *options: Parameter | Iterable[Parameter]) -> Callable[..., None]:
+    """A command with a signature that typer reads, the context and these options, which shows the answer of a function.
+
+    The options --json, --quiet and --verbose come with it.
+    """
     context = Parameter("context", Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
     listed = [context]
-    for part in options:
+    for part in (*options, OUTPUT):
         listed += [part] if isinstance(part, Parameter) else part
 
     @wraps(function)
     def called(context: typer.Context, **given: Any) -> None:
-        function(context, **given)
+        manner = Manner.of(context)
+        with speaking(manner) as warned:
+            spoken = {name: value for name, value in given.items() if name not in manner._fields}
+            answer = function(context, **spoken, progress=manner.progress)
+        if answer is not None:
+            show(answer, manner, warned)
+            raise typer.Exit(answer.code)
 
     called.__signature__ = inspect.Signature(listed)  # type: ignore[attr-defined]
     called.__annotations__ = {parameter.name: parameter.annotation for parameter in listed}
@@ -84,9 +114,15 @@ def refuse(context: typer.Context, unusable: Collection[str], sentence: str) -> 
 
 def say(line: str) -> None:
     """A line of a command on its way, beside its results."""
-    typer.echo(line, err=True)
+    LOG.info(line)
 
 
+OUTPUT = [
+    option("as_json", bool, "Print one JSON document, and all words on standard error.", "--json", default=False),
+    option("quiet", bool, "No words and no bars on the way.", "--quiet", "-q", default=False),
+    option("verbose", bool, "More words on the way.", "--verbose", "-v", default=False),
+]
+"""What every command takes."""
 WORKERS = option("workers", int | None, "Threads (default: one per processor).")
 MEMORY = option(
     "memory", str | None, "What voting may take, such as 2GiB (default: what is free); never changes the result.",

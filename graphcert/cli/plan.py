@@ -1,6 +1,5 @@
 """The command `graphcert plan`: what how many samples would cost, and what they would probably prove."""
 
-import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -10,11 +9,12 @@ import typer
 from graphcert.cli import interrupts
 from graphcert.cli.model_options import model_options, run_config
 from graphcert.cli.options import refuse
+from graphcert.cli.output import Answer
 from graphcert.cli.run_of import run_of
 from graphcert.errors import InputError
 
 
-def plan(context: typer.Context, **given: Any) -> None:
+def plan(context: typer.Context, **given: Any) -> Answer:
     """Try the model of RUN_FOLDER, or one that is trained now (--dataset …), for a few dozen samples, and print a table.
 
     With --out the trained model stays in a folder, where `graphcert sample` goes on. What is printed is an estimate and no
@@ -37,6 +37,7 @@ def plan(context: typer.Context, **given: Any) -> None:
         )  # fmt: skip
         data = run.load_data(config)
     from graphcert.run.plan import plan as planned
+    from graphcert.run.plan import plan_words
 
     claims = {name: given[name] for name in ("alpha", "method", "label_share") if given[name] is not None}
     if given["pilot"] < 1:
@@ -45,4 +46,4 @@ def plan(context: typer.Context, **given: Any) -> None:
         run.model(config), data, run.smoothing(config), given["seconds"], pilot=given["pilot"], seed=config.seed,
         workers=given["workers"], **claims,
     )  # fmt: skip
-    typer.echo(json.dumps(found.to_dict(), indent=1) if given["as_json"] else found.summary())
+    return Answer(found.to_dict(), plan_words(found))

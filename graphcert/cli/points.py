@@ -1,6 +1,5 @@
 """The command `graphcert points`: certify the parts of point clouds, and train a network for it."""
 
-import sys
 from functools import partial
 from inspect import Parameter
 from pathlib import Path
@@ -10,7 +9,8 @@ import typer
 
 from graphcert.cli import interrupts
 from graphcert.cli.options import argument, chosen, option, options_of
-from graphcert.cli.over_inputs import certify_and_tell, command_with_training, tell_training, training_begins, trains
+from graphcert.cli.output import Answer
+from graphcert.cli.over_inputs import certified_inputs, command_with_training, trained_network, training_begins, trains
 from graphcert.cli.segment import near_far
 from graphcert.errors import InputError
 from graphcert.run.settings.point_run import NETWORKS, PointSettings, read_settings
@@ -38,7 +38,7 @@ def _training_options() -> list[Parameter]:
     ]
 
 
-def points(context: typer.Context, **given: Any) -> None:
+def points(context: typer.Context, **given: Any) -> Answer | None:
     """Certify parts of point clouds: `graphcert points --shapes 20 --sigma 0.25 --out RUN`.
 
     One sigma is isotropic noise and SegCertify; near:far with --cells adds localized noise and all points together;
@@ -46,15 +46,15 @@ def points(context: typer.Context, **given: Any) -> None:
     report.html.
     """
     if trains(context, given):
-        return
+        return None
     interrupts.current.writes(given["out"])
     from graphcert.run.points import PointRun
 
     values = {} if given["settings"] is None else read_settings(given["settings"])
-    certify_and_tell(PointRun, PointSettings.from_dict(values | _asked(given)), given, "results.csv")
+    return certified_inputs(PointRun, PointSettings.from_dict(values | _asked(given)), given, "results.csv")
 
 
-def train(_: typer.Context, **given: Any) -> None:
+def train(_: typer.Context, **given: Any) -> Answer:
     """Train a network under the noise it will be certified with; an interrupt keeps the best weights so far."""
     training_begins()
     from graphcert.points.training import PointTraining
@@ -68,9 +68,9 @@ def train(_: typer.Context, **given: Any) -> None:
     if len(settings.sigma) > 1:
         raise InputError("training takes the largest deviation alone; give --sigma one number")
     training = PointTraining(**{name: given[name] for name in _SCHEDULE if given[name] is not None})
-    with training_bar(training.steps, sys.stderr.isatty()) as report:
+    with training_bar(training.steps, given["progress"]) as report:
         log = train_network(settings, training, given["out"], report)[1]
-    tell_training(log, given["out"], "point")
+    return trained_network(log, given["out"], "point")
 
 
 def _asked(given: dict[str, Any]) -> dict[str, Any]:

@@ -1,11 +1,9 @@
 """From the options of a command to its run."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphcert.cli import interrupts
-from graphcert.cli.options import say
 
 if TYPE_CHECKING:
     from graphcert.run.nodes import Run
@@ -16,5 +14,7 @@ def run_of(folder: Path, given: dict[str, Any], factory: str | None = None) -> "
     interrupts.current.writes(folder)
     from graphcert.run.nodes import Run
 
-    options = {name: given.get(name) for name in ("data_root", "workers", "memory", "batch_size", "scheduler")}
-    return Run(folder, **options, factory=factory, progress=sys.stderr.isatty(), say=say)
+    options: dict[str, Any] = {
+        name: given.get(name) for name in ("data_root", "workers", "memory", "batch_size", "scheduler")
+    }
+    return Run(folder, **options, factory=factory, progress=given["progress"])

@@ -1,6 +1,5 @@
 """The command `graphcert segment`: certify images, and train a network for it."""
 
-import sys
 from functools import partial
 from inspect import Parameter
 from pathlib import Path
@@ -10,7 +9,8 @@ import typer
 
 from graphcert.cli import interrupts
 from graphcert.cli.options import argument, chosen, option, options_of
-from graphcert.cli.over_inputs import certify_and_tell, command_with_training, tell_training, training_begins, trains
+from graphcert.cli.output import Answer
+from graphcert.cli.over_inputs import certified_inputs, command_with_training, trained_network, training_begins, trains
 from graphcert.errors import InputError
 from graphcert.run.settings.image_run import SegmentSettings, read_settings
 from graphcert.run.settings.stages import budget_values, norm_values
@@ -49,14 +49,14 @@ def _training_options() -> list[Parameter]:
     ]
 
 
-def segment(context: typer.Context, **given: Any) -> None:
+def segment(context: typer.Context, **given: Any) -> Answer | None:
     """Certify images: `graphcert segment --images DIR --model FILE --sigma 0.25 --out RUN`.
 
     One sigma is isotropic noise and SegCertify; near:far with --cells adds localized noise and all pixels together. Writes
     pictures, results.csv and report.html.
     """
     if trains(context, given):
-        return
+        return None
     interrupts.current.writes(given["out"])
     from graphcert.run.images import SegmentRun
 
@@ -67,10 +67,10 @@ def segment(context: typer.Context, **given: Any) -> None:
     }  # fmt: skip
     asked |= {name: read(asked[name]) for name, read in readers.items() if name in asked}
     values = {} if given["settings"] is None else read_settings(given["settings"])
-    certify_and_tell(SegmentRun, SegmentSettings.from_dict(values | asked), given, "results.csv")
+    return certified_inputs(SegmentRun, SegmentSettings.from_dict(values | asked), given, "results.csv")
 
 
-def train(_: typer.Context, **given: Any) -> None:
+def train(_: typer.Context, **given: Any) -> Answer:
     """Train a small U-Net under the noise it will be certified with; an interrupt keeps the best weights so far."""
     training_begins()
     from graphcert.images.unet_training import UNetTraining
@@ -82,7 +82,7 @@ def train(_: typer.Context, **given: Any) -> None:
         raise InputError("validation needs both --val-images and --val-masks")
     marking = _marking(given)
     training = UNetTraining(**{name: given[name] for name in _SCHEDULE if given[name] is not None})
-    with training_bar(training.steps, sys.stderr.isatty()) as report:
+    with training_bar(training.steps, given["progress"]) as report:
         log = train_segmenter(
             given["out"], (given["images"], given["masks"]), given["sigma"] or 0.0,
             validation=None if held_out[0] is None else held_out,
@@ -90,7 +90,7 @@ def train(_: typer.Context, **given: Any) -> None:
             training=training, shape={name: given[name] for name in _SHAPE if given[name] is not None},
             seed=given["seed"], report=report, marking=marking,
         )[1]  # fmt: skip
-    tell_training(log, given["out"])
+    return trained_network(log, given["out"])
 
 
 def _marking(given: dict[str, Any]) -> "Marking | None":

@@ -1,13 +1,13 @@
 """The command `graphcert verify`: whether a run holds."""
 
-import json
-import sys
 from typing import Any
 
 import typer
 
+from graphcert.cli.output import Answer
 
-def verify(_: typer.Context, **given: Any) -> None:
+
+def verify(_: typer.Context, **given: Any) -> Answer:
     """Check every file of a run against every other, the data, the model, and exact arithmetic; executes nothing in it.
 
     Exit code 0 if it holds, 1 if anything contradicts anything or cannot be confirmed. Says what was proved by code that
@@ -17,8 +17,6 @@ def verify(_: typer.Context, **given: Any) -> None:
 
     found = verified(
         given["run_folder"], given["resample"], given["data_root"], model=given["model"], workers=given["workers"],
-        memory=given["memory"], progress=sys.stderr.isatty(),
+        memory=given["memory"], progress=given["progress"],
     )  # fmt: skip
-    typer.echo(json.dumps(found.to_dict(), indent=1) if given["as_json"] else found.summary())
-    if not found:
-        raise typer.Exit(1)
+    return Answer(found.to_dict(), found.summary().split("\n"), 0 if found else 1)

@@ -1,17 +1,30 @@
 """Rows of cells for people: as text for a terminal, as HTML for a notebook, and as a table of pandas."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphcert.errors import UnsupportedError
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of cells in columns, one line per row; the first column is set to the left."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    numbers = ["".join(f"  {cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True)) for row in rows]
-    return [f"  {row[0]:<{widths[0]}}{cells}" for row, cells in zip(rows, numbers, strict=True)]
+class Table(NamedTuple):
+    """A header and rows of cells among lines of text; the columns in `left` are set to the left."""
+
+    rows: Sequence[Sequence[str]]
+    left: Collection[int] = (0,)
+    indent: int = 2
+
+
+def plain_lines(words: "Iterable[str | Table]") -> list[str]:
+    """Lines and tables as lines alone."""
+    return [line for part in words for line in ([part] if isinstance(part, str) else aligned(*part))]
+
+
+def aligned(rows: Sequence[Sequence[str]], left: Collection[int] = (0,), indent: int = 2) -> list[str]:
+    """Rows of cells in columns, one line per row; the columns in `left` are set to the left."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    cells = [[f"{c:{'<' if i in left else '>'}{widths[i]}}" for i, c in enumerate(row)] for row in rows]
+    return [" " * indent + "  ".join(row).rstrip() for row in cells]
 
 
 def html_table(above: str, header: Sequence[str], rows: Sequence[Sequence[str]], below: str = "") -> str:

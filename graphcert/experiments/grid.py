@@ -7,7 +7,7 @@ import io
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from graphcert.core.files import atomic_write_text, claimed
 from graphcert.errors import DataError
 from graphcert.experiments.experiment import Cell, Experiment, Row, Value
 from graphcert.experiments.steps import graph
+from graphcert.run.folder import LOG
 from graphcert.voting.cluster import evaluated_as_they_come
 
 ROWS, MADE, CELLS = "rows.csv", "made.json", "cells"
@@ -27,7 +28,7 @@ _ELSEWHERE = ("cli", "experiments", "report")
 
 def measure(
     experiment: Experiment, folder: Path, fast: bool, seeds: int, scheduler: str | None = None, workers: int | None = None,
-    progress: bool = False, say: Any = print,
+    progress: bool = False,
 ) -> None:  # fmt: skip
     """Measure what is not there yet, and write rows.csv and made.json; an interrupted call goes on where it was.
 
@@ -39,11 +40,10 @@ def measure(
         found = {place: read for place, file in enumerate(files) if (read := _kept(file)) is not None}
         missing = [place for place in range(len(cells)) if place not in found]
         if found and missing:
-            say(f"{experiment.name}: {len(found):,} of {len(cells):,} cells are there already")
+            LOG.info(f"{experiment.name}: {len(found):,} of {len(cells):,} cells are there already")
         tasks = [partial(_timed, experiment.measure, cells[place], workers) for place in missing]
-        for done, (rows, seconds) in _with_bar(
-            evaluated_as_they_come(scheduler, tasks), len(tasks), experiment.name, progress
-        ):
+        shown = experiment.name if progress and tasks else ""
+        for done, (rows, seconds) in evaluated_as_they_come(scheduler, tasks, shown, "cells"):
             place = missing[done]
             found[place] = {"cell": cells[place], "rows": rows, "seconds": round(seconds, 2)}
             atomic_write_text(files[place], json.dumps(found[place], ensure_ascii=False, indent=1))
@@ -154,15 +154,6 @@ def _kept(file: Path) -> dict[str, Any] | None:
         and isinstance(found.get("seconds"), float | int)
     )
     return found if whole else None
-
-
-def _with_bar(answers: Iterator[Any], total: int, title: str, progress: bool) -> Iterator[Any]:
-    from tqdm import tqdm
-
-    with tqdm(total=total, unit=" cells", disable=not progress or not total, desc=title) as bar:
-        for answer in answers:
-            yield answer
-            bar.update()
 
 
 def _csv(rows: Sequence[Mapping[str, Value]]) -> str:

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 from torch import nn
-from tqdm import tqdm
 
 from graphcert.core.arguments import whole
 from graphcert.core.arrays import Integers, to_json
+from graphcert.core.progress import progress_bar
 from graphcert.errors import InputError, UnsupportedError
 from graphcert.noise import Gaussian, Law, Scheme, as_scheme
 from graphcert.outputs.inputs import Inputs, OneInput, read_inputs
@@ -190,7 +190,7 @@ class OutputVoting:
         total = len(self.inputs) * (samples + pilot_samples)
         with (
             evaluation_mode(self.model),
-            tqdm(total=total, unit=" samples", disable=not progress, desc=title) as bar,
+            progress_bar(total, "samples", title, progress) as bar,
         ):
             counter = Counter(self.path(), processors() if workers is None else workers, batch_size)
             run = partial(self._counted, counter, per_shard, bar, None if store is None else Path(store), tuple(plans))

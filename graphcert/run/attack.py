@@ -28,6 +28,7 @@ from graphcert.core.reading import damage_refused, read_json
 from graphcert.data import load_dataset
 from graphcert.errors import InputError
 from graphcert.noise import AXES, Budget, Scheme
+from graphcert.report.frame.wording import seconds as time_words
 from graphcert.run.budget_choice import last_certified
 from graphcert.run.certified import CERTIFICATE, Certified
 from graphcert.run.nodes import Run
@@ -116,10 +117,12 @@ def attack_run(run: Run, settings: AttackSettings | None = None) -> AttackRecord
                 refuse_outside(given[-1][1], classifier.data, votes.smoothing)
             blocks = known_allocations(votes.smoothing, curves)
             campaign = attacked(
-                classifier, Claimed(certificate, curves), plan, settings.effort, blocks, given, say=run.say
+                classifier, Claimed(certificate, curves), plan, settings.effort, blocks, given, run.progress
             )
         record = _write(run, campaign, certified)
-        run.record({"timings": {"attacking": time.perf_counter() - began}})
+        seconds = time.perf_counter() - began
+        run.record({"timings": {"attacking": seconds}})
+        run.log.info(f"attacked in {time_words(seconds)}: {len(record.perturbations):,} perturbations judged")
         run.report(certified)
     return record
 

@@ -1,7 +1,9 @@
 """A run folder: its files, which appear whole or not at all, its manifest, and the certificates that were seen in it."""
 
 import json
-from collections.abc import Callable, Mapping
+import logging
+import time
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -31,6 +33,11 @@ from graphcert.votes import Votes
 from graphcert.voting.cluster import check_scheduler
 from graphcert.voting.noisy_graph import Problem
 
+LOG = logging.getLogger("graphcert")
+AGAIN = logging.getLogger("graphcert.again")
+"""Of what is computed once more, only to be compared: it says nothing, unless somebody sets another level."""
+AGAIN.setLevel(logging.CRITICAL + 1)
+
 MANIFEST, MODEL, REPORT = "manifest.json", "model.pt", "report.html"
 
 COUNTED = ("samples", "pilot_samples")
@@ -41,14 +48,14 @@ COUNTED = ("samples", "pilot_samples")
 class RunFolder:
     """A run folder, created by the first stage; while a stage runs, no other process may write there.
 
-    `workers` are threads of voting, on which results do not depend; `progress` shows bars; `say` receives a line per step.
+    `workers` are threads of voting, on which results do not depend; `progress` shows bars; `log` receives a line per step.
     """
 
     folder: Path
     _: KW_ONLY
     workers: int | None = None
     progress: bool = False
-    say: Callable[[str], None] = lambda _: None
+    log: logging.Logger = LOG
 
     def __post_init__(self) -> None:
         self.folder = Path(self.folder)
@@ -134,7 +141,7 @@ class RunFolder:
         if not looks or looks[-1] != look:
             self.record({"looks": [*(other for other in looks if other != look), look]})
         for sentence in self.spent():
-            self.say(sentence)
+            self.log.info(sentence)
 
     def spent(self) -> tuple[str, ...]:
         """What looking at several certificates costs, if there were several."""
@@ -199,7 +206,9 @@ class GraphFolder(RunFolder):
 
     def load_data(self, config: RunConfig) -> Data:
         """The graph of this run, split."""
+        began = time.perf_counter()
         data = load_dataset(config.dataset.name, self.data_root, seed=config.seed, **config.dataset.options)
+        self.log.debug("loaded %s in %.2f s", config.dataset.name, time.perf_counter() - began)
         config.smoothing.check_added(data)
         return data
 

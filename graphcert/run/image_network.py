@@ -1,8 +1,9 @@
 """From folders of images and masks to a file of a trained network."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from hashlib import sha256
+from logging import Logger
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +111,7 @@ def marking_of(settings: SegmentSettings) -> Marking | None:
     return Marking(settings.chosen[0], settings.chosen[-1], settings.tile or 1, settings.ablate is not None)
 
 
-def network_of(settings: SegmentSettings, path: Path, progress: bool, say: Callable[[str], None]) -> Segmenter:
+def network_of(settings: SegmentSettings, path: Path, progress: bool, log: Logger) -> Segmenter:
     """What `settings.model` names; "unet" is trained once, up to the largest deviation, and kept at `path`.
 
     A network there that was trained otherwise than the settings say is refused; an interrupted training leaves nothing.
@@ -128,10 +129,10 @@ def network_of(settings: SegmentSettings, path: Path, progress: bool, say: Calla
         refuse_other_training(path, known, {"marking": None, **wanted, "sigma": sigma})
         return found
     with training_bar(schedule.steps, progress) as report:
-        segmenter, log = train_segmenter(
+        segmenter, fitted = train_segmenter(
             path, folders, sigma, validation=validation, training=schedule, seed=settings.seed, report=report,
             ignore=settings.void or None, keep_interrupted=False, marking=marking,
         )  # fmt: skip
-    for words in training_words(log):
-        say(words)
+    for words in training_words(fitted):
+        log.info(words)
     return segmenter

@@ -57,7 +57,7 @@ class SegmentRun(InputRun[SegmentSettings, list[Loaded], SegmentationContent]):
 
     def _made(self, settings: SegmentSettings, images: list[Loaded], began: float) -> "_Made":
         """Take or read the votes and certify them; a plan is written before the first final vote."""
-        segmenter = network_of(settings, self.path(MODEL), self.progress, self.say)
+        segmenter = network_of(settings, self.path(MODEL), self.progress, self.log)
         _check_channels(segmenter, settings)
         model = shown_model(segmenter, settings)
         images = [one._replace(truth=_truth(one, segmenter, settings.void)) for one in images]
@@ -100,7 +100,7 @@ class SegmentRun(InputRun[SegmentSettings, list[Loaded], SegmentationContent]):
         )  # fmt: skip
         found = certify_image(loaded.name, votes, loaded.truth, settings, size)
         claimed = percent(int(found.kept.sum()), found.kept.size)
-        self.say(f"{title}: {claimed} of the pixels claimed at tau = {settings.tau:g}")
+        self.log.info(f"{title}: {claimed} of the pixels claimed at tau = {settings.tau:g}")
         return found
 
     def _compare(
@@ -116,7 +116,7 @@ class SegmentRun(InputRun[SegmentSettings, list[Loaded], SegmentationContent]):
         near, far = settings.sigma
         sigma = strongest_noise(near, far, localized, lambda sigma: accuracy(sample(sigma, 1)))
         found = sample(sigma, settings.samples, self.path("votes") / f"isotropic-{sigma:.6f}")
-        self.say(f"isotropic noise at equal pixel accuracy: sigma = {sigma:.4g}")
+        self.log.info(f"isotropic noise at equal pixel accuracy: sigma = {sigma:.4g}")
         pairs = zip(images, found, strict=True)
         counts = [isotropic_counts(votes, one.truth, settings) for one, votes in pairs if one.truth is not None]
         return Match(sigma, accuracy(found), localized), counts

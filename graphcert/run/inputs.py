@@ -17,8 +17,9 @@ import tomli_w
 from graphcert.core.files import alone, atomic_write
 from graphcert.errors import DataError
 from graphcert.report.frame.html import Page
+from graphcert.report.frame.wording import seconds as time_words
 from graphcert.run.commitment import PLAN, Plan, chosen_after, plan_digest, planned_again, read_plans
-from graphcert.run.folder import MANIFEST, MODEL, REPORT, RunFolder
+from graphcert.run.folder import AGAIN, MANIFEST, MODEL, REPORT, RunFolder
 from graphcert.run.provenance import environment
 from graphcert.run.settings.typed import read_section
 from graphcert.run.statement import stated
@@ -102,8 +103,10 @@ class InputRun(RunFolder, ABC, Generic[Settings, Inputs, Content]):
         self.record_look(settings.to_dict(), settings.alpha, **made.look(settings))
         facts = {**environment(), **made.facts, "plan": next(map(plan_digest, read_plans(self.folder)[-1:]), None)}
         content = made.content(settings, facts, made.timings, self._warnings(said))
+        for stage, seconds in made.timings.items():
+            self.log.info(f"{stage} in {time_words(seconds)}")
         for sentence in said:
-            self.say(sentence)
+            self.log.info(sentence)
         for name, picture in made.pictures(settings):
             with atomic_write(self.path(name)) as stream:
                 stream.write(picture)
@@ -126,7 +129,7 @@ class InputRun(RunFolder, ABC, Generic[Settings, Inputs, Content]):
         """
         settings, manifest = self.stored_settings(), self.manifest()
         with TemporaryDirectory() as place:
-            copy = type(self)(Path(place) / "run", workers=self.workers)
+            copy = type(self)(Path(place) / "run", workers=self.workers, log=AGAIN)
             shutil.copytree(self.path("votes"), copy.path("votes"))
             for name in filter(lambda name: self.path(name).is_file(), (MODEL, PLAN)):
                 shutil.copyfile(self.path(name), copy.path(name))

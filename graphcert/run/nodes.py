@@ -23,6 +23,7 @@ from graphcert.models import message_passing, train
 from graphcert.models.checkpoint import model_fingerprint
 from graphcert.noise import Partition, Smoothing
 from graphcert.report import ReportContent, flip_words, write_report
+from graphcert.report.frame.wording import seconds as time_words
 from graphcert.report.graphs.content import Isotropic
 from graphcert.run.adaptive import saved_words, stopping_rule
 from graphcert.run.budget_choice import collective_sweeps, too_few_samples
@@ -37,6 +38,7 @@ from graphcert.run.settings.graph_run import RunConfig
 from graphcert.run.settings.stages import INJECTION_AXES, CertificateConfig, CollectiveConfig, SamplingConfig
 from graphcert.run.statement import stated
 from graphcert.run.stored_run import ATTACKS, CHANGED, COLLECTIVE, COLLECTIVE_TABLE, StoredRun
+from graphcert.run.training import training_bar
 from graphcert.statistics import Looks, check_sample_size
 from graphcert.votes import Votes
 from graphcert.voting import sample_votes
@@ -72,11 +74,11 @@ class Run(StoredRun):
         problem = Problem.of(graph, scheme, config.seed, takes=EDGE_VALUES)
         if self.path(MODEL).is_file():
             refuse_other_origin(self.path(MODEL), config)
-            self.say(f"model: {self.path(MODEL)} is there already")
+            self.log.info(f"model: {self.path(MODEL)} is there already")
             config.save(self.path(CONFIG))
             return data
         if data.featureless:
-            self.say(
+            self.log.info(
                 f"{config.dataset.name} has no features: every node gets one of its own (identity); to flip such a bit is "
                 f"to take a node for another one, so noise of the edges (--edge-add, --edge-delete) is what makes sense"
             )
@@ -88,14 +90,15 @@ class Run(StoredRun):
         new, name = RunModel(config, problem, int(data.classes)), config.model.title
         on = f"{config.dataset.name}: {graph.x.shape[0]:,} nodes, {problem.x.shape[1]:,} features"
         given = f"model: {name} with the weights {config.model.weights}"
-        self.say(f"{given}, on {on}" if new.ready else f"training {name} on {on}")
+        self.log.info(f"{given}, on {on}" if new.ready else f"training {name} on {on}")
         for note in new.notes:
-            self.say(note)
+            self.log.info(note)
         began, facts = time.perf_counter(), new.facts
         if not new.ready:
             masks = graph.train_mask, graph.val_mask
             settings = config.training, config.seed
-            log = train(new.module, problem.sampler, graph.y, *masks, *settings, carried=problem.carried)
+            with training_bar(settings[0].epochs, self.progress) as told:
+                log = train(new.module, problem.sampler, graph.y, *masks, *settings, told, carried=problem.carried)
             seconds = time.perf_counter() - began
             facts |= {"training": asdict(log), "timings": {"training": seconds}}
         config.save(self.path(CONFIG))
@@ -109,7 +112,7 @@ class Run(StoredRun):
         new.save(self.path(MODEL))
         if not new.ready:
             best = f"best epoch {log.best_epoch}, validation accuracy {log.best_accuracy:.3f}"
-            self.say(f"trained in {seconds:.1f} s: {best}")
+            self.log.info(f"trained in {time_words(seconds)}: {best}")
 
     @alone()
     @stated
@@ -151,9 +154,9 @@ class Run(StoredRun):
         config.save(self.path(CONFIG))
         votes.save(self.path(VOTES))
         total = int(votes.node_samples.max()) + sampling.pilot_samples
-        self.say(f"voted in {seconds:.1f} s ({total:,} samples, {votes.manifest['path']} path)")
+        self.log.info(f"voted in {time_words(seconds)} ({total:,} samples, {votes.manifest['path']} path)")
         if saved := saved_words(votes, data.test_mask.numpy()):
-            self.say(saved)
+            self.log.info(saved)
         facts = {"votes": votes.digest, "total_variation": votes.total_variation, "plan": votes.manifest.get("plan")}
         self.record({"timings": {"sampling": seconds}, **facts})
         return Voted(data, votes)
@@ -187,7 +190,7 @@ class Run(StoredRun):
         began = time.perf_counter()
         found = certify_votes(voted, settings)
         for sentence in too_few_samples(found.certificate, found.grids):
-            self.say(f"warning: {sentence}")
+            self.log.warning(sentence)
         content = certificate_text(found, settings)
         seconds = time.perf_counter() - began
         config.save(self.path(CONFIG))
@@ -202,13 +205,15 @@ class Run(StoredRun):
         self.record(
             {"timings": {"certifying": seconds}, **facts, "chosen_after_votes": self._said(config, found.votes)}
         )
+        certificate = found.certificate
+        self.log.info(f"certified in {time_words(seconds)}: {certificate.claims:,} targets by the {method} rule")
         return found
 
     def _said(self, config: RunConfig, votes: Votes) -> list[str]:
         """What was chosen after the votes, which is said."""
         found = self.after_votes(config, votes)
         for sentence in found:
-            self.say(sentence)
+            self.log.info(sentence)
         return found
 
     @alone()
@@ -230,9 +235,9 @@ class Run(StoredRun):
         else:
             compare = partial(certificate.compare_methods, proofs=True, **options)
             tasks = [partial(compare, **sweep, methods=names) for sweep in sweeps]
-        comparisons = evaluated(self.scheduler, tasks)
+        comparisons = evaluated(self.scheduler, tasks, "collective" if self.progress and tasks else "")
         for sweep, comparison in zip(sweeps, comparisons, strict=True):
-            self.say(f"collective: {' × '.join(sweep)} by {', '.join(comparison)}")
+            self.log.info(f"collective: {' × '.join(sweep)} by {', '.join(comparison)}")
         isotropic = self._isotropic(config, certified, sweeps) if settings.isotropic and sweeps else None
         mean_score = _mean_score(certified.scores, sweeps, options, settings.method)
         found = Collective(
@@ -253,6 +258,8 @@ class Run(StoredRun):
             "chosen_after_votes": self._said(config, certified.votes),
         }
         self.record({"timings": {"collective": seconds}, **facts})
+        count = f"{len(sweeps)} sweep{'s' * (len(sweeps) > 1)}"
+        self.log.info(f"certified together in {time_words(seconds)}: {count} of {certificate.claims:,} targets")
         return found
 
     def model(self, config: RunConfig) -> nn.Module:
@@ -268,7 +275,7 @@ class Run(StoredRun):
             f"has changed since {config.model.factory} made the model of these votes, which speak of what it was then"
         )
         for file in changed:
-            self.say(f"warning: {file} {words}")
+            self.log.warning(f"{file} {words}")
         found = [f"{file} {words}." for file in changed]
         if found != list(self.sentences(CHANGED)):
             self.record({CHANGED: found})
@@ -294,7 +301,7 @@ class Run(StoredRun):
             scheme, sampling.samples, store=store, progress=self.progress, plans=plans, scheduler=self.scheduler
         )
         theirs.save(store / "votes.npz")
-        self.say(f"isotropic noise at equal accuracy ({accuracy(theirs):.3f}): {flip_words(scheme)}")
+        self.log.info(f"isotropic noise at equal accuracy ({accuracy(theirs):.3f}): {flip_words(scheme)}")
         certificate = Voted(data, theirs).claims(config.certificate)
         curves = tuple(certificate.collective(**sweep, method="naive", truth=truth) for sweep in sweeps)
         return Isotropic(scheme, accuracy(theirs), localized, curves)
@@ -303,9 +310,11 @@ class Run(StoredRun):
     @stated
     def report(self, certified: Certified | None = None, collective: Collective | None = None) -> ReportContent:
         """Write report.html and return what it shows; what is None is read, and the model is not needed."""
+        began = time.perf_counter()
         self._record_changed_code(self.load_config())
         content = self.content(certified, collective)
         write_report(self.path(REPORT), content)
+        self.log.info(f"report drawn in {time_words(time.perf_counter() - began)}")
         return content
 
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from hashlib import sha256
+from logging import Logger
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -54,7 +55,7 @@ class OutputRun(InputRun[OutputSettings, LabelledInputs, OutputContent]):
 
     def _made(self, settings: OutputSettings, inputs: LabelledInputs, began: float) -> "_Made":
         """Take or read the votes and certify them; a plan is written before the first final vote."""
-        network = network_of(settings, inputs, self.path(MODEL), self.progress, self.say)
+        network = network_of(settings, inputs, self.path(MODEL), self.progress, self.log)
         sigmas = input_sigmas(settings, inputs)
         voting = voting_of(settings, inputs, network, sigmas)
         method = settings.rule(network.model.classes)
@@ -77,7 +78,7 @@ class OutputRun(InputRun[OutputSettings, LabelledInputs, OutputContent]):
 
 
 def network_of(
-    settings: OutputSettings, data: LabelledInputs, path: Path, progress: bool, say: Any = lambda _: None
+    settings: OutputSettings, data: LabelledInputs, path: Path, progress: bool, log: Logger
 ) -> OutputClassifier:
     """What `settings.model` names; without one it is trained once under the noise, and kept at `path`.
 
@@ -100,7 +101,7 @@ def network_of(
         trained = train_classifier(data.train, data.train_truth, data.names, smoothing, schedule, settings.seed, report)
     trained = OutputClassifier(trained.model, trained.names, described)
     trained.save(path)
-    say(f"trained a network on {len(data.train):,} inputs")
+    log.info(f"trained a network on {len(data.train):,} inputs")
     return trained
 
 

@@ -13,7 +13,7 @@ from graphcert.certificates.budget_grid import counted_axes
 from graphcert.certificates.samples_needed import fewest_samples, reached
 from graphcert.core.arguments import positive
 from graphcert.core.arrays import Floats, Integers, Mask
-from graphcert.core.tables import aligned, data_frame, html_table
+from graphcert.core.tables import Table, data_frame, html_table, plain_lines
 from graphcert.noise import Budget, Law, Scheme, as_scheme
 from graphcert.report.frame.wording import NOTHING, budget_words, number, percent, shift_words
 from graphcert.report.frame.wording import seconds as time_words
@@ -83,9 +83,7 @@ class Plan:
 
     def summary(self) -> str:
         """What fits, the table of expected certified ratios, and how many samples to take."""
-        header, *rows = self._table()
-        lines = [f"Plan: {self._speed()}", f"  {self._estimate()}", *aligned([header, *rows]), f"  {self._advice()}"]
-        return "\n".join(lines)
+        return "\n".join(plain_lines(plan_words(self)))
 
     def _repr_html_(self) -> str:
         header, *rows = self._table()
@@ -148,6 +146,11 @@ class Plan:
             return f"that is too short: fewer than {number(least)} samples, which take {wait}, prove nothing at all"
         wait = time_words((self.recommended + self.pilot_samples) * self.seconds_per_sample)
         return f"recommended: samples={self.recommended}, pilot_samples={self.pilot_samples}, which take {wait}"
+
+
+def plan_words(plan: Plan) -> list[str | Table]:
+    """The same as its summary, in lines and a table."""
+    return [f"Plan: {plan._speed()}", f"  {plan._estimate()}", Table(plan._table()), f"  {plan._advice()}"]
 
 
 def plan(

@@ -1,8 +1,9 @@
 """Where clouds of points come from, and from clouds to a file of a trained network."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from hashlib import sha256
+from logging import Logger
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -109,7 +110,7 @@ def train_network(
     return segmenter, log
 
 
-def network_of(settings: PointSettings, path: Path, progress: bool, say: Callable[[str], None]) -> PointSegmenter:
+def network_of(settings: PointSettings, path: Path, progress: bool, log: Logger) -> PointSegmenter:
     """What `settings.model` names; "pointnet" or "edgeconv" is trained once and kept at `path`.
 
     A network there that was trained otherwise than the settings say is refused; an interrupted training leaves nothing.
@@ -123,9 +124,9 @@ def network_of(settings: PointSettings, path: Path, progress: bool, say: Callabl
         refuse_other_training(path, found.training, _described(settings, training, clouds, held_out))
         return found
     with training_bar(training.steps, progress) as report:
-        segmenter, log = train_network(settings, training, path, report, keep_interrupted=False)
-    for words in training_words(log, "point"):
-        say(words)
+        segmenter, fitted = train_network(settings, training, path, report, keep_interrupted=False)
+    for words in training_words(fitted, "point"):
+        log.info(words)
     return segmenter
 
 

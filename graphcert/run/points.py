@@ -39,7 +39,7 @@ class PointRun(InputRun[PointSettings, list[Shape], PointContent]):
 
     def _made(self, settings: PointSettings, inputs: list[Shape], began: float) -> "_Made":
         """Take or read the votes and certify them; a plan is written before the first final vote."""
-        segmenter = network_of(settings, self.path(MODEL), self.progress, self.say)
+        segmenter = network_of(settings, self.path(MODEL), self.progress, self.log)
         check_parts(segmenter, inputs)
         shapes = {one.name: one.digest for one in inputs}
         plan = point_plan(settings, shapes, model_fingerprint(segmenter.model))
@@ -61,7 +61,7 @@ class PointRun(InputRun[PointSettings, list[Shape], PointContent]):
         )  # fmt: skip
         found = certify_image(cloud.name, votes, cloud.parts, settings, (votes.nodes,))
         claimed = percent(int(found.kept.sum()), found.kept.size)
-        self.say(f"{title}: {claimed} of the points claimed at tau = {settings.tau:g}")
+        self.log.info(f"{title}: {claimed} of the points claimed at tau = {settings.tau:g}")
         return found
 
 

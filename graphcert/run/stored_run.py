@@ -26,7 +26,7 @@ class StoredRun(GraphFolder):
         found = certify_votes(self.voted(config), config.certificate)
         warnings = compare_with_file(self.path(CERTIFICATE), found, self.manifest())
         for sentence in warnings:
-            self.say(f"warning: {sentence}")
+            self.log.warning(sentence)
         return found._replace(warnings=warnings)
 
     def content(self, certified: Certified | None = None, collective: Collective | None = None) -> ReportContent:

@@ -1,12 +1,13 @@
 """Networks that a run trains for itself: the bar on the terminal, what training said, and networks found in the folder."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from graphcert.core.progress import progress_bar
 from graphcert.errors import InputError
-from graphcert.models.fitting import FitLog, Report
+from graphcert.models.fitting import FitLog
 
 
 def refuse_other_training(path: Path, known: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
@@ -18,15 +19,13 @@ def refuse_other_training(path: Path, known: Mapping[str, Any], wanted: Mapping[
 
 
 @contextmanager
-def training_bar(steps: int, shown: bool) -> Iterator[Report]:
-    """A bar on the terminal that a training of so many steps reports to."""
-    from tqdm import tqdm
+def training_bar(steps: int, shown: bool) -> Iterator[Callable[..., None]]:
+    """A bar on the terminal that a training of at most so many steps reports to."""
+    with progress_bar(steps, "steps", "training", shown) as bar:
 
-    with tqdm(total=steps, unit=" steps", desc="training", disable=not shown) as bar:
-
-        def report(_: int, loss: float) -> None:
+        def report(step: int, loss: float, *_: float) -> None:
             bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
-            bar.update()
+            bar.update(step - bar.n)
 
         yield report
 

@@ -1,12 +1,15 @@
 """`verify`: whether a run folder says one thing, and what of it is proved, recomputed, or has to be believed."""
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from graphcert.core.arguments import whole
 from graphcert.errors import DataError, InputError
+from graphcert.report.frame.wording import seconds as time_words
+from graphcert.run.folder import AGAIN, LOG
 from graphcert.run.images import SegmentRun
 from graphcert.run.inputs import SETTINGS
 from graphcert.run.nodes import Run
@@ -80,11 +83,13 @@ def verify(
                 "memory bounds votes about graphs, and this is a run over inputs such as images; leave it out"
             )
         made, checked = _INPUTS[_section(folder)]
-        checks: Checks = checked(inventory, made(folder, workers=workers, progress=progress), count)
+        checks: Checks = checked(inventory, made(folder, workers=workers, progress=progress, log=AGAIN), count)
     else:
         options: dict[str, Any] = {"data_root": data_root, "factory": model, "workers": workers, "memory": memory}
-        checks = GraphChecks(inventory, Run(folder, **options, progress=progress), count)
-    return Findings.of(str(folder), _found(inventory, checks))
+        checks = GraphChecks(inventory, Run(folder, **options, progress=progress, log=AGAIN), count)
+    began, found = time.perf_counter(), Findings.of(str(folder), _found(inventory, checks))
+    LOG.info(f"verified in {time_words(time.perf_counter() - began)}")
+    return found
 
 
 _INPUTS: dict[str, tuple[Callable[..., Any], Callable[..., Checks]]] = {

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from tqdm import tqdm
-
+from graphcert.core.progress import progress_bar
 from graphcert.votes import Scores, mean_score_labels, rival_slots
 from graphcert.voting.counting import PURPOSES, Counter
 from graphcert.voting.noisy_graph import Problem
@@ -33,5 +32,5 @@ def vote_again(
         labels = mean_score_labels(scores.pilot_sums)
         tally = partial(LabelScoreTally, *shape, labels, rival_slots(scores.pilot_sums, labels))
     counter = Counter(path, workers, batch)
-    with tqdm(total=stop - start, unit=" samples", disable=not progress, desc="voting again") as bar:
+    with progress_bar(stop - start, "samples", "voting again", progress) as bar:
         return counter.count(PURPOSES[purpose], start, stop, bar.update, tally)

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
+from graphcert.core.progress import progress_bar
 from graphcert.errors import GraphcertError, InputError
 from graphcert.models.base import single_torch_thread
 
@@ -82,16 +83,26 @@ def _address(scheduler: str) -> str:
     return scheduler if "://" in scheduler else str(json.loads(FilePath(scheduler).read_text())["address"])
 
 
-def evaluated(scheduler: str | None, tasks: Sequence[Callable[[], Answer]]) -> list[Answer]:
-    """The answers of tasks in order, by the workers of a scheduler or here one by one; errors are those of the tasks."""
-    found = dict(evaluated_as_they_come(scheduler, tasks))
+def evaluated(scheduler: str | None, tasks: Sequence[Callable[[], Answer]], progress: str = "") -> list[Answer]:
+    """The answers of tasks in order, by the workers of a scheduler or here one by one; errors are those of the tasks.
+
+    A bar shows how many there are if `progress` names it.
+    """
+    found = dict(evaluated_as_they_come(scheduler, tasks, progress))
     return [found[place] for place in range(len(tasks))]
 
 
 def evaluated_as_they_come(
-    scheduler: str | None, tasks: Sequence[Callable[[], Answer]]
+    scheduler: str | None, tasks: Sequence[Callable[[], Answer]], progress: str = "", unit: str = "tasks"
 ) -> Iterator[tuple[int, Answer]]:
     """(place, answer) of every task, as soon as it is known; see `evaluated`."""
+    with progress_bar(len(tasks), unit, progress, progress) as bar:
+        for answer in _as_they_come(scheduler, tasks):
+            bar.update()
+            yield answer
+
+
+def _as_they_come(scheduler: str | None, tasks: Sequence[Callable[[], Answer]]) -> Iterator[tuple[int, Answer]]:
     if scheduler is None or not tasks:
         yield from ((place, task()) for place, task in enumerate(tasks))
         return

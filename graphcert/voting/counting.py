@@ -4,6 +4,7 @@ Kernels and torch release the interpreter lock, and integer counts add up in any
 """
 
 import copy
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -11,18 +12,18 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial, reduce
 from hashlib import sha256
 from pathlib import Path as FilePath
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
 from llvmlite.binding import get_host_cpu_name
 from torch import nn
-from tqdm import tqdm
 
 from graphcert._version import __version__
 from graphcert.certificates.until import described
 from graphcert.core.arguments import whole
 from graphcert.core.arrays import Integers, Mask, to_json
+from graphcert.core.progress import progress_bar
 from graphcert.models.base import single_torch_thread
 from graphcert.models.checkpoint import model_fingerprint
 from graphcert.noise import Scheme
@@ -34,6 +35,11 @@ from graphcert.voting.noisy_graph import Problem
 from graphcert.voting.paths import Path
 from graphcert.voting.shard_store import ShardStore
 from graphcert.voting.vote_sums import ClassScoreTally, LabelScoreTally, Sums, VoteTally, added, no_votes
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+LOG = logging.getLogger(__name__)
 
 Tick = Callable[[int], object]
 Range = tuple[int, int]
@@ -170,7 +176,7 @@ def take_votes(
     folder = None if store is None else FilePath(store)
     counter = crew or Counter(path, processors() if workers is None else workers, batch_size)
     shape, title = (problem.nodes, path.classes), progress if isinstance(progress, str) else "voting"
-    with tqdm(total=pilot_samples + samples, unit=" samples", disable=not progress, desc=title) as bar:
+    with progress_bar(pilot_samples + samples, "samples", title, progress) as bar:
         run = partial(counted_sums, counter, shard_samples or shard_size(problem.nodes), bar, folder, tuple(plans))
         if schedule is not None:
             pilot = run("pilot", pilot_samples, identity, partial(no_votes, *shape))
@@ -227,6 +233,7 @@ def counted_sums(
             bar.initial += ends[1] - ends[0]
         bar.update(ends[1] - ends[0])
         total = added(total, sums)
+    LOG.debug("%s samples %s to %s: %s shards are to be taken", purpose, f"{first:,}", f"{samples:,}", len(missing))
     for ends, sums in counter.counted(PURPOSES[purpose], missing, bar.update, tally):
         if store:
             store.write(purpose, *ends, sums)

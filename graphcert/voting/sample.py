@@ -1,5 +1,6 @@
 """`sample_votes`: from a model, a graph and a smoothing scheme to votes."""
 
+import logging
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -34,6 +35,8 @@ from graphcert.voting.room import Room
 from graphcert.voting.sparse_path import SparsePath
 
 PATHS = ("auto", "sparse", "lazy", "generic")
+
+LOG = logging.getLogger(__name__)
 
 
 def sample_votes(
@@ -130,6 +133,8 @@ def sample_votes(
             law = problem.sampler.smoothing, problem.nodes, chosen.classes, problem.sampler.total_variation
             refuse_hopeless(schedule.until, *law, schedule.looks)
         threads = room.threads(chosen, scores)
+        by = f"{threads} thread{'s' * (threads != 1)}" if scheduler is None else f"the workers of {scheduler}"
+        LOG.debug("votes on the %s path by %s", chosen.name, by)
         with crew_of(scheduler, path_again, chosen, module, identity, batch_size) as crew:
             return take_votes(
                 chosen, problem, identity, samples, pilot_samples, scores=scores, workers=threads, batch_size=batch_size,

@@ -148,19 +148,18 @@ def test_a_fragile_model_breaks_just_above_its_certified_budget() -> None:
     assert campaign.violations == ()
 
 
-def test_a_forged_bound_is_refuted() -> None:
+def test_a_forged_bound_is_refuted(caplog: pytest.LogCaptureFixture) -> None:
     scheme = gc.Smoothing(gc.BernoulliFlip(0.2, 0.2))
     honest = gc.certify_model(FirstBit(), graph(), scheme, samples=1000, pilot_samples=50, workers=1, collective=False)
     forged = replace(
         honest, p_lower=np.where(honest.targets, 0.999, 0.0), p_other_upper=np.where(honest.targets, 0.001, 1.0)
     )
     plan = Plan((Place(B(1)), Place(B(0, 1))), ("gradient",), 0, 500, 50, 0.01, 0)
-    said: list[str] = []
     with smoothed(FirstBit(), graph(), scheme, 1, workers=1) as classifier:
-        campaign = attacked(classifier, Claimed(forged), plan, QUICK, {}, say=said.append)
+        campaign = attacked(classifier, Claimed(forged), plan, QUICK, {})
     assert len(campaign.violations) == 2
     assert all(one.claim == "node" and len(one.nodes) == 1 for one in campaign.violations)
-    assert all(line.startswith("DEFECT: ") for line in said)
+    assert caplog.messages == [f"DEFECT: {one.words}" for one in campaign.violations]
     assert [row.gap for row in campaign.rows] == [-1, -1]
 
 

@@ -69,7 +69,7 @@ def test_results_hold_tables_published_figures_findings_and_the_command(tmp_path
     experiment = counted.experiment()
     with pytest.raises(InputError, match="no finished experiment"):
         write_results(tmp_path, [experiment])
-    measure(experiment, tmp_path / "small", False, 2, say=print)
+    measure(experiment, tmp_path / "small", False, 2)
     text = write_results(tmp_path, [experiment]).read_text()
     for part in (
         f"`graphcert experiment run small --seeds 2 --out {tmp_path}`: 12 cells",
@@ -78,14 +78,14 @@ def test_results_hold_tables_published_figures_findings_and_the_command(tmp_path
     ):  # fmt: skip
         assert part in text
     assert "--fast" not in text
-    measure(experiment, tmp_path / "small", True, 2, say=print)
+    measure(experiment, tmp_path / "small", True, 2)
     assert "small settings of `--fast`" in write_results(tmp_path, [experiment]).read_text()
 
 
 def test_the_command_runs_lists_and_writes_results(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(graphcert.experiments, "EXPERIMENTS", {"small": counted.experiment()})
     assert call("experiment", "list", monkeypatch=monkeypatch) == 0
-    assert capsys.readouterr().out.split()[0] == "small"
+    assert capsys.readouterr().out.split()[:3] == ["name", "title", "small"]
     assert (
         call("experiment", "run", "small", "--fast", "--seeds", "2", "--out", tmp_path / "out", monkeypatch=monkeypatch)
         == 0

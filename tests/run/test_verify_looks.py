@@ -90,12 +90,12 @@ def test_another_most_is_another_look_before_any_certificate(honest: Path, tmp_p
     run.sample(2000, look_again=True)
 
 
-def test_a_run_goes_back_to_all_samples(honest: Path, tmp_path: Path) -> None:
+def test_a_run_goes_back_to_all_samples(honest: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     shutil.copytree(honest, tmp_path / "run")
-    said: list[str] = []
-    run = Run(tmp_path / "run", say=said.append)
+    caplog.set_level("INFO", "graphcert")
+    run = Run(tmp_path / "run")
     run.sample()
-    assert any("samples of single nodes: " in line and "of the targets" in line for line in said)
+    assert any("samples of single nodes: " in line and "of the targets" in line for line in caplog.messages)
     with pytest.raises(InputError, match="look-again"):
         run.sample(until="none")
     run.sample(until="none", look_again=True)

@@ -9,6 +9,7 @@ from graphcert.attacks.record import AttackRecord
 from graphcert.attacks.sandwich import Row
 from graphcert.collective.curve import SHIFT
 from graphcert.core.arrays import Integers
+from graphcert.core.tables import Table
 from graphcert.noise import AXES
 from graphcert.report.frame.html import Section, block, gallery
 from graphcert.report.frame.wording import NOTHING, axis_words, budget_words, number, percent, shift_words
@@ -46,20 +47,18 @@ def attacks(content: ReportContent) -> Section | None:
     return Section("Attacks", Markup().join(parts))
 
 
-def attack_lines(record: AttackRecord, norm: str = "") -> list[str]:
-    """The same for a terminal: a line per budget, and one per refuted claim."""
-    lines = [
-        f"{'budget':<44}{'certified':>10}{'survive':>9}{'at once:':>10}{'certified':>11}{'survive':>9}{'tried':>7}"
-    ]
+def attack_words(record: AttackRecord, norm: str = "") -> list[str | Table]:
+    """The same for a terminal: a table with a row per budget, and a line per refuted claim."""
+    table = [["budget", *_LINES, "tried"]]
     for row in record.rows:
         words = shift_words(norm or "ℓ", row.shift, row.budget.nodes) if row.shift else budget_words(row.budget)
-        pair = f"{row.certified:>10,}{row.surviving:>9,}", f"{row.certified_at_once:>11,}{row.surviving_at_once:>9,}"
-        lines.append(f"{words:<44}{pair[0]}{'':>10}{pair[1]}{row.perturbations:>7,}")
-    lines.append(
+        counts = *(getattr(row, name) for name in _LINES.values()), row.perturbations
+        table.append([words, *map(number, counts)])
+    summary = (
         f"{len(record.violations)} claims refuted by {len(record.perturbations):,} perturbations; smallest gap between "
         f"certificate and attack: {record.smallest_gap:,} targets"
     )
-    return lines + [f"DEFECT: {one.words}" for one in record.violations]
+    return [Table(table), summary, *(f"DEFECT: {one.words}" for one in record.violations)]
 
 
 def _table(content: ReportContent, rows: Sequence[Row]) -> Markup:

@@ -1,12 +1,14 @@
 """The result: large numbers and small tables about real changes on the page, and a few lines of text for a terminal."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from markupsafe import Markup
 
 from graphcert.certificates import BudgetGrid
-from graphcert.core.tables import aligned
+from graphcert.core.tables import Table, plain_lines
+from graphcert.noise import Budget
 from graphcert.report.frame.html import Section, block
 from graphcert.report.frame.wording import (
     alternatives,
@@ -23,6 +25,7 @@ from graphcert.report.graphs.measures import MILESTONES, at_norms, budget_at, he
 from graphcert.report.graphs.sweep import Sweep, largest_gain
 
 _MOST_FACTS, _LONGEST_TABLE, _LONGEST_SWEEP = 4, 9, 12
+_REST = "the others are in collective.csv"
 
 Fact = tuple[str, str, str]
 """A value, its name and a note."""
@@ -125,7 +128,12 @@ def _tables(content: ReportContent) -> Markup:
 
 
 def summary_lines(content: ReportContent) -> list[str]:
-    """At most 15 lines: what was certified, the certified ratio at a few budgets, the median target, who abstained."""
+    """The same as `summary_words`, in at most 15 lines of plain text."""
+    return plain_lines(summary_words(content))
+
+
+def summary_words(content: ReportContent) -> list[str | Table]:
+    """What was certified, the certified ratio at a few budgets, the median target, who abstained."""
     certificate, claims = content.certificate, content.certificate.claims
     scope = "all claims together" if certificate.simultaneous else "each claim by itself"
     silent = certificate.abstained & certificate.targets
@@ -136,22 +144,41 @@ def summary_lines(content: ReportContent) -> list[str]:
         last += f"; {percent(right, abstain)} of them are labelled correctly"
     return [
         f"{content.title}: {number(claims)} targets, α = {certificate.alpha:g} ({scope})",
-        *aligned(headline_table(content)[: 1 + _LONGEST_TABLE]), *_half(content), *_collective(content), last,
+        Table(headline_table(content)[: 1 + _LONGEST_TABLE]), *_half(content), *_collective(content), last,
     ]  # fmt: skip
 
 
 def _half(content: ReportContent) -> list[str]:
-    """How far half of the targets hold, axis by axis and in the norm of real noise; no line if they do not at all."""
-    certificate, limit, far = content.certificate, content.node_limits[0], []
+    """How far half of the targets hold; no line if they do not at all."""
+    far = [
+        shift_words(content.norm, one.shift, one.budget.nodes)
+        if one.shift
+        else f"{'≥ ' if one.beyond else ''}{budget_words(one.budget)}"
+        for one in half_held(content)
+    ]
+    return [f"half of the targets hold up to {alternatives(far)}"] if far else []
+
+
+class Held(NamedTuple):
+    """The largest evaluated budget, or norm of a change, up to which enough targets hold; `beyond`: perhaps even more."""
+
+    budget: Budget
+    shift: float = 0.0
+    beyond: bool = False
+
+
+def half_held(content: ReportContent) -> list[Held]:
+    """How far half of the targets hold, axis by axis and in the norm of real noise; without axes on which they do not."""
+    certificate, limit, far = content.certificate, content.node_limits[0], list[Held]()
     for grid in content.curves:
         reached = reach(grid, certificate.claims, (1, 2))
         if reached.budget:
-            far.append(f"{'≥ ' if reached.beyond else ''}{budget_words(budget_at(grid, reached.budget))}")
+            far.append(Held(budget_at(grid, reached.budget), beyond=reached.beyond))
     if content.norm:
         radii = np.sort(certificate.radius(limit)[certificate.targets])[::-1]
         middle = float(radii[(len(radii) - 1) // 2])
-        far += [shift_words(content.norm, middle, limit)] if 0 < middle < np.inf else []
-    return [f"half of the targets hold up to {alternatives(far)}"] if far else []
+        far += [Held(Budget(nodes=limit), middle)] if 0 < middle < np.inf else []
+    return far
 
 
 def _collective(content: ReportContent) -> list[str]:
@@ -167,19 +194,24 @@ def _collective(content: ReportContent) -> list[str]:
     return [f"all at once: {best} at {sweep.words(i)} ({weakest} {least})"]
 
 
-def collective_lines(content: ReportContent, rest: str = "the others are in collective.csv") -> list[str]:
+def collective_lines(content: ReportContent, rest: str = _REST) -> list[str]:
+    """The same as `collective_words` in lines of plain text."""
+    return plain_lines(collective_words(content, rest))
+
+
+def collective_words(content: ReportContent, rest: str = _REST) -> list[str | Table]:
     """A table per sweep: the certified ratio by every method, then count, accuracy and gap of the strongest one.
 
     `rest` says where those budgets are that a long sweep leaves out.
     """
     claims = content.certificate.claims
-    lines = [f"{content.title}: {number(claims)} targets at once, α = {content.certificate.alpha:g}"]
+    lines: list[str | Table] = [f"{content.title}: {number(claims)} targets at once, α = {content.certificate.alpha:g}"]
     for k, sweep in enumerate(content.sweeps):
         chosen = np.unique(np.linspace(0, len(sweep.best) - 1, _LONGEST_SWEEP).round().astype(int)).tolist()
         few = f"{len(chosen)} of {number(len(sweep.best))} budgets, {rest}"
         shown = few if len(chosen) < len(sweep.best) else "every budget"
         lines += [f"{sweep.heading} ({shown}); count and gap by {method_name(sweep.strongest)}"]
-        lines += aligned(_sweep_rows(content, sweep, k, chosen))
+        lines.append(Table(_sweep_rows(content, sweep, k, chosen)))
     return lines
 
 

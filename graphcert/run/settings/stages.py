@@ -29,6 +29,13 @@ def collective_methods() -> tuple[str, ...]:
     return ("none", *BESIDE)
 
 
+def certificate_methods() -> tuple[str, ...]:
+    """What may be asked for as the certificate of each node."""
+    from graphcert.certificates.vote_certificate import METHODS  # not needed by a command line without a run
+
+    return tuple(METHODS)
+
+
 def sweep_values(axis: str, text: str | int | float) -> tuple[int, ...] | tuple[float, ...]:
     """The budgets of one axis of a sweep: norms for "shift", whole numbers for all others."""
     return norm_values(axis, text) if axis == "shift" else budget_values(axis, text)
@@ -164,7 +171,9 @@ class CertificateConfig:
     """
 
     alpha: float = setting(0.01, "Error rate of all claims together (default: 0.01).")
-    method: str | None = setting(None, "binary or multiclass (default: multiclass with three classes or more).")
+    method: str | None = setting(
+        None, "binary or multiclass (default: multiclass with three classes or more).", values=certificate_methods
+    )
     label_share: float | None = setting(
         None, "Share of the error rate that multiclass spends on the label, the rest on each other class (default: 0.5).",
         metavar="FLOAT",
@@ -184,10 +193,10 @@ class CertificateConfig:
     def __post_init__(self) -> None:
         check_types(self, "certificate")
         check_level(self.alpha)
-        from graphcert.certificates.vote_certificate import METHODS, chosen_share  # not needed without a run
+        from graphcert.certificates.vote_certificate import chosen_share  # not needed without a run
 
         if self.method is not None:
-            one_of("the certificate method", self.method, METHODS)
+            one_of("the certificate method", self.method, certificate_methods())
         chosen_share(self.method or "multiclass", self.label_share)
         for name in ("max_add", "max_delete", "max_edge_add", "max_edge_delete"):
             if getattr(self, name) is not None and count(name, getattr(self, name)) > MOST_BUDGETS:
@@ -213,7 +222,7 @@ class CollectiveConfig:
 
     method: str = setting(
         "tight", "All targets at once: naive, lp, milp, tight-lp, tight, all or none (default: tight if localized).",
-        "--collective",
+        "--collective", values=collective_methods,
     )  # fmt: skip
     time_limit: float = setting(20.0, "Seconds per budget and solve (default: 20).")
     sweeps: tuple[dict[str, str | int | float], ...] = ()

@@ -4,7 +4,7 @@ import math
 import re
 import tomllib
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, fields
 from numbers import Integral, Real
 from pathlib import Path
@@ -22,18 +22,20 @@ _WORDS = {
 }  # fmt: skip
 
 
-def option(help: str, *flags: str, metavar: str | None = None, kind: Any = None) -> dict[str, Any]:
+def option(
+    help: str, *flags: str, metavar: str | None = None, kind: Any = None, values: Callable[[], Sequence[str]] | None = None
+) -> dict[str, Any]:  # fmt: skip
     """The metadata of a field of settings that is an option of the command line too.
 
     `flags` by default are the name of the field with dashes, `metavar` (what stands for the value in the help) the usual
-    word, and `kind` (the type that the command line reads) that of the field, or a text.
+    word, `kind` (the type that the command line reads) that of the field, or a text, and `values` what a shell completes.
     """
-    return {"help": help, "flags": flags, "metavar": metavar, "kind": kind}
+    return {"help": help, "flags": flags, "metavar": metavar, "kind": kind, "values": values}
 
 
-def setting(default: Any, help: str, *flags: str, metavar: str | None = None, kind: Any = None) -> Any:
+def setting(default: Any, help: str, *flags: str, **form: Any) -> Any:
     """A field of settings with a default that is an option of the command line too, see `option`."""
-    return field(default=default, metadata=option(help, *flags, metavar=metavar, kind=kind))
+    return field(default=default, metadata=option(help, *flags, **form))
 
 
 def check_types(section: Any, name: str) -> None:

@@ -12,7 +12,7 @@ from graphcert.images.image_votes import identified_image_path, image_problem
 from graphcert.images.segmenter import Segmenter
 from graphcert.models.checkpoint import model_fingerprint
 from graphcert.run.commitment import Plan, image_plan
-from graphcert.run.folder import MANIFEST, MODEL
+from graphcert.run.folder import AGAIN, MANIFEST, MODEL
 from graphcert.run.image_network import network_of
 from graphcert.run.images import Loaded, shown_model
 from graphcert.run.settings.image_run import UNET, SegmentSettings, isotropic
@@ -38,7 +38,7 @@ class ImageChecks(InputChecks[SegmentSettings, Loaded]):
         if settings.model == UNET and not self.inventory.has(MODEL):
             yield Finding("contradiction", MODEL, "the network that this run trained is missing")
             return
-        network = network_of(settings, self.run.path(MODEL), progress=False, say=lambda _: None)
+        network = network_of(settings, self.run.path(MODEL), progress=False, log=AGAIN)
         known = {
             "model": model_fingerprint(network.model), "sigma": {one.name: one.sigma for one in self.inputs},
             "images": {one.name: sha256(one.image.tobytes()).hexdigest() for one in self.inputs},

@@ -17,7 +17,7 @@ from graphcert.outputs.output_path import OutputPath
 from graphcert.outputs.output_votes import InputCounts, OutputVoting, input_name
 from graphcert.outputs.sources import LabelledInputs, load_inputs
 from graphcert.run.commitment import Plan, plan_digest
-from graphcert.run.folder import MANIFEST, MODEL, VOTES
+from graphcert.run.folder import AGAIN, MANIFEST, MODEL, VOTES
 from graphcert.run.inputs import RESULTS
 from graphcert.run.outputs import INPUTS, input_sigmas, network_of, planned, votes_of, voting_of
 from graphcert.run.settings.output_run import OutputSettings
@@ -50,7 +50,7 @@ class OutputChecks(RunChecks[OutputSettings]):
         if settings.model is None and not self.inventory.has(MODEL):
             yield Finding("contradiction", MODEL, "the network that this run trained is missing")
             return
-        network = network_of(settings, self.data, self.run.path(MODEL), progress=False)
+        network = network_of(settings, self.data, self.run.path(MODEL), progress=False, log=AGAIN)
         self.sigmas = input_sigmas(settings, self.data)
         self.voting = voting_of(settings, self.data, network, self.sigmas)
         known = {"model": model_fingerprint(network.model), "data": self.voting.data}

@@ -9,7 +9,7 @@ from graphcert.models.checkpoint import model_fingerprint
 from graphcert.points import PointModel, PointSegmenter
 from graphcert.points.point_votes import identified_point_path, point_problem
 from graphcert.run.commitment import Plan, point_plan
-from graphcert.run.folder import MANIFEST, MODEL
+from graphcert.run.folder import AGAIN, MANIFEST, MODEL
 from graphcert.run.point_network import Shape, check_parts, network_of
 from graphcert.run.settings.point_run import PointSettings
 from graphcert.run.verifying.comparing import Found, compared
@@ -34,7 +34,7 @@ class PointChecks(InputChecks[PointSettings, Shape]):
         if settings.trained and not self.inventory.has(MODEL):
             yield Finding("contradiction", MODEL, "the network that this run trained is missing")
             return
-        network = network_of(settings, self.run.path(MODEL), progress=False, say=lambda _: None)
+        network = network_of(settings, self.run.path(MODEL), progress=False, log=AGAIN)
         check_parts(network, self.inputs)
         known = {"model": model_fingerprint(network.model), "shapes": self._shapes()}
         yield from compared(MANIFEST, "it names the network and the shapes", self.manifest, known)
