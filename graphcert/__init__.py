@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from graphcert.tradeoff import (  # isort: skip
         TradeOff, certified_turn, input_dependent_radius, input_dependent_threshold, trade_off, turn_shift,
     )  # fmt: skip
+    from graphcert.tuning.search import tune
+    from graphcert.tuning.tuned import Tuned
     from graphcert.verification import Findings
     from graphcert.votes import Scores, Votes
     from graphcert.voting import NoisyTransform, sample_votes
@@ -56,6 +58,8 @@ _NAMES = {
     "graphcert.run.verify": "verify",
     "graphcert.sampling.unit_noise": "register_law",
     "graphcert.tradeoff": "TradeOff certified_turn input_dependent_radius input_dependent_threshold trade_off turn_shift",
+    "graphcert.tuning.search": "tune",
+    "graphcert.tuning.tuned": "Tuned",
     "graphcert.verification": "Findings",
     "graphcert.votes": "Scores Votes",
     "graphcert.voting": "NoisyTransform sample_votes",
@@ -75,13 +79,13 @@ __all__ = [
     "Findings", "Gaussian", "GridGraph", "Hierarchical", "ImageFolder", "ImageModel", "Laplace", "Law",
     "MethodComparison", "NodeDrop", "NoisyTransform", "OutputModel", "Partition", "PixelCounts", "Plan", "PointCloud",
     "PointModel", "Prediction", "RealLaw", "Rotation", "Rownormalised", "ScoreCertificate", "Scores",
-    "SegmentationCertificate", "Smoothing", "SubsetAblation", "Tiles", "TradeOff", "Uniform", "Until", "Votes",
+    "SegmentationCertificate", "Smoothing", "SubsetAblation", "Tiles", "TradeOff", "Tuned", "Uniform", "Until", "Votes",
     "__version__", "certified_turn", "certify", "certify_elastic", "certify_model", "certify_scores",
     "collective_strictly_local", "consistency_loss", "elastic_sigma", "errors", "input_dependent_radius",
     "input_dependent_threshold", "load_dataset", "load_points", "naive_bound", "partition_graph", "plan",
     "point_cells", "predict", "receptive_field", "register_dataset", "register_law", "register_model",
     "sample_elastic_votes", "sample_image_votes", "sample_output_votes", "sample_point_votes", "sample_votes",
-    "save_graph", "seg_certify", "stability_loss", "statistics", "trade_off", "turn_shift", "undirected_edges",
+    "save_graph", "seg_certify", "stability_loss", "statistics", "trade_off", "tune", "turn_shift", "undirected_edges",
     "verify",
 ]  # fmt: skip
 

@@ -14,7 +14,7 @@ LAYERS = [
     ("_version", "errors"), ("verification",), ("core",),
     ("statistics",), ("noise",), ("tradeoff",), ("collective",), ("votes",), ("certificates",), ("data",),
     ("sampling",), ("models",), ("voting",), ("images", "outputs", "points", "attacks"),
-    ("report",), ("run",), ("experiments",), ("cli",),
+    ("report",), ("run",), ("experiments",), ("tuning",), ("cli",),
     ("__main__",),
 ]  # fmt: skip
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

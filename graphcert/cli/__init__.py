@@ -1,5 +1,5 @@
-"""The commands `graphcert datasets | train | plan | sample | certify | collective | attack | report | verify | segment |
-classify | points`.
+"""The commands `graphcert datasets | train | plan | tune | sample | certify | collective | attack | report | verify |
+segment | classify | points`.
 
 Every command answers bad input with one sentence on standard error and exit code 2.
 """

@@ -75,12 +75,12 @@ def _law_option(setting: Setting) -> Parameter:
     return option(setting.name, kind, setting.help, setting.option, default=default, metavar=setting.metavar)
 
 
-def run_config(given: Mapping[str, Any]) -> "RunConfig":
-    """The settings of a run whose options were given."""
+def run_config(given: Mapping[str, Any], noise: SmoothingConfig | None = None) -> "RunConfig":
+    """The settings of a run whose options were given, with their noise or another one."""
     from graphcert.models import Training
     from graphcert.run.settings.graph_run import DatasetConfig, RunConfig
 
-    noise = noise_config(given)
+    noise = noise_config(given) if noise is None else noise
     if given["dataset"] is None:
         raise InputError("name a data set with --dataset; `graphcert datasets` lists them")
     training = _pairs(given["training_option"], "--training-option")

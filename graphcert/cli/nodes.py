@@ -31,6 +31,7 @@ from graphcert.cli.plan import plan
 from graphcert.cli.points import build_points_app
 from graphcert.cli.run_of import run_of
 from graphcert.cli.segment import build_segment_app
+from graphcert.cli.tune import tune, tune_options
 from graphcert.cli.verify import verify
 from graphcert.core.tables import Table
 from graphcert.errors import InputError
@@ -91,6 +92,7 @@ def build_app() -> typer.Typer:
             options_of(CertificateConfig, ("alpha", "method", "label_share")),
             WORKERS, data_root,
         ),
+        ("tune", tune, tune_options()),
         ("sample", sample, run_folder, again, votes, SCHEDULER, voting),
         (
             "certify", certify, argument("run_folder", Path | None, "Folder of a run that has votes.", default=None),

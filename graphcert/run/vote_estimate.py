@@ -1,6 +1,6 @@
 """From a few votes to the certified ratio that many votes will probably give: an estimate, and never part of a claim."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,13 +46,22 @@ class VoteEstimate:
         """(S, B) expected certified ratio by rising number of samples and budget, each target alone."""
         found = np.zeros((len(samples), len(cells)))
         for _ in range(_DRAWS):
-            shares = self._rng.standard_gamma(self.trial.counts + self._prior)
-            shares /= shares.sum(axis=1, keepdims=True)
+            shares = self._shares()
             for row, number in zip(found, samples, strict=True):
                 certificate = self._certified(shares, number, pilot_samples)
                 row += [_kept(certificate, cell) / certificate.claims for cell in cells]
         # More samples prove more on average; where the draws say otherwise, the smaller ratio stands for both.
         return np.asarray(np.minimum.accumulate(found[::-1])[::-1] / _DRAWS)
+
+    def certificates(self, samples: int, pilot_samples: int) -> Iterator[Certificate]:
+        """Certificates of so many votes, as they would probably be; what is asked of them is to be averaged."""
+        for _ in range(_DRAWS):
+            yield self._certified(self._shares(), samples, pilot_samples)
+
+    def _shares(self) -> Floats:
+        """(N, K) class probabilities of all nodes, drawn given their votes."""
+        shares = self._rng.standard_gamma(self.trial.counts + self._prior)
+        return np.asarray(shares / shares.sum(axis=1, keepdims=True))
 
     def _certified(self, shares: Floats, samples: int, pilot_samples: int) -> Certificate:
         """The certificate of votes drawn under class probabilities (N, K)."""
