@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # One OpenMP thread per process: teams of several processes on the same cores slow each other down.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: certify test test-slow test-scatter mutations guarantees fuzz lint bench sbom lock clean
+.PHONY: certify test test-slow test-scatter mutations guarantees fuzz lint bench sbom docs lock clean
 
 certify: $(VENV)/.installed
 	$(BIN)/graphcert certify --dataset digits --model gcn --add 0.02 --delete 0.3 --samples 10000 --seed 0 --out runs/quickstart
@@ -56,6 +56,16 @@ $(VENV)-sbom/.installed: constraints-sbom.txt
 	$(VENV)-sbom/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes --no-deps -r constraints-sbom.txt
 	touch $@
 
+# The documentation as a site, site/index.html is its first page; no warning is let through. Sources are read and not imported, so
+# its tools have an environment of their own, without torch.
+docs: $(VENV)-docs/.installed
+	NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/mkdocs build --strict
+
+$(VENV)-docs/.installed: constraints-docs.txt
+	$(PYTHON) -m venv $(VENV)-docs
+	$(VENV)-docs/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes --no-deps -r constraints-docs.txt
+	touch $@
+
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -83,9 +93,12 @@ lock:
 	echo cyclonedx-bom | uv pip compile - $(LOCKED) --output-file lock.txt
 	{ grep '^#' constraints-sbom.txt; grep -v '^#' lock.txt; } > locked.txt
 	rm lock.txt && mv locked.txt constraints-sbom.txt
+	printf 'mkdocs<2\nmkdocs-material\nmkdocstrings-python\nruff\n' | uv pip compile - $(LOCKED) --output-file lock.txt
+	{ grep '^#' constraints-docs.txt; grep -v '^#' lock.txt; } > locked.txt
+	rm lock.txt && mv locked.txt constraints-docs.txt
 	uv pip compile setup.cfg --extra dev $(LOCKED) --output-file lock.txt
 	{ grep '^#' constraints.txt; awk '/^[a-z]/ { wanted = !/^(cuda|nvidia|torch==|triton)/ } wanted' lock.txt; } > locked.txt
 	rm lock.txt && mv locked.txt constraints.txt
 
 clean:
-	rm -rf $(VENV) $(VENV)-sbom build dist *.egg-info
+	rm -rf $(VENV) $(VENV)-sbom $(VENV)-docs build dist site *.egg-info
