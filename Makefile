@@ -1,6 +1,7 @@
 # Two commands for users: `make certify` and `make test`. All others are for contributors, see CONTRIBUTING.md:
 #   checks        test-slow test-scatter mutations guarantees fuzz lint
 #   measurements  bench experiments first-ten-minutes
+#   documents     docs
 #   releases      dist wheels test-dist image sbom lock lock-fits
 PYTHON ?= python3
 VENV ?= .venv
@@ -10,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 export OMP_NUM_THREADS ?= 1
 
 .PHONY: certify test test-slow test-scatter mutations guarantees fuzz lint
-.PHONY: bench experiments first-ten-minutes dist wheels test-dist image sbom lock lock-fits clean
+.PHONY: bench experiments first-ten-minutes dist wheels test-dist image sbom docs lock lock-fits clean
 
 certify: $(VENV)/.installed
 	$(BIN)/graphcert certify --dataset digits --model gcn --add 0.02 --delete 0.3 --samples 10000 --seed 0 --out runs/quickstart
@@ -96,6 +97,16 @@ $(VENV)-sbom/.installed: constraints-sbom.txt
 	$(VENV)-sbom/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes --no-deps -r constraints-sbom.txt
 	touch $@
 
+# The documentation as a site, site/index.html is its first page; no warning is let through. Sources are read and not imported, so
+# its tools have an environment of their own, without torch.
+docs: $(VENV)-docs/.installed
+	NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/mkdocs build --strict
+
+$(VENV)-docs/.installed: constraints-docs.txt
+	$(PYTHON) -m venv $(VENV)-docs
+	$(VENV)-docs/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes --no-deps -r constraints-docs.txt
+	touch $@
+
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -124,6 +135,9 @@ lock:
 	echo cyclonedx-bom | uv pip compile - $(LOCKED) --output-file lock.txt
 	{ grep '^#' constraints-sbom.txt; grep -v '^#' lock.txt; } > locked.txt
 	rm lock.txt && mv locked.txt constraints-sbom.txt
+	printf 'mkdocs<2\nmkdocs-material\nmkdocstrings-python\nruff\n' | uv pip compile - $(LOCKED) --output-file lock.txt
+	{ grep '^#' constraints-docs.txt; grep -v '^#' lock.txt; } > locked.txt
+	rm lock.txt && mv locked.txt constraints-docs.txt
 	uv pip compile setup.cfg --extra dev $(LOCKED) --output-file lock.txt
 	{ grep '^#' constraints.txt; awk '/^[a-z]/ { wanted = !/^(cuda|nvidia|torch==|triton)/ } wanted' lock.txt; } > locked.txt
 	rm lock.txt && mv locked.txt constraints.txt
@@ -136,4 +150,4 @@ lock-fits:
 	rm -rf $(VENV)-none
 
 clean:
-	rm -rf $(VENV) $(VENV)-sbom build dist wheels *.egg-info
+	rm -rf $(VENV) $(VENV)-sbom $(VENV)-docs build dist wheels site *.egg-info

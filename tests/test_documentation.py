@@ -1,14 +1,15 @@
 """The documentation is true: what it names exists, what it shows runs, what it tabulates is what the package computes."""
 
 import ast
-import contextlib
 import inspect
-import io
 import re
+import runpy
 import shlex
 from collections.abc import Callable
+from difflib import unified_diff
 from itertools import count, pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from graphcert.cli import app
 ROOT = Path(__file__).parents[1]
 PAGES = {
     str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
-    for path in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("datasets/*.md")])
+    for path in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("datasets/*.md")])
 }
 EVERYTHING = "\n".join(PAGES.values())
 API = PAGES["docs/api.md"]
@@ -101,9 +102,37 @@ def test_rows_of_a_table_have_equally_many_cells(page: str) -> None:
             assert cells(before) == cells(after), f"{page}:{number}"
 
 
+OF_THE_SITE = {page.removeprefix("docs/") for page in PAGES if page.startswith("docs/")}
+
+
 def test_the_map_leads_to_every_page() -> None:
-    linked = set(re.findall(r"\]\((\w+\.md)", PAGES["docs/README.md"]))
-    assert linked == {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    linked = set(re.findall(r"\]\(([\w/]+\.md)", PAGES["docs/README.md"]))
+    assert linked == OF_THE_SITE - {"README.md"}
+
+
+def test_the_navigation_of_the_site_lists_every_page_once() -> None:
+    """Read as text: mkdocs has an environment of its own."""
+    _, _, navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")
+    listed = re.findall(r"^ +- (?:[^:\n]+: )?(\S+\.md)$", navigation, flags=re.MULTILINE)
+    assert len(listed) == len(set(listed))
+    beside = {page.removeprefix("repository/") for page in listed if page.startswith("repository/")}
+    assert {page for page in listed if not page.startswith("repository/")} == OF_THE_SITE
+    assert all((ROOT / page).is_file() for page in beside)
+
+
+def test_the_docstrings_shown_are_those_of_all_public_names() -> None:
+    shown = re.findall(r"^::: graphcert\.(\w+)$", PAGES["docs/reference.md"], flags=re.MULTILINE)
+    assert sorted(shown) == sorted(set(gc.__all__) - {"__version__"})
+
+
+@pytest.fixture(scope="module")
+def pictures() -> dict[str, object]:
+    return runpy.run_path(str(ROOT / "docs/pictures.py"))
+
+
+@pytest.mark.parametrize("name", [path.stem for path in sorted((ROOT / "docs/pictures").glob("*.svg"))])
+def test_pictures_are_what_their_script_draws(name: str, pictures: dict[str, Any]) -> None:
+    assert pictures["DRAWINGS"][name]() == (ROOT / f"docs/pictures/{name}.svg").read_text(encoding="utf-8")
 
 
 def test_the_glossary_has_one_sorted_line_per_term() -> None:
@@ -241,21 +270,34 @@ def test_every_public_member_is_in_its_section_with_its_signature(name: str) -> 
 # What is shown runs
 
 
+RUN_PAGES = runpy.run_path(str(ROOT / "docs/run_pages.py"))
+
+
 @pytest.mark.parametrize(
     "page", [page for page, text in PAGES.items() if "```python" in text and "datasets" not in page]
 )
-def test_python_snippets_run_in_order(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_python_snippets_run_in_order_and_print_what_is_shown(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    namespace: dict[str, object] = {}
-    printed = io.StringIO()
-    with torch.random.fork_rng(devices=[]), contextlib.redirect_stdout(printed):
-        for line, source in fences(PAGES[page], "python"):
-            # Padded, so that a traceback names the line of the page.
-            exec(compile("\n" * (line - 1) + source, page, "exec"), namespace)
+    with torch.random.fork_rng(devices=[]):
+        again, printed = RUN_PAGES["run_page"](PAGES[page], page)
+    # `python docs/run_pages.py PAGE` writes the page anew; look at what has changed.
+    assert RUN_PAGES["agree"](PAGES[page], again), "\n".join(unified_diff(PAGES[page].split("\n"), again.split("\n")))
     # An example that proves nothing is none: ratios are far above 0, at the noise and with the samples that it shows.
-    ratios = re.findall(r"^certified (?:ratio|accuracy) (.*)$", printed.getvalue(), flags=re.MULTILINE)
+    ratios = re.findall(r"^certified (?:ratio|accuracy) (.*)$", printed, flags=re.MULTILINE)
     assert all(float(ratio) > 0.3 for ratio in ratios)
     assert ratios or page not in ("README.md", "docs/quickstart.md")
+
+
+def test_an_output_that_is_not_what_is_printed_is_noticed() -> None:
+    page = "```python\nprint('ratio ≈', 0.8)\nprint(7)\n```\n\nand so\n\n```text\nratio ≈ 0.83\n7\n```\n"
+    again, printed = RUN_PAGES["run_page"](page, "page")
+    assert printed == "ratio ≈ 0.8\n7\n"
+    assert again == page.replace("0.83", "0.8")
+    assert RUN_PAGES["agree"](page, again)
+    for before, after in (("0.83", "0.86"), ("\n7\n", "\n8\n"), ("ratio ≈ 0.83\n", ""), ("≈ 0.83", "0.83")):
+        assert not RUN_PAGES["agree"](page.replace(f"text\n{before}" if "ratio" in before else before, after), again)
 
 
 @pytest.mark.filterwarnings("ignore")  # whatever Lightning warns about
@@ -270,15 +312,6 @@ def test_the_snippet_for_lightning_runs(tmp_path: Path, monkeypatch: pytest.Monk
         for text in (before, source):
             exec(compile(text, "docs/training.md", "exec"), namespace)
     assert namespace["votes"].samples == 100
-
-
-def test_the_table_of_samples_is_what_its_snippet_prints() -> None:
-    (_, source), *_ = fences(CHOOSING, "python")
-    (_, shown), *_ = fences(CHOOSING, "text")
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        exec(compile(source, "docs/choosing.md", "exec"), {})
-    assert printed.getvalue() == shown
 
 
 def reach(survives: Callable[[int], bool]) -> int:

@@ -41,8 +41,9 @@ def certify_model(
     ≥ 1 − alpha. It remembers votes, labels, budgets and curves, for `summary()`, `plot()`, `to_pandas()` and `report(path)`.
 
     Args:
-        model, data, smoothing, samples, pilot_samples, seed, call, output, path, ignore, workers, memory, batch_size, store,
-            shard_samples, progress, scheduler: as in `sample_votes`; 10,000 samples by default.
+        model, data, smoothing, samples, pilot_samples, seed, call, output, path, ignore: as in `sample_votes`; 10,000
+            samples by default.
+        workers, memory, batch_size, store, shard_samples, progress, scheduler: as in `sample_votes`.
         until, max_samples: in place of `samples`: budgets for which the targets are to be decided, and the most samples that
             one may have, as in `sample_votes`.
         budgets: what the summary and the report are about: a `Budget`, several of them, or numbers per axis as in
