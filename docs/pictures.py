@@ -24,7 +24,7 @@ STYLE = """
   svg { --paper: #fff; --ink: #1b1b1b; --soft: #5f6670; --line: #b4bac2; --blue: #2f6db5; --green: #2e8b5b; --red: #c0432b;
         --gold: #c98a10; --box: #eef2f7; font: 15px system-ui, sans-serif; }
   @media (prefers-color-scheme: dark) {
-    svg { --paper: #1e2230; --ink: #ececec; --soft: #a9b0bd; --line: #596172; --blue: #6ca6ea; --green: #5cc08d;
+    svg { --paper: #1e2129; --ink: #ececec; --soft: #a9b0bd; --line: #596172; --blue: #6ca6ea; --green: #5cc08d;
           --red: #ee7b63; --gold: #e6b34a; --box: #2a3042; }
   }
   text { fill: var(--ink); } .soft { fill: var(--soft); } .small { font-size: 13px; } .bold { font-weight: 600; }
@@ -73,8 +73,8 @@ def drawing(title: str, height: float, parts: list[str]) -> str:
 MAP = (
     ("I have", "a first quarter of an hour", "Quickstart, Concepts"),
     ("I have", "a model of torch_geometric", "Bring your own model"),
-    ("I have", "images, points, whole graphs", "Tutorials, pages per input"),
-    ("I ask", "which noise, how many samples", "Choosing"),
+    ("I have", "images, points or graphs", "Tutorials, pages per input"),
+    ("I ask", "what noise, how many votes", "Choosing"),
     ("I ask", "why so little is certified", "Questions and answers"),
     ("I ask", "how many labels fall at once", "Collective certificates"),
     ("I got", "a report, or a run folder", "Reading a report, Verification"),

@@ -9,12 +9,15 @@ import re
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[1]
 LINK = re.compile(r"(?<=\]\()([^)\s#]+)(?=[)#])")
 """The address of a link, without its anchor."""
+LOADED = re.compile(r"<(?:script|link|img|iframe|source)[^>]*\s(?:src|href)=[\"']?(?:https?:)?//[^>]*>")
+"""What a browser would load from elsewhere."""
 
 
 def _target(source: str, link: str) -> str | None:
@@ -54,3 +57,21 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         return posixpath.relpath(_in_site(path), here) if path else match[0]
 
     return LINK.sub(written, markdown)
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Name functions without their arguments in the table of contents."""
+    for section in page.toc:
+        for entry in section.children:
+            for name in (entry, *entry.children):
+                if name.title.startswith("gc."):
+                    name.title = name.title.partition("(")[0]
+    return html
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    """Refuse a page that loads anything from elsewhere."""
+    found = LOADED.search(output)
+    if found:
+        raise PluginError(f"{page.file.src_uri} loads from elsewhere: {found[0]}")
+    return output

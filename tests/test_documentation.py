@@ -186,6 +186,8 @@ def test_every_file_that_is_named_exists() -> None:
     named = set(re.findall(r"`((?:graphcert|tests|benchmarks)/[\w/]+\.(?:py|j2))`", EVERYTHING))
     assert named
     assert not [name for name in named if not (ROOT / name).is_file()]
+    sources = {path.name for folder in ("graphcert", "tests", "docs") for path in (ROOT / folder).rglob("*.py")}
+    assert set(re.findall(r"`(\w+\.py)`", EVERYTHING)) - sources == {"mymodels.py"}  # the reader's own
 
 
 def test_all_twenty_six_traps_are_accounted_for() -> None:
