@@ -16,3 +16,12 @@ def progress_bar(total: int, unit: str, title: str, shown: Any) -> "tqdm[Any]":
     from tqdm import tqdm
 
     return tqdm(total=total, unit=f" {unit}", desc=title, disable=not shown, bar_format=_FORM, dynamic_ncols=True)
+
+
+def done_before(bar: "tqdm[Any]", count: int) -> None:
+    """Move a bar by what was there already, which says nothing about the rate and the time left."""
+    if not bar.disable:
+        bar.initial += count
+        bar.n += count
+        bar.last_print_n += count
+        bar.refresh()

@@ -23,7 +23,7 @@ from graphcert._version import __version__
 from graphcert.certificates.until import described
 from graphcert.core.arguments import whole
 from graphcert.core.arrays import Integers, Mask, to_json
-from graphcert.core.progress import progress_bar
+from graphcert.core.progress import done_before, progress_bar
 from graphcert.models.base import single_torch_thread
 from graphcert.models.checkpoint import model_fingerprint
 from graphcert.noise import Scheme
@@ -228,10 +228,7 @@ def counted_sums(
         if sums is None:
             missing.append(ends)
             continue
-        # Votes taken earlier must not count towards the rate.
-        if not bar.disable:
-            bar.initial += ends[1] - ends[0]
-        bar.update(ends[1] - ends[0])
+        done_before(bar, ends[1] - ends[0])
         total = added(total, sums)
     LOG.debug("%s samples %s to %s: %s shards are to be taken", purpose, f"{first:,}", f"{samples:,}", len(missing))
     for ends, sums in counter.counted(PURPOSES[purpose], missing, bar.update, tally):

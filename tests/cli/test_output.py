@@ -3,7 +3,10 @@
 import io
 import json
 import logging
+import re
+import shutil
 import sys
+import time
 import warnings
 from pathlib import Path
 
@@ -19,6 +22,7 @@ from graphcert.cli import app
 from graphcert.cli.model_options import DATASETS
 from graphcert.cli.options import with_options
 from graphcert.cli.output import Answer, Manner, show
+from graphcert.core.progress import done_before, progress_bar
 from graphcert.core.tables import Table
 from graphcert.data import REGISTRY
 from graphcert.run.nodes import Run
@@ -225,6 +229,26 @@ def test_words_go_their_ways(options, out, err):
 
 
 # A terminal
+
+
+def test_a_bar_shows_the_time_left_and_what_was_there_before_does_not_shorten_it(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    with progress_bar(100_100, "samples", "voting", True) as bar:
+        done_before(bar, 100_000)
+        for _ in range(3):
+            time.sleep(0.02)
+            bar.update()
+            bar.refresh()
+    assert "100003/100100" in terminal.getvalue()
+    rates = [float(rate) for rate in re.findall(r"([\d.]+) samples/s", terminal.getvalue())]
+    assert 0 < max(rates) < 1000
+    assert re.search(r", \d\d:\d\d left", terminal.getvalue())
+
+
+def test_no_bar_is_shown_in_a_pipe(place, run, tmp_path):
+    shutil.copytree(place / "run", tmp_path / "run")
+    options = ["--samples", 90, "--pilot-samples", 20, "--look-again"]
+    assert run("sample", tmp_path / "run", *options)[2].count("\n") == 1
 
 
 class Terminal(io.StringIO):
