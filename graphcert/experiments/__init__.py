@@ -1,5 +1,6 @@
 """The experiments of the papers: `graphcert experiment run NAME`."""
 
+from graphcert.experiments.camvid import EXPERIMENT as _CAMVID
 from graphcert.experiments.experiment import Experiment
 from graphcert.experiments.hierarchical import EXPERIMENT as _HIERARCHICAL
 from graphcert.experiments.injection import EXPERIMENT as _INJECTION
@@ -12,6 +13,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     for one in (
         _LOCALIZED,
         _HIERARCHICAL,
+        _CAMVID,
         _POINTS,
         _INJECTION,
         _INPUT_DEPENDENT,
