@@ -1,18 +1,20 @@
 """The experiments of the papers: `graphcert experiment run NAME`."""
 
 from graphcert.experiments import (
+    camvid,
     hierarchical,
     injection,
     input_dependent,
     localized,
     objectives,
+    points,
     sparse,
     strictly_local,
 )
 from graphcert.experiments.experiment import Experiment
 
-EXPERIMENTS: dict[str, Experiment] = {
-    module.EXPERIMENT.name: module.EXPERIMENT
-    for module in (sparse, localized, hierarchical, strictly_local, injection, objectives, input_dependent)
-}
+_MODULES = (
+    sparse, localized, hierarchical, strictly_local, camvid, points, injection, objectives, input_dependent,
+)  # fmt: skip
+EXPERIMENTS: dict[str, Experiment] = {module.EXPERIMENT.name: module.EXPERIMENT for module in _MODULES}
 """All experiments by name, in the order of RESULTS.md."""

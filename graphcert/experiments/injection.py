@@ -11,7 +11,7 @@ from scipy.sparse import csr_array, diags_array, eye_array, hstack, vstack
 from graphcert.certificates import Certificate, certify
 from graphcert.experiments.experiment import Cell, Experiment, Lines, Published, Row, Table
 from graphcert.experiments.steps import accuracy_of, graph, many_claims, trained
-from graphcert.experiments.views import chosen, grouped, spread
+from graphcert.experiments.views import NOTHING, chosen, grouped, spread
 from graphcert.noise import NodeDrop
 from graphcert.voting import sample_votes
 
@@ -102,14 +102,13 @@ def findings(rows: Sequence[Row]) -> list[str]:
     sentences = []
     most = max(int(row["new nodes"]) for row in rows if "new nodes" in row)
     for (dataset, noise), some in grouped(rows, ("dataset", "noise")).items():
-        shares = [f"{name} {_percent(some, name, most):.1f} %" for name in (RULE, PROGRAM, *OURS)]
+        shares = [f"{name} {_percent(some, name, most)} %" for name in (RULE, PROGRAM, *OURS)]
         sentences.append(f"{dataset}, {noise}, {most} new nodes: {'; '.join(shares)}.")
     rates = f"p_n = {RATES[0][0]:g}, p_e = {RATES[0][1]:g}"
     same = chosen(rows, {"dataset": "cora_ml", "noise": rates})
     if same:
         pairs = [
-            f"{_percent(same, PROGRAM, new):.1f} against {100 * share:.1f} %"
-            for new, share in PUBLISHED_PROGRAM.items()
+            f"{_percent(same, PROGRAM, new)} against {100 * share:.1f} %" for new, share in PUBLISHED_PROGRAM.items()
         ]
         sentences.append(
             f"The published program on our votes against their figures, cora_ml, {rates}, at "
@@ -119,9 +118,9 @@ def findings(rows: Sequence[Row]) -> list[str]:
     return sentences
 
 
-def _percent(rows: Sequence[Row], certificate: str, new: int) -> float:
+def _percent(rows: Sequence[Row], certificate: str, new: int) -> str:
     found = spread(chosen(rows, {"certificate": certificate, "new nodes": new}), "certified")
-    return 0.0 if found is None else 100 * found.mean
+    return NOTHING if found is None else found.words(percent=True)
 
 
 EXPERIMENT = Experiment(

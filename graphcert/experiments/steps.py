@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -98,6 +99,11 @@ def average_changes(rows: Sequence[Row], measured: str = "certified accuracy") -
         total += (budget - last) * float(row[measured])
         last = budget
     return total
+
+
+def average_radius(curve: Sequence[tuple[float, float]]) -> float:
+    """The average norm that an element survives, from (norm, share) over ascending norms; never too large, as above."""
+    return sum((b - a) * share for (a, _), (b, share) in pairwise(curve))
 
 
 def accuracy_of(labels: Any, truth: Any, targets: Mask) -> float:
