@@ -27,6 +27,7 @@ from graphcert.cli.options import (
 )  # fmt: skip
 from graphcert.cli.plan import plan
 from graphcert.cli.points import build_points_app
+from graphcert.cli.report import report, report_options
 from graphcert.cli.run_of import run_of
 from graphcert.cli.segment import build_segment_app
 from graphcert.cli.verify import verify
@@ -104,7 +105,7 @@ def build_app() -> typer.Typer:
         ),
         ("attack", attack, run_folder, attack_options(), again, voting),
         ("classify", classify, classify_options()),
-        ("report", report, run_folder, data_root),
+        ("report", report, report_options(), data_root),
         (
             "verify", verify, run_folder,
             option("resample", int, "Shards of votes that are voted again, picked at random (default: 1).", default=1),
@@ -246,13 +247,6 @@ def collective(context: typer.Context, **given: Any) -> None:
     for line in collective_lines(run.report(certified, found)):
         typer.echo(line)
     typer.echo(f"table: {run.path('collective.csv')}")
-    typer.echo(f"report: {run.path('report.html')}")
-
-
-def report(_: typer.Context, **given: Any) -> None:
-    """Write report.html of a certified run."""
-    run = run_of(given["run_folder"], given)
-    run.report()
     typer.echo(f"report: {run.path('report.html')}")
 
 
