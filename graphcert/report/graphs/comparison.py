@@ -93,26 +93,27 @@ def _notices(runs: Mapping[str, ReportContent]) -> list[str]:
 
 
 def _runs(runs: Mapping[str, ReportContent]) -> Section:
-    """A row per run: what it is, and its accuracy."""
-    rows = []
-    for name, content in runs.items():
+    """A column per run: what it is, and its accuracy."""
+    columns = []
+    for content in runs.values():
         certificate = content.certificate
         claims, silent = certificate.claims, int((certificate.abstained & certificate.targets).sum())
         known = certificate.targets & (content.truth >= 0)
         right = [int((known & certificate.correct(content.truth)).sum()), standing(content, Budget()).correct]
         accuracy = [percent(count, claims) if content.has_truth else NOTHING for count in right]
-        rows.append(
-            [
-                name, content.title, ", ".join(noise_words(certificate.smoothing)), number(claims),
-                certificate._samples_words(), f"{certificate.alpha:g}", *accuracy, percent(silent, claims),
-            ]
+        columns.append(
+            {
+                "model and data": content.title, "noise": ", ".join(noise_words(certificate.smoothing)),
+                "targets": number(claims), "samples of each": certificate._samples_words(), "α": f"{certificate.alpha:g}",
+                "accuracy": accuracy[0], "proved and correct": accuracy[1], "abstain": percent(silent, claims),
+            }
         )  # fmt: skip
-    header = ["run", "model and data", "noise", "targets", "samples", "α", "accuracy", "proved and correct", "abstain"]
+    rows = [[fact, *(column[fact] for column in columns)] for fact in columns[0]]
     note = (
         "Accuracy is that of the smoothed classifier on the targets, with the labels of those that abstain; proved and "
         "correct are those whose label on the unchanged graph is both."
     )
-    return Section("The runs", block("table", "One run per row", header, rows) + block("notes", [note]))
+    return Section("The runs", block("table", "What was certified", ["", *runs], rows) + block("notes", [note]))
 
 
 def _curves(runs: Mapping[str, ReportContent]) -> list[Section]:
