@@ -115,12 +115,12 @@ class ShownClaims(Claims):
         columns |= {"radius": self.radius()} if self.smoothing.norm else {}
         return data_frame(columns, self._output)
 
-    def _largest(self, axis: str) -> Integers:
-        """(N,) the largest budget of one kind of change that a label survives, −1 where none is claimed."""
+    def _largest(self, axis: str, nodes: int | None = None) -> Integers:
+        """(N,) the largest budget of one kind of change (in so many nodes) a label survives; −1 where none is claimed."""
         found = np.where(self.abstained, -1, 0)
         for value in range(1, MOST_CHANGES + 1):
             try:
-                kept = self._kept(Budget(**{axis: value}))
+                kept = self._kept(replace(Budget(nodes=nodes), **{axis: value}))
             except UnsupportedError:  # beyond exact arithmetic
                 break
             if not kept.any():
@@ -152,7 +152,7 @@ class ShownClaims(Claims):
         self, path: str | os.PathLike[str], data: Any = None, *, votes: Votes | None = None,
         truth: ArrayLike | None = None, title: str | None = None,
     ) -> None:  # fmt: skip
-        """Write the page that runs write: one HTML file without scripts and without outside resources.
+        """Write the page that runs write: one HTML file without outside resources, complete without its script.
 
         Args:
             path: the file, written whole or not at all.

@@ -29,6 +29,7 @@ from graphcert.cli.options import (
 from graphcert.cli.output import Answer, run_facts
 from graphcert.cli.plan import plan
 from graphcert.cli.points import build_points_app
+from graphcert.cli.report import report, report_options
 from graphcert.cli.run_of import run_of
 from graphcert.cli.segment import build_segment_app
 from graphcert.cli.tune import tune, tune_options
@@ -115,7 +116,7 @@ def build_app() -> typer.Typer:
         ),
         ("attack", attack, run_folder, attack_options(), again, voting),
         ("classify", classify, classify_options()),
-        ("report", report, run_folder, data_root),
+        ("report", report, report_options(), data_root),
         (
             "verify", verify, run_folder,
             option("resample", int, "Shards of votes that are voted again, picked at random (default: 1).", default=1),
@@ -268,13 +269,6 @@ def collective(context: typer.Context, **given: Any) -> Answer:
     content, table, page = run.report(certified, found), run.path("collective.csv"), run.path("report.html")
     facts = run_facts(run, **collective_facts(content), table=table, report=page)
     return Answer(facts, [*collective_words(content), f"table: {table}", f"report: {page}"])
-
-
-def report(_: typer.Context, **given: Any) -> Answer:
-    """Write report.html of a certified run."""
-    run = run_of(given["run_folder"], given)
-    notices, page = run.report().warnings, run.path("report.html")
-    return Answer(run_facts(run, notices=notices, report=page), [f"report: {page}"])
 
 
 def _refuse_idle_collective(context: typer.Context, config: Any, also: tuple[str, ...]) -> None:

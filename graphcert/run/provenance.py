@@ -10,11 +10,16 @@ from numpy.typing import NDArray
 from torch_geometric.data import Data
 
 from graphcert._version import __version__
+from graphcert.data import partition_graph
 from graphcert.noise import Scheme, settings_of_laws
+from graphcert.report.graphs.content import DrawnGraph
 from graphcert.run.adaptive import sampling_facts
 from graphcert.run.certified import Certified
 from graphcert.run.settings.graph_run import RunConfig
 from graphcert.run.settings.noise import SmoothingConfig
+
+_MOST_DISCS, _PER_DISC, _FEW_NODES = 50, 60, 150
+"""Clusters of a picture at most, their nodes if there is a choice, and graphs that need no clusters."""
 
 
 def environment() -> dict[str, str]:
@@ -81,6 +86,18 @@ def cluster_links(smoothing: Scheme, data: Data) -> NDArray[np.int64] | None:
     np.fill_diagonal(links, listed.diagonal())
     # An undirected edge is listed in both directions.
     return links if smoothing.directed else links // 2
+
+
+def drawn_graph(smoothing: Scheme, data: Data) -> DrawnGraph:
+    """The graph as reports draw it: by the clusters of the scheme, or by clusters that are made for the picture alone."""
+    partition, nodes = smoothing.partition, int(data.x.shape[0])
+    source, target = data.edge_index.cpu().numpy()
+    edges = np.stack([source, target])[:, (source < target) | smoothing.directed]
+    if partition is not None and partition.clusters <= _MOST_DISCS:
+        return DrawnGraph(edges, partition.labels)
+    if nodes <= _FEW_NODES:  # each of them is placed for itself
+        return DrawnGraph(edges, np.arange(nodes))
+    return DrawnGraph(edges, partition_graph(data, min(_MOST_DISCS, -(-nodes // _PER_DISC))).labels)
 
 
 def _noise_settings(smoothing: SmoothingConfig) -> dict[str, Any]:

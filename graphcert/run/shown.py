@@ -22,7 +22,7 @@ from graphcert.report.graphs.measures import headline_table
 from graphcert.report.plots.figures import ShownFigure, kind_of_file, shares_figure
 from graphcert.run.adaptive import sampling_facts
 from graphcert.run.budget_choice import budget_grids, last_certified, quiet_grid
-from graphcert.run.provenance import cluster_links, edge_count
+from graphcert.run.provenance import cluster_links, drawn_graph, edge_count
 from graphcert.run.settings.stages import CertificateConfig
 from graphcert.votes import Votes
 
@@ -65,6 +65,7 @@ def certificate_content(
         title=title or known.title, certificate=certificate, votes=votes, truth=labels, grids=grids,
         settings=_settings(certificate, votes, graph), timings=known.timings, collective=known.curves,
         links=None if graph is None else cluster_links(certificate.smoothing, graph), budgets=known.budgets,
+        graph=None if graph is None else drawn_graph(certificate.smoothing, graph),
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from graphcert.report import ReportContent, render
 from graphcert.run.certified import CERTIFICATE, Certified, certificate_text, certify_votes, compare_with_file
 from graphcert.run.collective_results import Collective
 from graphcert.run.folder import REPORT, GraphFolder
-from graphcert.run.provenance import cluster_links, settings_table
+from graphcert.run.provenance import cluster_links, drawn_graph, settings_table
 
 COLLECTIVE, COLLECTIVE_TABLE, ATTACKS = "collective.json", "collective.csv", "attacks.csv"
 ATTACK, ATTACK_TABLE = "attack.json", "attack.csv"
@@ -48,6 +48,7 @@ class StoredRun(GraphFolder):
             isotropic=collective.isotropic, mean_score=collective.mean_score, scores=certified.scores,
             links=cluster_links(certified.votes.smoothing, certified.data),
             injected=collective.injected(certificate, certified.data),
+            graph=drawn_graph(certificate.smoothing, certified.data),
         )  # fmt: skip
 
     def rebuilt(self) -> dict[str, bytes]:

@@ -1,5 +1,7 @@
 """The one page of every report: its frame, its sections, and their building blocks, all with automatic escaping."""
 
+import base64
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -55,6 +57,7 @@ PALETTE = (
     WRONG, UNKNOWN, WARNING, *LINES,
 )  # fmt: skip
 
+_SCRIPT = Path(__file__).parent / "nodes.js"
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
     lstrip_blocks=True,
@@ -70,10 +73,11 @@ class Section(NamedTuple):
 
 @dataclass(frozen=True)
 class Page:
-    """A self-contained HTML page: it loads nothing, runs no script, and is the same bytes for equal contents.
+    """A self-contained HTML page: it loads nothing, is complete without scripts, and is the same bytes for equal contents.
 
     `subtitle` says what was certified against what, in a few words each; `notices` are sentences the reader must know before
-    believing a number; `pictures` says whether the page holds pictures that are no plots.
+    believing a number; `pictures` says whether the page holds pictures that are no plots, and `nodes` whether it holds a
+    table of nodes: then it runs nodes.js, and by its policy nothing else.
     """
 
     title: str
@@ -81,11 +85,14 @@ class Page:
     notices: list[str]
     sections: list[Section]
     pictures: bool = False
+    nodes: bool = False
 
     def html(self) -> str:
         """The page as text."""
         template = _ENVIRONMENT.get_template("report.html.j2")
-        return template.render(page=self, palette=PALETTE, version=__version__)
+        script = Markup(_SCRIPT.read_text(encoding="utf-8")) if self.nodes else ""
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        return template.render(page=self, palette=PALETTE, version=__version__, script=script, digest=digest)
 
     def write(self, path: Path) -> None:
         """Write the page to `path`, whole or not at all."""

@@ -107,7 +107,7 @@ def _per_cluster(partition: Partition, nodes: NDArray[np.bool_]) -> Counts:
     return np.bincount(partition.labels[nodes], minlength=partition.clusters)
 
 
-class _WorstKnown(NamedTuple):
+class WorstKnown(NamedTuple):
     """An attack and the place of its budget in a sweep."""
 
     sweep: Sweep
@@ -116,6 +116,7 @@ class _WorstKnown(NamedTuple):
 
     @property
     def caption(self) -> str:
+        """The budget."""
         return f"Against {self.sweep.words(self.row)}"
 
     @property
@@ -148,7 +149,7 @@ _LEGEND = (
 def attack(content: ReportContent) -> Section | None:
     """Per sweep the best attack at the budget of the largest gain: a picture, what it changes, and whom it may cost."""
     partition = content.partition
-    known = [one for sweep in content.sweeps if (one := _worst(content, sweep)) is not None][:_MOST_ATTACKS]
+    known = [one for sweep in content.sweeps if (one := worst_known(content, sweep)) is not None][:_MOST_ATTACKS]
     if partition is None or not known:
         return None
     introduction = (
@@ -183,7 +184,7 @@ def attack(content: ReportContent) -> Section | None:
     return Section("Where one perturbation does most harm", Markup().join(parts))
 
 
-def _worst(content: ReportContent, sweep: Sweep) -> _WorstKnown | None:
+def worst_known(content: ReportContent, sweep: Sweep) -> WorstKnown | None:
     """The attack at the budget of the largest gain, or, without a gain, at the middle one that leaves somebody certified."""
     curve = sweep.best
     if curve.attacks is None:
@@ -193,12 +194,12 @@ def _worst(content: ReportContent, sweep: Sweep) -> _WorstKnown | None:
         return None
     row = sweep.peak if sweep.gain.any() and sweep.peak in alive else int(alive[alive.size // 2])
     try:
-        return _WorstKnown(sweep, row, Attack.of(content.certificate, curve, row))
+        return WorstKnown(sweep, row, Attack.of(content.certificate, curve, row))
     except (InputError, UnsupportedError):  # of another scheme, or beyond exact arithmetic
         return None
 
 
-def _attack_table(content: ReportContent, partition: Partition, one: _WorstKnown) -> Markup:
+def _attack_table(content: ReportContent, partition: Partition, one: WorstKnown) -> Markup:
     """Per cluster what changes in it, how many targets may fall, and the first of them."""
     targets, signs = _per_cluster(partition, content.certificate.targets), one.signs
     columns = {"changes": [sign or NOTHING for sign in signs]}

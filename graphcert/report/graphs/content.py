@@ -29,6 +29,13 @@ class Injected(NamedTuple):
     attack: InjectionAttack
 
 
+class DrawnGraph(NamedTuple):
+    """The graph as a report draws it: `edges` (2, E), each of them once, and the cluster of every node, `groups` (N,)."""
+
+    edges: NDArray[np.int64]
+    groups: NDArray[np.int64]
+
+
 @dataclass(frozen=True)
 class Isotropic:
     """The same model under isotropic noise at equal accuracy, node by node; a curve per sweep, over its budgets.
@@ -69,6 +76,7 @@ class ReportContent:
         budgets: single budgets of the table of certified targets; empty for round ones of the curves.
         attacks: what attacks on these claims have shown; None if nobody attacked.
         injected: the best attacks of new nodes that collective certificates know, at chosen budgets.
+        graph: what the picture of the nodes is drawn from; None if the graph is not at hand.
     """
 
     title: str
@@ -87,6 +95,7 @@ class ReportContent:
     budgets: tuple[Budget, ...] = ()
     attacks: AttackRecord | None = None
     injected: tuple[Injected, ...] = ()
+    graph: DrawnGraph | None = None
 
     def __post_init__(self) -> None:
         claimed, cast = self.certificate, self.votes
@@ -108,6 +117,10 @@ class ReportContent:
                 sweeps = f"{len(self.collective)} sweeps"
                 raise InputError(f"{len(curves)} curves of another classifier do not match {sweeps}")
         _check_links(self.links, claimed.smoothing.partition)
+        if self.graph is not None and len(self.graph.groups) != claimed.nodes:
+            raise InputError(
+                f"the graph of a report has {len(self.graph.groups)} nodes and the certificate {claimed.nodes}"
+            )
 
     @property
     def curves(self) -> tuple[BudgetGrid, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from graphcert.noise import CHANNELS
+from graphcert.noise import CHANNELS, Scheme
 from graphcert.report.frame.html import Page, Section, block, settings_section
 from graphcert.report.frame.wording import channel_words, number
 from graphcert.report.graphs.attacks import attacks
@@ -11,6 +11,7 @@ from graphcert.report.graphs.clusters import attack, clusters
 from graphcert.report.graphs.collective import collective
 from graphcert.report.graphs.content import ReportContent
 from graphcert.report.graphs.injection import injection
+from graphcert.report.graphs.nodes import nodes
 from graphcert.report.graphs.other_classifiers import mean_score, others
 from graphcert.report.graphs.per_node import abstentions, curves, heat_maps
 from graphcert.report.graphs.result import per_node, result
@@ -29,13 +30,17 @@ def write_report(path: Path, content: ReportContent) -> None:
 def graph_page(content: ReportContent) -> Page:
     """What is certified about the nodes of a graph; what holds for all targets at once comes first."""
     certificate = content.certificate
-    smoothing = certificate.smoothing
-    noise = [channel_words(channel, smoothing.levels(channel)) for channel in CHANNELS if smoothing.perturbs(channel)]
-    if smoothing.dropped_nodes:
-        noise.insert(0, f"nodes dropped with probability {smoothing.dropped_nodes:g}")
+    noise = noise_words(certificate.smoothing)
     subtitle = [f"{number(certificate.claims)} targets", *noise, f"α = {certificate.alpha:g}"]
     sections = [section for build in SECTIONS if (section := build(content)) is not None]
-    return Page(content.title, subtitle, _notices(content), sections)
+    return Page(content.title, subtitle, _notices(content), sections, nodes=True)
+
+
+def noise_words(smoothing: Scheme) -> list[str]:
+    """The noise of every part of the graph, in a few words each."""
+    noise = [channel_words(channel, smoothing.levels(channel)) for channel in CHANNELS if smoothing.perturbs(channel)]
+    dropped = smoothing.dropped_nodes
+    return [f"nodes dropped with probability {dropped:g}", *noise] if dropped else noise
 
 
 def _notices(content: ReportContent) -> list[str]:
@@ -147,7 +152,7 @@ def particulars(content: ReportContent) -> Section:
 
 
 SECTIONS: tuple[Callable[[ReportContent], Section | None], ...] = (
-    result, reading, guarantee, collective, injection, others, clusters, attack, attacks, per_node, curves, heat_maps,
-    mean_score, abstentions, limits, particulars,
+    result, collective, nodes, reading, guarantee, injection, others, clusters, attack, attacks, per_node, curves,
+    heat_maps, mean_score, abstentions, limits, particulars,
 )  # fmt: skip
 """In the order of the page."""

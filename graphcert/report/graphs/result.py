@@ -21,7 +21,15 @@ from graphcert.report.frame.wording import (
     shift_words,
 )
 from graphcert.report.graphs.content import ReportContent
-from graphcert.report.graphs.measures import MILESTONES, at_norms, budget_at, headline_table, reach, standing
+from graphcert.report.graphs.measures import (
+    MILESTONES,
+    Standing,
+    at_norms,
+    budget_at,
+    headline_table,
+    reach,
+    standing,
+)  # fmt: skip
 from graphcert.report.graphs.sweep import Sweep, largest_gain
 
 _MOST_FACTS, _LONGEST_TABLE, _LONGEST_SWEEP = 4, 9, 12
@@ -32,11 +40,68 @@ Fact = tuple[str, str, str]
 
 
 def result(content: ReportContent) -> Section:
-    """The numbers to remember: what holds at once if that is known, otherwise what holds for each target alone."""
+    """In three sentences what holds, against whom and how surely, and the numbers to remember.
+
+    What holds at once comes first if that is known, otherwise what holds for each target alone.
+    """
     if content.collective:
-        return Section("Result", block("facts", _collective_facts(content)))
-    facts = _per_node_facts(content)
-    return Section("Result", (block("facts", facts) if facts else Markup()) + _tables(content))
+        facts, tables = _collective_facts(content), Markup()
+    else:
+        facts, tables = _per_node_facts(content), _tables(content)
+    shown = block("facts", facts) if facts else Markup()
+    return Section("Result", block("plain", _in_short(content)) + shown + tables)
+
+
+def _in_short(content: ReportContent) -> list[tuple[str, str]]:
+    """Questions of a reader who was not there, and the answers."""
+    return [
+        ("What holds", _what_holds(content)),
+        ("Against whom", _against_whom(content)),
+        ("How sure", _how_sure(content)),
+    ]
+
+
+def _what_holds(content: ReportContent) -> str:
+    """Certified targets at the budgets of the tiles, and the labels that are correct without a change."""
+    claims = content.certificate.claims
+    if content.collective:
+        found = [(int(sweep.best.certified[i]), sweep.words(i)) for sweep, i in _first_of_sweeps(content)]
+        words = "at least so many provably keep their label, whichever one perturbation is made"
+    else:
+        found = _first_alone(content)
+        words = "so many provably keep their label, wherever the change is made"
+    alive = [f"{number(count)} ({percent(count, claims)}) against {change}" for count, change in found if count]
+    if not alive:
+        return f"Nothing is proved about any of the {number(claims)} targets at the budgets below."
+    first = f"Of {number(claims)} targets, {words}: {', '.join(alive)}."
+    if not content.has_truth:
+        return first
+    right = percent(standing(content, Budget()).correct, claims)
+    return f"{first} On the unchanged graph, {right} of the targets have a proved label that is also the correct one."
+
+
+def _against_whom(content: ReportContent) -> str:
+    """The adversary."""
+    noise = content.certificate.smoothing
+    parts = {"features": noise.perturbs("features"), "edges": noise.perturbs("edges") or bool(noise.dropped_nodes)}
+    hidden = [name for name, here in parts.items() if here]
+    clean = [f"changes any {name}" for name, here in parts.items() if not here]
+    return (
+        f"An adversary who knows the graph, the classifier and its noise, and who changes {' and '.join(hidden)} within a "
+        "budget when labels are asked for, wherever it hurts most. Not one who "
+        f"{alternatives([*clean, 'tampers with the training data'])}."
+    )
+
+
+def _how_sure(content: ReportContent) -> str:
+    """The error rate, and what it is about."""
+    certificate = content.certificate
+    scope = "any statement about a target" if certificate.simultaneous else "a given statement about one target"
+    return (
+        f"These are proved bounds, not what some attack happened to reach. Only the {certificate._samples_words()} noisy "
+        f"samples of each target are left to chance: the probability that they make {scope} wrong is at most "
+        f"{certificate.alpha:g}."
+    )
 
 
 def per_node(content: ReportContent) -> Section | None:
@@ -44,16 +109,21 @@ def per_node(content: ReportContent) -> Section | None:
     return Section("Each target alone", _tables(content)) if content.collective else None
 
 
+def _first_of_sweeps(content: ReportContent) -> list[tuple[Sweep, int]]:
+    """The first budgets of every sweep."""
+    swept = content.sweeps[:_MOST_FACTS]
+    return [(sweep, i) for sweep in swept for i in _first(sweep, _MOST_FACTS // len(swept), content)]
+
+
 def _collective_facts(content: ReportContent) -> list[Fact]:
     """The ratio certified at once by the strongest method, at the first budgets of every sweep."""
-    swept, facts = content.sweeps[:_MOST_FACTS], []
-    for sweep in swept:
-        for i in _first(sweep, _MOST_FACTS // len(swept), content):
-            count, targets, weakest = int(sweep.best.certified[i]), sweep.best.targets, sweep.weakest
-            note = f"{number(count)} of {number(targets)} targets keep their label"
-            if weakest != sweep.strongest:
-                note += f"; {method_name(weakest)}: {percent(int(sweep.curves[weakest].certified[i]), targets)}"
-            facts.append((percent(count, targets), f"certified at once against {sweep.words(i)}", note))
+    facts = []
+    for sweep, i in _first_of_sweeps(content):
+        count, targets, weakest = int(sweep.best.certified[i]), sweep.best.targets, sweep.weakest
+        note = f"{number(count)} of {number(targets)} targets keep their label"
+        if weakest != sweep.strongest:
+            note += f"; {method_name(weakest)}: {percent(int(sweep.curves[weakest].certified[i]), targets)}"
+        facts.append((percent(count, targets), f"certified at once against {sweep.words(i)}", note))
     return facts
 
 
@@ -74,27 +144,51 @@ def _first(sweep: Sweep, count: int, content: ReportContent) -> list[int]:
     return list(dict.fromkeys(alive.tolist()))[:count]
 
 
-def _per_node_facts(content: ReportContent) -> list[Fact]:
-    """The certified ratio at the first budget of every axis and at the first norms, and how far half of the targets hold."""
-    claims, facts = content.certificate.claims, list[Fact]()
+def _grids(content: ReportContent) -> list[BudgetGrid]:
+    """The first curve of every axis."""
     by_axis: dict[str, BudgetGrid] = {}
     for grid in content.curves:
         by_axis.setdefault(grid.axes[0], grid)  # later ones are about more touched nodes
-    grids = list(by_axis.values())[:_MOST_FACTS]
-    for grid in grids:
-        if changed := [value for value in grid.values[0] if value > 0]:
-            found = standing(content, budget_at(grid, changed[0]))
-            note = f"{number(found.certified)} of {number(claims)} targets"
-            if content.has_truth:
-                note += f"; {percent(found.correct, claims)} certified and correct"
-            facts.append((percent(found.certified, claims), f"certified against {budget_words(found.budget)}", note))
-    for norm, (count, *_) in list(at_norms(content).items())[:2]:
-        words = shift_words(content.norm, float(norm), content.node_limits[0])
-        note = f"{number(count)} of {number(claims)} targets"
-        facts.append((percent(count, claims), f"certified against {words}", note))
+    return list(by_axis.values())[:_MOST_FACTS]
+
+
+def _first_standings(content: ReportContent) -> list[Standing]:
+    """What is certified at the first budget of every axis."""
+    firsts = [[value for value in grid.values[0] if value > 0][:1] for grid in _grids(content)]
+    return [
+        standing(content, budget_at(grid, *first)) for grid, first in zip(_grids(content), firsts, strict=True) if first
+    ]
+
+
+def _first_norms(content: ReportContent) -> list[tuple[int, str]]:
+    """What is certified at the first norms of changes."""
+    limit = content.node_limits[0]
+    return [
+        (count, shift_words(content.norm, float(norm), limit))
+        for norm, (count, *_) in list(at_norms(content).items())[:2]
+    ]
+
+
+def _first_alone(content: ReportContent) -> list[tuple[int, str]]:
+    """Certified targets, each alone, and the first budgets and norms in words."""
+    return [(one.certified, budget_words(one.budget)) for one in _first_standings(content)] + _first_norms(content)
+
+
+def _per_node_facts(content: ReportContent) -> list[Fact]:
+    """The certified ratio at the first budget of every axis and at the first norms, and how far half of the targets hold."""
+    claims, facts = content.certificate.claims, list[Fact]()
+    for found in _first_standings(content):
+        note = f"{number(found.certified)} of {number(claims)} targets"
+        if content.has_truth:
+            note += f"; {percent(found.correct, claims)} certified and correct"
+        facts.append((percent(found.certified, claims), f"certified against {budget_words(found.budget)}", note))
+    for count, words in _first_norms(content):
+        facts.append(
+            (percent(count, claims), f"certified against {words}", f"{number(count)} of {number(claims)} targets")
+        )
     reached = [
         (far.words, heading(grid.axes[0], grid.fixed), "survived by half of the targets")
-        for grid in grids
+        for grid in _grids(content)
         if (far := reach(grid, claims, (1, 2))).budget
     ]
     return facts + reached[: max(0, _MOST_FACTS - len(facts))]

@@ -60,14 +60,14 @@ def place_clusters(sizes: Integers, links: Integers, width: float, height: float
 
     `sizes` (C,) are nodes per cluster, `links` (C, C) edges between clusters, symmetric.
     """
-    relative = _springs(links)
+    relative = springs(links)
     radii = np.sqrt(sizes) * min(
         np.sqrt(_COVER * width * height / np.pi / sizes.sum()), _LARGEST * width / np.sqrt(sizes.max())
     )
     for _ in range(_ATTEMPTS):
         disks = [_disk(k, int(sizes[k]), max(_SMALLEST, float(radii[k])), len(sizes)) for k in range(len(sizes))]
         boxes = np.array([(disk.width, 2 * disk.radius + disk.below) for disk in disks])
-        centres, apart = _pushed_apart(boxes / 2 + relative * (np.array([width, height]) - boxes), boxes, width, height)
+        centres, apart = pushed_apart(boxes / 2 + relative * (np.array([width, height]) - boxes), boxes, width, height)
         if apart:
             break
         radii = radii * _SHRINK
@@ -87,7 +87,7 @@ def _disk(cluster: int, nodes: int, radius: float, clusters: int) -> Disk:
     return Disk(0, 0, radius, both[:1] if clusters <= _MOST_NAMED else (), inside=False)
 
 
-def _springs(links: Integers) -> Reals:
+def springs(links: Integers) -> Reals:
     """(C, 2) positions within 0…1 on both axes."""
     between = links * (1.0 - np.eye(len(links)))
     ends = np.maximum(between.sum(axis=1), 1.0)
@@ -99,7 +99,7 @@ def _springs(links: Integers) -> Reals:
     return np.asarray(np.where(span > 1e-6, (positions - low) / np.maximum(span, 1e-6), 0.5))
 
 
-def _pushed_apart(centres: Reals, boxes: Reals, width: float, height: float) -> tuple[Reals, bool]:
+def pushed_apart(centres: Reals, boxes: Reals, width: float, height: float) -> tuple[Reals, bool]:
     """Centres of boxes (C, 2) moved until none of them overlap, and whether that came about."""
     least = (boxes[:, None] + boxes[None]) / 2 + _GAP
     order = np.sign(np.arange(len(boxes))[:, None] - np.arange(len(boxes))[None])[..., None]
