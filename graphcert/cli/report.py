@@ -46,7 +46,7 @@ def report(_: typer.Context, **given: Any) -> Answer:
         say(f"reading {folder}")
         contents[str(folder)] = StoredRun(folder, data_root=given["data_root"]).content()
     write_comparison(out, contents)
-    facts = {folder: {"title": content.title, **certified_facts(content)} for folder, content in contents.items()}
+    facts = {folder: certified_facts(content) for folder, content in contents.items()}
     return Answer({"comparison": out, "runs": facts}, [f"comparison: {out}"])
 
 

@@ -1,6 +1,5 @@
 """The command `graphcert tune`: which noise certifies most at an accuracy that is still good."""
 
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from inspect import Parameter
@@ -11,7 +10,8 @@ import typer
 
 from graphcert.cli import interrupts
 from graphcert.cli.model_options import model_options, run_config
-from graphcert.cli.options import SCHEDULER, WORKERS, argument, chosen, option, options_of, say
+from graphcert.cli.options import SCHEDULER, WORKERS, argument, chosen, option, options_of
+from graphcert.cli.output import Answer
 from graphcert.errors import InputError
 from graphcert.noise import settings_of_laws
 from graphcert.run.settings.stages import CertificateConfig, SamplingConfig, fraction
@@ -57,7 +57,7 @@ def tune_options() -> list[Parameter]:
     ]  # fmt: skip
 
 
-def tune(_: typer.Context, **given: Any) -> None:
+def tune(_: typer.Context, **given: Any) -> Answer:
     """Search the noise with the best certified curve on validation nodes and other seeds; writes best.toml and the front.
 
     The final run is `graphcert certify --config OUT/best.toml --out RUN`. Exits with 1 if no noise reaches the floor.
@@ -84,13 +84,20 @@ def tune(_: typer.Context, **given: Any) -> None:
     interrupts.current.advice = f"{out} keeps the trials that were measured; continue with"
     found = search(
         base, space, goal, effort, out, root=given["data_root"], workers=given["workers"], scheduler=given["scheduler"],
-        progress=sys.stderr.isatty(), say=say,
+        progress=given["progress"],
     )  # fmt: skip
-    typer.echo(found.summary())
-    typer.echo(f"front: {out / 'front.csv'}, {out / 'front.svg'}")
+    front, picture, best = out / "front.csv", out / "front.svg", out / "best.toml"
+    words = [*found.words(), f"front: {front}, {picture}"]
+    facts: dict[str, Any] = {
+        "candidates": found.candidates,
+        "left_out": found.left_out,
+        "front": front,
+        "picture": picture,
+    }
     if found.best is None:
-        raise typer.Exit(1)
-    typer.echo(f"best: {out / 'best.toml'}; certify it with `graphcert certify --config {out / 'best.toml'} --out RUN`")
+        return Answer({**facts, "best": None}, words, 1)
+    words.append(f"best: {best}; certify it with `graphcert certify --config {best} --out RUN`")
+    return Answer({**facts, "best": best}, words)
 
 
 def _space(given: Mapping[str, Any], space: Any, usual: dict[str, tuple[float, float]]) -> Any:

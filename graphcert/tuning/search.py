@@ -15,6 +15,7 @@ from graphcert.core.files import atomic_write_text, claimed
 from graphcert.core.reading import read_json
 from graphcert.errors import DataError, InputError
 from graphcert.models.checkpoint import read_tensors, write_tensors
+from graphcert.run.folder import LOG
 from graphcert.run.settings.graph_run import RunConfig
 from graphcert.sampling.philox import seed_key
 from graphcert.tuning.space import Space, usual_ranges
@@ -83,7 +84,6 @@ class Bench:
         folder: where trials and models are kept; None for nowhere.
         root, workers, scheduler: as in `gc.tune`.
         progress: whether bars are shown.
-        say: receives a line per step.
         ends: when the search has to end, by `time.monotonic`; infinite for never.
     """
 
@@ -93,7 +93,6 @@ class Bench:
     workers: int | None
     scheduler: str | None
     progress: bool
-    say: Callable[[str], None]
     began: float
     ends: float
     rows: dict[str, Row] = field(default_factory=dict)
@@ -107,7 +106,7 @@ class Bench:
                 self.rows[key] = row
         missing = {key: trial for key, trial in zip(keys, trials, strict=True) if key not in self.rows}
         if len(missing) < len(keys):
-            self.say(f"{what}: {len(keys) - len(missing):,} of {len(keys):,} trials are known already")
+            LOG.info(f"{what}: {len(keys) - len(missing):,} of {len(keys):,} trials are known already")
         self._train(list(missing.values()), what, until)
         ready = [(key, trial) for key, trial in missing.items() if trial.model_key(self.graph) in self.models]
         tasks = [
@@ -136,18 +135,14 @@ class Bench:
 
     def _answers(self, tasks: Sequence[Callable[[], Any]], what: str, until: float) -> Iterator[tuple[int, Any]]:
         """The answers of tasks as they come, until the time is up."""
-        from tqdm import tqdm
-
         if not tasks or time.monotonic() >= until:
             return
-        with tqdm(total=len(tasks), desc=what, disable=not self.progress) as bar:
-            answers = evaluated_as_they_come(self.scheduler, tasks)
-            for answer in answers:
-                yield answer
-                bar.update()
-                if time.monotonic() >= until:
-                    break
-            answers.close()  # type: ignore[attr-defined]
+        answers = evaluated_as_they_come(self.scheduler, tasks, what if self.progress else "")
+        for answer in answers:
+            yield answer
+            if time.monotonic() >= until:
+                break
+        answers.close()
 
     @property
     def _threads(self) -> int | None:
@@ -185,7 +180,7 @@ class Bench:
 
 def search(
     base: RunConfig, space: Space, goal: Goal, effort: Effort, folder: Path | None = None, *, root: str | None = None,
-    workers: int | None = None, scheduler: str | None = None, progress: bool = False, say: Callable[[str], None] = print,
+    workers: int | None = None, scheduler: str | None = None, progress: bool = False,
 ) -> Tuned:  # fmt: skip
     """Try noises by successive halving, and write what was found into `folder`; see `tune`.
 
@@ -208,7 +203,7 @@ def search(
         raise InputError(f"the output {folder} is a file; name a folder")
     began = time.monotonic()
     ends = float("inf") if effort.minutes is None else began + 60 * effort.minutes
-    bench = Bench(graph_digest(data), folder, root, workers, scheduler, progress, say, began, ends)
+    bench = Bench(graph_digest(data), folder, root, workers, scheduler, progress, began, ends)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     with nullcontext() if folder is None else claimed(folder):
@@ -229,7 +224,7 @@ def _halved(
     for number in range(effort.rounds):
         votes, seeds = effort.votes_of(number), effort.seeds_of(number)
         what = f"round {number + 1} of {effort.rounds}"
-        bench.say(f"{what}: {len(going):,} candidates, {votes:,} votes, seeds {', '.join(map(str, seeds))}")
+        LOG.info(f"{what}: {len(going):,} candidates, {votes:,} votes, seeds {', '.join(map(str, seeds))}")
         until = bench.began + (bench.ends - bench.began) * (number + 1) / effort.rounds
         trials = [Trial(of_trial(base, noises[k], seed), base.seed, goal) for k in going for seed in seeds]
         rows = bench.measure(trials, votes, what, until)
@@ -269,7 +264,7 @@ def tune(
     budgets: str | None = None, method: str = "tight", time_limit: float = 60.0, samples: int = 10_000, alpha: float = 0.01,
     seed: int = 0, dataset_options: Mapping[str, Any] | None = None, model_options: Mapping[str, Any] | None = None,
     training: Mapping[str, Any] | None = None, data_root: str | None = None, workers: int | None = None,
-    scheduler: str | None = None, progress: bool = False, say: Callable[[str], None] | None = None,
+    scheduler: str | None = None, progress: bool = False,
 ) -> Tuned:  # fmt: skip
     """Search the noise of a run on validation nodes and other seeds, by successive halving.
 
@@ -294,7 +289,6 @@ def tune(
         training: fields of the schedule, such as dict(epochs=300).
         data_root, workers, scheduler: as on the command line; they change no result.
         progress: whether bars are shown.
-        say: receives a line per step.
 
     Returns:
         A `Tuned`.
@@ -317,7 +311,7 @@ def tune(
     effort = Effort(candidates, rounds, votes, tuple(seeds), floor, minutes)
     return search(
         base, space, goal, effort, None if out is None else Path(out), root=data_root, workers=workers,
-        scheduler=scheduler, progress=progress, say=say or (lambda _: None),
+        scheduler=scheduler, progress=progress,
     )  # fmt: skip
 
 

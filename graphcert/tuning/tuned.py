@@ -10,7 +10,7 @@ from typing import Any
 import tomli_w
 
 from graphcert.core.files import atomic_write_text
-from graphcert.core.tables import aligned, data_frame
+from graphcert.core.tables import Table, data_frame, plain_lines
 from graphcert.errors import InputError
 from graphcert.experiments.experiment import Front
 from graphcert.experiments.views import draw, pareto
@@ -128,8 +128,12 @@ class Tuned:
 
     def summary(self) -> str:
         """The front and the best candidate, line by line."""
+        return "\n".join(plain_lines(self.words()))
+
+    def words(self) -> list[str | Table]:
+        """The front and the best candidate, in lines and a table."""
         of = f"{self.validation:,} validation nodes, seeds {', '.join(map(str, self.seeds))}"
-        lines = [
+        lines: list[str | Table] = [
             f"{len(self.tried):,} candidates, {len(self._last):,} of them in round {self.rounds}; {of}; no claims",
         ]
         best = self._best
@@ -140,9 +144,9 @@ class Tuned:
         for mark, one, said in zip(marked, self._front, words, strict=True):
             numbers = [f"{int(1000 * one.accuracy) / 10:.1f}%", f"{int(100 * one.changes) / 100:.2f}"]
             rows.append([mark, *(said.get(name, "") for name in names), *numbers])
-        lines += aligned(rows)
+        lines.append(Table(rows))
         lines += [self._none()] if best is None else []
-        return "\n".join([*lines, *self.left_out])
+        return [*lines, *self.left_out]
 
     def to_pandas(self) -> Any:
         """A pandas.DataFrame with one row per candidate.

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path as FilePath
@@ -94,7 +94,7 @@ def evaluated(scheduler: str | None, tasks: Sequence[Callable[[], Answer]], prog
 
 def evaluated_as_they_come(
     scheduler: str | None, tasks: Sequence[Callable[[], Answer]], progress: str = "", unit: str = "tasks"
-) -> Iterator[tuple[int, Answer]]:
+) -> Generator[tuple[int, Answer], None, None]:
     """(place, answer) of every task, as soon as it is known; see `evaluated`."""
     with progress_bar(len(tasks), unit, progress, progress) as bar:
         for answer in _as_they_come(scheduler, tasks):

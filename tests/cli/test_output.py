@@ -70,6 +70,13 @@ COMMANDS = {
         "points train --model pointnet --sigma 0.1 --points 512 --steps 1 --batch 1 --train-shapes 2 --out {}/parts.pt",
         TRAINED,
     ),
+    "experiment list": ("experiment list", None),
+    "experiment run": ("experiment run sparse --fast --seeds 1 --out {}/experiments", {"results", "experiments"}),
+    "experiment results": ("experiment results {}/experiments", {"results", "experiments"}),
+    "tune": (
+        f"tune {' '.join(SMALL[1:11])} --clusters 1 --candidates 1 --rounds 1 --votes 50 --budgets 0:2 --floor 0 --out {{}}/tune",
+        {"candidates", "front", "best", "left_out"},
+    ),
 }
 """Of every command what is typed, {} for a folder, and keys of its document (None for a list)."""
 
