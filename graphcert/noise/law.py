@@ -41,7 +41,7 @@ class Setting:
 class Law:
     """What every law of noise answers about itself (theory, section 0). A law is a frozen dataclass.
 
-    Class attributes:
+    Attributes:
         name: the name in dictionaries; "" for flips, whose description is the oldest.
         element: what is perturbed, and what an adversary changes: "bits" (counted), "reals" (measured by a norm), whole
             "rows" (changed at will, and counted) or all rows at once by "turns" (measured by the size of the turn).
@@ -50,8 +50,6 @@ class Law:
         norm: what measures a change, "ℓ1", "ℓ2" or "turn"; empty where changes are counted.
         of_all_rows: whether this is one law of all rows together, which then has no levels and is not selected.
         selects: whether rows are selected for the noise, and the classifier sees which.
-
-    Attributes:
         lattice: the step of the lattice that noise is rounded to, None for none.
         select: the probability with which a row gets the noise.
     """

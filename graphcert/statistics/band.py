@@ -59,8 +59,8 @@ def tail_band(histogram: ArrayLike, alpha: float, smallest: ArrayLike | None = N
     Two bands share the error rate, and the better one counts at every bin. With probability ≥ 1 − α/2 the distribution
     function lies nowhere more than ε = √(ln(2/α) / (2n)) above that of the n samples (the one-sided inequality of Massart
     1990, for error rates up to 1/2); this ε is that of `dkw_mean_variance`, so the band is never the looser one. And by
-    Clopper and Pearson (1934) every single tail is bounded at α/(2(B − 1)), which is far sharper where a tail is near 0 or
-    1. Of a sample only its bin is known, so it counts for the tails up to the lower end of its bin.
+    Clopper and Pearson (1934) every single tail is bounded at α/(2(B − 1)), which is far sharper where a tail is near an
+    end. Of a sample only its bin is known, so it counts for the tails up to the lower end of its bin.
 
     *The smallest tails of several variables* u_k ≥ s of the same samples cost nothing more: min_k P(u_k ≥ t) at an edge t
     is the tail of one of them, which is fixed before the samples. The smallest of their counts is at most the count of
