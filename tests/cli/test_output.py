@@ -74,7 +74,8 @@ COMMANDS = {
     "experiment run": ("experiment run sparse --fast --seeds 1 --out {}/experiments", {"results", "experiments"}),
     "experiment results": ("experiment results {}/experiments", {"results", "experiments"}),
     "tune": (
-        f"tune {' '.join(SMALL[1:11])} --clusters 1 --candidates 1 --rounds 1 --votes 50 --budgets 0:2 --floor 0 --out {{}}/tune",
+        f"tune {' '.join(SMALL[1:9])} --clusters 1 --candidates 1 --rounds 1 --votes 50 --budgets 0:2 --floor 0 --out "
+        "{}/tune",
         {"candidates", "front", "best", "left_out"},
     ),
 }
@@ -84,7 +85,8 @@ COMMANDS = {
 def walked(group, *above):
     """Every command with the names before it."""
     for name, command in group.commands.items():
-        yield " ".join([*above, name]), command
+        if not hasattr(command, "commands") or command.invoke_without_command:
+            yield " ".join([*above, name]), command
         if hasattr(command, "commands"):
             yield from walked(command, *above, name)
 
