@@ -87,7 +87,7 @@ def tune(_: typer.Context, **given: Any) -> Answer:
         progress=given["progress"],
     )  # fmt: skip
     front, picture, best = out / "front.csv", out / "front.svg", out / "best.toml"
-    words = [*found.words(), f"front: {front}, {picture}"]
+    words = [*found._words(), f"front: {front}, {picture}"]
     facts: dict[str, Any] = {
         "candidates": found.candidates,
         "left_out": found.left_out,

@@ -128,9 +128,9 @@ class Tuned:
 
     def summary(self) -> str:
         """The front and the best candidate, line by line."""
-        return "\n".join(plain_lines(self.words()))
+        return "\n".join(plain_lines(self._words()))
 
-    def words(self) -> list[str | Table]:
+    def _words(self) -> list[str | Table]:
         """The front and the best candidate, in lines and a table."""
         of = f"{self.validation:,} validation nodes, seeds {', '.join(map(str, self.seeds))}"
         lines: list[str | Table] = [
