@@ -9,6 +9,7 @@ from typing import Any
 from graphcert.attacks.sandwich import Row, Violation
 from graphcert.certificates import Certificate
 from graphcert.core.reading import PER_CHARACTER, damage_refused, parse_json, read_bytes
+from graphcert.noise import AXES, Budget
 
 FORMAT = 1
 
@@ -17,6 +18,14 @@ def rule_of(certificate: Certificate) -> dict[str, Any]:
     """By which rule, and whether together, the claims of a certificate hold."""
     names = ("method", "label_share", "simultaneous")
     return {name: getattr(certificate, name) for name in names}
+
+
+def _listed(one: Mapping[str, Any]) -> dict[str, Any]:
+    """The description of a perturbation; raises unless its size and the nodes that fell can be read."""
+    Budget(**{axis: one[axis] for axis in (*AXES, "nodes")})
+    if not float(one["shift"]) >= 0 or any(type(node) is not int or node < 0 for node in one["fell"]):
+        raise ValueError("a perturbation names no nodes that fell, or no size")
+    return dict(one)
 
 
 @dataclass(frozen=True)
@@ -62,7 +71,7 @@ class AttackRecord:
                 Violation(int(one["number"]), str(one["claim"]), int(one["claimed"]), tuple(map(int, one["nodes"])))
                 for one in content["violations"]
             )
-            record = cls(dict(content["settings"]), rows, found, tuple(map(dict, content["perturbations"])))
+            record = cls(dict(content["settings"]), rows, found, tuple(map(_listed, content["perturbations"])))
             if content["format"] != FORMAT or content["smallest_gap"] != record.smallest_gap:
                 raise ValueError("its numbers contradict each other")
             same = (content["votes"], content["alpha"], content["rule"]) == (votes, alpha, dict(rule))

@@ -123,7 +123,7 @@ def _curves(runs: Mapping[str, ReportContent]) -> list[Section]:
     for title, axes, key in (("each target alone", alone, "alone"), ("all targets at once", _at_once(runs), "once")):
         if axes:
             figures = [(axis.title, Markup(_plot(axis, f"{key}{i}"))) for i, axis in enumerate(axes)]
-            tables = Markup().join(_table(axis) for axis in axes)
+            tables = Markup().join(_table(axis, title) for axis in axes)
             notes = block("notes", _silent(runs, axes))
             sections.append(Section(f"Certified ratio by budget, {title}", gallery(figures) + tables + notes))
     return sections
@@ -215,7 +215,7 @@ def _plot(axis: Axis, name: str) -> str:
     return shares_plot(axis.axis, axis.values, shares, "", name, axis.norm or "ℓ2")
 
 
-def _table(axis: Axis) -> Markup:
+def _table(axis: Axis, scope: str) -> Markup:
     """The certified ratio of every run by budget and, in brackets, the certified accuracy."""
     shown = []
     for line in axis.lines.values():
@@ -225,7 +225,8 @@ def _table(axis: Axis) -> Markup:
         shown.append(cells)
     values = [norm_words(value) if axis.axis == SHIFT else number(int(value)) for value in axis.values]
     rows = [list(row) for row in zip(values, *shown, strict=True)]
-    return block("table", f"{axis.title}: certified ratio (and accuracy)", ["budget", *axis.lines], rows)
+    accuracy = " (and accuracy)" if any(line.correct is not None for line in axis.lines.values()) else ""
+    return block("table", f"{axis.title}, {scope}: certified ratio{accuracy}", ["budget", *axis.lines], rows)
 
 
 def _silent(runs: Mapping[str, ReportContent], axes: Sequence[Axis]) -> list[str]:

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from markupsafe import Markup, escape
-from numpy.typing import NDArray
 
 from graphcert.core.arrays import Integers, Mask
 from graphcert.report.plots.cluster_map import Reals, pushed_apart, springs
@@ -104,21 +103,20 @@ def _places(
 
 
 def _spots(pull: Reals, radius: float) -> Reals:
-    """(n, 2) spots in a disc around 0, as in a sunflower, given out ring by ring in the directions of the pull."""
+    """(n, 2) spots in a disc around 0, as in a sunflower, ring by ring; who is pulled most chooses first in its ring."""
     count = len(pull)
-    i = np.arange(count)
+    i, strength = np.arange(count), np.hypot(*pull.T)
     spiral = np.sqrt(i / count) * radius, i * _GOLDEN
     spots = np.stack([spiral[0] * np.cos(spiral[1]), spiral[0] * np.sin(spiral[1])], axis=1)
-    found, outward = np.zeros((count, 2)), np.argsort(np.hypot(*pull.T), kind="stable")
+    found, outward = np.zeros((count, 2)), np.argsort(strength, kind="stable")
     ring = max(6, int(1.5 * np.sqrt(count)))
     for begin in range(0, count, ring):
-        nodes, places = outward[begin : begin + ring], spots[begin : begin + ring]
-        found[nodes[_by_angle(pull[nodes])]] = places[_by_angle(places)]
+        free = spots[begin : begin + ring]
+        for node in outward[begin : begin + ring][::-1].tolist():
+            chosen = int(np.argmax(free @ pull[node]))
+            found[node] = free[chosen]
+            free = np.delete(free, chosen, axis=0)
     return found
-
-
-def _by_angle(vectors: Reals) -> NDArray[np.int64]:
-    return np.argsort(np.arctan2(vectors[:, 1], vectors[:, 0]), kind="stable")
 
 
 def _edges(edges: Integers, places: Reals) -> str:
