@@ -145,7 +145,7 @@ class Tuned:
             numbers = [f"{int(1000 * one.accuracy) / 10:.1f}%", f"{int(100 * one.changes) / 100:.2f}"]
             rows.append([mark, *(said.get(name, "") for name in names), *numbers])
         lines.append(Table(rows))
-        lines += [self._none()] if best is None else []
+        lines += [self._none()] if best is None else self._by_kind()
         return [*lines, *self.left_out]
 
     def to_pandas(self) -> Any:
@@ -173,6 +173,18 @@ class Tuned:
             (place / BEST).unlink(missing_ok=True)
         else:
             atomic_write_text(place / BEST, self._text(self._best))
+
+    def _by_kind(self) -> list[str]:
+        """What each kind of noise reaches at the floor, where there are several kinds."""
+        allowed = [one for one in self._last if one.accuracy >= self.floor]
+        best = {kind_of(one.noise): one for one in sorted(allowed, key=lambda one: (one.changes, one.accuracy))}
+        if len(best) < 2:
+            return []
+        words = []
+        for kind, one in sorted(best.items()):
+            about = f"candidate {one.number}, accuracy {int(1000 * one.accuracy) / 10:.1f}%"
+            words.append(f"{kind} {int(100 * one.changes) / 100:.2f} ({about})")
+        return [f"most changes by kind: {', '.join(words)}"]
 
     def _none(self) -> str:
         most = max((one.accuracy for one in self.tried), default=0.0)

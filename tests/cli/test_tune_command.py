@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import re
 from typing import Any
 
 import pytest
@@ -30,6 +31,7 @@ def test_the_same_command_goes_on(folder: Any, run: Any) -> None:
     code, out, errors = run(*SMALL, folder)
     assert code == 0
     assert f"best: {folder / 'best.toml'}" in out
+    assert re.search(r"^most changes by kind: isotropic \S+ \(candidate .*\), localized ", out, flags=re.MULTILINE)
     assert "round 1 of 2: 8 of 8 trials are known already" in errors
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
