@@ -10,7 +10,7 @@ from typing import Any
 from graphcert.experiments.experiment import Cell, Experiment, Lines, Published, Row, Table
 from graphcert.experiments.grid import data_folder
 from graphcert.experiments.steps import average_radius, many_claims
-from graphcert.experiments.views import chosen, grouped, spread
+from graphcert.experiments.views import NOTHING, chosen, grouped, spread
 from graphcert.images import PixelCounts
 from graphcert.images.unet_training import Marking, UNetTraining
 from graphcert.report.images.content import SegmentationContent
@@ -127,7 +127,7 @@ def findings(rows: Sequence[Row]) -> list[str]:
 
 def _radius(rows: Sequence[Row], method: str) -> str:
     found = spread(chosen(rows, {"method": method}), "average radius")
-    return "unknown" if found is None else f"{found.mean:.3f}"
+    return NOTHING if found is None else f"{found.words(percent=True)} %"
 
 
 EXPERIMENT = Experiment(
@@ -161,7 +161,7 @@ EXPERIMENT = Experiment(
             (
                 ("localized, linear program", ".836", ".800", ".759", ".706", ".640", ".501", ".410", ".238", ".071"),
                 ("localized, each pixel alone", ".836", ".792", ".735", ".649", ".513", "0", "0", "0", "0"),
-                ("SegCertify, each at its radius", ".839", ".806", ".759", ".704", ".631", ".536", ".002", "0", "0"),
+                ("isotropic, largest radius per pixel", ".839", ".806", ".759", ".704", ".631", ".536", ".002", "0", "0"),
             ),
         ),
         Published(

@@ -78,11 +78,12 @@ def table_text(table: Table, rows: Sequence[Row]) -> str:
     """A table in Markdown."""
     wanted = [row for row in chosen(rows, table.where) if table.value in row]
     columns = [key[0] for key in grouped(wanted, [table.column])]
-    lines = []
-    for key, of_key in grouped(wanted, table.rows).items():
+    lines, by_key = [], grouped(wanted, table.rows)
+    places = [list(dict.fromkeys(parts)) for parts in zip(*by_key, strict=True)]
+    for key in sorted(by_key, key=lambda key: [place.index(part) for place, part in zip(places, key, strict=True)]):
         cells = []
         for column in columns:
-            found = spread(chosen(of_key, {table.column: column}), table.value)
+            found = spread(chosen(by_key[key], {table.column: column}), table.value)
             cells.append(NOTHING if found is None else found.words(table.percent))
         lines.append([*map(str, key), *cells])
     return markdown([*table.rows, *map(str, columns)], lines, len(table.rows))
@@ -105,6 +106,7 @@ def draw(plot: Lines | Front, rows: Sequence[Row], path: Path) -> None:
 
     wanted = chosen(rows, plot.where)
     panels = grouped(wanted, [plot.panel])
+    colours = {line: f"C{number % 10}" for number, (line,) in enumerate(grouped(wanted, [plot.line]))}
     with matplotlib.rc_context(
         {"svg.hashsalt": plot.name, "font.size": 8, "axes.spines.top": False, "axes.spines.right": False}
     ):
@@ -116,8 +118,8 @@ def draw(plot: Lines | Front, rows: Sequence[Row], path: Path) -> None:
             axes.set_title(str(name), fontsize=9)
             axes.set(xlabel=plot.x, ylabel=plot.y)
             axes.grid(alpha=0.25)
-            for number, ((line,), of_line) in enumerate(grouped(of_panel, [plot.line]).items()):
-                style = {"color": f"C{number % 10}", "label": str(line)}
+            for (line,), of_line in grouped(of_panel, [plot.line]).items():
+                style = {"color": colours[line], "label": str(line)}
                 if isinstance(plot, Front):
                     _front(axes, plot, of_line, style)
                 else:
