@@ -21,13 +21,13 @@ OBJECTIVES: dict[str, dict[str, Any]] = {
 CHANGES = {
     "clean": Budget(),
     **{f"{size} added": Budget(size) for size in (1, 2, 3)},
-    **{f"{size} deleted": Budget(0, size) for size in (1, 3, 5, 9)},
+    **{f"{size} deleted": Budget(0, size) for size in (1, 3, 5, 10)},
 }
 
 
 def cells(fast: bool, seeds: int) -> list[Cell]:
     """One per data set, objective and seed."""
-    datasets, samples, pilot = (("synthetic",), 500, 100) if fast else (("cora_ml", "citeseer"), 5000, 500)
+    datasets, samples, pilot = (("synthetic",), 500, 100) if fast else (("cora_ml", "citeseer"), 5000, 1000)
     return [
         {"dataset": dataset, "objective": objective, "seed": seed, "samples": samples, "pilot": pilot}
         for seed, dataset, objective in product(range(seeds), datasets, OBJECTIVES)
