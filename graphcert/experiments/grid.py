@@ -67,11 +67,12 @@ def key_of(experiment: Experiment, cell: Cell, fast: bool) -> str:
 def source_digest(experiment: Experiment) -> str:
     """A digest of all code that measures an experiment. The published data sets have theirs in it."""
     own = [Path(inspect.getfile(experiment.measure)), Path(inspect.getfile(graph))]
-    return hashlib.sha256(_package_digest() + b"".join(path.read_bytes() for path in own)).hexdigest()
+    return hashlib.sha256(package_digest() + b"".join(path.read_bytes() for path in own)).hexdigest()
 
 
 @cache
-def _package_digest() -> bytes:
+def package_digest() -> bytes:
+    """A digest of graphcert's code but for what shows results and what single experiments do."""
     root, digest = Path(graphcert.__file__).parent, hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
         inside = path.relative_to(root)

@@ -18,13 +18,13 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphcert._version import __version__
 from graphcert.certificates import Certificate
 from graphcert.certificates.budget_grid import as_budget
 from graphcert.core.arguments import one_of, real
 from graphcert.core.arrays import EDGE_VALUES, Mask
 from graphcert.data import data_fingerprint, load_dataset, partition_graph, without_test_nodes
 from graphcert.errors import InputError, OutOfReachWarning, UnsupportedError
+from graphcert.experiments.grid import package_digest
 from graphcert.models import train
 from graphcert.noise import Budget, Scheme
 from graphcert.run.own_model import named_factory
@@ -280,5 +280,5 @@ def _first(value: Any) -> Any:
 
 
 def _digest(content: Any) -> str:
-    text = json.dumps({"version": __version__, **content}, sort_keys=True)
+    text = json.dumps({"code": package_digest().hex(), **content}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -63,7 +63,7 @@ def test_a_damaged_cell_is_measured_anew(tmp_path, damage):
 def test_other_code_measures_anew(tmp_path, monkeypatch):
     experiment = counted.experiment()
     measure(experiment, tmp_path / "out", True, 1)
-    monkeypatch.setattr("graphcert.experiments.grid._package_digest", lambda: b"other")
+    monkeypatch.setattr("graphcert.experiments.grid.package_digest", lambda: b"other")
     measure(experiment, tmp_path / "out", True, 1)
     assert len(list((tmp_path / "out" / CELLS).iterdir())) == 4
 
