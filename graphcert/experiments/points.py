@@ -139,7 +139,7 @@ EXPERIMENT = Experiment(
     published=(
         Published(
             "ShapeNet Part, 1,000 samples, in percent",
-            "Fischer et al. 2021, as quoted by this package before; the printed table could not be checked again",
+            "Fischer et al. 2021, second-hand; the printed table could not be reached",
             ("noise", "radius", "accuracy without noise", "abstained", "claimed and correct"),
             (
                 ("Gaussian, σ = 0.25", "0.26", "86", "25", "71"),
