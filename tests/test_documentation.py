@@ -2,10 +2,12 @@
 
 import ast
 import inspect
+import logging
 import re
 import runpy
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from difflib import unified_diff
 from itertools import count, pairwise
 from pathlib import Path
@@ -275,6 +277,19 @@ def test_every_public_member_is_in_its_section_with_its_signature(name: str) -> 
 RUN_PAGES = runpy.run_path(str(ROOT / "docs/run_pages.py"))
 
 
+@contextmanager
+def logging_as_before() -> Iterator[None]:
+    """A page may set up the loggers of this process."""
+    loggers = [logging.getLogger(), logging.getLogger("graphcert")]
+    before = [(logger, logger.level, [*logger.handlers]) for logger in loggers]
+    try:
+        yield
+    finally:
+        for logger, level, handlers in before:
+            logger.setLevel(level)
+            logger.handlers[:] = handlers
+
+
 @pytest.mark.parametrize(
     "page", [page for page, text in PAGES.items() if "```python" in text and "datasets" not in page]
 )
@@ -282,7 +297,7 @@ def test_python_snippets_run_in_order_and_print_what_is_shown(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), logging_as_before():
         again, printed = RUN_PAGES["run_page"](PAGES[page], page)
     # `python docs/run_pages.py PAGE` writes the page anew; look at what has changed.
     assert RUN_PAGES["agree"](PAGES[page], again), "\n".join(unified_diff(PAGES[page].split("\n"), again.split("\n")))
