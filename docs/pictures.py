@@ -268,7 +268,7 @@ def picture_of_report(target: Path) -> None:
             "--no-sandbox",
             "--disable-gpu",
             "--hide-scrollbars",
-            "--window-size=1000,790",
+            "--window-size=1000,1010",
         ]
         subprocess.run([*browser, f"--screenshot={shot}", page], check=True, capture_output=True)
         Image.open(shot).convert("P", palette=Image.Palette.ADAPTIVE, colors=64).save(target, optimize=True)
