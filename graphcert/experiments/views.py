@@ -15,6 +15,8 @@ from graphcert.report.plots.figures import figure_bytes
 
 Key = tuple[Any, ...]
 NOTHING = "–"
+_BESIDE = 0.02
+"""How far a front is drawn beside its least accurate design."""
 
 
 class Spread:
@@ -155,23 +157,18 @@ def places_of(rows: Sequence[Row], design: str, x: str, y: str) -> dict[Key, tup
 
 def _front(axes: object, plot: Front, rows: Sequence[Row], style: Mapping[str, str]) -> None:
     places = places_of(rows, plot.design, plot.x, plot.y)
-    best = np.array([places[key] for key in pareto(places)])
-    # From one design to the next less accurate one, what the more accurate one reaches is reached.
-    axes.step(best[:, 0], best[:, 1], where="pre", linewidth=1.2, **style)  # type: ignore[attr-defined]
+    best = [places[key] for key in pareto(places)]
+    (left, highest), (right, _) = best[0], best[-1]
+    # What an accurate design reaches is reached by whoever asks for less accuracy, and nothing by who asks for more.
+    x, y = np.transpose([(left - _BESIDE, highest), *best, (right, 0.0)])
+    axes.step(x, y, where="pre", linewidth=1.2, **style)  # type: ignore[attr-defined]
     for of_design in grouped(rows, [plot.design]).values():
-        x, y = spread(of_design, plot.x), spread(of_design, plot.y)
-        if x is not None and y is not None:
+        across, upwards = spread(of_design, plot.x), spread(of_design, plot.y)
+        if across is not None and upwards is not None:
             axes.errorbar(  # type: ignore[attr-defined]
-                x.mean,
-                y.mean,
-                y.deviation,
-                x.deviation,
-                fmt="o",
-                markersize=2.5,
-                linewidth=0.5,
-                color=style["color"],
-                alpha=0.7,
-            )
+                across.mean, upwards.mean, upwards.deviation, across.deviation, fmt="o", markersize=2.5, linewidth=0.4,
+                color=style["color"], alpha=0.5,
+            )  # fmt: skip
 
 
 def _line(axes: object, plot: Lines, rows: Sequence[Row], style: Mapping[str, str]) -> None:
