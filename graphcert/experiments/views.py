@@ -176,8 +176,9 @@ def _line(axes: object, plot: Lines, rows: Sequence[Row], style: Mapping[str, st
     at = np.array(sorted(along))
     found = [along[x] for x in sorted(along)]
     mean, deviation = (np.array([getattr(one, name) for one in found]) for name in ("mean", "deviation"))
-    axes.plot(at, mean, marker=".", markersize=3, linewidth=1.1, **style)  # type: ignore[attr-defined]
-    axes.fill_between(at, mean - deviation, mean + deviation, color=style["color"], alpha=0.12, linewidth=0)  # type: ignore[attr-defined]
+    # What holds at a budget holds below it, and between two of them nothing else was computed.
+    axes.step(at, mean, where="pre", marker=".", markersize=3, linewidth=1.1, **style)  # type: ignore[attr-defined]
+    axes.fill_between(at, mean - deviation, mean + deviation, color=style["color"], alpha=0.12, linewidth=0, step="pre")  # type: ignore[attr-defined]
 
 
 def _undated(svg: str) -> str:
