@@ -15,7 +15,7 @@ _INTRODUCTION = """# Results
 `graphcert experiment results {out}` writes this page from the tables that `graphcert experiment run` leaves beside it.
 Cells are means over the seeds ± the standard deviation of one seed; every seed has a split, weights and noise of its
 own. Percentages are rounded down. Published figures stand as they were published; those that were read off a plot are
-about 1 point uncertain.
+about 1 point uncertain. Durations say little: the machine may have had other work.
 """
 
 
