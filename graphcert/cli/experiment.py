@@ -37,7 +37,7 @@ def build_experiment_app() -> typer.Typer:
 
 def names(_: typer.Context, **given: Any) -> Answer:
     """List the experiments."""
-    from graphcert.experiments import EXPERIMENTS
+    from graphcert.experiments.catalogue import EXPERIMENTS
 
     facts = [{"name": name, "title": one.title, "paper": one.paper} for name, one in EXPERIMENTS.items()]
     rows = [["name", "title"], *([one["name"], one["title"]] for one in facts)]
@@ -46,7 +46,7 @@ def names(_: typer.Context, **given: Any) -> Answer:
 
 def run(_: typer.Context, **given: Any) -> Answer:
     """Measure experiments cell by cell and write RESULTS.md; an interrupted call goes on where it was."""
-    from graphcert.experiments import EXPERIMENTS
+    from graphcert.experiments.catalogue import EXPERIMENTS
     from graphcert.experiments.grid import measure, missing_data
     from graphcert.voting.cluster import check_scheduler
 
@@ -75,7 +75,7 @@ def results(_: typer.Context, **given: Any) -> Answer:
 
 
 def _written(out: Path) -> Answer:
-    from graphcert.experiments import EXPERIMENTS
+    from graphcert.experiments.catalogue import EXPERIMENTS
     from graphcert.experiments.grid import MADE
     from graphcert.experiments.results import write_results
 

@@ -10,9 +10,10 @@ from typing import Any
 from graphcert.experiments.experiment import Cell, Experiment, Lines, Published, Row, Table
 from graphcert.experiments.grid import data_folder
 from graphcert.experiments.steps import average_radius, many_claims
-from graphcert.experiments.views import NOTHING, chosen, grouped, spread
+from graphcert.experiments.views import chosen, grouped, spread
 from graphcert.images import PixelCounts
 from graphcert.images.unet_training import Marking, UNetTraining
+from graphcert.report.frame.wording import NOTHING
 from graphcert.report.images.content import SegmentationContent
 from graphcert.run.image_network import train_segmenter
 from graphcert.run.images import SegmentRun

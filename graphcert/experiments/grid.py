@@ -3,11 +3,9 @@
 import csv
 import hashlib
 import inspect
-import io
 import json
-import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -15,9 +13,11 @@ from typing import Any
 import graphcert
 from graphcert._version import __version__
 from graphcert.core.files import atomic_write_text, claimed
+from graphcert.core.reading import read_json
+from graphcert.data.published_files import data_folders
 from graphcert.errors import DataError
 from graphcert.experiments.experiment import Cell, Experiment, Row, Value
-from graphcert.experiments.steps import graph
+from graphcert.experiments.views import rows_text
 from graphcert.run.folder import LOG
 from graphcert.voting.cluster import evaluated_as_they_come
 
@@ -41,14 +41,15 @@ def measure(
         missing = [place for place in range(len(cells)) if place not in found]
         if found and missing:
             LOG.info(f"{experiment.name}: {len(found):,} of {len(cells):,} cells are there already")
-        tasks = [partial(_timed, experiment.measure, cells[place], workers) for place in missing]
+        threads = workers if scheduler is None else 1  # a worker of a scheduler has one core
+        tasks = [partial(_timed, experiment.measure, cells[place], threads) for place in missing]
         shown = experiment.name if progress and tasks else ""
         for done, (rows, seconds) in evaluated_as_they_come(scheduler, tasks, shown, "cells"):
             place = missing[done]
             found[place] = {"cell": cells[place], "rows": rows, "seconds": round(seconds, 2)}
             atomic_write_text(files[place], json.dumps(found[place], ensure_ascii=False, indent=1))
         ordered = [found[place] for place in range(len(cells))]
-        atomic_write_text(folder / ROWS, _csv([row for one in ordered for row in one["rows"]]))
+        atomic_write_text(folder / ROWS, rows_text([row for one in ordered for row in one["rows"]]))
         seconds = sum(one["seconds"] for one in ordered)
         made = {
             "experiment": experiment.name, "fast": fast, "seeds": seeds, "cells": len(cells), "seconds": round(seconds, 1),
@@ -66,7 +67,7 @@ def key_of(experiment: Experiment, cell: Cell, fast: bool) -> str:
 
 def source_digest(experiment: Experiment) -> str:
     """A digest of all code that measures an experiment. The published data sets have theirs in it."""
-    own = [Path(inspect.getfile(experiment.measure)), Path(inspect.getfile(graph))]
+    own = [Path(inspect.getfile(experiment.measure)), Path(__file__).with_name("steps.py")]
     return hashlib.sha256(package_digest() + b"".join(path.read_bytes() for path in own)).hexdigest()
 
 
@@ -93,12 +94,12 @@ def read_rows(folder: Path) -> tuple[dict[str, Any], list[Row]]:
         DataError: if the folder does not hold a finished experiment.
     """
     try:
-        made = json.loads((folder / MADE).read_text(encoding="utf-8"))
+        made = read_json(folder / MADE, "a record of an experiment", "run it again")
         with (folder / ROWS).open(encoding="utf-8", newline="") as stream:
             rows: list[Row] = [
                 {key: _value(text) for key, text in row.items() if text} for row in csv.DictReader(stream)
             ]
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, DataError) as error:
         again = f"`graphcert experiment run {folder.name} --out {folder.parent}` makes it"
         raise DataError(f"{folder} holds no finished experiment ({error}); {again}") from None
     if not isinstance(made, Mapping) or not rows:
@@ -115,9 +116,7 @@ def data_folder(name: str) -> Path:
 
 
 def _place(name: str) -> Path | None:
-    root = os.environ.get("GRAPHCERT_DATA")
-    place = None if root is None else Path(root) / name
-    return place if place is not None and place.exists() else None
+    return next((folder / name for folder in data_folders() if (folder / name).exists()), None)
 
 
 @cache
@@ -146,8 +145,8 @@ def _timed(measured: Any, cell: Cell, workers: int | None) -> tuple[list[Row], f
 def _kept(file: Path) -> dict[str, Any] | None:
     """A cell that was measured before; None for none, and for a file that is damaged."""
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        found = read_json(file, "a cell", "remove it")
+    except (OSError, DataError):
         return None
     whole = (
         isinstance(found, dict)
@@ -155,17 +154,6 @@ def _kept(file: Path) -> dict[str, Any] | None:
         and isinstance(found.get("seconds"), float | int)
     )
     return found if whole else None
-
-
-def _csv(rows: Sequence[Mapping[str, Value]]) -> str:
-    """All rows under all of their keys, in the order in which these appear."""
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(
-        {key: repr(value) if isinstance(value, float) else value for key, value in row.items()} for row in rows
-    )
-    return stream.getvalue()
 
 
 def _value(text: str) -> Value:

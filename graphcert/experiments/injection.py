@@ -11,8 +11,9 @@ from scipy.sparse import csr_array, diags_array, eye_array, hstack, vstack
 from graphcert.certificates import Certificate, certify
 from graphcert.experiments.experiment import Cell, Experiment, Lines, Published, Row, Table
 from graphcert.experiments.steps import accuracy_of, graph, many_claims, trained
-from graphcert.experiments.views import NOTHING, chosen, grouped, spread
+from graphcert.experiments.views import chosen, grouped, spread
 from graphcert.noise import NodeDrop
+from graphcert.report.frame.wording import NOTHING
 from graphcert.voting import sample_votes
 
 RATES = ((0.8, 0.9), (0.9, 0.7), (0.5, 0.5))

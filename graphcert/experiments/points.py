@@ -11,8 +11,9 @@ import numpy as np
 
 from graphcert.experiments.experiment import Cell, Experiment, Lines, Published, Row, Table
 from graphcert.experiments.steps import average_radius, many_claims
-from graphcert.experiments.views import NOTHING, chosen, spread
+from graphcert.experiments.views import chosen, spread
 from graphcert.images import PixelCounts
+from graphcert.report.frame.wording import NOTHING
 from graphcert.report.points.content import ALONE, TOGETHER, PointContent
 from graphcert.run.points import PointRun
 from graphcert.run.settings.point_run import PointSettings

@@ -1,20 +1,23 @@
 """Rows as tables in Markdown and as plots in SVG: means over the seeds, and standard deviations."""
 
+import csv
+import io
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from graphcert.core.files import atomic_write_text
 from graphcert.experiments.experiment import SEED, Front, Lines, Published, Row, Table, Value
+from graphcert.report.frame.wording import NOTHING
 from graphcert.report.plots.figures import figure_bytes
 
 Key = tuple[Any, ...]
-NOTHING = "–"
 _BESIDE = 0.02
 """How far a front is drawn beside its least accurate design."""
 
@@ -45,12 +48,13 @@ class Spread:
         return f"{down:.{places}f}" + (f" ± {up:.{places}f}" if len(self.values) > 1 else "")
 
 
-def _rounded(way: object, value: float, places: int) -> float:
+def _rounded(way: Callable[[float], int], value: float, places: int) -> float:
     # A mean of exact numbers may lie a little below what it is.
     nearest = round(value, places)
     if abs(value - nearest) < 1e-9 * max(1.0, abs(value)):
         return nearest
-    return way(value * 10**places) / 10**places  # type: ignore[operator,no-any-return]
+    scale = 10.0**places
+    return way(value * scale) / scale
 
 
 def chosen(rows: Sequence[Row], where: Mapping[str, Value]) -> list[Row]:
@@ -89,6 +93,15 @@ def table_text(table: Table, rows: Sequence[Row]) -> str:
             cells.append(NOTHING if found is None else found.words(table.percent))
         lines.append([*map(str, key), *cells])
     return markdown([*table.rows, *map(str, columns)], lines, len(table.rows))
+
+
+def rows_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as comma-separated values under all of their keys, in the order in which these appear."""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue()
 
 
 def published_text(found: Published) -> str:
@@ -155,30 +168,30 @@ def places_of(rows: Sequence[Row], design: str, x: str, y: str) -> dict[Key, tup
     return found
 
 
-def _front(axes: object, plot: Front, rows: Sequence[Row], style: Mapping[str, str]) -> None:
+def _front(axes: Axes, plot: Front, rows: Sequence[Row], style: Mapping[str, Any]) -> None:
     places = places_of(rows, plot.design, plot.x, plot.y)
     best = [places[key] for key in pareto(places)]
     (left, highest), (right, _) = best[0], best[-1]
     # What an accurate design reaches is reached by whoever asks for less accuracy, and nothing by who asks for more.
     x, y = np.transpose([(left - _BESIDE, highest), *best, (right, 0.0)])
-    axes.step(x, y, where="pre", linewidth=1.2, **style)  # type: ignore[attr-defined]
+    axes.step(x, y, where="pre", linewidth=1.2, **style)
     for of_design in grouped(rows, [plot.design]).values():
         across, upwards = spread(of_design, plot.x), spread(of_design, plot.y)
         if across is not None and upwards is not None:
-            axes.errorbar(  # type: ignore[attr-defined]
+            axes.errorbar(
                 across.mean, upwards.mean, upwards.deviation, across.deviation, fmt="o", markersize=2.5, linewidth=0.4,
                 color=style["color"], alpha=0.5,
             )  # fmt: skip
 
 
-def _line(axes: object, plot: Lines, rows: Sequence[Row], style: Mapping[str, str]) -> None:
+def _line(axes: Axes, plot: Lines, rows: Sequence[Row], style: Mapping[str, Any]) -> None:
     along = {float(key[0]): one for key, some in grouped(rows, [plot.x]).items() if (one := spread(some, plot.y))}
     at = np.array(sorted(along))
     found = [along[x] for x in sorted(along)]
     mean, deviation = (np.array([getattr(one, name) for one in found]) for name in ("mean", "deviation"))
     # What holds at a budget holds below it, and between two of them nothing else was computed.
-    axes.step(at, mean, where="pre", marker=".", markersize=3, linewidth=1.1, **style)  # type: ignore[attr-defined]
-    axes.fill_between(at, mean - deviation, mean + deviation, color=style["color"], alpha=0.12, linewidth=0, step="pre")  # type: ignore[attr-defined]
+    axes.step(at, mean, where="pre", marker=".", markersize=3, linewidth=1.1, **style)
+    axes.fill_between(at, mean - deviation, mean + deviation, color=style["color"], alpha=0.12, linewidth=0, step="pre")
 
 
 def _undated(svg: str) -> str:

@@ -1,7 +1,5 @@
 """What a search of noise found: all candidates, the front of accuracy against certified changes, and the best settings."""
 
-import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +11,7 @@ from graphcert.core.files import atomic_write_text
 from graphcert.core.tables import Table, data_frame, plain_lines
 from graphcert.errors import InputError
 from graphcert.experiments.experiment import Front
-from graphcert.experiments.views import draw, pareto
+from graphcert.experiments.views import draw, pareto, rows_text
 from graphcert.run.settings.graph_run import RunConfig
 from graphcert.run.settings.noise import SmoothingConfig, ends
 from graphcert.tuning.space import FLIPS, kind_of
@@ -142,7 +140,7 @@ class Tuned:
         names = list(dict.fromkeys(name for one in words for name in one))
         rows = [["candidate", *names, "accuracy", f"average changes ({self.goal.objective})"]]
         for mark, one, said in zip(marked, self._front, words, strict=True):
-            numbers = [f"{int(1000 * one.accuracy) / 10:.1f}%", f"{int(100 * one.changes) / 100:.2f}"]
+            numbers = [f"{_percent(one.accuracy)}", f"{int(100 * one.changes) / 100:.2f}"]
             rows.append([mark, *(said.get(name, "") for name in names), *numbers])
         lines.append(Table(rows))
         lines += [self._none()] if best is None else self._by_kind()
@@ -160,8 +158,8 @@ class Tuned:
     def save(self, folder: str | Path) -> None:
         """Write candidates.csv, front.csv and front.svg, the settings of the front, and best.toml if there is a best one."""
         place = Path(folder)
-        atomic_write_text(place / CANDIDATES, _csv(self.candidates))
-        atomic_write_text(place / FRONT, _csv(self.front))
+        atomic_write_text(place / CANDIDATES, rows_text(self.candidates))
+        atomic_write_text(place / FRONT, rows_text(self.front))
         self._draw(place / PLOT)
         wanted = {f"{one.number}.toml": self._text(one) for one in self._front}
         for old in (place / CHOICES).glob("*.toml"):
@@ -182,7 +180,7 @@ class Tuned:
             return []
         words = []
         for kind, one in sorted(best.items()):
-            about = f"candidate {one.number}, accuracy {int(1000 * one.accuracy) / 10:.1f}%"
+            about = f"candidate {one.number}, accuracy {_percent(one.accuracy)}"
             words.append(f"{kind} {int(100 * one.changes) / 100:.2f} ({about})")
         return [f"most changes by kind: {', '.join(words)}"]
 
@@ -190,7 +188,7 @@ class Tuned:
         most = max((one.accuracy for one in self.tried), default=0.0)
         return (
             f"no candidate of the last round labels {self.floor:.1%} of the validation nodes rightly; the most accurate "
-            f"reaches {int(1000 * most) / 10:.1f}%: lower the floor, or let the ranges begin at weaker noise"
+            f"reaches {_percent(most)}: lower the floor, or let the ranges begin at weaker noise"
         )
 
     def _row(self, one: Candidate) -> dict[str, Any]:
@@ -254,17 +252,13 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
+def _percent(share: float) -> str:
+    return f"{int(1000 * share) / 10:.1f}%"
+
+
 def _rate(rate: float | tuple[float, ...]) -> str:
     return ":".join(f"{number:g}" for number in ends(rate))
 
 
 def _names(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row))
-
-
-def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, _names(rows), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return stream.getvalue()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from graphcert.experiments import EXPERIMENTS
+from graphcert.experiments.catalogue import EXPERIMENTS
 from graphcert.experiments.experiment import SEED, Experiment, Lines, Row
 from graphcert.experiments.grid import missing_data
 from graphcert.experiments.views import chosen, draw, grouped, table_text

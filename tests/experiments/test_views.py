@@ -3,7 +3,7 @@
 import counted
 import pytest
 
-import graphcert.experiments
+import graphcert.experiments.catalogue
 from graphcert.cli import main
 from graphcert.errors import InputError
 from graphcert.experiments.experiment import Table
@@ -83,7 +83,7 @@ def test_results_hold_tables_published_figures_findings_and_the_command(tmp_path
 
 
 def test_the_command_runs_lists_and_writes_results(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(graphcert.experiments, "EXPERIMENTS", {"small": counted.experiment()})
+    monkeypatch.setattr(graphcert.experiments.catalogue, "EXPERIMENTS", {"small": counted.experiment()})
     assert call("experiment", "list", monkeypatch=monkeypatch) == 0
     assert capsys.readouterr().out.split()[:3] == ["name", "title", "small"]
     assert (
