@@ -10,10 +10,9 @@ from typing import Any
 from graphcert.experiments.experiment import Cell, Experiment, Lines, Published, Row, Table
 from graphcert.experiments.grid import data_folder
 from graphcert.experiments.steps import average_radius, many_claims
-from graphcert.experiments.views import chosen, grouped, spread
+from graphcert.experiments.views import chosen, grouped, spread, spread_words
 from graphcert.images import PixelCounts
 from graphcert.images.unet_training import Marking, UNetTraining
-from graphcert.report.frame.wording import NOTHING
 from graphcert.report.images.content import SegmentationContent
 from graphcert.run.image_network import train_segmenter
 from graphcert.run.images import SegmentRun
@@ -127,8 +126,7 @@ def findings(rows: Sequence[Row]) -> list[str]:
 
 
 def _radius(rows: Sequence[Row], method: str) -> str:
-    found = spread(chosen(rows, {"method": method}), "average radius")
-    return NOTHING if found is None else f"{found.words(percent=True)} %"
+    return spread_words(chosen(rows, {"method": method}), "average radius", percent=False)
 
 
 EXPERIMENT = Experiment(

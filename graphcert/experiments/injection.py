@@ -11,9 +11,8 @@ from scipy.sparse import csr_array, diags_array, eye_array, hstack, vstack
 from graphcert.certificates import Certificate, certify
 from graphcert.experiments.experiment import Cell, Experiment, Lines, Published, Row, Table
 from graphcert.experiments.steps import accuracy_of, graph, many_claims, trained
-from graphcert.experiments.views import chosen, grouped, spread
+from graphcert.experiments.views import chosen, grouped, spread_words
 from graphcert.noise import NodeDrop
-from graphcert.report.frame.wording import NOTHING
 from graphcert.voting import sample_votes
 
 RATES = ((0.8, 0.9), (0.9, 0.7), (0.5, 0.5))
@@ -120,8 +119,7 @@ def findings(rows: Sequence[Row]) -> list[str]:
 
 
 def _percent(rows: Sequence[Row], certificate: str, new: int) -> str:
-    found = spread(chosen(rows, {"certificate": certificate, "new nodes": new}), "certified")
-    return NOTHING if found is None else found.words(percent=True)
+    return spread_words(chosen(rows, {"certificate": certificate, "new nodes": new}), "certified")
 
 
 EXPERIMENT = Experiment(

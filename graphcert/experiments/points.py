@@ -11,9 +11,8 @@ import numpy as np
 
 from graphcert.experiments.experiment import Cell, Experiment, Lines, Published, Row, Table
 from graphcert.experiments.steps import average_radius, many_claims
-from graphcert.experiments.views import chosen, spread
+from graphcert.experiments.views import chosen, spread, spread_words
 from graphcert.images import PixelCounts
-from graphcert.report.frame.wording import NOTHING
 from graphcert.report.points.content import ALONE, TOGETHER, PointContent
 from graphcert.run.points import PointRun
 from graphcert.run.settings.point_run import PointSettings
@@ -80,7 +79,10 @@ def findings(rows: Sequence[Row]) -> list[str]:
     """Ours beside the published shares, and what certifying all points together gains."""
     sentences = []
     for noise, (abstained, correct) in PUBLISHED.items():
-        ours = [_share(chosen(rows, {"noise": noise}), name) for name in ("abstained", "claimed and correct")]
+        ours = [
+            spread_words(chosen(rows, {"noise": noise, "measured": name}), "share")
+            for name in ("abstained", "claimed and correct")
+        ]
         sentences.append(
             f"{noise}: {ours[0]} % abstained and {ours[1]} % claimed and correct, published "
             f"{100 * abstained:.0f} % and {100 * correct:.0f} %."
@@ -98,11 +100,6 @@ def findings(rows: Sequence[Row]) -> list[str]:
         "are simpler to label when they are turned, and harder under noise on coordinates: some parts are thinner than σ."
     )
     return sentences
-
-
-def _share(rows: Sequence[Row], name: str) -> str:
-    found = spread(chosen(rows, {"measured": name}), "share")
-    return NOTHING if found is None else found.words(percent=True)
 
 
 EXPERIMENT = Experiment(

@@ -80,6 +80,12 @@ def spread(rows: Iterable[Row], value: str) -> Spread | None:
     return Spread(float(np.mean(of_seed)) for of_seed in by_seed.values()) if by_seed else None
 
 
+def spread_words(rows: Iterable[Row], value: str, percent: bool = True) -> str:
+    """A measurement over the seeds in words; a dash where no row has it."""
+    found = spread(rows, value)
+    return NOTHING if found is None else found.words(percent)
+
+
 def table_text(table: Table, rows: Sequence[Row]) -> str:
     """A table in Markdown."""
     wanted = [row for row in chosen(rows, table.where) if table.value in row]
@@ -89,8 +95,7 @@ def table_text(table: Table, rows: Sequence[Row]) -> str:
     for key in sorted(by_key, key=lambda key: [place.index(part) for place, part in zip(places, key, strict=True)]):
         cells = []
         for column in columns:
-            found = spread(chosen(by_key[key], {table.column: column}), table.value)
-            cells.append(NOTHING if found is None else found.words(table.percent))
+            cells.append(spread_words(chosen(by_key[key], {table.column: column}), table.value, table.percent))
         lines.append([*map(str, key), *cells])
     return markdown([*table.rows, *map(str, columns)], lines, len(table.rows))
 
